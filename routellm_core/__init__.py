@@ -1,0 +1,48 @@
+"""RouteLLM routers: from a prompt to the strong win rate, and from there to a decision."""
+
+from .decision import Decision, RoutingPolicy
+from .encoders.base import Encoder
+from .errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    PluginError,
+    RouteLLMError,
+    ScoringError,
+    ScoringTimeoutError,
+)
+from .hookspecs import hookimpl
+from .loading import load_encoder, load_router
+from .model_names import parse_model_name
+from .plugins import register_plugin, unregister_plugin
+from .prompt_text import scored_text
+from .routers.base import Router
+from .settings import PolicySettings, Tier, validate_settings
+from .version import __version__
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "Decision",
+    "Encoder",
+    "MissingExtraError",
+    "PluginError",
+    "PolicySettings",
+    "RouteLLMError",
+    "Router",
+    "RoutingPolicy",
+    "ScoringError",
+    "ScoringTimeoutError",
+    "Tier",
+    "__version__",
+    "hookimpl",
+    "load_encoder",
+    "load_router",
+    "parse_model_name",
+    "register_plugin",
+    "scored_text",
+    "unregister_plugin",
+    "validate_settings",
+]

@@ -1,0 +1,1 @@
+"""Thresholds named by what people want."""

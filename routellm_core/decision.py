@@ -1,0 +1,186 @@
+"""From a text to a tier: the policy, its failure handling, and the decision it returns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from numbers import Real
+
+from .calibration.share import threshold_for_share
+from .errors import ConfigError, ScoringError, ScoringTimeoutError
+from .loading import load_router
+from .plugins import plugins
+from .scoring_threads import scoring_threads
+from .settings import PolicySettings, Tier, validate_settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where a request goes, and why."""
+
+    tier: Tier
+    """``strong`` or ``weak``."""
+    score: float | None
+    """Strong win rate in [0, 1]; None if nothing was scored."""
+    threshold: float
+    """Least score that goes to the strong model, in [0, 1]."""
+    router: str
+    """Name of the router."""
+    cause: str
+    """``score``, ``no_text``, or ``error:<Type>``."""
+    elapsed_ms: float
+    """Time taken to decide, in milliseconds."""
+
+    def as_metadata(self) -> dict[str, str | float | None]:
+        """Return the decision as flat scalars, for headers, logs and traces."""
+        return {
+            "tier": self.tier,
+            "score": self.score,
+            "threshold": self.threshold,
+            "router": self.router,
+            "cause": self.cause,
+            "elapsed_ms": self.elapsed_ms,
+        }
+
+
+class RoutingPolicy:
+    """Turns texts into decisions and never fails a request.
+
+    A scorer that raises, exceeds its time budget or returns something that is no win rate sends
+    the request to ``on_error``; that is counted in ``errors`` and logged once per kind.
+
+    Args:
+        router: name of a router, as in ``load_router``.
+        threshold: least strong win rate that goes to the strong model, in [0, 1].
+        strong_share: instead of a threshold, the share of usual traffic that is to go to the
+            strong model, in [0, 1]. Usual means distributed like the prompts the router was
+            calibrated on.
+        router_options: what ``load_router`` takes for that router.
+        on_error: tier of a request whose scoring failed.
+        on_no_text: tier of a request without human text.
+        timeout_ms: time budget in milliseconds of a router that is not instant.
+
+    Raises:
+        ConfigError: a setting is unknown, out of range, or contradicts another.
+        CheckpointError: the router's weights are missing or damaged.
+    """
+
+    def __init__(self, router: str = "mf", **settings: object) -> None:
+        self._setup(validate_settings(PolicySettings, {"router": router, **settings}))
+
+    @classmethod
+    def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
+        """Build a policy from settings that are validated already."""
+        policy = cls.__new__(cls)
+        policy._setup(settings)
+        return policy
+
+    def _setup(self, settings: PolicySettings) -> None:
+        self.settings = settings
+        self.errors: Counter[str] = Counter()
+        self._router = load_router(settings.router, **settings.router_options)
+        self.threshold = self._resolve_threshold()
+
+    def decide(self, text: str | None) -> Decision:
+        """Decide where ``text`` goes. Never raises.
+
+        Args:
+            text: the human's words (see ``scored_text``); None or blank: ``on_no_text``.
+        """
+        start = time.perf_counter()
+        if text is None or not text.strip():
+            return self._decided(self.settings.on_no_text, None, "no_text", start)
+        try:
+            score = self._score(text) if self._instant else self._score_within_budget(text)
+        except Exception as error:
+            return self._failed(error, start)
+        return self._scored(score, start)
+
+    async def adecide(self, text: str | None) -> Decision:
+        """Like ``decide``, without holding up the event loop while a slow router scores."""
+        if self._instant or text is None or not text.strip():
+            return self.decide(text)
+        start = time.perf_counter()
+        try:
+            future = scoring_threads.submit(lambda: self._score(text))
+            try:
+                score = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
+            except asyncio.TimeoutError:
+                raise self._timeout() from None
+            finally:
+                scoring_threads.abandon(future)
+        except Exception as error:
+            return self._failed(error, start)
+        return self._scored(score, start)
+
+    def _score_within_budget(self, text: str) -> float:
+        future = scoring_threads.submit(lambda: self._score(text))
+        try:
+            return future.result(self._budget_s)
+        except FutureTimeoutError:
+            raise self._timeout() from None
+        finally:
+            scoring_threads.abandon(future)
+
+    def _timeout(self) -> ScoringTimeoutError:
+        return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
+
+    def _score(self, text: str) -> float:
+        answer = plugins.score(self._router, self.settings.router, text)
+        if not isinstance(answer, Real) or not 0.0 <= float(answer) <= 1.0:
+            raise ScoringError(f"the score must be a number in [0, 1], got {answer!r}")
+        return float(answer)
+
+    @property
+    def _instant(self) -> bool:
+        return self._router.instant and not plugins.intercepts_scores()
+
+    @property
+    def _budget_s(self) -> float:
+        return self.settings.timeout_ms / 1000
+
+    def _resolve_threshold(self) -> float:
+        if self.settings.threshold is not None:
+            return self.settings.threshold
+        if self.settings.strong_share is None:
+            raise ConfigError(
+                "neither 'strong_share' nor 'threshold' is set: write strong_share: 0.3 to send "
+                "about 30 % of usual traffic to the strong model"
+            )
+        quantiles = self._router.score_quantiles
+        if quantiles is None:
+            raise ConfigError(
+                f"router '{self.settings.router}' was never calibrated, so 'strong_share' cannot "
+                "be turned into a threshold: set 'threshold' instead"
+            )
+        return threshold_for_share(quantiles, self.settings.strong_share)
+
+    def _scored(self, score: float, start: float) -> Decision:
+        return self._decided("strong" if score >= self.threshold else "weak", score, "score", start)
+
+    def _failed(self, error: Exception, start: float) -> Decision:
+        kind = type(error).__name__
+        self.errors[kind] += 1
+        if self.errors[kind] == 1:
+            logger.error(
+                "router '%s' failed (%s: %s): such requests go to the %s model; "
+                "further failures of this kind are counted, not logged",
+                self.settings.router,
+                kind,
+                error,
+                self.settings.on_error,
+                exc_info=error,
+            )
+        return self._decided(self.settings.on_error, None, f"error:{kind}", start)
+
+    def _decided(self, tier: Tier, score: float | None, cause: str, start: float) -> Decision:
+        elapsed_ms = (time.perf_counter() - start) * 1000
+        decision = Decision(tier, score, self.threshold, self.settings.router, cause, elapsed_ms)
+        plugins.decided(decision)
+        return decision

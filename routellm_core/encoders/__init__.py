@@ -1,0 +1,1 @@
+"""The encoders: each turns prompts into vectors."""

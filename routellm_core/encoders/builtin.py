@@ -1,0 +1,17 @@
+"""Registers the built-in encoders through the same hook that plugins use."""
+
+from __future__ import annotations
+
+from ..hookspecs import Register, hookimpl
+from .base import Encoder
+
+
+def _static() -> Encoder:
+    from .static import StaticEncoder
+
+    return StaticEncoder.from_bundled()
+
+
+@hookimpl
+def routellm_register_encoders(register: Register) -> None:
+    register("static", _static)

@@ -1,0 +1,93 @@
+"""Load routers and encoders by name, once per process."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Hashable
+
+from .encoders.base import Encoder
+from .errors import ConfigError, PluginError, did_you_mean
+from .plugins import plugins
+from .routers.base import Router
+
+_cache: dict[Hashable, object] = {}
+_lock = threading.RLock()
+
+
+def load_router(name: str, **options: Hashable) -> Router:
+    """Return a router, shared by everyone in this process who asks for the same one.
+
+    Args:
+        name: ``mf``, ``random``, or a plugin's.
+        options: what the router takes; for ``mf``: ``checkpoint`` (a bundled name, a folder
+            or a Hugging Face id), ``strong_model`` and ``weak_model`` (the reference pair,
+            among the models the checkpoint was trained on).
+
+    Raises:
+        ConfigError: no such router, or an option it does not take.
+        CheckpointError: its weights are missing or damaged.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    router = _load("router", name, plugins.router_factory(name), options)
+    if not isinstance(router, Router):
+        raise _wrong_class("router", name, router)
+    return router
+
+
+def load_encoder(name: str, **options: Hashable) -> Encoder:
+    """Return an encoder, shared by everyone in this process who asks for the same one.
+
+    Args:
+        name: ``static`` or a plugin's.
+        options: what the encoder takes.
+
+    Raises:
+        ConfigError: no such encoder, or an option it does not take.
+        CheckpointError: its weights are missing or damaged.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    encoder = _load("encoder", name, plugins.encoder_factory(name), options)
+    if not isinstance(encoder, Encoder):
+        raise _wrong_class("encoder", name, encoder)
+    return encoder
+
+
+def _load(
+    kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
+) -> object:
+    _check_options(kind, name, factory, options)
+    key = (kind, name, factory, tuple(sorted(options.items())))
+    with _lock:
+        if key not in _cache:
+            _cache[key] = factory(**options)
+        return _cache[key]
+
+
+def _wrong_class(kind: str, name: str, made: object) -> PluginError:
+    return PluginError(
+        f"{kind} '{name}' is a {type(made).__name__}: "
+        f"its class must derive from routellm_core.{kind.capitalize()}"
+    )
+
+
+def _check_options(
+    kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
+) -> None:
+    signature = inspect.signature(factory)
+    takes = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    for option, value in options.items():
+        if option not in takes and not open_ended:
+            hint = did_you_mean(option, takes) if takes else "it takes none"
+            raise ConfigError(f"{kind} '{name}' has no option '{option}': {hint}")
+        if not isinstance(value, Hashable):
+            raise ConfigError(f"{kind} '{name}': option '{option}' must be a plain value")
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise ConfigError(f"{kind} '{name}': {error}; give it as an option") from error

@@ -1,0 +1,1 @@
+"""The routers: each turns prompts into strong win rates."""

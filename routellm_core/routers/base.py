@@ -1,0 +1,35 @@
+"""The contract every router fulfils, built in or from a plugin."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Router(ABC):
+    """Estimates, from the prompt alone, how likely the strong model's answer is preferred.
+
+    Implementations are deterministic and thread-safe; a batch gives what its prompts give
+    one by one, to 1e-6. Any string is accepted (empty, lone surrogates, 10 MB) and gives a
+    finite number; whatever is cut off is stated in the class docstring.
+    """
+
+    instant: ClassVar[bool] = False
+    """Whether one prompt takes about a millisecond. Adapters then score on the event loop;
+    otherwise in a thread, within the policy's time budget."""
+
+    @abstractmethod
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the strong win rate of each prompt: shape (n,), each in [0, 1]."""
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64] | None:
+        """Quantiles of the scores over validation prompts: ascending, at evenly spaced levels
+        from 0 to 1. None if the router was never calibrated, so that ``strong_share`` cannot
+        be turned into a threshold.
+        """
+        return None

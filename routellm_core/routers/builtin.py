@@ -1,0 +1,28 @@
+"""Registers the built-in routers through the same hook that plugins use."""
+
+from __future__ import annotations
+
+from ..hookspecs import Register, hookimpl
+from .base import Router
+
+
+def _mf(
+    checkpoint: str = "mf", strong_model: str | None = None, weak_model: str | None = None
+) -> Router:
+    from .mf import MatrixFactorizationRouter
+
+    return MatrixFactorizationRouter.from_pretrained(
+        checkpoint, strong_model=strong_model, weak_model=weak_model
+    )
+
+
+def _random(seed: int = 0) -> Router:
+    from .random import RandomRouter
+
+    return RandomRouter(seed)
+
+
+@hookimpl
+def routellm_register_routers(register: Register) -> None:
+    register("mf", _mf)
+    register("random", _random)

@@ -1,0 +1,69 @@
+"""What a user can set about routing, validated in one place for every adapter."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigError, did_you_mean
+
+Tier = Literal["strong", "weak"]
+
+
+class PolicySettings(BaseModel):
+    """How scores become tiers. Adapters extend it with what their framework needs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    router: str = Field(default="mf", description="name of the router")
+    router_options: dict[str, str | int | float | bool | None] = Field(
+        default_factory=dict, description="what load_router takes for that router"
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="least strong win rate that goes to the strong model",
+    )
+    strong_share: float | None = Field(
+        default=None, ge=0.0, le=1.0, description="share of usual traffic for the strong model"
+    )
+    on_error: Tier = Field(default="strong", description="where a request goes when scoring fails")
+    on_no_text: Tier = Field(default="strong", description="where a request without text goes")
+    timeout_ms: float = Field(
+        default=1000.0, gt=0.0, description="time budget of a router that is not instant, in ms"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_say_how_much(self) -> PolicySettings:
+        if self.threshold is not None and self.strong_share is not None:
+            raise ValueError("both 'threshold' and 'strong_share' are set: keep one of them")
+        return self
+
+
+S = TypeVar("S", bound=PolicySettings)
+
+
+def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
+    """Return ``kind(**values)``, with mistakes told in one line.
+
+    Raises:
+        ConfigError: an unknown key (the nearest valid one is named), a value of the wrong type
+            or out of range, or values that contradict each other.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(kind, e) for e in error.errors())) from None
+
+
+def _explain(kind: type[PolicySettings], error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{key}': {did_you_mean(key, kind.model_fields)}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if error["type"] == "missing":
+        return f"'{key}' is missing"
+    return f"'{key}' is {error['input']!r}: {message}" if key else message

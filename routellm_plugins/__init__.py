@@ -1,0 +1,1 @@
+"""Adapters: strong/weak routing inside LLM frameworks, one subpackage each."""
