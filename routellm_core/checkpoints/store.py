@@ -1,0 +1,135 @@
+"""Find, read and write checkpoints: a folder with model.safetensors, config.json, README.md."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from ..errors import CheckpointError, MissingExtraError, did_you_mean
+
+BUNDLED = Path(__file__).parent / "bundled"
+"""Where the checkpoints that ship with the package live, a folder each."""
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+CARD = "README.md"
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def bundled_names() -> list[str]:
+    """Return the names of the checkpoints that ship with the package, sorted."""
+    return sorted(path.name for path in BUNDLED.iterdir() if (path / CONFIG).is_file())
+
+
+def find_checkpoint(checkpoint: str) -> Path:
+    """Return the folder of a checkpoint.
+
+    Args:
+        checkpoint: the name of a bundled one, a folder, or a Hugging Face id ``owner/name``
+            (the only case that touches the network).
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+        MissingExtraError: a hub id was given and huggingface-hub is not installed.
+    """
+    if (BUNDLED / checkpoint / CONFIG).is_file():
+        return BUNDLED / checkpoint
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or checkpoint.startswith((".", "~")) or checkpoint.count("/") != 1:
+        raise CheckpointError(
+            f"no checkpoint '{checkpoint}': it is neither a folder nor bundled; "
+            f"{did_you_mean(checkpoint, bundled_names())}"
+        )
+    return _download(checkpoint)
+
+
+def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors, dict[str, Any]]:
+    """Return the tensors and the config of a checkpoint.
+
+    Args:
+        folder: where it lies.
+        required: names of tensors that must be there.
+
+    Raises:
+        CheckpointError: a file or tensor is missing or damaged; the message names it.
+    """
+    config_path, weights_path = folder / CONFIG, folder / WEIGHTS
+    for path in (config_path, weights_path):
+        if not path.is_file():
+            raise CheckpointError(
+                f"{path} is missing: a checkpoint folder holds {WEIGHTS} and {CONFIG} "
+                "(pickled weights are not read)"
+            )
+    try:
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise _damaged(config_path, error) from error
+    if not isinstance(config, dict):
+        raise _damaged(config_path, "not a JSON object")
+    try:
+        tensors = load_file(weights_path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(weights_path, error) from error
+    for name in required:
+        if name not in tensors:
+            raise CheckpointError(
+                f"{weights_path} has no tensor '{name}': {did_you_mean(name, tensors)}"
+            )
+    return tensors, config
+
+
+def save_checkpoint(
+    folder: Path, tensors: Tensors, config: Mapping[str, Any], card: str | None = None
+) -> None:
+    """Write a checkpoint; each file appears whole or not at all.
+
+    Args:
+        folder: made if absent.
+        tensors: what goes to model.safetensors.
+        config: what goes to config.json.
+        card: Markdown of the model card.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    write_whole(folder / WEIGHTS, save(contiguous))
+    write_whole(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+    if card is not None:
+        write_whole(folder / CARD, card.encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a kill half way, never meets a part of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def _damaged(path: Path, why: object) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged ({why}): restore it, or reinstall the package")
+
+
+def _download(hub_id: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingExtraError(
+            f"'{hub_id}' is a Hugging Face id: pip install huggingface-hub, or give a folder"
+        ) from error
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=["*.safetensors", "*.json", "*.txt"]))
+    except Exception as error:
+        raise CheckpointError(
+            f"'{hub_id}' could not be fetched from the hub "
+            f"({type(error).__name__}: {error}); bundled: {', '.join(bundled_names())}"
+        ) from error

@@ -1,0 +1,1 @@
+"""Judge routers on benchmarks, with intervals and baselines."""

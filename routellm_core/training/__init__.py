@@ -1,0 +1,1 @@
+"""Train routers on preference battles and gold labels."""
