@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
+
+from ..errors import RouteLLMError
+from .score import score
 
 app = typer.Typer(
     name="routellm",
-    help="Strong/weak LLM routing: score, check, train, evaluate.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _routellm() -> None:
+    """Strong/weak LLM routing: score prompts, check a gateway's config, train, evaluate."""
+
+
+app.command()(score)
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on stderr and exit code 2."""
+    try:
+        app()
+    except RouteLLMError as error:
+        typer.secho(f"error: {error}", err=True, fg="red")
+        sys.exit(2)

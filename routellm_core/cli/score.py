@@ -1,0 +1,106 @@
+"""`routellm score`: strong win rates at the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..decision import RoutingPolicy
+from ..errors import ConfigError, DataError
+from ..loading import load_router
+from ..routers.base import Router
+
+_BATCH = 256
+
+
+def score(
+    prompts: Annotated[list[str] | None, typer.Argument(help="Prompts to score.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON lines, each an object with a "prompt".', exists=True, dir_okay=False
+        ),
+    ] = None,
+    router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")
+    ] = None,
+    strong_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Also say where each goes, at this share to the strong model.", min=0, max=1
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The same, at this threshold.", min=0, max=1)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Score prompts: how likely the strong model's answer is preferred."""
+    if not prompts and file is None:
+        raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")
+    options = {"checkpoint": checkpoint} if checkpoint else {}
+    scorer = load_router(router, **options)
+    limit: float | None = None
+    if strong_share is not None or threshold is not None:
+        limit = RoutingPolicy(
+            router, router_options=options, strong_share=strong_share, threshold=threshold
+        ).threshold
+    texts = [*(prompts or []), *(_read(file) if file else [])]
+    if as_json:
+        for text, win_rate in _scores(scorer, texts):
+            row: dict[str, str | float] = {"prompt": text, "strong_win_rate": win_rate}
+            if limit is not None:
+                row |= {"threshold": limit, "tier": _tier(win_rate, limit)}
+            typer.echo(json.dumps(row))
+        return
+    table = Table(caption=None if limit is None else f"threshold {limit:.4f}")
+    table.add_column("strong win rate", justify="right")
+    if limit is not None:
+        table.add_column("goes to")
+    table.add_column("prompt", overflow="ellipsis", no_wrap=True)
+    for text, win_rate in _scores(scorer, texts):
+        where = [] if limit is None else [_tier(win_rate, limit)]
+        table.add_row(f"{win_rate:.4f}", *where, Text(" ".join(text.split())))
+    Console().print(table)
+
+
+def _scores(router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
+    for start in range(0, len(texts), _BATCH):
+        batch = texts[start : start + _BATCH]
+        yield from zip(batch, router.score(batch).tolist(), strict=True)
+
+
+def _tier(win_rate: float, threshold: float) -> str:
+    return "strong" if win_rate >= threshold else "weak"
+
+
+def _read(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(_decoded(path, lines), start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: no JSON ({error})") from error
+            if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
+                raise DataError(
+                    f'{path}, line {number}: write an object with a "prompt", '
+                    'like {"prompt": "Why is the sky blue?"}'
+                )
+            yield row["prompt"]
+
+
+def _decoded(path: Path, lines: Iterator[str]) -> Iterator[str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error}): convert it first") from error
