@@ -74,7 +74,10 @@ def _wrong_class(kind: str, name: str, made: object) -> PluginError:
 def _check_options(
     kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
 ) -> None:
-    signature = inspect.signature(factory)
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # some built-in and compiled callables have none
+        return
     takes = [
         parameter.name
         for parameter in signature.parameters.values()

@@ -12,6 +12,7 @@ from .score import score
 app = typer.Typer(
     name="routellm",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

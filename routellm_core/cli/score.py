@@ -38,9 +38,7 @@ def score(
             help="Also say where each goes, at this share to the strong model.", min=0, max=1
         ),
     ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="The same, at this threshold.", min=0, max=1)
-    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Score prompts: how likely the strong model's answer is preferred."""
@@ -68,7 +66,7 @@ def score(
     table.add_column("prompt", overflow="ellipsis", no_wrap=True)
     for text, win_rate in _scores(scorer, texts):
         where = [] if limit is None else [_tier(win_rate, limit)]
-        table.add_row(f"{win_rate:.4f}", *where, Text(" ".join(text.split())))
+        table.add_row(f"{win_rate:.4f}", *where, _printable(text))
     Console().print(table)
 
 
@@ -76,6 +74,10 @@ def _scores(router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
     for start in range(0, len(texts), _BATCH):
         batch = texts[start : start + _BATCH]
         yield from zip(batch, router.score(batch).tolist(), strict=True)
+
+
+def _printable(text: str) -> Text:
+    return Text(" ".join(text.encode("utf-8", "replace").decode().split()))
 
 
 def _tier(win_rate: float, threshold: float) -> str:

@@ -1,0 +1,57 @@
+# Everything a contributor runs. `make demo` and `make test` need Python 3.10+ and git, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Named so that pip takes this release, and a CPU build of it where one is at hand.
+TORCH ?= torch==2.13.0
+
+.PHONY: help demo test lint bench build evaluate clean
+
+help:
+	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
+	@echo "make test         the whole test suite"
+	@echo "make lint         ruff and mypy"
+	@echo "make bench        time from text to decision, beside LiteLLM's own router"
+	@echo "make evaluate     quality with intervals; DATA=folder of RouteLLM's evaluation files"
+	@echo "make build        build the wheel, install it in an empty environment and use it"
+
+demo: $(VENV)/.demo
+	$(BIN)/routellm demo $(if $(ONCE),--once)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
+
+evaluate: $(VENV)/.dev
+	$(BIN)/routellm evaluate --router mf --benchmark mmlu --benchmark gsm8k --data $(DATA)
+
+build: $(VENV)/.dev
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/pip install -q dist/*.whl
+	cd build && empty/bin/routellm score --strong-share 0.3 "Why is the sky blue?"
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...") if sys.version_info < (3, 10) else None'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.venv pyproject.toml
+	$(BIN)/pip install -q -e ".[litellm]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.venv pyproject.toml
+	$(BIN)/pip install -q "$(TORCH)"
+	$(BIN)/pip install -q -e ".[litellm,train,dev]"
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build dist

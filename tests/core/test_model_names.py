@@ -1,0 +1,30 @@
+"""Names like router-mf-0.116."""
+
+from __future__ import annotations
+
+import pytest
+
+from routellm_core import ConfigError, parse_model_name
+
+
+@pytest.mark.parametrize(
+    ("name", "parsed"),
+    [
+        ("router-mf-0.116", ("mf", 0.116)),
+        ("router-sw_ranking-1", ("sw_ranking", 1.0)),
+        ("router-my-own-.5", ("my-own", 0.5)),
+        ("router-mf", None),
+        ("router-mf-", None),
+        ("router--0.3", None),
+        ("gpt-4o", None),
+        ("my-router-mf-0.3", None),
+        ("router-mf-0.3-preview", None),
+    ],
+)
+def test_parse(name, parsed):
+    assert parse_model_name(name) == parsed
+
+
+def test_a_threshold_above_one():
+    with pytest.raises(ConfigError, match=r"'router-mf-1\.7': the threshold 1\.7 must be in"):
+        parse_model_name("router-mf-1.7")

@@ -1,0 +1,242 @@
+"""From text to decision: thresholds, failures, time budgets, settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from routellm_core import ConfigError, Router, RoutingPolicy, ScoringTimeoutError, hookimpl
+from routellm_core.scoring_threads import ScoringThreads, scoring_threads
+
+
+class Scripted(Router):
+    """Scores whatever the test says, however slowly it says."""
+
+    instant = False
+
+    def __init__(self, kind: str = "fixed") -> None:
+        self.kind = kind
+        self.release = threading.Event()
+
+    def score(self, prompts):
+        if self.kind == "raise":
+            raise RuntimeError("no weights")
+        if self.kind == "hang":
+            self.release.wait(30)
+        if self.kind == "nan":
+            return np.array([np.nan])
+        return np.array([0.7])
+
+
+class ScriptedPlugin:
+    def __init__(self) -> None:
+        self.made: list[Scripted] = []
+
+    @hookimpl
+    def routellm_register_routers(self, register):
+        register("scripted", self._make)
+
+    def _make(self, kind: str = "fixed") -> Scripted:
+        self.made.append(Scripted(kind))
+        return self.made[-1]
+
+
+@pytest.fixture
+def scripted(plugin):
+    scripts = plugin(ScriptedPlugin())
+    yield scripts
+    for router in scripts.made:
+        router.release.set()
+
+
+def policy_of(kind: str, **settings) -> RoutingPolicy:
+    return RoutingPolicy("scripted", router_options={"kind": kind}, threshold=0.5, **settings)
+
+
+def test_the_threshold_belongs_to_the_strong_model(scripted):
+    at = RoutingPolicy("scripted", threshold=0.7).decide("hello")
+    above = RoutingPolicy("scripted", threshold=0.7001).decide("hello")
+    assert (at.tier, at.score, at.threshold, at.router, at.cause) == (
+        "strong",
+        0.7,
+        0.7,
+        "scripted",
+        "score",
+    )
+    assert above.tier == "weak"
+    assert at.elapsed_ms > 0
+
+
+def test_metadata_is_flat(scripted):
+    decision = RoutingPolicy("scripted", threshold=0.7).decide("hello")
+    assert decision.as_metadata() == {
+        "tier": "strong",
+        "score": 0.7,
+        "threshold": 0.7,
+        "router": "scripted",
+        "cause": "score",
+        "elapsed_ms": decision.elapsed_ms,
+    }
+
+
+@pytest.mark.parametrize("text", [None, "", " \n\t"])
+@pytest.mark.parametrize("tier", ["strong", "weak"])
+async def test_no_text(text, tier):
+    policy = RoutingPolicy("random", threshold=0.5, on_no_text=tier)
+    for decision in (policy.decide(text), await policy.adecide(text)):
+        assert (decision.tier, decision.score, decision.cause) == (tier, None, "no_text")
+
+
+@pytest.mark.parametrize("tier", ["strong", "weak"])
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("raise", "RuntimeError"), ("nan", "ScoringError"), ("hang", "ScoringTimeoutError")],
+)
+async def test_a_failing_scorer_sends_to_on_error_and_is_logged_once(
+    scripted, caplog, kind, error, tier
+):
+    policy = policy_of(kind, on_error=tier, timeout_ms=50)
+    with caplog.at_level(logging.ERROR, logger="routellm_core"):
+        decisions = [policy.decide("a"), await policy.adecide("b"), policy.decide("c")]
+    assert {(d.tier, d.score, d.cause) for d in decisions} == {(tier, None, f"error:{error}")}
+    assert policy.errors == {error: 3}
+    assert len(caplog.records) == 1
+    assert error in caplog.text
+
+
+@pytest.mark.parametrize("answer", [1.5, -0.1, float("nan"), "0.5", None])
+def test_a_plugin_that_answers_nonsense_is_a_scoring_error(plugin, answer):
+    class Nonsense:
+        @hookimpl(wrapper=True)
+        def routellm_score(self):
+            yield
+            return answer
+
+    plugin(Nonsense())
+    assert RoutingPolicy("random", threshold=0.5).decide("x").cause == "error:ScoringError"
+
+
+async def test_a_slow_router_does_not_hold_up_the_event_loop(scripted):
+    policy = policy_of("hang", timeout_ms=300)
+    task = asyncio.create_task(policy.adecide("x"))
+    beats = 0
+    while not task.done():
+        await asyncio.sleep(0.01)
+        beats += 1
+    assert beats > 10
+    assert task.result().cause == "error:ScoringTimeoutError"
+
+
+async def test_a_plugin_that_hangs_is_within_the_budget_even_for_an_instant_router(plugin):
+    release = threading.Event()
+
+    class Hanging:
+        @hookimpl
+        def routellm_score(self):
+            release.wait(30)
+
+    plugin(Hanging())
+    policy = RoutingPolicy("random", threshold=0.5, timeout_ms=50)
+    start = time.perf_counter()
+    decision = await policy.adecide("x")
+    assert time.perf_counter() - start < 5
+    assert decision.cause == "error:ScoringTimeoutError"
+    release.set()
+
+
+async def test_a_cancelled_request_leaves_the_scorer_usable(scripted):
+    policy = policy_of("hang", timeout_ms=10_000)
+    task = asyncio.create_task(policy.adecide("x"))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await policy_of("fixed").adecide("x")).score == 0.7
+
+
+def test_when_every_thread_is_stuck_requests_are_turned_away_at_once():
+    threads = ScoringThreads(size=2)
+    release = threading.Event()
+
+    def hang() -> float:
+        release.wait(30)
+        return 0.5
+
+    stuck = [threads.submit(hang) for _ in range(2)]
+    while not all(future.running() for future in stuck):
+        time.sleep(0.001)
+    for future in stuck:
+        threads.abandon(future)
+    with pytest.raises(ScoringTimeoutError, match="all 2 scoring threads are stuck"):
+        threads.submit(hang)
+    release.set()
+    for future in stuck:
+        assert future.result(5) == 0.5
+    assert threads.submit(lambda: 0.25).result(5) == 0.25
+
+
+def test_threads_are_shared_by_all_policies(scripted):
+    before = threading.active_count()
+    for _ in range(10):
+        policy_of("fixed").decide("x")
+    assert threading.active_count() - before <= scoring_threads._size
+
+
+def test_a_stuck_scorer_does_not_keep_the_process_from_ending(tmp_path):
+    import subprocess
+    import sys
+
+    code = """
+import time, numpy as np
+from routellm_core import Router, RoutingPolicy, hookimpl, register_plugin
+class Hang(Router):
+    def score(self, prompts): time.sleep(60)
+class Plugin:
+    @hookimpl
+    def routellm_register_routers(self, register): register("hang", Hang)
+register_plugin(Plugin())
+print(RoutingPolicy("hang", threshold=0.5, timeout_ms=20).decide("x").cause)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert done.stdout == "error:ScoringTimeoutError\n"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
+def test_strong_share_gives_that_share(share):
+    policy = RoutingPolicy("random", strong_share=share)
+    tiers = [policy.decide(f"prompt {i}").tier for i in range(3000)]
+    assert tiers.count("strong") / 3000 == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, r"neither 'strong_share' nor 'threshold' is set: write strong_share: 0\.3"),
+        ({"threshold": 0.5, "strong_share": 0.5}, "both 'threshold' and 'strong_share' are set"),
+        ({"thresold": 0.5}, "unknown key 'thresold': did you mean 'threshold'?"),
+        ({"threshold": 1.7}, r"'threshold' is 1\.7: .*less than or equal to 1"),
+        ({"threshold": -0.1}, r"'threshold' is -0\.1: .*greater than or equal to 0"),
+        ({"threshold": float("nan")}, "'threshold' is nan"),
+        ({"threshold": "high"}, "'threshold' is 'high': .*valid number"),
+        ({"threshold": 0.5, "on_error": "retry"}, "'on_error' is 'retry'"),
+        ({"threshold": 0.5, "timeout_ms": 0}, "'timeout_ms' is 0"),
+        ({"router": "randm", "threshold": 0.5}, "no router named 'randm': did you mean 'random'"),
+        (
+            {"threshold": 0.5, "router_options": {"sed": 1}},
+            "router 'random' has no option 'sed': did you mean 'seed'?",
+        ),
+    ],
+)
+def test_wrong_settings_say_what_to_write(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        RoutingPolicy(**{"router": "random", **settings})
+
+
+def test_a_router_that_was_never_calibrated_needs_a_threshold(scripted):
+    with pytest.raises(ConfigError, match="never calibrated"):
+        RoutingPolicy("scripted", strong_share=0.3)

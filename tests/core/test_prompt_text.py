@@ -1,0 +1,58 @@
+"""Which words of a conversation are scored."""
+
+from __future__ import annotations
+
+import pytest
+
+from routellm_core import scored_text
+
+USER = {"role": "user", "content": "Why is the sky blue?"}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        (None, None),
+        ([], None),
+        ([USER], "Why is the sky blue?"),
+        ([{"role": "system", "content": "Be brief."}], None),
+        ([{"role": "system", "content": "Be brief."}, USER], "Why is the sky blue?"),
+        ([USER, {"role": "user", "content": "And the sea?"}], "And the sea?"),
+        ([USER, {"role": "user", "content": "  "}], None),
+        ([USER, {"role": "user", "content": None}, {"role": "assistant"}], "Why is the sky blue?"),
+        ([{"role": "user", "content": [{"type": "text", "text": "a"}, IMAGE]}], "a"),
+        ([{"role": "user", "content": [IMAGE]}], None),
+        ([USER, {"role": "user", "content": [IMAGE]}], None),
+        (
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+                }
+            ],
+            "a\nb",
+        ),
+        ([{"role": "user", "content": [{"type": "input_text", "text": "a"}, "b"]}], "a\nb"),
+        ([{"role": "user", "content": [{"type": "text", "text": None}, {"type": "text"}]}], None),
+        (["hello", 3, {"content": "no role"}, USER], "Why is the sky blue?"),
+    ],
+)
+def test_the_text_of_the_humans_last_message(messages, text):
+    assert scored_text(messages) == text
+
+
+def test_a_tool_loop_keeps_its_text():
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    openai = [USER, call, {"role": "tool", "tool_call_id": "1", "content": "Rayleigh scattering"}]
+    anthropic = [
+        USER,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "1"}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "x"}]},
+    ]
+    assert scored_text(openai) == scored_text(anthropic) == USER["content"]
+
+
+def test_a_tool_result_beside_words_is_not_scored():
+    parts = [{"type": "tool_result", "content": "long output"}, {"type": "text", "text": "Go on."}]
+    assert scored_text([USER, {"role": "user", "content": parts}]) == "Go on."
