@@ -34,9 +34,7 @@ def score(
     ] = None,
     strong_share: Annotated[
         float | None,
-        typer.Option(
-            help="Also say where each goes, at this share to the strong model.", min=0, max=1
-        ),
+        typer.Option(help="Also say where each goes, at this share to the strong model."),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,

@@ -1,0 +1,141 @@
+"""A real LiteLLM proxy as a child process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from routellm_core import MissingExtraError, RouteLLMError
+
+
+class ProxyProcess:
+    """Runs ``litellm --config CONFIG`` on loopback, from ``start`` to ``stop``.
+
+    Args:
+        config: the proxy's config file.
+        env: added to this process's environment.
+        port: where to listen; None takes a free one.
+
+    Raises:
+        MissingExtraError: LiteLLM's proxy is not installed.
+    """
+
+    def __init__(self, config: Path, env: Mapping[str, str], port: int | None = None) -> None:
+        self._command = _litellm_command()
+        self._config = config
+        self._env = env
+        self.port = port or free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="routellm-")
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The proxy's base URL, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """All that the proxy has printed."""
+        return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
+
+    def start(self, timeout_s: float = 120.0) -> None:
+        """Start the proxy and return once it takes requests.
+
+        Raises:
+            RouteLLMError: it ended, or was not ready in time; the message holds its last lines.
+        """
+        with self._log_path.open("w") as log:
+            self._process = subprocess.Popen(
+                [
+                    *self._command,
+                    *("--config", str(self._config)),
+                    *("--host", "127.0.0.1"),
+                    *("--port", str(self.port)),
+                ],
+                env={**os.environ, **self._env},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        deadline = time.monotonic() + timeout_s
+        while not self._ready():
+            if self._process.poll() is not None:
+                raise RouteLLMError(f"the proxy ended at start:\n{self._last_lines()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RouteLLMError(
+                    f"the proxy was not ready within {timeout_s:g} s:\n{self._last_lines()}"
+                )
+            time.sleep(0.2)
+
+    def wait(self) -> int:
+        """Wait until the proxy ends; returns its exit code."""
+        assert self._process is not None, "start() comes first"
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """End the proxy: asked first, killed if it does not listen."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> ProxyProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def _log_path(self) -> Path:
+        return Path(self._folder.name) / "proxy.log"
+
+    def _ready(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/health/readiness", timeout=5) as response:
+                return bool(response.status == 200)
+        except (URLError, OSError):
+            return False
+
+    def _last_lines(self) -> str:
+        return "\n".join(self.log.splitlines()[-15:])
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return a port of loopback that is free now: the preferred one, or else any."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise RouteLLMError("no free port on loopback")
+
+
+def _litellm_command() -> list[str]:
+    beside = Path(sys.executable).parent / "litellm"
+    command = str(beside) if beside.is_file() else shutil.which("litellm")
+    if command is None:
+        raise MissingExtraError('LiteLLM is not installed: pip install "routellm-plugins[litellm]"')
+    return [command]
