@@ -1,0 +1,11 @@
+"""The whole command line: that of the core, and the adapters' commands."""
+
+from __future__ import annotations
+
+from routellm_core.cli import app, main
+
+from .litellm.check import check
+
+__all__ = ["app", "main"]
+
+app.command()(check)

@@ -1,0 +1,53 @@
+"""`routellm check`: find the mistakes in a LiteLLM config without starting anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from routellm_core import ConfigError
+
+from .config import HANDLER, ConfigReport, check_config, lacks_handler, read_config
+
+
+def check(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The LiteLLM proxy's config.yaml.")
+    ],
+) -> None:
+    """Check the routed aliases of a LiteLLM proxy config; exit code 2 if one has a mistake."""
+    content = read_config(config)
+    report = check_config(content)
+    problems = [*report.problems]
+    if not report.routes and not problems:
+        raise ConfigError(f"{config}: no model_list entry has model_info.routellm")
+    if lacks_handler(content):
+        problems.append(
+            f"litellm_settings: nothing is routed unless 'callbacks' lists {HANDLER}: "
+            f"write callbacks: [{HANDLER}]"
+        )
+    for problem in problems:
+        typer.secho(f"error: {problem}", err=True, fg="red")
+    if problems:
+        raise typer.Exit(2)
+    Console().print(_summary(report))
+
+
+def _summary(report: ConfigReport) -> Table:
+    table = Table()
+    table.add_column("alias", overflow="fold")
+    for column in ("router", "strong at or above", "strong", "weak"):
+        table.add_column(column)
+    for route, policy in report.routes:
+        by_name = policy is None
+        settings = route.settings
+        router = "as named" if by_name else settings.router
+        threshold = "as named" if policy is None else f"{policy.threshold:.4f}"
+        if settings.strong_share is not None:
+            threshold += f" ({settings.strong_share:.0%} of usual traffic)"
+        table.add_row(route.name, router, threshold, settings.strong, settings.weak)
+    return table

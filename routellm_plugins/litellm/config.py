@@ -1,0 +1,139 @@
+"""Read a LiteLLM config and say what is wrong with its routed aliases; needs no litellm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
+
+from .policies import policies
+from .routes import Route, Routes
+
+HANDLER = "routellm_plugins.litellm.proxy_handler"
+"""What ``litellm_settings.callbacks`` must list."""
+
+_ENVIRONMENT = "os.environ/"
+
+
+@dataclass(frozen=True)
+class ConfigReport:
+    """What a config says about routing."""
+
+    routes: list[tuple[Route, RoutingPolicy | None]]
+    """The routes without mistakes and their policies; None for a wildcard's."""
+    problems: list[str]
+    """One line per entry with mistakes, saying what to write."""
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the config in a YAML file, with the files it includes.
+
+    Raises:
+        ConfigError: a file is missing or is no YAML mapping.
+        MissingExtraError: PyYAML is not installed.
+    """
+    config: dict[str, Any] = {}
+    pending, seen = [path.absolute()], set()
+    while pending:
+        file = pending.pop(0)
+        if file in seen:
+            continue
+        seen.add(file)
+        part = _read_yaml(file)
+        includes = part.pop("include", [])
+        if not isinstance(includes, list):
+            raise ConfigError(f"{file}: 'include' must be a list of file names")
+        pending.extend((file.parent / str(name)).absolute() for name in includes)
+        for key, value in part.items():
+            both_lists = isinstance(config.get(key), list) and isinstance(value, list)
+            config[key] = [*config[key], *value] if both_lists else value
+    resolved = _with_environment(config)
+    assert isinstance(resolved, dict)
+    return resolved
+
+
+def check_config(config: Mapping[str, Any]) -> ConfigReport:
+    """Check every routed alias of a config, down to loading its router.
+
+    Args:
+        config: LiteLLM's config as a mapping.
+
+    Raises:
+        ConfigError: its ``model_list`` is no list.
+    """
+    return check_routes(_routes(config))
+
+
+def check_routes(routes: Routes) -> ConfigReport:
+    """Load the router of every route, and report that and what the entries' mistakes are."""
+    problems = list(routes.problems.values())
+    sound: list[tuple[Route, RoutingPolicy | None]] = []
+    for route in routes:
+        try:
+            policy = None if "*" in route.name else policies.get(route.settings)
+        except RouteLLMError as error:
+            problems.append(f"model_list entry '{route.name}': {error}")
+        except Exception as error:
+            kind = type(error).__name__
+            problems.append(
+                f"model_list entry '{route.name}': router '{route.settings.router}' "
+                f"cannot be loaded ({kind}: {error})"
+            )
+        else:
+            sound.append((route, policy))
+    return ConfigReport(sound, problems)
+
+
+def lacks_handler(config: Mapping[str, Any]) -> bool:
+    """Whether LiteLLM would not load the handler that does the routing."""
+    callbacks = _section(config, "litellm_settings").get("callbacks") or []
+    return HANDLER not in ([callbacks] if isinstance(callbacks, str) else callbacks)
+
+
+def _routes(config: Mapping[str, Any]) -> Routes:
+    entries = config.get("model_list") or []
+    if not isinstance(entries, list):
+        raise ConfigError("'model_list' must be a list of entries")
+    return Routes(
+        [entry for entry in entries if isinstance(entry, Mapping)],
+        _section(config, "router_settings").get("model_group_alias") or {},
+        groups_may_follow=bool(_section(config, "general_settings").get("store_model_in_db")),
+    )
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = config.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingExtraError(
+            "reading a config needs PyYAML: pip install 'routellm-plugins[litellm]'"
+        ) from error
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{file} must hold a mapping with a model_list")
+    return config
+
+
+def _with_environment(value: object) -> object:
+    """Replace ``os.environ/NAME``, as LiteLLM does; a variable that is not set stays as it is."""
+    if isinstance(value, dict):
+        return {key: _with_environment(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_environment(item) for item in value]
+    if isinstance(value, str) and value.startswith(_ENVIRONMENT):
+        return os.environ.get(value.removeprefix(_ENVIRONMENT), value)
+    return value

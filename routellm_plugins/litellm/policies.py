@@ -1,0 +1,70 @@
+"""The routing policies in use, loaded once each."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+
+from routellm_core import RoutingPolicy
+from routellm_core.plugins import plugins
+
+from .settings import RouteSettings
+
+
+class Policies:
+    """Policies by their settings.
+
+    Bounded, because the names of a wildcard alias come from clients.
+
+    Args:
+        size: how many are kept.
+    """
+
+    def __init__(self, size: int = 256) -> None:
+        self._size = size
+        self._kept: OrderedDict[tuple[str, int], RoutingPolicy] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+
+    def get(self, settings: RouteSettings) -> RoutingPolicy:
+        """Return the policy of these settings, loading its router on first use.
+
+        Raises:
+            RouteLLMError: there is no such router, or it cannot be loaded.
+        """
+        key = self._key(settings)
+        with self._loading:
+            policy = self._find(key)
+            if policy is None:
+                policy = RoutingPolicy.from_settings(settings)
+                self._keep(key, policy)
+            return policy
+
+    async def aget(self, settings: RouteSettings) -> RoutingPolicy:
+        """Like ``get``, without holding up the event loop while a router loads."""
+        policy = self._find(self._key(settings))
+        if policy is None:
+            policy = await asyncio.to_thread(self.get, settings)
+        return policy
+
+    def _key(self, settings: RouteSettings) -> tuple[str, int]:
+        # With the plugins' version, so that a replaced plugin's router is not used on.
+        return settings.model_dump_json(), plugins.version
+
+    def _find(self, key: tuple[str, int]) -> RoutingPolicy | None:
+        with self._lock:
+            policy = self._kept.get(key)
+            if policy is not None:
+                self._kept.move_to_end(key)
+            return policy
+
+    def _keep(self, key: tuple[str, int], policy: RoutingPolicy) -> None:
+        with self._lock:
+            self._kept[key] = policy
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+
+policies = Policies()
+"""The policies of this process."""

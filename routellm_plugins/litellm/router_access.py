@@ -1,0 +1,65 @@
+"""All that is known here of the inside of litellm.Router, which 1.109 took apart."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from litellm.router import Router
+from litellm.types.router import CustomRoutingStrategyBase
+
+from routellm_core import ConfigError
+
+_SELECTOR = "get_available_deployment"
+# From 1.109 on, Router is a facade and this is a method of the core behind it.
+_ASYNC_SELECTORS = ("_core_async_get_available_deployment", "async_get_available_deployment")
+
+
+class RouterAccess:
+    """Reads a Router's model list, and puts a strategy in front of its selection.
+
+    Args:
+        router: a ``litellm.Router``.
+
+    Raises:
+        ConfigError: this LiteLLM selects deployments in a way not known here.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router: Any = router
+        self._core: Any = vars(router).get("_core", router)
+        name = next((n for n in _ASYNC_SELECTORS if hasattr(type(self._core), n)), None)
+        if name is None or not hasattr(type(self._core), _SELECTOR):
+            raise ConfigError(
+                "routellm does not know how this version of LiteLLM selects deployments: install "
+                "another version of litellm, or a newer routellm-plugins"
+            )
+        # Taken from the instance, so that a custom strategy of the user's stays in the chain.
+        self.select: Callable[..., Any] = getattr(self._core, _SELECTOR)
+        self.aselect: Callable[..., Awaitable[Any]] = getattr(self._core, name)
+        self._installed: object = None
+
+    def install(self, strategy: CustomRoutingStrategyBase) -> None:
+        """Let ``strategy`` select from now on."""
+        register = getattr(self._router, "register_plugin", None)
+        (register or self._router.set_custom_routing_strategy)(strategy)
+        self._installed = vars(self._core).get(_SELECTOR)
+
+    def installed_on(self, router: Router) -> bool:
+        """Whether what was installed selects for ``router``; a change of ``routing_strategy``
+        removes it.
+        """
+        in_place = vars(self._core).get(_SELECTOR)
+        return self._router is router and in_place is not None and in_place is self._installed
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """Return the live model list."""
+        registry = getattr(self._router, "registry", None)
+        entries = registry().all() if registry else self._router.model_list
+        return cast("Sequence[Mapping[str, Any]]", entries)
+
+    def group_aliases(self) -> Mapping[str, Any]:
+        """Return ``model_group_alias``."""
+        registry = getattr(self._router, "registry", None)
+        aliases = registry().aliases() if registry else self._router.model_group_alias
+        return cast("Mapping[str, Any]", aliases or {})

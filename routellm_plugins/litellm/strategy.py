@@ -1,0 +1,190 @@
+"""The routing strategy: turns a routed alias into a model group, and leaves the rest to LiteLLM."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from litellm.exceptions import BadRequestError
+from litellm.router import Router
+from litellm.types.router import CustomRoutingStrategyBase
+
+from routellm_core import ConfigError, RouteLLMError
+
+from .config import check_routes
+from .deciding import adecide, decide
+from .request import RoutedRequest, routed_request
+from .router_access import RouterAccess
+from .routes import Route, Routes, is_routed
+
+try:
+    from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection
+except ImportError:  # older releases look fallbacks up under the alias alone
+    record_pre_routing_selection = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+
+class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
+    """Chooses the strong or the weak model group for routed aliases.
+
+    The deployment within the group is chosen by the Router's own selection, so that load
+    balancing, cooldowns, retries and fallbacks work as for a request that names the group.
+    Requests for any other model pass through.
+
+    Args:
+        router: the ``litellm.Router`` to select for.
+
+    Raises:
+        ConfigError: this version of LiteLLM is not supported.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self.access = RouterAccess(router)
+        self._entries: list[Mapping[str, Any]] = []
+        self._aliases: dict[str, Any] = {}
+        self._routes = Routes([])
+
+    async def async_get_available_deployment(
+        self,
+        model: str,
+        messages: list[dict[str, Any]] | None = None,
+        input: str | list[Any] | None = None,  # noqa: A002  # as the base class has it
+        specific_deployment: bool | None = False,
+        request_kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return the deployment that serves a request; see LiteLLM's base class."""
+        kwargs = {} if request_kwargs is None else request_kwargs
+        routed = None
+        if not specific_deployment and (route := self.find(model)):
+            routed = _decided_before(model, kwargs)
+            if routed is None:
+                _reject_embedding(model, messages, input, kwargs)
+                with _as_bad_request(model):
+                    decision = await adecide(route, messages, kwargs)
+                routed = RoutedRequest(model, route.settings.group(decision.tier), decision)
+        with _on_record(routed, kwargs):
+            deployment = await self.access.aselect(
+                model=routed.group if routed else model,
+                messages=messages,
+                input=input,
+                specific_deployment=specific_deployment,
+                request_kwargs=kwargs,
+            )
+        return _callable(deployment, model)
+
+    def get_available_deployment(
+        self,
+        model: str,
+        messages: list[dict[str, Any]] | None = None,
+        input: str | list[Any] | None = None,  # noqa: A002  # as the base class has it
+        specific_deployment: bool | None = False,
+        request_kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return the deployment that serves a request; see LiteLLM's base class."""
+        kwargs = {} if request_kwargs is None else request_kwargs
+        routed = None
+        if not specific_deployment and (route := self.find(model)):
+            routed = _decided_before(model, kwargs)
+            if routed is None:
+                _reject_embedding(model, messages, input, kwargs)
+                with _as_bad_request(model):
+                    decision = decide(route, messages, kwargs)
+                routed = RoutedRequest(model, route.settings.group(decision.tier), decision)
+        with _on_record(routed, kwargs):
+            deployment = self.access.select(
+                model=routed.group if routed else model,
+                messages=messages,
+                input=input,
+                specific_deployment=specific_deployment,
+                request_kwargs=kwargs,
+            )
+        return _callable(deployment, model)
+
+    def find(self, model: str) -> Route | None:
+        """Return the route of a model name; None if LiteLLM is to serve it as ever.
+
+        Raises:
+            litellm.BadRequestError: the entry of that name has a mistake.
+        """
+        with _as_bad_request(model):
+            return self.routes().find(self._target(model))
+
+    def routes(self) -> Routes:
+        """Return the routes of the Router's model list as it is now."""
+        entries, aliases = self.access.entries(), self.access.group_aliases()
+        if entries != self._entries or aliases != self._aliases:
+            self._routes = Routes(entries, aliases)
+            self._entries, self._aliases = list(entries), dict(aliases)
+            for problem in self._routes.problems.values():
+                logger.error("%s", problem)
+        return self._routes
+
+    def _target(self, model: str) -> str:
+        alias = self.access.group_aliases().get(model)
+        target = alias.get("model") if isinstance(alias, Mapping) else alias
+        return target if isinstance(target, str) else model
+
+
+def install(router: Router) -> RouteLLMRoutingStrategy:
+    """Route the aliases of a ``litellm.Router`` that an application built itself.
+
+    Args:
+        router: its ``model_list`` holds entries with ``model_info.routellm``.
+
+    Raises:
+        ConfigError: an entry has a mistake, or this version of LiteLLM is not supported.
+    """
+    strategy = RouteLLMRoutingStrategy(router)
+    problems = check_routes(strategy.routes()).problems
+    if problems:
+        raise ConfigError("\n".join(problems))
+    strategy.access.install(strategy)
+    return strategy
+
+
+def bad_request(model: str, message: str) -> BadRequestError:
+    """Return the error that LiteLLM answers with status 400."""
+    return BadRequestError(message=message, model=model, llm_provider="routellm")
+
+
+@contextlib.contextmanager
+def _as_bad_request(model: str) -> Iterator[None]:
+    try:
+        yield
+    except RouteLLMError as error:
+        raise bad_request(model, str(error)) from error
+
+
+def _decided_before(model: str, kwargs: dict[str, Any]) -> RoutedRequest | None:
+    """Return the decision of an earlier attempt, so that a retry goes where the first went."""
+    routed = routed_request(kwargs)
+    return routed if routed is not None and routed.alias == model else None
+
+
+def _reject_embedding(model: str, messages: object, given: object, kwargs: dict[str, Any]) -> None:
+    # The responses API has its input among the keyword arguments as well.
+    if messages is None and given is not None and "input" not in kwargs:
+        raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
+
+
+@contextlib.contextmanager
+def _on_record(routed: RoutedRequest | None, kwargs: dict[str, Any]) -> Iterator[None]:
+    """Record a decision around the Router's own selection, which clears what was there before."""
+    try:
+        yield
+    finally:
+        # Also if every deployment of the group is cooling down: its fallbacks are needed then.
+        if routed is not None and record_pre_routing_selection is not None:
+            record_pre_routing_selection(kwargs, routed.group)
+    if routed is not None:
+        routed.write_to(kwargs)
+
+
+def _callable(deployment: Any, model: str) -> Any:
+    """Return the deployment, unless it is a routed entry, reached by its id or in another way."""
+    if isinstance(deployment, Mapping) and is_routed(deployment):
+        raise bad_request(model, f"'{model}' leads to a routed alias: ask for the alias by name")
+    return deployment
