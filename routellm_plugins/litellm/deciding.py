@@ -44,6 +44,20 @@ async def adecide(route: Route, messages: Messages, request_kwargs: Mapping[str,
         return _on_error(route, error)
 
 
+async def prepare(route: Route) -> None:
+    """Load the route's router, so that one that cannot be loaded is told before LiteLLM routes.
+
+    Raises:
+        RouteLLMError: it does not exist or cannot be loaded.
+    """
+    try:
+        await policies.aget(route.settings)
+    except RouteLLMError:
+        raise
+    except Exception:
+        logger.debug("the router of '%s' failed to load", route.name, exc_info=True)
+
+
 def _on_error(route: Route, error: Exception) -> Decision:
     if isinstance(error, RouteLLMError):
         raise error

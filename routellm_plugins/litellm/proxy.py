@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from routellm_core import RouteLLMError
+
+from .deciding import prepare
 from .request import drop_forged_decisions, routed_request
 from .start_check import end_on_mistakes
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
-logger = logging.getLogger(__name__)
-
 _SERVED = {
     "acompletion",
+    "aanthropic_messages",
     "anthropic_messages",
     "aresponses",
     "atext_completion",
@@ -47,12 +48,19 @@ class RouteLLMProxyHandler(CustomLogger):
         model = data.get("model")
         if strategy is None or not isinstance(model, str):
             return
-        if strategy.find(model) and call_type not in _SERVED:
+        route = strategy.find(model)
+        if route is None:
+            return
+        if call_type not in _SERVED:
             raise bad_request(
                 model,
                 f"'{model}' routes chat completions, responses and messages, not {call_type}: "
                 "name a model group instead",
             )
+        try:
+            await prepare(route)
+        except RouteLLMError as error:
+            raise bad_request(model, error) from error
 
     async def async_post_call_response_headers_hook(
         self,

@@ -62,8 +62,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             routed = _decided_before(model, kwargs)
             if routed is None:
                 _reject_embedding(model, messages, input, kwargs)
-                with _as_bad_request(model):
+                try:
                     decision = await adecide(route, messages, kwargs)
+                except RouteLLMError as error:
+                    raise bad_request(model, error) from error
                 routed = RoutedRequest(model, route.settings.group(decision.tier), decision)
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
@@ -90,8 +92,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             routed = _decided_before(model, kwargs)
             if routed is None:
                 _reject_embedding(model, messages, input, kwargs)
-                with _as_bad_request(model):
+                try:
                     decision = decide(route, messages, kwargs)
+                except RouteLLMError as error:
+                    raise bad_request(model, error) from error
                 routed = RoutedRequest(model, route.settings.group(decision.tier), decision)
         with _on_record(routed, kwargs):
             deployment = self.access.select(
@@ -109,8 +113,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         Raises:
             litellm.BadRequestError: the entry of that name has a mistake.
         """
-        with _as_bad_request(model):
+        try:
             return self.routes().find(self._target(model))
+        except RouteLLMError as error:
+            raise bad_request(model, error) from error
+        except Exception:
+            logger.exception("the route of '%s' could not be found", model)
+            return None
 
     def routes(self) -> Routes:
         """Return the routes of the Router's model list as it is now."""
@@ -145,17 +154,9 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     return strategy
 
 
-def bad_request(model: str, message: str) -> BadRequestError:
+def bad_request(model: str, message: object) -> BadRequestError:
     """Return the error that LiteLLM answers with status 400."""
-    return BadRequestError(message=message, model=model, llm_provider="routellm")
-
-
-@contextlib.contextmanager
-def _as_bad_request(model: str) -> Iterator[None]:
-    try:
-        yield
-    except RouteLLMError as error:
-        raise bad_request(model, str(error)) from error
+    return BadRequestError(message=str(message), model=model, llm_provider="routellm")
 
 
 def _decided_before(model: str, kwargs: dict[str, Any]) -> RoutedRequest | None:
