@@ -5,7 +5,9 @@ from __future__ import annotations
 from routellm_core.cli import app, main
 
 from .litellm.check import check
+from .litellm.demo import demo
 
 __all__ = ["app", "main"]
 
 app.command()(check)
+app.command()(demo)
