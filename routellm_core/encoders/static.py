@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ TOKENIZER = "tokenizer.json"
 READ_CHARACTERS = 16_384
 """How much of a prompt is read."""
 
-_BLOCK = 1024
+_BLOCK = 512
 
 
 class StaticEncoder(Encoder):
@@ -85,8 +86,8 @@ class StaticEncoder(Encoder):
             ids = self._wordpiece.ids(prompt[:READ_CHARACTERS])
             for start in range(0, len(ids), _BLOCK):
                 block = ids[start : start + _BLOCK]
-                vector += self._scales[block] @ self._table[block].astype(np.float32)
-            length = np.sqrt(vector @ vector)
+                vector += np.dot(self._scales[block], self._table.take(block, axis=0))
+            length = math.sqrt(vector.dot(vector))
             if length > 0:
                 vector /= length
         return vectors

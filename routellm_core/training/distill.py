@@ -239,7 +239,8 @@ distillation reads no text; what the base was trained on is told in its own card
 - Unused tokens of the vocabulary are left out, special tokens never occur in a prompt.
 - PCA to {config["dim"]} components.
 - Each row is weighted by smooth inverse frequency, a / (a + p), with
-  a = {config["sif_coefficient"]:g} and p the token's frequency by Zipf's law from its rank in the vocabulary.
+  a = {config["sif_coefficient"]:g} and p the token's frequency by Zipf's law from its rank in the
+  vocabulary.
 - Rounded to int8, with a float32 scale per row.
 - Nothing is drawn at random. The same machine and versions give the same bytes; another
   processor may round a few of them differently, and so change the fingerprint.
