@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +36,8 @@ class ProxyProcess:
         self._config = config
         self._env = env
         self.port = port or free_port()
-        self._folder = tempfile.TemporaryDirectory(prefix="routellm-")
+        self._folder = Path(tempfile.mkdtemp(prefix="routellm-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -108,7 +110,7 @@ class ProxyProcess:
 
     @property
     def _log_path(self) -> Path:
-        return Path(self._folder.name) / "proxy.log"
+        return self._folder / "proxy.log"
 
     def _ready(self) -> bool:
         try:
