@@ -1,0 +1,115 @@
+"""Features of a prompt's surface: how long it is, what it is made of, how it asks.
+
+Normalised mean-pooled embeddings lose them, and on benchmarks prompt length alone is a strong
+baseline, so a router reads both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+SURFACE_VERSION = 1
+"""Changes whenever a feature does. A checkpoint names the version it was trained on."""
+
+MAX_CHARACTERS = 16_384
+"""What follows this many characters is not looked at."""
+
+_BYTE_CLASSES: dict[str, bytes] = {
+    "lower_case": bytes(range(ord("a"), ord("z") + 1)),
+    "upper_case": bytes(range(ord("A"), ord("Z") + 1)),
+    "digits": b"0123456789",
+    "spaces": b" \t",
+    "line_breaks": b"\n\r",
+    "full_stops": b".",
+    "commas": b",",
+    "question_marks": b"?",
+    "quotes": b"\"'",
+    "colons": b":;",
+    "brackets": b"()[]{}",
+    "maths_signs": b"+-*/=<>^|%",
+    "dollars": b"$",
+    "backslashes": b"\\",
+    "underscores": b"_",
+    "not_ascii": bytes(range(128, 256)),
+}
+
+_WORDS = (
+    "hat ",
+    "hich ",
+    "ow many ",
+    " all ",
+    " total",
+    " not ",
+    " each ",
+    " more ",
+    " than ",
+    " if ",
+    "ecause",
+    "xplain",
+    "Write ",
+    "def ",
+    "```",
+    " court",
+)
+"""Substrings that are counted; a first letter is left out where it may be a capital."""
+
+_COUNTED = (
+    *("characters", *_BYTE_CLASSES),
+    *("numbers", "distinct_numbers", "longest_number"),
+    *("answer_options", "characters_before_options", "characters_of_last_line"),
+    *(f"word:{word.strip()}" for word in _WORDS),
+)
+
+SURFACE_NAMES = (*_COUNTED, "open", *(f"open*{name}" for name in _COUNTED))
+"""Name of each feature. Each is log(1 + count), ``open`` is 1 for a prompt without answer
+options, and a product with it lets a count mean another thing in open questions than in
+multiple choice."""
+
+SURFACE_DIM = len(SURFACE_NAMES)
+
+_CLASS_OF_BYTE = np.zeros((256, len(_BYTE_CLASSES)), np.float32)
+for _column, _members in enumerate(_BYTE_CLASSES.values()):
+    _CLASS_OF_BYTE[list(_members), _column] = 1.0
+
+_ANSWER_OPTION = re.compile(r"\n\(?[A-J][.)]")
+_DIGITS_ONLY = bytes(byte if byte in b"0123456789" else ord(" ") for byte in range(256))
+
+
+def surface_features(prompts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the features of each prompt: shape (n, SURFACE_DIM), each in [0, 12].
+
+    Any string gives finite numbers; only its first ``MAX_CHARACTERS`` characters count.
+    """
+    features = np.empty((len(prompts), SURFACE_DIM), np.float32)
+    width = len(_COUNTED)
+    for row, prompt in zip(features, prompts, strict=True):
+        is_open = _count(prompt[:MAX_CHARACTERS], row[:width])
+        row[width] = is_open
+        row[width + 1 :] = row[:width] if is_open else 0.0
+    return features
+
+
+def _count(text: str, out: NDArray[np.float32]) -> bool:
+    """Fill ``out`` with the logarithms; return whether the prompt is without answer options."""
+    data = text.encode("utf-8", "surrogatepass")
+    histogram = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.float32)
+    numbers = data.translate(_DIGITS_ONLY).split()
+    options = [match.start() for match in _ANSWER_OPTION.finditer(text)]
+    first = 1 + len(_BYTE_CLASSES)
+    out[0] = len(text)
+    out[1:first] = histogram @ _CLASS_OF_BYTE
+    out[first:] = (
+        len(numbers),
+        len(set(numbers)),
+        len(max(numbers, key=len)) if numbers else 0,
+        len(options),
+        options[0] if options else len(text),
+        len(text) - 1 - text.rfind("\n"),
+        *map(text.count, _WORDS),
+    )
+    np.log1p(out, out=out)
+    return not options
