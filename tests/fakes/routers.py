@@ -1,0 +1,43 @@
+"""A plugin with routers that are easy to predict, or that fail in a given way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routellm_core import Router, hookimpl
+
+EASY = "What is two plus two?"
+HARD = "Prove step by step that there are infinitely many primes of the form four n plus three"
+
+
+class LengthRouter(Router):
+    """Scores a tenth per word, up to 1: EASY gets 0.5, HARD gets 1."""
+
+    instant: ClassVar[bool] = True
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        return np.array([min(1.0, len(prompt.split()) / 10) for prompt in prompts])
+
+
+class FailingRouter(Router):
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        raise RuntimeError("no scores today")
+
+
+class HangingRouter(Router):
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        threading.Event().wait()
+        raise AssertionError
+
+
+@hookimpl
+def routellm_register_routers(register):
+    register("length", LengthRouter)
+    register("failing", FailingRouter)
+    register("hanging", HangingRouter)
+    register("unmakable", lambda: 1 / 0)

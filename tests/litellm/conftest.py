@@ -1,0 +1,165 @@
+"""Real LiteLLM proxies between the ordinary openai client and stand-in upstreams."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+pytest.importorskip("litellm")
+
+import yaml
+from fakes.openai_upstream import Upstream
+from openai import AsyncOpenAI, OpenAI
+
+from routellm_plugins.litellm.proxy_process import ProxyProcess
+
+KEY = "sk-tests-3f9d2c71b5"
+TESTS = Path(__file__).parents[1]
+MARKER = {"model": "openai/routellm", "api_key": "unused"}
+HANDLER = "routellm_plugins.litellm.proxy_handler"
+
+
+def group(name: str, upstream: Upstream) -> dict[str, Any]:
+    """Return the model_list entry of an ordinary model group."""
+    model = f"openai/{upstream.model}"
+    params = {"model": model, "api_base": upstream.url, "api_key": "unused"}
+    return {"model_name": name, "litellm_params": params}
+
+
+def alias(name: str, **settings: object) -> dict[str, Any]:
+    """Return the model_list entry of a routed alias."""
+    routellm = {"strong": "gpt-4o", "weak": "gpt-4o-mini", **settings}
+    return {"model_name": name, "litellm_params": MARKER, "model_info": {"routellm": routellm}}
+
+
+@pytest.fixture(scope="session")
+def strong() -> Iterator[Upstream]:
+    with Upstream("gpt-4o") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def weak() -> Iterator[Upstream]:
+    with Upstream("gpt-4o-mini") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def fragile() -> Iterator[Upstream]:
+    """The only deployment of a strong group of its own, for tests that kill it."""
+    with Upstream("fragile") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def broken() -> Iterator[Upstream]:
+    """One of two deployments of a strong group; it never answers."""
+    with Upstream("broken") as upstream:
+        upstream.failing_with = 500
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def plugin_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PYTHONPATH on which the fake routers are a plugin with an entry point."""
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / "routellm_fakes-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: routellm-fakes\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[routellm]\nfakes = fakes.routers\n")
+    return f"{folder}:{TESTS}"
+
+
+@pytest.fixture(scope="session")
+def proxy_with(
+    plugin_path: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., ProxyProcess]:
+    """Make a proxy for a config, not started."""
+
+    def make(config: dict[str, Any], **env: str) -> ProxyProcess:
+        path = tmp_path_factory.mktemp("proxy") / "config.yaml"
+        path.write_text(yaml.safe_dump(config))
+        common = {
+            "LITELLM_MASTER_KEY": KEY,
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "PYTHONPATH": plugin_path,
+            "ROUTELLM_DISABLE_PLUGIN_AUTOLOAD": "",
+        }
+        return ProxyProcess(path, {**common, **env})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def payload_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs") / "payloads.jsonl"
+
+
+@pytest.fixture(scope="session")
+def proxy(
+    strong: Upstream,
+    weak: Upstream,
+    fragile: Upstream,
+    broken: Upstream,
+    payload_log: Path,
+    proxy_with: Callable[..., ProxyProcess],
+) -> Iterator[ProxyProcess]:
+    config = {
+        "model_list": [
+            group("gpt-4o", strong),
+            group("gpt-4o-mini", weak),
+            group("fragile", fragile),
+            group("pair", strong),
+            group("pair", broken),
+            alias("gpt-4o-router", router="length", threshold=0.6),
+            alias("fragile-router", router="length", threshold=0.6, strong="fragile"),
+            alias("pair-router", router="length", threshold=0.6, strong="pair"),
+            alias("router-*"),
+        ],
+        "router_settings": {
+            "num_retries": 1,
+            "allowed_fails": 0,
+            "fallbacks": [{"fragile": ["gpt-4o-mini"]}, {"pair": ["gpt-4o-mini"]}],
+            "model_group_alias": {"smart": "gpt-4o-router"},
+        },
+        "litellm_settings": {"callbacks": [HANDLER, "fakes.payload_log.writer"]},
+    }
+    with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def client(proxy: ProxyProcess) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{proxy.url}/v1", api_key=KEY, max_retries=0) as openai_client:
+        yield openai_client
+
+
+@pytest.fixture
+async def async_client(proxy: ProxyProcess) -> Any:
+    async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key=KEY, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def logged(payload_log: Path) -> Callable[[str], dict[str, Any]]:
+    """Wait for what LiteLLM logs about the request with these words."""
+
+    def wait(words: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            lines = payload_log.read_text().splitlines() if payload_log.exists() else []
+            for line in lines:
+                if words in line:
+                    payload: dict[str, Any] = json.loads(line)
+                    return payload
+            time.sleep(0.1)
+        raise AssertionError(f"nothing was logged about {words!r}")
+
+    return wait

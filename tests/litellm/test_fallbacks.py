@@ -1,0 +1,69 @@
+"""What LiteLLM does when an upstream fails, it does for routed requests as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fakes.openai_upstream import Upstream
+from fakes.routers import EASY, HARD
+from openai import OpenAI
+
+
+@pytest.fixture
+def killed(fragile: Upstream) -> Iterator[Upstream]:
+    fragile.stop()
+    yield fragile
+    fragile.start()
+
+
+def ask(client: OpenAI, model: str, prompt: str, **options: object) -> str:
+    messages = [{"role": "user", "content": prompt}]
+    answer = client.chat.completions.create(model=model, messages=messages, **options)
+    return (answer.choices[0].message.content or "").split(" ")[0]
+
+
+def test_a_live_strong_upstream_answers(client: OpenAI) -> None:
+    assert ask(client, "fragile-router", HARD) == "fragile"
+
+
+def test_requests_are_answered_with_the_strong_upstream_killed(
+    client: OpenAI, killed: Upstream
+) -> None:
+    for number in range(3):
+        assert ask(client, "fragile-router", f"{HARD} {number}") == "gpt-4o-mini"
+        assert ask(client, "fragile-router", EASY) == "gpt-4o-mini"
+
+
+def test_streams_are_answered_with_the_strong_upstream_killed(
+    client: OpenAI, killed: Upstream
+) -> None:
+    stream = client.chat.completions.create(
+        model="fragile-router", messages=[{"role": "user", "content": HARD}], stream=True
+    )
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+    assert text.startswith("gpt-4o-mini ")
+
+
+def test_headers_tell_what_was_decided_also_after_a_fallback(
+    client: OpenAI, killed: Upstream
+) -> None:
+    raw = client.chat.completions.with_raw_response.create(
+        model="fragile-router", messages=[{"role": "user", "content": HARD}]
+    )
+    assert raw.headers["x-routellm-tier"] == "strong"
+    assert raw.headers["x-routellm-model"] == "fragile"
+    assert raw.headers["x-litellm-model-group"] == "gpt-4o-mini"
+
+
+def test_a_sibling_deployment_answers_before_the_weak_model(
+    client: OpenAI, broken: Upstream
+) -> None:
+    for number in range(12):
+        assert ask(client, "pair-router", f"{HARD} {number}") == "gpt-4o"
+    assert broken.requests
+
+
+def test_a_client_may_name_an_alias_as_its_fallback(client: OpenAI, killed: Upstream) -> None:
+    body = {"fallbacks": ["gpt-4o-router"]}
+    assert ask(client, "fragile", f"{HARD} then", extra_body=body) in ("gpt-4o", "gpt-4o-mini")

@@ -1,0 +1,236 @@
+"""Each mistake in a config is told in one line that names the entry and what to write."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import HANDLER, MARKER, alias
+from fakes import routers
+from typer.testing import CliRunner
+
+from routellm_plugins.cli import app
+from routellm_plugins.litellm.config import check_config
+
+ENTRY = "model_list entry 'gpt-4o-router': "
+EXAMPLE = Path(__file__).parents[2] / "examples/litellm/config.yaml"
+USUAL = {"router": "length", "threshold": 0.5}
+
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": (
+        {"router": "random", "threshhold": 0.3, "strong_share": 0.3},
+        "unknown key 'threshhold': did you mean 'threshold'?",
+    ),
+    "unknown router": (
+        {"router": "randon", "threshold": 0.3},
+        "no router named 'randon': did you mean 'random'?",
+    ),
+    "threshold out of range": (
+        {"threshold": 1.7},
+        "'threshold' is 1.7: input should be less than or equal to 1",
+    ),
+    "strong model that is no model group": (
+        {"router": "random", "threshold": 0.3, "strong": "gpt-4"},
+        "'strong' is 'gpt-4', but no model_list entry has that model_name: did you mean 'gpt-4o'?",
+    ),
+    "both threshold and strong_share": (
+        {"threshold": 0.3, "strong_share": 0.3},
+        "both 'threshold' and 'strong_share' are set: keep one of them",
+    ),
+    "neither threshold nor strong_share": (
+        {"router": "random"},
+        "neither 'strong_share' nor 'threshold' is set: write strong_share: 0.3 to send about "
+        "30 % of usual traffic to the strong model",
+    ),
+    "router option that does not exist": (
+        {"router": "random", "threshold": 0.3, "router_options": {"sed": 1}},
+        "router 'random' has no option 'sed': did you mean 'seed'?",
+    ),
+    "router that was never calibrated": (
+        {"router": "length", "strong_share": 0.3},
+        "router 'length' was never calibrated, so 'strong_share' cannot be turned into a "
+        "threshold: set 'threshold' instead",
+    ),
+    "router that cannot be made": (
+        {"router": "unmakable", "threshold": 0.3},
+        "router 'unmakable' cannot be loaded (ZeroDivisionError: division by zero)",
+    ),
+    "alias as model": (
+        {**USUAL, "strong": "gpt-4o-router"},
+        "'strong' is 'gpt-4o-router', which is routed itself: name a model group",
+    ),
+    "the same model twice": (
+        {**USUAL, "strong": "gpt-4o-mini"},
+        "'strong' and 'weak' are both 'gpt-4o-mini': name two model groups",
+    ),
+    "two mistakes at once": (
+        {"threshold": "high", "weak": "mini"},
+        "'threshold' is 'high': input should be a valid number, unable to parse string as a "
+        "number; 'weak' is 'mini', but no model_list entry has that model_name: known: gpt-4o, "
+        "gpt-4o-mini",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _fake_routers(plugin: Any) -> None:
+    plugin(routers)
+
+
+def group(name: str) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": {"model": f"openai/{name}"}}
+
+
+def config(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model_list": [group("gpt-4o"), group("gpt-4o-mini"), *entries],
+        "litellm_settings": {"callbacks": [HANDLER]},
+    }
+
+
+def problems(*entries: dict[str, Any], **sections: Any) -> list[str]:
+    return check_config({**config(*entries), **sections}).problems
+
+
+def check(tmp_path: Path, content: object) -> Any:
+    path = tmp_path / "config.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return CliRunner().invoke(app, ["check", "--config", str(path)])
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_in_an_entry(mistake: str) -> None:
+    settings, line = MISTAKES[mistake]
+    assert problems(alias("gpt-4o-router", **settings)) == [ENTRY + line]
+
+
+@pytest.mark.parametrize("value", [None, "gpt-4o", ["gpt-4o", "gpt-4o-mini"]])
+def test_settings_that_are_no_mapping(value: object) -> None:
+    entry = {**alias("gpt-4o-router"), "model_info": {"routellm": value}}
+    expected = "model_info.routellm must be a mapping such as {strong: gpt-4o, weak: gpt-4o-mini, "
+    assert problems(entry) == [f"{ENTRY}{expected}strong_share: 0.3}}"]
+
+
+def test_a_marker_without_settings() -> None:
+    (line,) = problems({"model_name": "gpt-4o-router", "litellm_params": MARKER})
+    assert line.startswith(f"{ENTRY}model_info.routellm must be a mapping")
+
+
+def test_missing_models() -> None:
+    entry = alias("gpt-4o-router", **USUAL)
+    del entry["model_info"]["routellm"]["weak"]
+    assert problems(entry) == [f"{ENTRY}'weak' is missing"]
+
+
+def test_mistakes_in_names() -> None:
+    twice = problems(alias("a", **USUAL), alias("a", **USUAL))
+    assert twice == [
+        "model_list entry 'a': there are several routed entries of that name: keep one"
+    ]
+    (shared,) = problems(alias("gpt-4o", strong="gpt-4o-mini", weak="gpt-4o-mini", **USUAL))
+    assert "an ordinary model group has the same name" in shared
+    (star,) = problems(alias("*"))
+    assert star.endswith("a routed wildcard must begin with router-: write model_name: router-*")
+
+
+def test_a_wildcard_leaves_router_and_threshold_to_the_name() -> None:
+    assert problems(alias("router-*", on_error="weak")) == []
+    (line,) = problems(alias("router-*", router="mf", threshold=0.2))
+    assert line.startswith("model_list entry 'router-*': remove 'router' and 'threshold'")
+
+
+def test_all_mistakes_of_a_config_are_told() -> None:
+    lines = problems(alias("a", threshold=2), alias("b", router="nope", threshold=0), alias("c"))
+    assert [line.split("'")[1] for line in lines] == ["a", "c", "b"]
+
+
+def test_groups_known_by_other_means() -> None:
+    named = {**USUAL, "strong": "openai/o3"}
+    assert len(problems(alias("a", **named))) == 1
+    assert problems(group("openai/*"), alias("a", **named)) == []
+    assert problems(alias("a", **named), general_settings={"store_model_in_db": True}) == []
+    named["strong"] = "best"
+    aliases = {"model_group_alias": {"best": "gpt-4o"}}
+    assert problems(alias("a", **named), router_settings=aliases) == []
+
+
+def test_check_lists_the_aliases(tmp_path: Path) -> None:
+    result = check(tmp_path, config(alias("my-router", **USUAL), alias("router-*")))
+    assert result.exit_code == 0
+    for word in ("my-router", "length", "0.5000", "gpt-4o-mini", "router-*", "as named"):
+        assert word in result.output
+
+
+def test_check_fails_with_a_line_for_each_mistake(tmp_path: Path) -> None:
+    result = check(tmp_path, config(alias("a", threshold=2), alias("b")))
+    assert result.exit_code == 2
+    assert [line[:27] for line in result.output.splitlines()] == [
+        "error: model_list entry 'a'",
+        "error: model_list entry 'b'",
+    ]
+
+
+@pytest.mark.parametrize("settings", [{}, {"callbacks": "prometheus"}, {"callbacks": ["otel"]}])
+def test_check_misses_the_callback(tmp_path: Path, settings: dict[str, Any]) -> None:
+    content = {**config(alias("a", **USUAL)), "litellm_settings": settings}
+    result = check(tmp_path, content)
+    assert result.exit_code == 2
+    assert f"write callbacks: [{HANDLER}]" in result.output
+
+
+def test_check_follows_includes_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRONG", "gpt-4o")
+    included = {"model_list": [alias("a", **{**USUAL, "strong": "os.environ/STRONG"})]}
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(included))
+    assert check(tmp_path, {**config(), "include": ["more.yaml"]}).exit_code == 0
+    monkeypatch.delenv("STRONG")
+    result = check(tmp_path, {**config(), "include": ["more.yaml"]})
+    assert "'strong' is 'os.environ/STRONG'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("model_list: [", "is no YAML"),
+        ("- a", "must hold a mapping"),
+        ("model_list: {}", "no model_list entry has model_info.routellm"),
+        ("model_list: x", "'model_list' must be a list"),
+        ("include: [none.yaml]", "cannot read"),
+    ],
+)
+def test_files_that_are_no_config(tmp_path: Path, content: str, message: str) -> None:
+    result = check(tmp_path, content)
+    assert result.exit_code != 0
+    assert message in str(result.exception)
+
+
+def test_the_form_in_the_readme_is_accepted() -> None:
+    entry = """
+      - model_name: gpt-4o
+      - model_name: gpt-4o-mini
+      - model_name: gpt-4o-router
+        litellm_params: {model: openai/routellm, api_key: unused}
+        model_info: {routellm: {strong: gpt-4o, weak: gpt-4o-mini, router: mf, strong_share: 0.3}}
+    """
+    report = check_config({"model_list": yaml.safe_load(entry)})
+    assert report.problems == []
+    ((route, policy),) = report.routes
+    assert route.name == "gpt-4o-router"
+    assert policy is not None
+
+
+def test_the_example_is_right() -> None:
+    result = CliRunner().invoke(app, ["check", "--config", str(EXAMPLE)])
+    assert result.exit_code == 0, result.output
+
+
+def test_a_config_is_not_changed_by_checking() -> None:
+    content = config(alias("a", **USUAL))
+    before = copy.deepcopy(content)
+    check_config(content)
+    assert content == before

@@ -1,0 +1,197 @@
+"""A litellm.Router that an application builds itself, and what keeps the strategy harmless."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import alias, group
+from fakes import routers
+from fakes.openai_upstream import Upstream
+from fakes.routers import EASY, HARD
+from litellm import BadRequestError, Router
+
+from routellm_core import ConfigError
+from routellm_plugins.litellm import install, request
+from routellm_plugins.litellm.policies import Policies
+from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
+from routellm_plugins.litellm.settings import parse_settings
+
+# LiteLLM's own, about its TypedDicts.
+pytestmark = pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning")
+SPLIT = pytest.mark.parametrize(
+    ("prompt", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")], ids=["easy", "hard"]
+)
+
+
+@pytest.fixture(autouse=True)
+def _fake_routers(plugin: Any) -> None:
+    plugin(routers)
+
+
+@pytest.fixture
+def model_list(strong: Upstream, weak: Upstream) -> list[dict[str, Any]]:
+    return [
+        group("gpt-4o", strong),
+        group("gpt-4o-mini", weak),
+        alias("gpt-4o-router", router="length", threshold=0.6),
+    ]
+
+
+@pytest.fixture
+def router(model_list: list[dict[str, Any]]) -> Iterator[Router]:
+    router = Router(model_list=model_list, num_retries=0)
+    install(router)
+    yield router
+    router.discard()
+
+
+def user(prompt: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": prompt}]
+
+
+def answered_by(answer: Any) -> str:
+    return (answer.choices[0].message.content or "").split(" ")[0]
+
+
+@SPLIT
+def test_a_router_of_an_application(router: Router, prompt: str, model: str) -> None:
+    answer = router.completion("gpt-4o-router", user(prompt))
+    assert answered_by(answer) == model
+    assert answered_by(router.completion("gpt-4o", user(prompt))) == "gpt-4o"
+
+
+@SPLIT
+async def test_asynchronously(router: Router, prompt: str, model: str) -> None:
+    assert answered_by(await router.acompletion("gpt-4o-router", user(prompt))) == model
+    stream = await router.acompletion("gpt-4o-router", user(prompt), stream=True)
+    words = [chunk.choices[0].delta.content or "" async for chunk in stream]
+    assert "".join(words).startswith(f"{model} ")
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["simple-shuffle", "least-busy", "latency-based-routing", "usage-based-routing-v2"],
+)
+async def test_with_any_routing_strategy(model_list: list[dict[str, Any]], strategy: str) -> None:
+    router = Router(model_list=model_list, routing_strategy=strategy)
+    install(router)
+    assert answered_by(await router.acompletion("gpt-4o-router", user(HARD))) == "gpt-4o"
+    assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o-mini"
+    router.discard()
+
+
+def test_install_tells_all_mistakes(model_list: list[dict[str, Any]]) -> None:
+    entries = [*model_list, alias("a", threshold=2), alias("b", router="nope", threshold=0)]
+    with pytest.raises(ConfigError, match=r"(?s)'a': 'threshold' is 2.*\n.*'b': no router named"):
+        install(Router(model_list=entries))
+
+
+async def test_embeddings_are_rejected(router: Router) -> None:
+    with pytest.raises(BadRequestError, match="name a model group for embeddings"):
+        await router.aembedding("gpt-4o-router", input=["x"])
+
+
+async def test_a_routed_entry_is_never_called_itself(router: Router) -> None:
+    (entry,) = router.get_model_list("gpt-4o-router") or []
+    with pytest.raises(BadRequestError, match="leads to a routed alias"):
+        await router.acompletion(entry["model_info"]["id"], user(EASY))
+
+
+async def test_entries_added_later_are_routed_or_rejected(router: Router) -> None:
+    from litellm.types.router import Deployment
+
+    router.add_deployment(Deployment(**alias("late", router="length", threshold=0.6)))
+    assert answered_by(await router.acompletion("late", user(HARD))) == "gpt-4o"
+    router.add_deployment(Deployment(**alias("wrong", router="length", threshold=6)))
+    with pytest.raises(BadRequestError, match="'wrong': 'threshold' is 6"):
+        await router.acompletion("wrong", user(HARD))
+
+
+async def test_a_mistake_of_ours_does_not_fail_the_request(
+    router: Router, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("routellm_plugins.litellm.deciding.request_text", fail)
+    assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o"
+    assert answered_by(router.completion("gpt-4o-router", user(EASY))) == "gpt-4o"
+    monkeypatch.setattr("routellm_plugins.litellm.routes.Routes.find", fail)
+    assert answered_by(await router.acompletion("gpt-4o", user(EASY))) == "gpt-4o"
+    assert "goes to the strong model" in caplog.text
+
+
+async def test_a_decision_holds_for_retries_of_its_alias_only(router: Router) -> None:
+    kwargs: dict[str, Any] = {}
+    strategy = install(router)
+    for prompt, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o")):
+        chosen = await strategy.async_get_available_deployment(
+            "gpt-4o-router", user(prompt), request_kwargs=kwargs
+        )
+        assert chosen["model_name"] == model
+    (explicit,) = [strategy.get_available_deployment("gpt-4o-mini", user(HARD))]
+    assert explicit["model_name"] == "gpt-4o-mini"
+
+
+async def test_a_forged_decision_is_not_taken(router: Router) -> None:
+    forged = {"alias": "gpt-4o-router", "group": "gpt-4o", "decision": {"tier": "strong"}}
+    answer = await router.acompletion(
+        "gpt-4o-router", user(EASY), metadata={request.METADATA_KEY: forged}
+    )
+    assert answered_by(answer) == "gpt-4o-mini"
+
+
+@pytest.fixture
+def proxy_server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    server = SimpleNamespace(llm_router=None)
+    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
+    return server
+
+
+async def test_the_handler_installs_the_strategy_again_when_it_is_reset(
+    proxy_server: SimpleNamespace, model_list: list[dict[str, Any]]
+) -> None:
+    handler = RouteLLMProxyHandler()
+
+    async def ask(prompt: str) -> str:
+        data = {"model": "gpt-4o-router", "messages": user(prompt)}
+        await handler.async_pre_call_hook(None, None, data, "acompletion")
+        return answered_by(await router.acompletion(**data))
+
+    await handler.async_pre_call_hook(None, None, {"model": "gpt-4o-router"}, "acompletion")
+    for _ in range(2):
+        router = Router(model_list=model_list)
+        proxy_server.llm_router = router
+        assert await ask(HARD) == "gpt-4o"
+        router.update_settings(routing_strategy="latency-based-routing")
+        assert await ask(HARD) == "gpt-4o"
+        assert await ask(EASY) == "gpt-4o-mini"
+        router.discard()
+
+
+def test_headers_hold_no_characters_that_http_forbids() -> None:
+    from routellm_core import Decision
+
+    decision = Decision("weak", 1 / 3, 0.5, "mf", "score", 0.25)
+    headers = request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision).headers()
+    assert headers["x-routellm-model"] == "gpt-4%C3%B6%0D%0Ax: y"
+    assert headers["x-routellm-score"] == "0.333333"
+    assert headers["x-routellm-duration-ms"] == "0.25"
+
+
+def test_policies_are_kept_up_to_a_number() -> None:
+    kept = Policies(size=2)
+
+    def policy(threshold: float) -> object:
+        settings = {"strong": "s", "weak": "w", "router": "length", "threshold": threshold}
+        return kept.get(parse_settings(settings, wildcard=False))
+
+    first, second = policy(0.1), policy(0.2)
+    assert policy(0.1) is first
+    policy(0.3)
+    assert policy(0.1) is first
+    assert policy(0.2) is not second
