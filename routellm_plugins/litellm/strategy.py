@@ -173,15 +173,22 @@ def _reject_embedding(model: str, messages: object, given: object, kwargs: dict[
 
 @contextlib.contextmanager
 def _on_record(routed: RoutedRequest | None, kwargs: dict[str, Any]) -> Iterator[None]:
-    """Record a decision around the Router's own selection, which clears what was there before."""
+    """Record a decision after the Router's own selection, which clears what was there before.
+
+    Also if it found no deployment: while a group cools down, its fallbacks are needed.
+    """
     try:
         yield
     finally:
-        # Also if every deployment of the group is cooling down: its fallbacks are needed then.
-        if routed is not None and record_pre_routing_selection is not None:
-            record_pre_routing_selection(kwargs, routed.group)
-    if routed is not None:
-        routed.write_to(kwargs)
+        if routed is not None:
+            try:
+                routed.write_to(kwargs)
+                if record_pre_routing_selection is not None:
+                    record_pre_routing_selection(kwargs, routed.group)
+            except Exception:
+                logger.exception(
+                    "the decision on a request for '%s' was not recorded", routed.alias
+                )
 
 
 def _callable(deployment: Any, model: str) -> Any:
