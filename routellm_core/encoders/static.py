@@ -84,13 +84,17 @@ class StaticEncoder(Encoder):
         vectors = np.zeros((len(prompts), self.dim), np.float32)
         for vector, prompt in zip(vectors, prompts, strict=True):
             ids = self._wordpiece.ids(prompt[:READ_CHARACTERS])
-            for start in range(0, len(ids), _BLOCK):
-                block = ids[start : start + _BLOCK]
-                vector += np.dot(self._scales[block], self._table.take(block, axis=0))
-            length = math.sqrt(vector.dot(vector))
+            total = self._sum(ids[:_BLOCK])
+            for start in range(_BLOCK, len(ids), _BLOCK):
+                total += self._sum(ids[start : start + _BLOCK])
+            length = math.sqrt(total.dot(total))
             if length > 0:
-                vector /= length
+                np.multiply(total, 1 / length, out=vector)
         return vectors
+
+    def _sum(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        total: NDArray[np.float32] = np.dot(self._scales[ids], self._table.take(ids, axis=0))
+        return total
 
 
 def fingerprint_of(table: NDArray[np.int8], scales: NDArray[np.float32], tokenizer: bytes) -> str:
