@@ -220,7 +220,7 @@ def _card(config: dict[str, Any]) -> str:
     return f"""# static
 
 A table of {config["tokens"]:,} token vectors of {config["dim"]} numbers. The vector of a prompt is
-the sum of its tokens' rows, scaled to length 1. `StaticEncoder` reads it with numpy alone.
+the sum of its tokens' rows, scaled to length 1. `StaticEncoder` reads it without torch.
 
 Fingerprint: `{config["fingerprint"]}`.
 
