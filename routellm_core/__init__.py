@@ -1,6 +1,8 @@
 """RouteLLM routers: from a prompt to the strong win rate, and from there to a decision."""
 
-from .decision import Decision, RoutingPolicy
+from typing import TYPE_CHECKING, Any
+
+from .decision import Decision, RoutingPolicy, Tier
 from .encoders.base import Encoder
 from .errors import (
     CheckpointError,
@@ -18,8 +20,10 @@ from .model_names import parse_model_name
 from .plugins import register_plugin, unregister_plugin
 from .prompt_text import scored_text
 from .routers.base import Router
-from .settings import PolicySettings, Tier, validate_settings
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .settings import PolicySettings, validate_settings
 
 __all__ = [
     "CheckpointError",
@@ -46,3 +50,12 @@ __all__ = [
     "unregister_plugin",
     "validate_settings",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use, because importing pydantic takes longer than importing all the rest.
+    if name in ("PolicySettings", "validate_settings"):
+        from . import settings
+
+        return getattr(settings, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import Counter
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from numbers import Real
+from typing import TYPE_CHECKING, Literal
 
 from .calibration.share import threshold_for_share
 from .errors import ConfigError, ScoringError, ScoringTimeoutError
 from .loading import load_router
 from .plugins import plugins
 from .scoring_threads import scoring_threads
-from .settings import PolicySettings, Tier, validate_settings
+
+if TYPE_CHECKING:
+    from .settings import PolicySettings
 
 logger = logging.getLogger(__name__)
+
+Tier = Literal["strong", "weak"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ class RoutingPolicy:
     """
 
     def __init__(self, router: str = "mf", **settings: object) -> None:
+        # Importing pydantic takes longer than importing all the rest.
+        from .settings import PolicySettings, validate_settings
+
         self._setup(validate_settings(PolicySettings, {"router": router, **settings}))
 
     @classmethod
@@ -106,6 +113,8 @@ class RoutingPolicy:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
         if self._instant or text is None or not text.strip():
             return self.decide(text)
+        import asyncio
+
         start = time.perf_counter()
         try:
             future = scoring_threads.submit(lambda: self._score(text))

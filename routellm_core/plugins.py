@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -154,6 +153,8 @@ class Plugins:
             if self._loaded:
                 return
             if not os.environ.get(DISABLE_AUTOLOAD):
+                from importlib.metadata import entry_points
+
                 for entry in entry_points(group=PROJECT):
                     owner = entry.dist.name if entry.dist else entry.value
                     try:

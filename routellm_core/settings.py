@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .decision import Tier
 from .errors import ConfigError, did_you_mean
-
-Tier = Literal["strong", "weak"]
 
 
 class PolicySettings(BaseModel):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -49,6 +51,8 @@ def demo(
     ] = 4000,
 ) -> None:
     """Route real prompts through a real LiteLLM proxy. No key, no download, no GPU."""
+    # So that the proxy ends with the demo however that is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     started = time.perf_counter()
     key = f"sk-demo-{secrets.token_hex(8)}"
@@ -74,7 +78,7 @@ def demo(
             )
             answered, failures = _ask(_client(proxy, key), {STRONG: strong, WEAK: weak}, console)
             if answered:
-                console.print(_table(answered, _prices(proxy, key)))
+                console.print(_table(answered, _prices(proxy, key), console.width))
             for failure in failures:
                 console.print(f"[red]not answered[/]: {escape(failure)}")
             if once:
@@ -83,7 +87,7 @@ def demo(
                     raise typer.Exit(1)
                 return
             _say_how_to_call(console, proxy, key)
-            proxy.wait()
+            raise RouteLLMError(f"the proxy ended by itself, with exit code {proxy.wait()}")
         except KeyboardInterrupt:
             console.print("stopped")
         finally:
@@ -164,15 +168,17 @@ def _prices(proxy: ProxyProcess, key: str) -> dict[str, tuple[float, float]]:
     return prices
 
 
-def _table(answered: list[Answered], prices: dict[str, tuple[float, float]]) -> Table:
-    table = Table(title=f'{len(answered)} prompts to model="{ALIAS}"', title_justify="left")
-    table.add_column("prompt", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("strong win rate", justify="right")
-    table.add_column("threshold", justify="right")
-    table.add_column("goes to")
-    table.add_column("answered by")
-    table.add_column("cost", justify="right")
-    table.add_column("always strong", justify="right")
+def _table(answered: list[Answered], prices: dict[str, tuple[float, float]], width: int) -> Table:
+    table = Table(
+        title=f'{len(answered)} prompts to model="{ALIAS}"', box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("prompt", no_wrap=True, max_width=max(width - 65, 12))
+    table.add_column("strong\nwin rate", justify="right", min_width=8)
+    table.add_column("threshold", justify="right", min_width=9)
+    table.add_column("goes\nto", min_width=6)
+    table.add_column("answered\nby", min_width=11)
+    table.add_column("cost\n(¢)", justify="right", min_width=6)
+    table.add_column("always\nstrong (¢)", justify="right", min_width=10)
     spent = always = 0.0
     for a in answered:
         cost, strong_cost = _cost(a, prices[a.upstream]), _cost(a, prices[STRONG])
@@ -184,20 +190,20 @@ def _table(answered: list[Answered], prices: dict[str, tuple[float, float]]) -> 
             f"{a.threshold:.3f}",
             f"[{color}]{a.tier}[/]",
             a.upstream,
-            f"{cost * 100:.4f} ¢",
-            f"{strong_cost * 100:.4f} ¢",
+            f"{cost * 100:.4f}",
+            f"{strong_cost * 100:.4f}",
         )
     table.add_section()
     to_strong = sum(a.tier == "strong" for a in answered)
     table.add_row(
-        f"{to_strong} of {len(answered)} to the strong model",
+        f"{to_strong} of {len(answered)} strong",
         *[""] * 4,
-        f"{spent * 100:.4f} ¢",
-        f"{always * 100:.4f} ¢",
+        f"{spent * 100:.4f}",
+        f"{always * 100:.4f}",
     )
     table.caption = (
-        f"{1 - spent / always:.0%} saved against always strong, at list prices, "
-        "for the stand-ins' short answers"
+        f"{1 - spent / always:.0%} saved against always strong, at list prices "
+        "for the stand-ins' answers"
     )
     return table
 

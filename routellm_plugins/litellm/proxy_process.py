@@ -127,6 +127,7 @@ def free_port(preferred: int = 0) -> int:
     """Return a port of loopback that is free now: the preferred one, or else any."""
     for port in (preferred, 0):
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

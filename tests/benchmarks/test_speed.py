@@ -120,7 +120,6 @@ def test_ahead_of_litellm(benchmark, report, policy, litellm_routers, new_prompt
         assert tokens != 100 or ratio >= least
 
 
-@pytest.mark.xfail(reason="pydantic's models are built on import", strict=False)
 def test_time_to_import(benchmark, report):
     cost = benchmark.pedantic(in_fresh_process, (IMPORT,), {"runs": 5}, rounds=1)
     report("import routellm_core", f"{cost['core_s']:.3f} s", f"numpy: {cost['numpy_s']:.3f} s")

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from routellm_core import load_router
 
-
-def routellm(*args: str) -> subprocess.CompletedProcess[str]:
-    code = "from routellm_core.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=60
-    )
+from .command import routellm
 
 
 def test_a_table_with_tiers():
