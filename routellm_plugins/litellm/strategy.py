@@ -11,9 +11,10 @@ from litellm.exceptions import BadRequestError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
-from routellm_core import ConfigError, RouteLLMError
+from routellm_core import ConfigError, Decision, RouteLLMError
 
 from .config import check_routes
+from .conversation import stay_on_model
 from .deciding import adecide, decide
 from .request import RoutedRequest, routed_request
 from .router_access import RouterAccess
@@ -66,7 +67,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                     decision = await adecide(route, messages, kwargs)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
-                routed = RoutedRequest(model, route.settings.group(decision.tier), decision)
+                routed = self._routed(model, route, decision, kwargs)
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
                 model=routed.group if routed else model,
@@ -96,7 +97,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                     decision = decide(route, messages, kwargs)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
-                routed = RoutedRequest(model, route.settings.group(decision.tier), decision)
+                routed = self._routed(model, route, decision, kwargs)
         with _on_record(routed, kwargs):
             deployment = self.access.select(
                 model=routed.group if routed else model,
@@ -106,6 +107,12 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 request_kwargs=kwargs,
             )
         return _callable(deployment, model)
+
+    def _routed(
+        self, model: str, route: Route, decision: Decision, kwargs: dict[str, Any]
+    ) -> RoutedRequest:
+        decision = stay_on_model(decision, route.settings, kwargs, self.access.entries())
+        return RoutedRequest(model, route.settings.group(decision.tier), decision)
 
     def find(self, model: str) -> Route | None:
         """Return the route of a model name; None if LiteLLM is to serve it as ever.

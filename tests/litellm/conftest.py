@@ -15,28 +15,13 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 pytest.importorskip("litellm")
 
 import yaml
-from fakes.openai_upstream import Upstream
 from openai import AsyncOpenAI, OpenAI
 
 from routellm_plugins.litellm.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.litellm.configs import HANDLER, KEY, alias, group
 
-KEY = "sk-tests-3f9d2c71b5"
-TESTS = Path(__file__).parents[1]
-MARKER = {"model": "openai/routellm", "api_key": "unused"}
-HANDLER = "routellm_plugins.litellm.proxy_handler"
-
-
-def group(name: str, upstream: Upstream) -> dict[str, Any]:
-    """Return the model_list entry of an ordinary model group."""
-    model = f"openai/{upstream.model}"
-    params = {"model": model, "api_base": upstream.url, "api_key": "unused"}
-    return {"model_name": name, "litellm_params": params}
-
-
-def alias(name: str, **settings: object) -> dict[str, Any]:
-    """Return the model_list entry of a routed alias."""
-    routellm = {"strong": "gpt-4o", "weak": "gpt-4o-mini", **settings}
-    return {"model_name": name, "litellm_params": MARKER, "model_info": {"routellm": routellm}}
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +58,8 @@ def plugin_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     info = folder / "routellm_fakes-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: routellm-fakes\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[routellm]\nfakes = fakes.routers\n")
-    return f"{folder}:{TESTS}"
+    (info / "entry_points.txt").write_text("[routellm]\nfakes = tests.fakes.routers\n")
+    return f"{folder}:{ROOT}"
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +114,7 @@ def proxy(
             "fallbacks": [{"fragile": ["gpt-4o-mini"]}, {"pair": ["gpt-4o-mini"]}],
             "model_group_alias": {"smart": "gpt-4o-router"},
         },
-        "litellm_settings": {"callbacks": [HANDLER, "fakes.payload_log.writer"]},
+        "litellm_settings": {"callbacks": [HANDLER, "tests.fakes.payload_log.writer"]},
     }
     with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
         yield process

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import KEY
-from fakes.openai_upstream import Upstream
 from openai import OpenAI
 
 from routellm_core import RoutingPolicy
 from routellm_plugins.litellm.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.litellm.configs import KEY
 
 EXAMPLE = Path(__file__).parents[2] / "examples/litellm/config.yaml"
 PROMPTS = [

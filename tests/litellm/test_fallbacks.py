@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fakes.openai_upstream import Upstream
-from fakes.routers import EASY, HARD
 from openai import OpenAI
+
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
 
 
 @pytest.fixture

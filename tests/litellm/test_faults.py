@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import HANDLER, KEY, alias, group
-from fakes.openai_upstream import Upstream
 from openai import AsyncOpenAI
 
 from routellm_plugins.litellm.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.litellm.configs import HANDLER, KEY, alias, group
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import HANDLER, MARKER, alias
-from fakes import routers
 from typer.testing import CliRunner
 
 from routellm_plugins.cli import app
 from routellm_plugins.litellm.config import check_config
+from tests.fakes import routers
+from tests.litellm.configs import HANDLER, MARKER, alias
 
 ENTRY = "model_list entry 'gpt-4o-router': "
 EXAMPLE = Path(__file__).parents[2] / "examples/litellm/config.yaml"

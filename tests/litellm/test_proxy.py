@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import KEY
-from fakes.openai_upstream import Upstream
-from fakes.routers import EASY, HARD, LengthRouter
 from openai import AsyncOpenAI, BadRequestError, OpenAI
 
 from routellm_plugins.litellm.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD, LengthRouter
+from tests.litellm.configs import KEY
 
 ALIAS = "gpt-4o-router"
 WEATHER = {
@@ -181,10 +181,13 @@ def test_a_tool_loop_of_the_responses_api(client: OpenAI, prompt: str, model: st
     first = client.responses.create(model=ALIAS, input=user(prompt), tools=[FLAT_WEATHER])
     call = first.output[0].model_dump()
     result = {"type": "function_call_output", "call_id": call["call_id"], "output": "rain " * 50}
-    raw = client.responses.with_raw_response.create(
-        model=ALIAS, input=[*user(prompt), call, result], tools=[FLAT_WEATHER]
-    )
-    assert raw.headers["x-routellm-model"] == model
+    for step in (
+        {"input": [*user(prompt), call, result]},
+        {"input": [result], "previous_response_id": first.id},
+    ):
+        raw = client.responses.with_raw_response.create(model=ALIAS, tools=[FLAT_WEATHER], **step)
+        assert raw.headers["x-routellm-model"] == model
+        assert answered_by(raw.parse().output_text) == model
 
 
 @SPLIT

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import HANDLER, alias, group
-from fakes.openai_upstream import Upstream
-from test_mistakes import MISTAKES
 
 from routellm_core import RouteLLMError
 from routellm_plugins.litellm.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.litellm.configs import HANDLER, alias, group
+from tests.litellm.test_mistakes import MISTAKES
 
 STARTED = ["unknown key", "unknown router", "strong model that is no model group"]
 

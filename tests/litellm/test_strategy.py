@@ -8,10 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import alias, group
-from fakes import routers
-from fakes.openai_upstream import Upstream
-from fakes.routers import EASY, HARD
 from litellm import BadRequestError, Router
 
 from routellm_core import ConfigError
@@ -19,6 +15,10 @@ from routellm_plugins.litellm import install, request
 from routellm_plugins.litellm.policies import Policies
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from routellm_plugins.litellm.settings import parse_settings
+from tests.fakes import routers
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.configs import alias, group
 
 pytestmark = [
     # LiteLLM's own, about its TypedDicts.
