@@ -7,7 +7,10 @@ import sys
 import typer
 
 from ..errors import RouteLLMError
+from .distill import distill
+from .evaluate import evaluate
 from .score import score
+from .train import train_app
 
 app = typer.Typer(
     name="routellm",
@@ -24,6 +27,9 @@ def _routellm() -> None:
 
 
 app.command()(score)
+app.command()(evaluate)
+app.add_typer(train_app)
+app.command()(distill)
 
 
 def main() -> None:
