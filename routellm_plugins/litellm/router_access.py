@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from litellm.router import Router
@@ -20,27 +20,28 @@ class RouterAccess:
 
     Args:
         router: a ``litellm.Router``.
-
-    Raises:
-        ConfigError: this LiteLLM selects deployments in a way not known here.
     """
 
     def __init__(self, router: Router) -> None:
         self._router: Any = router
         self._core: Any = vars(router).get("_core", router)
-        name = next((n for n in _ASYNC_SELECTORS if hasattr(type(self._core), n)), None)
-        if name is None or not hasattr(type(self._core), _SELECTOR):
+        # Taken from the instance, so that a custom strategy of the user's stays in the chain.
+        found = (getattr(self._core, name, None) for name in _ASYNC_SELECTORS)
+        self.aselect: Any = next(filter(None, found), None)
+        self.select: Any = getattr(self._core, _SELECTOR, None)
+        self._installed: object = None
+
+    def install(self, strategy: CustomRoutingStrategyBase) -> None:
+        """Let ``strategy`` select from now on.
+
+        Raises:
+            ConfigError: this LiteLLM selects deployments in a way not known here.
+        """
+        if self.select is None or self.aselect is None:
             raise ConfigError(
                 "routellm does not know how this version of LiteLLM selects deployments: install "
                 "another version of litellm, or a newer routellm-plugins"
             )
-        # Taken from the instance, so that a custom strategy of the user's stays in the chain.
-        self.select: Callable[..., Any] = getattr(self._core, _SELECTOR)
-        self.aselect: Callable[..., Awaitable[Any]] = getattr(self._core, name)
-        self._installed: object = None
-
-    def install(self, strategy: CustomRoutingStrategyBase) -> None:
-        """Let ``strategy`` select from now on."""
         register = getattr(self._router, "register_plugin", None)
         (register or self._router.set_custom_routing_strategy)(strategy)
         self._installed = vars(self._core).get(_SELECTOR)

@@ -37,9 +37,6 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
 
     Args:
         router: the ``litellm.Router`` to select for.
-
-    Raises:
-        ConfigError: this version of LiteLLM is not supported.
     """
 
     def __init__(self, router: Router) -> None:

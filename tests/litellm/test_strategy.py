@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -177,6 +178,34 @@ async def test_the_handler_installs_the_strategy_again_when_it_is_reset(
         assert await ask(HARD) == "gpt-4o"
         assert await ask(EASY) == "gpt-4o-mini"
         router.discard()
+
+
+async def test_the_handler_installs_the_strategy_before_any_request(
+    proxy_server: SimpleNamespace, model_list: list[dict[str, Any]]
+) -> None:
+    RouteLLMProxyHandler().install_at_start()
+    await asyncio.sleep(0.05)
+    router = proxy_server.llm_router = Router(model_list=model_list)
+    await asyncio.sleep(0.3)
+    assert answered_by(await router.acompletion("gpt-4o-router", user(HARD))) == "gpt-4o"
+    router.discard()
+
+
+async def test_a_litellm_that_is_not_known_serves_all_but_the_alias(
+    proxy_server: SimpleNamespace,
+    model_list: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("routellm_plugins.litellm.router_access._ASYNC_SELECTORS", ())
+    proxy_server.llm_router = Router(model_list=model_list)
+    handler = RouteLLMProxyHandler()
+    for _ in range(2):
+        await handler.async_pre_call_hook(None, None, {"model": "gpt-4o"}, "acompletion")
+        with pytest.raises(BadRequestError, match="install another version of litellm"):
+            await handler.async_pre_call_hook(None, None, {"model": "gpt-4o-router"}, "acompletion")
+    assert caplog.text.count("install another version of litellm") == 1
+    proxy_server.llm_router.discard()
 
 
 def test_headers_hold_no_characters_that_http_forbids() -> None:
