@@ -107,6 +107,18 @@ def test_mistakes_in_an_entry(mistake: str) -> None:
     assert problems(alias("gpt-4o-router", **settings)) == [ENTRY + line]
 
 
+def test_a_damaged_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"not a tensor")
+    options = {"router_options": {"checkpoint": str(tmp_path)}, "threshold": 0.5}
+    (line,) = problems(alias("gpt-4o-router", **options))
+    assert line.startswith(f"{ENTRY}{tmp_path}")
+    assert "\n" not in line
+    (line,) = problems(alias("a", router_options={"checkpoint": "./nowhere"}, threshold=0.5))
+    assert line.startswith("model_list entry 'a': ")
+    assert "nowhere" in line
+
+
 @pytest.mark.parametrize("value", [None, "gpt-4o", ["gpt-4o", "gpt-4o-mini"]])
 def test_settings_that_are_no_mapping(value: object) -> None:
     entry = {**alias("gpt-4o-router"), "model_info": {"routellm": value}}
