@@ -4,44 +4,54 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routellm_core import Decision, RouteLLMError
 
+from .conversation import stay_on_model
 from .policies import policies
-from .request import request_text
+from .request import Request, RoutedRequest, routed_request
 from .routes import Route
 
 logger = logging.getLogger(__name__)
 
-Messages = Sequence[Mapping[str, Any]] | None
+Entries = Iterable[Mapping[str, Any]]
 
 
-def decide(route: Route, messages: Messages, request_kwargs: Mapping[str, Any]) -> Decision:
-    """Decide where a request goes.
+def decide(request: Request, route: Route, entries: Entries) -> RoutedRequest:
+    """Decide where a request goes; a retry goes where the first attempt went.
 
     Args:
+        request: the request.
         route: the route of the model asked for.
-        messages: its conversation.
-        request_kwargs: the request.
+        entries: the Router's model list.
 
     Raises:
         RouteLLMError: the route's router does not exist or cannot be loaded.
     """
     try:
-        return policies.get(route.settings).decide(request_text(messages, request_kwargs))
+        text = request.text()
+        before = _decided_before(request, text)
+        if before is not None:
+            return before
+        decision = policies.get(route.settings).decide(text)
+        return _routed(request, text, route, decision, entries)
     except Exception as error:
-        return _on_error(route, error)
+        return _on_error(request, route, error)
 
 
-async def adecide(route: Route, messages: Messages, request_kwargs: Mapping[str, Any]) -> Decision:
+async def adecide(request: Request, route: Route, entries: Entries) -> RoutedRequest:
     """Like ``decide``, without holding up the event loop."""
     try:
+        text = request.text()
+        before = _decided_before(request, text)
+        if before is not None:
+            return before
         policy = await policies.aget(route.settings)
-        return await policy.adecide(request_text(messages, request_kwargs))
+        return _routed(request, text, route, await policy.adecide(text), entries)
     except Exception as error:
-        return _on_error(route, error)
+        return _on_error(request, route, error)
 
 
 async def prepare(route: Route) -> None:
@@ -58,11 +68,28 @@ async def prepare(route: Route) -> None:
         logger.debug("the router of '%s' failed to load", route.name, exc_info=True)
 
 
-def _on_error(route: Route, error: Exception) -> Decision:
+def _decided_before(request: Request, text: str | None) -> RoutedRequest | None:
+    before = routed_request(request.kwargs)
+    # Of the same words: applications may use one metadata dict for many requests.
+    same = before is not None and (before.alias, before.fingerprint) == (request.model, hash(text))
+    return before if same else None
+
+
+def _routed(
+    request: Request, text: str | None, route: Route, decision: Decision, entries: Entries
+) -> RoutedRequest:
+    decision = stay_on_model(decision, route.settings, request.kwargs, entries)
+    return RoutedRequest(request.model, route.settings.group(decision.tier), decision, hash(text))
+
+
+def _on_error(request: Request, route: Route, error: Exception) -> RoutedRequest:
     if isinstance(error, RouteLLMError):
         raise error
-    tier = route.settings.on_error
-    logger.error("a request for '%s' goes to the %s model", route.name, tier, exc_info=error)
-    threshold = route.settings.threshold if route.settings.threshold is not None else math.nan
+    settings = route.settings
+    logger.error(
+        "a request for '%s' goes to the %s model", route.name, settings.on_error, exc_info=error
+    )
+    threshold = settings.threshold if settings.threshold is not None else math.nan
     cause = f"error:{type(error).__name__}"
-    return Decision(tier, None, threshold, route.settings.router, cause, elapsed_ms=0.0)
+    decision = Decision(settings.on_error, None, threshold, settings.router, cause, elapsed_ms=0.0)
+    return RoutedRequest(request.model, settings.group(decision.tier), decision, fingerprint=0)

@@ -15,6 +15,25 @@ _HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F))
 
 
 @dataclass(frozen=True)
+class Request:
+    """One request, as a Router hands it to a strategy."""
+
+    model: str
+    messages: Sequence[Mapping[str, Any]] | None
+    """None for the responses API."""
+    kwargs: dict[str, Any]
+
+    def text(self) -> str | None:
+        """Return the words to score, of a chat, messages or responses request."""
+        if self.messages is not None:
+            return scored_text(self.messages)
+        given = self.kwargs.get("input")
+        if isinstance(given, str):
+            given = [{"role": "user", "content": given}]
+        return scored_text(given if isinstance(given, list) else None)
+
+
+@dataclass(frozen=True)
 class RoutedRequest:
     """The decision on one request; it rides in the request's metadata.
 
@@ -24,6 +43,8 @@ class RoutedRequest:
     alias: str
     group: str
     decision: Decision
+    fingerprint: int
+    """Of the words that were judged."""
 
     def headers(self) -> dict[str, str]:
         """Return the decision as response headers."""
@@ -38,10 +59,8 @@ class RoutedRequest:
         }
         return {f"x-routellm-{k}": quote(v, safe=_HEADER_SAFE) for k, v in values.items() if v}
 
-    def write_to(self, request_kwargs: dict[str, Any] | None) -> None:
+    def write_to(self, request_kwargs: dict[str, Any]) -> None:
         """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it."""
-        if request_kwargs is None:
-            return
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
         bucket["routing_decision"] = self._for_litellm()
@@ -66,10 +85,10 @@ class RoutedRequest:
         }
 
 
-def routed_request(request: Mapping[str, Any] | None) -> RoutedRequest | None:
+def routed_request(request: Mapping[str, Any]) -> RoutedRequest | None:
     """Return the decision a request carries, if one was made."""
     for name in _BUCKETS:
-        bucket = (request or {}).get(name)
+        bucket = request.get(name)
         if isinstance(bucket, Mapping):
             found = bucket.get(METADATA_KEY)
             if isinstance(found, RoutedRequest):
@@ -86,23 +105,6 @@ def drop_forged_decisions(request: Mapping[str, Any]) -> None:
             logged = bucket.get("spend_logs_metadata")
             if isinstance(logged, dict):
                 logged.pop(METADATA_KEY, None)
-
-
-def request_text(
-    messages: Sequence[Mapping[str, Any]] | None, request_kwargs: Mapping[str, Any] | None
-) -> str | None:
-    """Return the words to score, of a chat, messages or responses request.
-
-    Args:
-        messages: the conversation; None for the responses API.
-        request_kwargs: the request; the responses API's ``input`` is in it.
-    """
-    if messages is not None:
-        return scored_text(messages)
-    given = (request_kwargs or {}).get("input")
-    if isinstance(given, str):
-        given = [{"role": "user", "content": given}]
-    return scored_text(given if isinstance(given, list) else None)
 
 
 def _bucket(request_kwargs: dict[str, Any]) -> dict[str, Any]:

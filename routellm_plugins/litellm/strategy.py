@@ -11,12 +11,11 @@ from litellm.exceptions import BadRequestError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
-from routellm_core import ConfigError, Decision, RouteLLMError
+from routellm_core import ConfigError, RouteLLMError
 
 from .config import check_routes
-from .conversation import stay_on_model
 from .deciding import adecide, decide
-from .request import RoutedRequest, routed_request
+from .request import Request, RoutedRequest
 from .router_access import RouterAccess
 from .routes import Route, Routes, is_routed
 
@@ -57,14 +56,12 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         kwargs = {} if request_kwargs is None else request_kwargs
         routed = None
         if not specific_deployment and (route := self.find(model)):
-            routed = _decided_before(model, kwargs)
-            if routed is None:
-                _reject_embedding(model, messages, input, kwargs)
-                try:
-                    decision = await adecide(route, messages, kwargs)
-                except RouteLLMError as error:
-                    raise bad_request(model, error) from error
-                routed = self._routed(model, route, decision, kwargs)
+            _reject_embedding(model, messages, input, kwargs)
+            try:
+                request = Request(model, messages, kwargs)
+                routed = await adecide(request, route, self.access.entries())
+            except RouteLLMError as error:
+                raise bad_request(model, error) from error
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
                 model=routed.group if routed else model,
@@ -87,14 +84,12 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         kwargs = {} if request_kwargs is None else request_kwargs
         routed = None
         if not specific_deployment and (route := self.find(model)):
-            routed = _decided_before(model, kwargs)
-            if routed is None:
-                _reject_embedding(model, messages, input, kwargs)
-                try:
-                    decision = decide(route, messages, kwargs)
-                except RouteLLMError as error:
-                    raise bad_request(model, error) from error
-                routed = self._routed(model, route, decision, kwargs)
+            _reject_embedding(model, messages, input, kwargs)
+            try:
+                request = Request(model, messages, kwargs)
+                routed = decide(request, route, self.access.entries())
+            except RouteLLMError as error:
+                raise bad_request(model, error) from error
         with _on_record(routed, kwargs):
             deployment = self.access.select(
                 model=routed.group if routed else model,
@@ -104,12 +99,6 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 request_kwargs=kwargs,
             )
         return _callable(deployment, model)
-
-    def _routed(
-        self, model: str, route: Route, decision: Decision, kwargs: dict[str, Any]
-    ) -> RoutedRequest:
-        decision = stay_on_model(decision, route.settings, kwargs, self.access.entries())
-        return RoutedRequest(model, route.settings.group(decision.tier), decision)
 
     def find(self, model: str) -> Route | None:
         """Return the route of a model name; None if LiteLLM is to serve it as ever.
@@ -161,12 +150,6 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
 def bad_request(model: str, message: object) -> BadRequestError:
     """Return the error that LiteLLM answers with status 400."""
     return BadRequestError(message=str(message), model=model, llm_provider="routellm")
-
-
-def _decided_before(model: str, kwargs: dict[str, Any]) -> RoutedRequest | None:
-    """Return the decision of an earlier attempt, so that a retry goes where the first went."""
-    routed = routed_request(kwargs)
-    return routed if routed is not None and routed.alias == model else None
 
 
 def _reject_embedding(model: str, messages: object, given: object, kwargs: dict[str, Any]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from litellm import BadRequestError, Router
 
-from routellm_core import ConfigError
+from routellm_core import ConfigError, hookimpl
 from routellm_plugins.litellm import install, request
 from routellm_plugins.litellm.policies import Policies
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
@@ -124,7 +124,7 @@ async def test_a_mistake_of_ours_does_not_fail_the_request(
     def fail(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("routellm_plugins.litellm.deciding.request_text", fail)
+    monkeypatch.setattr("routellm_plugins.litellm.request.scored_text", fail)
     assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o"
     assert answered_by(router.completion("gpt-4o-router", user(EASY))) == "gpt-4o"
     monkeypatch.setattr("routellm_plugins.litellm.routes.Routes.find", fail)
@@ -132,16 +132,26 @@ async def test_a_mistake_of_ours_does_not_fail_the_request(
     assert "goes to the strong model" in caplog.text
 
 
-async def test_a_decision_holds_for_retries_of_its_alias_only(router: Router) -> None:
+async def test_a_decision_holds_for_retries_of_its_alias_only(
+    router: Router, plugin: Callable[[object], object]
+) -> None:
     kwargs: dict[str, Any] = {}
     strategy = install(router)
-    for prompt, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o")):
+    for _ in range(2):
         chosen = await strategy.async_get_available_deployment(
-            "gpt-4o-router", user(prompt), request_kwargs=kwargs
+            "gpt-4o-router", user(HARD), request_kwargs=kwargs
         )
-        assert chosen["model_name"] == model
-    (explicit,) = [strategy.get_available_deployment("gpt-4o-mini", user(HARD))]
+        assert chosen["model_name"] == "gpt-4o"
+        plugin(SimpleNamespace(routellm_score=hookimpl(lambda: 0.0)))
+    explicit = strategy.get_available_deployment("gpt-4o-mini", user(HARD), request_kwargs=kwargs)
     assert explicit["model_name"] == "gpt-4o-mini"
+
+
+async def test_requests_that_share_their_metadata_are_decided_each(router: Router) -> None:
+    metadata = {"team": "blue"}
+    for prompt, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini"), (HARD, "gpt-4o")):
+        answer = await router.acompletion("gpt-4o-router", user(prompt), metadata=metadata)
+        assert answered_by(answer) == model
 
 
 async def test_a_forged_decision_is_not_taken(router: Router) -> None:
@@ -212,7 +222,7 @@ def test_headers_hold_no_characters_that_http_forbids() -> None:
     from routellm_core import Decision
 
     decision = Decision("weak", 1 / 3, 0.5, "mf", "score", 0.25)
-    headers = request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision).headers()
+    headers = request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision, 0).headers()
     assert headers["x-routellm-model"] == "gpt-4%C3%B6%0D%0Ax: y"
     assert headers["x-routellm-score"] == "0.333333"
     assert headers["x-routellm-duration-ms"] == "0.25"
