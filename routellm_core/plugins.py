@@ -73,6 +73,7 @@ class Plugins:
         self._encoders = _Registry("encoder")
         self._lock = threading.RLock()
         self._loaded = False
+        self._intercepts_scores = False
         self._version = 0
         for builtin in (_BuiltinScorer(), builtin_routers, builtin_encoders):
             self._add(builtin, f"{_OWN_DISTRIBUTION} (built in)")
@@ -138,7 +139,7 @@ class Plugins:
     def intercepts_scores(self) -> bool:
         """Whether a plugin answers or post-processes scores, and so may take its time."""
         self._load()
-        return len(self._manager.hook.routellm_score.get_hookimpls()) > 1
+        return self._intercepts_scores
 
     def decided(self, decision: Decision) -> None:
         """Tell every observer; one that raises is logged and the others still hear of it."""
@@ -149,9 +150,11 @@ class Plugins:
                 logger.exception("plugin %s raised in routellm_decided", impl.plugin_name)
 
     def _load(self) -> None:
+        if self._loaded:
+            return
         with self._lock:
             if self._loaded:
-                return
+                return  # type: ignore[unreachable]  # another thread was quicker
             if not os.environ.get(DISABLE_AUTOLOAD):
                 from importlib.metadata import entry_points
 
@@ -185,14 +188,18 @@ class Plugins:
         except BaseException:
             self._remove(plugin)
             raise
-        self._version += 1
+        self._changed()
 
     def _remove(self, plugin: object) -> None:
         if self._manager.is_registered(plugin):
             self._manager.unregister(plugin)
         self._routers.drop(plugin)
         self._encoders.drop(plugin)
+        self._changed()
+
+    def _changed(self) -> None:
         self._version += 1
+        self._intercepts_scores = len(self._manager.hook.routellm_score.get_hookimpls()) > 1
 
     def _check_spelling(self, owner: str) -> None:
         try:
