@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +21,28 @@ from ..evaluation.metrics import Floats, apgr
 from ..loading import load_router
 from ..routers.base import Router
 
-BASELINES = ("random", "prompt length", "oracle")
-"""What every router is shown beside. Random is a constant score: the expectation of chance."""
+RANDOM = "random, expected"
+"""A constant score: queries go to the strong model in random order, and the mean over all orders
+is taken."""
+
+LENGTH = "prompt length"
 
 _BATCH = 256
 
-Result = dict[str, float | list[float]]
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its bootstrap 95 % interval."""
+
+    apgr: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Result(Estimate):
+    """APGR of a router, and how much higher it is than a baseline's."""
+
+    over: dict[str, Estimate] = field(default_factory=dict)
 
 
 def evaluate(
@@ -34,7 +50,11 @@ def evaluate(
     benchmark: Annotated[list[str], typer.Option(help="mmlu or gsm8k; may be repeated.")],
     data: Annotated[
         Path,
-        typer.Option(help="Evaluation folder of the RouteLLM repository.", file_okay=False),
+        typer.Option(
+            help="Folder with the published evaluation of RouteLLM (routellm/evals of its "
+            "repository).",
+            file_okay=False,
+        ),
     ],
     checkpoint: Annotated[
         str | None,
@@ -42,14 +62,17 @@ def evaluate(
     ] = None,
     exclude: Annotated[
         Path | None,
-        typer.Option(help="JSON list with the SHA-256 of MMLU prompts that were trained on."),
+        typer.Option(help="JSON list with the SHA-256 of prompts that were trained on."),
     ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the results here.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Measure how much of the gap between the two models a router recovers (APGR)."""
+    """Measure how much of the gap between two models a router recovers (APGR).
+
+    Every figure has its bootstrap 95 % interval; differences are paired.
+    """
     if checkpoint and len(router) > 1:
         raise ConfigError("--checkpoint goes with a single --router: run them one by one")
     options = {"checkpoint": checkpoint} if checkpoint else {}
@@ -57,11 +80,15 @@ def evaluate(
     hashes = read_hashes(exclude) if exclude else []
     benchmarks = [load_benchmark(name, data, exclude=hashes) for name in benchmark]
     console = Console()
-    report: dict[str, object] = {}
+    report = {}
     for loaded in benchmarks:
         results = compare(loaded, routers, draws=draws)
-        report[loaded.name] = {"n": len(loaded.prompts), "results": results}
         console.print(_table(loaded, results))
+        report[loaded.name] = {
+            "n": len(loaded.prompts),
+            "draws": draws,
+            "results": {name: asdict(result) for name, result in results.items()},
+        }
     if json_file:
         write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
 
@@ -69,7 +96,7 @@ def evaluate(
 def compare(
     benchmark: Benchmark, routers: dict[str, Router], *, draws: int = 1000
 ) -> dict[str, Result]:
-    """Return APGR, its 95 % interval and the paired differences to random and prompt length.
+    """Return the results of routers and baselines, by name.
 
     Args:
         benchmark: what to measure on.
@@ -78,53 +105,48 @@ def compare(
     """
     strong, weak = benchmark.strong, benchmark.weak
     scores = {name: _score(name, router, benchmark.prompts) for name, router in routers.items()}
-    scores["random"] = np.zeros(len(strong))
-    scores["prompt length"] = np.array([float(len(prompt)) for prompt in benchmark.prompts])
+    scores[RANDOM] = np.zeros(len(strong))
+    scores[LENGTH] = np.array([float(len(prompt)) for prompt in benchmark.prompts])
     scores["oracle"] = strong - weak
+    figures = {name: apgr(values, strong, weak) for name, values in scores.items()}
     resampled = bootstrap_apgr(scores, strong, weak, draws=draws)
-    results: dict[str, Result] = {}
-    for name, values in scores.items():
-        results[name] = {
-            "apgr": apgr(values, strong, weak),
-            "interval": list(interval(resampled[name])),
-        }
-        for other in () if name in BASELINES else ("random", "prompt length"):
-            results[name][f"over {other}"] = results[name]["apgr"] - apgr(  # type: ignore[operator]
-                scores[other], strong, weak
-            )
-            results[name][f"over {other}, interval"] = list(
-                interval(resampled[name] - resampled[other])
-            )
-    return results
+    return {
+        name: Result(
+            figures[name],
+            interval(resampled[name]),
+            {
+                other: Estimate(
+                    figures[name] - figures[other], interval(resampled[name] - resampled[other])
+                )
+                for other in (LENGTH, RANDOM)
+                if name in routers
+            },
+        )
+        for name in scores
+    }
 
 
 def _score(name: str, router: Router, prompts: list[str]) -> Floats:
-    starts = range(0, len(prompts), _BATCH)
-    parts: Iterator[int] = iter(
-        track(starts, f"Scoring with {name}", console=Console(stderr=True), transient=True)
+    starts = track(
+        range(0, len(prompts), _BATCH),
+        f"Scoring with {name}",
+        console=Console(stderr=True),
+        transient=True,
     )
-    return np.concatenate([router.score(prompts[i : i + _BATCH]) for i in parts])
+    return np.concatenate([router.score(prompts[start : start + _BATCH]) for start in starts])
 
 
 def _table(benchmark: Benchmark, results: dict[str, Result]) -> Table:
     table = Table(title=f"{benchmark.name}, n = {len(benchmark.prompts):,}")
-    table.add_column("router")
-    for heading in ("APGR", "95 % interval", "over prompt length", "over random"):
+    table.add_column("router", no_wrap=True)
+    for heading in ("APGR", f"over {LENGTH}", "over random"):
         table.add_column(heading, justify="right")
     for name, result in results.items():
-        table.add_row(
-            name,
-            f"{result['apgr']:.3f}",
-            _bounds(result["interval"]),
-            *(
-                f"{result[over]:+.3f} {_bounds(result[f'{over}, interval'])}"
-                for over in ("over prompt length", "over random")
-                if over in result
-            ),
-        )
+        over = (_shown(gain, "+.3f") for gain in result.over.values())
+        table.add_row(name, _shown(result, ".3f"), *over)
     return table
 
 
-def _bounds(bounds: float | list[float]) -> str:
-    low, high = bounds  # type: ignore[misc]
-    return f"[{low:.3f}, {high:.3f}]"
+def _shown(estimate: Estimate, form: str) -> str:
+    low, high = estimate.interval
+    return f"{estimate.apgr:{form}}\n[{low:{form}}, {high:{form}}]"

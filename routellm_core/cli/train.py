@@ -60,7 +60,7 @@ def mf(
     from ..training.mf_config import MFConfig, read_config
 
     settings = read_config(config) if config else MFConfig()
-    files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or ())
+    files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or (), config)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

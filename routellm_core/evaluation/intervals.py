@@ -66,4 +66,6 @@ def _apgr_of(counts: NDArray[np.int64], scores: Floats, gains: Floats) -> Floats
     middle_rank = np.cumsum(sizes, axis=1) - sizes / 2
     total = gained.sum(axis=1)
     recovered = (gained * (1 - middle_rank / len(gains))).sum(axis=1)
-    return np.divide(recovered, total, out=np.full(len(total), np.nan), where=total != 0)
+    apgr: Floats = np.full(len(total), np.nan)
+    np.divide(recovered, total, out=apgr, where=total != 0)
+    return apgr

@@ -53,6 +53,21 @@ class TrainingFiles:
     decontaminate: Sequence[Path] = ()
     """Whose prompts are kept out of training: published evaluation folders, or JSON lines with
     a "prompt"."""
+    config: Path | None = None
+    """Where the configuration was read from."""
+
+    def command(self) -> str:
+        """Return what to type to train on these files, which are named without folders."""
+        options = {
+            "config": [self.config] if self.config else [],
+            "battles": self.battles,
+            "gold": self.gold,
+            "decontaminate": self.decontaminate,
+        }
+        words = [f"--{name} {path.name}" for name, paths in options.items() for path in paths]
+        if self.gold_mmlu:
+            words.append("--gold-mmlu " + " ".join(path.name for path in self.gold_mmlu))
+        return " \\\n  ".join(["routellm train mf --out DIR", *words])
 
 
 def train_mf(
@@ -97,6 +112,7 @@ def train_mf(
     raw = np.hstack([embeddings, surface_features(comparisons.prompts)])
     mean, scale = _standardisation(raw[train], encoder.dim, config.embedding_scale)
     features = ((raw - mean) * scale).astype(np.float32)
+    usual = _traffic(comparisons, validation, config)
     say("Training")
     learned = comparisons.only(train)
     parameters = fit(features[train], learned, config, folder, progress)
@@ -104,14 +120,14 @@ def train_mf(
         **{name: parameters[name] for name in PARAMETERS if name != "levels"},
         "features.mean": mean,
         "features.scale": scale,
-        "traffic.features": features[_traffic(comparisons, validation, config)].astype(np.float16),
+        "traffic.features": features[usual].astype(np.float16),
     }
     say("Measuring on validation prompts")
     metrics = {
         "sources": _sources(comparisons, train, validation, copies),
-        "validation": _validate(tensors, features, comparisons, validation, config),
+        **_validate(tensors, features, comparisons, validation, usual, config),
     }
-    _write(folder, tensors, comparisons, encoder, config, metrics)
+    _write(folder, tensors, comparisons, encoder, config, metrics, files)
     return metrics
 
 
@@ -188,7 +204,7 @@ def _sources(
         parts = {"train": train & own, "validation": validation & own}
         described[name] = {
             **{f"{part}_prompts": int(rows.sum()) for part, rows in parts.items()},
-            "dropped_as_copies": int((copies & own).sum()),
+            "near_evaluation": int((copies & own).sum()),
             **{f"{part}_sha256": _digest(comparisons, rows) for part, rows in parts.items()},
         }
     return described
@@ -205,11 +221,13 @@ def _validate(
     features: NDArray[np.float32],
     comparisons: Comparisons,
     validation: NDArray[np.bool_],
+    usual: NDArray[np.int64],
     config: MFConfig,
-) -> dict[str, dict[str, Any]]:
-    """Return, by gold source, APGR of the router and of prompt length on held-out prompts."""
+) -> dict[str, Any]:
+    """Return APGR of the router and of prompt length on held-out prompts, by gold source."""
     strong, weak = map(comparisons.models.index, (config.strong_model, config.weak_model))
     weights, intercept = fold(tensors, strong, weak)
+    win_rates = sigmoid(features @ weights + intercept)
     measured = {}
     for number, name in enumerate(comparisons.sources):
         rows = np.flatnonzero(validation & (comparisons.source == number))
@@ -217,7 +235,7 @@ def _validate(
         if not len(rows) or not (better - worse).sum() > 0:
             continue
         scores = {
-            "mf": sigmoid(features[rows] @ weights + intercept),
+            "mf": win_rates[rows],
             "length": np.array([float(len(comparisons.prompts[i])) for i in rows]),
         }
         draws = bootstrap_apgr(scores, better, worse)
@@ -226,9 +244,9 @@ def _validate(
             "apgr": apgr(scores["mf"], better, worse),
             "interval": list(interval(draws["mf"])),
             "apgr_of_length": apgr(scores["length"], better, worse),
-            "mean_win_rate": float(scores["mf"].mean()),
         }
-    return measured
+    traffic = {"prompts": len(usual), "mean_win_rate": float(win_rates[usual].mean())}
+    return {"validation": measured, "traffic": traffic}
 
 
 def _write(
@@ -238,6 +256,7 @@ def _write(
     encoder: Encoder,
     config: MFConfig,
     metrics: dict[str, Any],
+    files: TrainingFiles,
 ) -> None:
     described = {
         "router": "mf",
@@ -247,8 +266,8 @@ def _write(
         "encoder_fingerprint": encoder.fingerprint,
         "surface_version": SURFACE_VERSION,
         "models": comparisons.models,
-        "training": config.model_dump(),
+        "training": config.model_dump(exclude={"notes"}),
     }
-    save_checkpoint(folder, tensors, described, card(config, metrics, comparisons))
+    save_checkpoint(folder, tensors, described, card(config, metrics, comparisons, files.command()))
     write_whole(folder / METRICS, (json.dumps(metrics, indent=1) + "\n").encode())
     (folder / STATE).unlink(missing_ok=True)

@@ -7,70 +7,108 @@ from typing import Any
 from .mf_config import MFConfig
 from .mf_data import Comparisons
 
+_LEVELS = {
+    "shared": "shared level",
+    "pooled": "a level of its own, drawn to the others",
+    "own": "a level of its own",
+}
 
-def card(config: MFConfig, metrics: dict[str, Any], comparisons: Comparisons) -> str:
-    """Return the card in Markdown: data, settings and validation results of a run."""
-    battles = len(comparisons.p_first)
+
+def card(config: MFConfig, metrics: dict[str, Any], comparisons: Comparisons, command: str) -> str:
+    """Return the card in Markdown: data, settings, validation results, and how to rebuild it."""
     return f"""# mf
 
-Matrix factorization router: how likely the answer of `{config.strong_model}` is preferred to
-that of `{config.weak_model}`, from a prompt's `{config.encoder}` embedding and surface features.
+How likely the answer of `{config.strong_model}` is preferred to that of
+`{config.weak_model}`: matrix factorization over the `{config.encoder}` embedding of a prompt and
+features of its surface.
 
 ## Data
 
-{len(comparisons.prompts):,} prompts with {battles:,} comparisons of
-{len(comparisons.models)} models. Validation prompts are chosen by SHA-256 and never learned from. A set of prompts is named by the
-SHA-256 of the sorted SHA-256 of its prompts, a line each.
+{len(comparisons.prompts):,} prompts, {len(comparisons.p_first):,} comparisons, \
+{len(comparisons.models)} models.
 
-| source | weight | train | validation | left out as copies | train set | validation set |
-|---|---|---|---|---|---|---|
+| source | used with | train prompts | validation | near an evaluation prompt, left out |
+|---|---|---|---|---|
 {_data_rows(config, metrics)}
 
-{_uses(config)}
-## Hyper-parameters
+{_about(config)}
+
+Validation prompts are picked by SHA-256 and never learned from. SHA-256 of the sorted SHA-256 of
+the prompts, one a line:
+
+{_hashes(metrics)}
+
+## Settings
 
 | | |
 |---|---|
 {_settings(config)}
 
+What counts as each of the two models:
+
+{_names(config)}
+
+## Rebuild
+
+```
+pip install "routellm-plugins[train]"
+{command}
+```
+
 ## Results on validation prompts
 
-APGR (random 0.5) with bootstrap 95 % intervals, comparing what counts as the strong model with
-what counts as the weak one.
+APGR (chance is 0.5) with bootstrap 95 % intervals, of what counts as the strong model against what
+counts as the weak one.
 
-| source | n | APGR | 95 % interval | prompt length alone | mean win rate |
-|---|---|---|---|---|---|
+| source | n | APGR | 95 % interval | prompt length alone |
+|---|---|---|---|---|
 {_result_rows(metrics)}
-"""
+
+The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
+validation prompts of {config.traffic or "all sources"}; their mean win rate is
+{metrics["traffic"]["mean_win_rate"]:.3f}.
+{config.notes}"""
 
 
 def _data_rows(config: MFConfig, metrics: dict[str, Any]) -> str:
     return "\n".join(
-        f"| {name} | {config.source(name).weight:g} | {row['train_prompts']:,} | "
-        f"{row['validation_prompts']:,} | {row['dropped_as_copies']} | "
-        f"`{row['train_sha256'][:16]}` | `{row['validation_sha256'][:16]}` |"
+        f"| {name} | {_use(config, name)} | {row['train_prompts']:,} | "
+        f"{row['validation_prompts']:,} | {row['near_evaluation']:,} |"
         for name, row in metrics["sources"].items()
     )
 
 
-def _uses(config: MFConfig) -> str:
-    lines = []
-    for name, source in config.sources.items():
-        if source.own_level:
-            lines.append(f"- {name}: how often the strong model wins is left to this source.\n")
-        if source.level_only:
-            lines.append(f"- {name}: teaches how strong models are, nothing about prompts.\n")
-    return "".join(lines)
+def _use(config: MFConfig, name: str) -> str:
+    source = config.source(name)
+    what = "level only" if source.level_only else _LEVELS[source.level]
+    return f"weight {source.weight:g}, {what}"
+
+
+def _about(config: MFConfig) -> str:
+    return "\n".join(f"- {name}: {use.about}" for name, use in config.sources.items() if use.about)
+
+
+def _hashes(metrics: dict[str, Any]) -> str:
+    return "\n".join(
+        f"- {name}: train `{row['train_sha256']}`, validation `{row['validation_sha256']}`"
+        for name, row in metrics["sources"].items()
+    )
 
 
 def _settings(config: MFConfig) -> str:
-    settings = config.model_dump(exclude={"sources", "models", "strong_model", "weak_model"})
+    settings = config.model_dump(exclude={"sources", "models", "notes"})
     return "\n".join(f"| {name} | {value} |" for name, value in settings.items())
+
+
+def _names(config: MFConfig) -> str:
+    return "\n".join(
+        f"- {name}: {', '.join([name, *others])}" for name, others in config.models.items()
+    )
 
 
 def _result_rows(metrics: dict[str, Any]) -> str:
     return "\n".join(
         f"| {name} | {row['n']:,} | {row['apgr']:.3f} | [{row['interval'][0]:.3f}, "
-        f"{row['interval'][1]:.3f}] | {row['apgr_of_length']:.3f} | {row['mean_win_rate']:.3f} |"
+        f"{row['interval'][1]:.3f}] | {row['apgr_of_length']:.3f} |"
         for name, row in metrics["validation"].items()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,10 +18,12 @@ class SourceConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    about: str = Field(default="", description="what it is, origin and licence, for the card")
     weight: float = Field(default=1.0, gt=0, description="share of the loss, over all sources")
-    own_level: bool = Field(
-        default=False,
-        description="absorb in an intercept of its own how often the first (strong) model wins",
+    level: Literal["shared", "pooled", "own"] = Field(
+        default="shared",
+        description="how often the first (strong) model wins: one level for all such sources, "
+        "levels drawn to each other by level_l2, or one of its own that nothing else learns from",
     )
     level_only: bool = Field(
         default=False,
@@ -45,7 +47,10 @@ class MFConfig(BaseModel):
         default=0.5, gt=0, description="spread of an embedding's element; surface features have 1"
     )
     rank: int = Field(default=8, ge=1, description="length of a model's vector")
-    l2: float = Field(default=0.01, ge=0, description="penalty on squared weights")
+    l2: float = Field(default=0.01, ge=0, description="penalty on squared weights of the features")
+    level_l2: float = Field(
+        default=0.005, ge=0, description="penalty on squared differences of pooled levels"
+    )
     steps: int = Field(default=400, ge=1, description="full passes over the data")
     learning_rate: float = Field(default=0.02, gt=0, description="of Adam, falling to 0")
     seed: int = Field(default=0, description="of the initial weights")
@@ -63,6 +68,7 @@ class MFConfig(BaseModel):
     sources: dict[str, SourceConfig] = Field(
         default_factory=dict, description="by name of the file"
     )
+    notes: str = Field(default="", description="Markdown for the end of the card")
 
     def source(self, name: str) -> SourceConfig:
         """Return how a source is used; plainly, where nothing is set."""

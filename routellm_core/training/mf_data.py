@@ -70,10 +70,10 @@ def compare_models(
         ConfigError: a source that is configured is missing, or the strong or the weak model
             does not occur where it must.
     """
-    for name in config.sources:
+    for name in (*config.sources, *([config.traffic] if config.traffic else [])):
         if name not in battles and name not in gold:
             raise ConfigError(
-                f"the configuration has a source '{name}' but no such file was given: "
+                f"the configuration names a source '{name}' but no such file was given: "
                 f"{did_you_mean(name, [*battles, *gold])}"
             )
     builder = _Builder(config.canonical())

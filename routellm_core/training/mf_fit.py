@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def fit(
     Raises:
         ConfigError: ``folder`` holds the state of a run on other data or settings.
     """
+    with _same_bytes_every_time():
+        return _fit(features, comparisons, config, folder, progress)
+
+
+def _fit(
+    features: NDArray[np.float32],
+    comparisons: Comparisons,
+    config: MFConfig,
+    folder: Path | None,
+    progress: Progress,
+) -> Tensors:
     problem = _Problem(features, comparisons, config)
     run = _digest(features, comparisons, config)
     parameters = _initial(features.shape[1], comparisons, config)
@@ -79,6 +91,17 @@ def fit(
     return {name: tensor.detach().numpy().copy() for name, tensor in parameters.items()}
 
 
+@contextmanager
+def _same_bytes_every_time() -> Iterator[None]:
+    """Add up in one order: what several threads sum into one place depends on who is first."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
 class _Problem:
     def __init__(
         self, features: NDArray[np.float32], comparisons: Comparisons, config: MFConfig
@@ -92,7 +115,7 @@ class _Problem:
         sizes = np.bincount(source, minlength=len(comparisons.sources))
         shares = np.array([config.source(name).weight for name in comparisons.sources])
         weight = (shares / np.maximum(sizes, 1))[source]
-        own_level = np.array([config.source(name).own_level for name in comparisons.sources])
+        levels = [config.source(name).level for name in comparisons.sources]
         self._features = torch.from_numpy(features)
         self._prompt = torch.from_numpy(comparisons.prompt)
         self._first = torch.from_numpy(comparisons.first)
@@ -100,7 +123,8 @@ class _Problem:
         self._p_first = torch.from_numpy(comparisons.p_first.astype(np.float32))
         self._weight = torch.from_numpy((weight / weight.sum()).astype(np.float32))
         self._source = torch.from_numpy(source)
-        self._own_level = torch.from_numpy(own_level.astype(np.float32))
+        self._has_level = torch.tensor([level != "shared" for level in levels], dtype=torch.float32)
+        self._pooled = torch.tensor([level == "pooled" for level in levels])
         pairs = np.stack([comparisons.first, comparisons.second])
         distinct, pair = np.unique(pairs, axis=1, return_inverse=True)
         self._pairs = torch.from_numpy(distinct)
@@ -108,19 +132,24 @@ class _Problem:
             np.bincount(pair.ravel(), weight / weight.sum()).astype(np.float32)
         )
         self._l2 = config.l2
+        self._level_l2 = config.level_l2
 
     def loss(self, parameters: dict[str, torch.Tensor]) -> torch.Tensor:
         models, projection, bias, classifier, levels = (parameters[name] for name in PARAMETERS)
         projected = (self._features @ projection.T + bias) * classifier
         difference = models[self._first] - models[self._second]
         logits = (projected[self._prompt] * difference).sum(dim=1)
-        logits = logits + (levels * self._own_level)[self._source]
+        logits = logits + (levels * self._has_level)[self._source]
         entropy = torch.nn.functional.binary_cross_entropy_with_logits(
             logits, self._p_first, self._weight, reduction="sum"
         )
         of_pair = (models[self._pairs[0]] - models[self._pairs[1]]) * classifier @ projection
         penalty = (of_pair.square().sum(dim=1) * self._pair_weight).sum()
-        return entropy + self._l2 * penalty
+        penalty = self._l2 * penalty
+        if self._pooled.any():
+            pooled = levels[self._pooled]
+            penalty = penalty + self._level_l2 * (pooled - pooled.mean()).square().sum()
+        return entropy + penalty
 
 
 def _initial(dim: int, comparisons: Comparisons, config: MFConfig) -> dict[str, torch.Tensor]:
@@ -142,7 +171,7 @@ def _initial(dim: int, comparisons: Comparisons, config: MFConfig) -> dict[str, 
 
 def _digest(features: NDArray[np.float32], comparisons: Comparisons, config: MFConfig) -> str:
     """Return what tells this run from one on other data or settings."""
-    digest = hashlib.sha256(config.model_dump_json().encode())
+    digest = hashlib.sha256(config.model_dump_json(exclude={"notes"}).encode())
     for array in (
         features,
         comparisons.prompt,
