@@ -179,3 +179,15 @@ def test_traffic_must_be_a_source(files: TrainingFiles, config: MFConfig, tmp_pa
     elsewhere = config.model_copy(update={"traffic": "battle"})
     with pytest.raises(ConfigError, match="did you mean 'battles'"):
         train_mf(files, tmp_path, elsewhere)
+
+
+@pytest.mark.parametrize("package", ["torch", "yaml"])
+def test_a_missing_package_names_the_extra(package: str, files: TrainingFiles) -> None:
+    code = (
+        f"import sys; sys.modules['{package}'] = None; sys.argv[1:] = "
+        f"['train', 'mf', '--out', 'unused', '--config', {str(files.config)!r}]; "
+        "from routellm_core.cli import main; main()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "routellm-plugins[train]" in result.stderr
