@@ -57,15 +57,15 @@ def score(
                 row |= {"threshold": limit, "tier": _tier(win_rate, limit)}
             typer.echo(json.dumps(row))
         return
-    table = Table(caption=None if limit is None else f"threshold {limit:.4f}")
-    table.add_column("strong win rate", justify="right")
+    console = Console()
+    table = Table("strong\nwin rate", caption=None if limit is None else f"threshold {limit:.4f}")
     if limit is not None:
         table.add_column("goes to")
-    table.add_column("prompt", overflow="ellipsis", no_wrap=True)
+    table.add_column("prompt")
     for text, win_rate in _scores(scorer, texts):
         where = [] if limit is None else [_tier(win_rate, limit)]
-        table.add_row(f"{win_rate:.4f}", *where, _printable(text))
-    Console().print(table)
+        table.add_row(f"{win_rate:.4f}", *where, _one_line(text, console.width - 27))
+    console.print(table)
 
 
 def _scores(router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
@@ -74,8 +74,10 @@ def _scores(router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
         yield from zip(batch, router.score(batch).tolist(), strict=True)
 
 
-def _printable(text: str) -> Text:
-    return Text(" ".join(text.encode("utf-8", "replace").decode().split()))
+def _one_line(text: str, width: int) -> Text:
+    line = Text(" ".join(text.encode("utf-8", "replace").decode().split()))
+    line.truncate(max(width, 10), overflow="ellipsis")
+    return line
 
 
 def _tier(win_rate: float, threshold: float) -> str:
