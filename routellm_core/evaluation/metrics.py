@@ -45,18 +45,3 @@ def apgr(scores: Floats, strong: Floats, weak: Floats) -> float:
     """
     curve = pgr_curve(scores, strong, weak)
     return float((curve[1:] + curve[:-1]).mean() / 2)
-
-
-def cpt(scores: Floats, strong: Floats, weak: Floats, target: float) -> float:
-    """Return the call-performance threshold: the least share of strong calls, in [0, 1], whose
-    PGR reaches ``target``.
-
-    Args:
-        scores: shape (n,).
-        strong: quality of the strong model's answers, shape (n,).
-        weak: quality of the weak model's, shape (n,).
-        target: PGR in [0, 1].
-    """
-    curve = pgr_curve(scores, strong, weak)
-    reached = curve >= target - 1e-12
-    return float(np.argmax(reached)) / (len(curve) - 1)

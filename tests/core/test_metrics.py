@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from routellm_core.evaluation.intervals import _apgr_of, bootstrap_apgr, interval
-from routellm_core.evaluation.metrics import apgr, cpt, pgr_curve
+from routellm_core.evaluation.metrics import apgr, pgr_curve
 
 STRONG = np.array([1.0, 1.0, 1.0, 0.0])
 WEAK = np.array([1.0, 0.0, 0.0, 1.0])
@@ -40,13 +40,6 @@ def test_random_scores_average_one_half() -> None:
     strong, weak = _qualities(rng, 50, gap=0.3)
     values = [apgr(rng.random(50), strong, weak) for _ in range(2000)]
     assert np.mean(values) == pytest.approx(0.5, abs=0.01)
-
-
-def test_cpt_is_the_least_share_that_reaches_the_target() -> None:
-    gains = STRONG - WEAK
-    assert cpt(gains, STRONG, WEAK, 0.5) == 0.25
-    assert cpt(-gains, STRONG, WEAK, 0.5) == 1.0
-    assert cpt(gains, STRONG, WEAK, 0.0) == 0.0
 
 
 def test_a_resample_of_everything_once_gives_the_metric_itself() -> None:
