@@ -12,7 +12,7 @@ help:
 	@echo "make test         the whole test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
-	@echo "make evaluate     quality with intervals; DATA=RouteLLM's evals folder, EXCLUDE=gold split"
+	@echo "make evaluate     quality with intervals; DATA=RouteLLM's evals folder"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -30,8 +30,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
 
 evaluate: $(VENV)/.dev
-	$(BIN)/routellm evaluate --router mf --benchmark mmlu --benchmark gsm8k --data $(DATA) \
-		$(if $(EXCLUDE),--exclude $(EXCLUDE))
+	$(BIN)/routellm evaluate --router mf --benchmark mmlu --benchmark gsm8k --data $(DATA) --exclude mmlu-gold
 
 build: $(VENV)/.dev
 	rm -rf build dist

@@ -15,7 +15,13 @@ from rich.table import Table
 
 from ..checkpoints.store import write_whole
 from ..errors import ConfigError
-from ..evaluation.benchmarks import Benchmark, load_benchmark, read_hashes
+from ..evaluation.benchmarks import (
+    MMLU_GOLD,
+    Benchmark,
+    load_benchmark,
+    mmlu_gold_hashes,
+    read_hashes,
+)
 from ..evaluation.intervals import bootstrap_apgr, interval
 from ..evaluation.metrics import Floats, apgr
 from ..loading import load_router
@@ -61,8 +67,12 @@ def evaluate(
         typer.Option(help="Bundled name, folder or Hugging Face id; with a single --router."),
     ] = None,
     exclude: Annotated[
-        Path | None,
-        typer.Option(help="JSON list with the SHA-256 of prompts that were trained on."),
+        str | None,
+        typer.Option(
+            metavar="mmlu-gold|FILE",
+            help="Leave out prompts that were trained on: the 1,500 of MMLU that the bundled "
+            "routers learned from, or those in a JSON list of SHA-256.",
+        ),
     ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
     json_file: Annotated[
@@ -77,7 +87,7 @@ def evaluate(
         raise ConfigError("--checkpoint goes with a single --router: run them one by one")
     options = {"checkpoint": checkpoint} if checkpoint else {}
     routers = {name: load_router(name, **options) for name in router}
-    hashes = read_hashes(exclude) if exclude else []
+    hashes = _excluded(exclude, data)
     benchmarks = [load_benchmark(name, data, exclude=hashes) for name in benchmark]
     console = Console()
     report = {}
@@ -91,6 +101,12 @@ def evaluate(
         }
     if json_file:
         write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def _excluded(exclude: str | None, data: Path) -> list[str]:
+    if exclude is None:
+        return []
+    return mmlu_gold_hashes(data) if exclude == MMLU_GOLD else read_hashes(Path(exclude))
 
 
 def compare(

@@ -37,11 +37,11 @@ def mf(
         typer.Option(help="Gold labels, JSON lines; may be repeated.", dir_okay=False),
     ] = None,
     gold_mmlu: Annotated[
-        tuple[Path, Path] | None,
+        Path | None,
         typer.Option(
-            metavar="FOLDER FILE",
-            help="RouteLLM's evaluation folder, and a JSON list with the SHA-256 of the MMLU "
-            "prompts whose labels may be learned.",
+            help="RouteLLM's evaluation folder: learn the labels of the 1,500 MMLU prompts set "
+            "aside for it.",
+            file_okay=False,
         ),
     ] = None,
     decontaminate: Annotated[

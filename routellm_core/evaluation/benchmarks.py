@@ -24,6 +24,11 @@ STRONG_MODEL = "gpt-4-1106-preview"
 WEAK_MODEL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
 """The two models whose answers the published files judge, as their columns name them."""
 
+MMLU_GOLD = "mmlu-gold"
+"""What the MMLU prompts set aside as gold labels are called."""
+
+MMLU_GOLD_SIZE = 1_500
+
 WHERE = "give the evaluation folder of the RouteLLM repository (routellm/evals)"
 
 
@@ -89,6 +94,23 @@ def evaluation_prompts(folder: Path) -> Iterator[str]:
             yield str(row["turns"][0])
         except (KeyError, IndexError, TypeError) as error:
             raise DataError(f"{path}, line {number}: no 'turns'; {WHERE}") from error
+
+
+def mmlu_gold_hashes(folder: Path) -> list[str]:
+    """Return the SHA-256 digests (hex) of the MMLU prompts set aside as gold labels.
+
+    The bundled routers learned from them, so results on MMLU are reported on the rest. They
+    are the first ``MMLU_GOLD_SIZE`` distinct prompts by the SHA-256 of "gold:" and the prompt.
+
+    Args:
+        folder: the evaluation folder.
+
+    Raises:
+        DataError: a file is missing or wrong; the message names file and row.
+    """
+    prompts = {prompt for _, prompt, _, _ in _read("mmlu", folder)}
+    first = sorted(prompts, key=lambda prompt: sha256_of(f"gold:{prompt}"))[:MMLU_GOLD_SIZE]
+    return [sha256_of(prompt) for prompt in first]
 
 
 def read_hashes(path: Path) -> list[str]:
@@ -167,7 +189,7 @@ def _contaminated(path: Path) -> set[str]:
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
             if line.strip():
                 yield number, json.loads(line)
     except (OSError, ValueError) as error:

@@ -20,7 +20,7 @@ from ..evaluation.benchmarks import (
     WEAK_MODEL,
     evaluation_prompts,
     load_benchmark,
-    read_hashes,
+    mmlu_gold_hashes,
     sha256_of,
 )
 from ..evaluation.intervals import bootstrap_apgr, interval
@@ -47,9 +47,8 @@ class TrainingFiles:
 
     battles: Sequence[Path] = ()
     gold: Sequence[Path] = ()
-    gold_mmlu: tuple[Path, Path] | None = None
-    """The published evaluation folder, and the JSON list with the SHA-256 of the MMLU prompts
-    whose labels may be learned."""
+    gold_mmlu: Path | None = None
+    """The published evaluation folder, for the MMLU prompts whose labels may be learned."""
     decontaminate: Sequence[Path] = ()
     """Whose prompts are kept out of training: published evaluation folders, or JSON lines with
     a "prompt"."""
@@ -62,11 +61,10 @@ class TrainingFiles:
             "config": [self.config] if self.config else [],
             "battles": self.battles,
             "gold": self.gold,
+            "gold-mmlu": [self.gold_mmlu] if self.gold_mmlu else [],
             "decontaminate": self.decontaminate,
         }
         words = [f"--{name} {path.name}" for name, paths in options.items() for path in paths]
-        if self.gold_mmlu:
-            words.append("--gold-mmlu " + " ".join(path.name for path in self.gold_mmlu))
         return " \\\n  ".join(["routellm train mf --out DIR", *words])
 
 
@@ -138,9 +136,8 @@ def _read(
     gold = {source_name(path): read_gold(path) for path in files.gold}
     learnable: set[str] = set()
     if files.gold_mmlu:
-        folder, hashes = files.gold_mmlu
-        learnable = set(read_hashes(hashes))
-        gold[MMLU_GOLD] = _mmlu_gold(folder, learnable)
+        learnable = set(mmlu_gold_hashes(files.gold_mmlu))
+        gold[MMLU_GOLD] = _mmlu_gold(files.gold_mmlu, learnable)
     if not battles and not gold:
         raise DataError("nothing to learn from: give --battles, --gold or --gold-mmlu")
     evaluation = [
@@ -154,16 +151,13 @@ def _read(
 
 def _mmlu_gold(folder: Path, hashes: set[str]) -> list[Gold]:
     mmlu = load_benchmark("mmlu", folder)
-    rows = [
+    return [
         Gold(prompt, group, {STRONG_MODEL: float(strong), WEAK_MODEL: float(weak)})
         for prompt, group, strong, weak in zip(
             mmlu.prompts, mmlu.groups, mmlu.strong, mmlu.weak, strict=True
         )
         if sha256_of(prompt) in hashes
     ]
-    if not rows:
-        raise DataError(f"{folder}: no MMLU prompt has a SHA-256 of the list; check both paths")
-    return rows
 
 
 def _standardisation(

@@ -93,13 +93,15 @@ def _fit(
 
 @contextmanager
 def _same_bytes_every_time() -> Iterator[None]:
-    """Add up in one order: what several threads sum into one place depends on who is first."""
-    before = torch.are_deterministic_algorithms_enabled()
+    """Add up in one order on one thread: how sums are split depends on how many threads share."""
+    before, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.set_num_threads(threads)
 
 
 class _Problem:

@@ -20,6 +20,7 @@ from routellm_core.evaluation.benchmarks import (
     WEAK_MODEL,
     evaluation_prompts,
     load_benchmark,
+    mmlu_gold_hashes,
     read_hashes,
 )
 
@@ -96,6 +97,16 @@ def test_the_command_prints_and_writes(folder: Path, tmp_path: Path) -> None:
     assert results["random, expected"]["apgr"] == 0.5
 
 
+def test_prompts_are_excluded_by_name_or_file(folder: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", "--router", "random", "--benchmark", "mmlu", "--data", str(folder)]
+    everything = CliRunner().invoke(app, [*arguments, "--exclude", "mmlu-gold"])
+    assert "every prompt is excluded" in str(everything.exception)
+    hashes = tmp_path / "hashes.json"
+    hashes.write_text(json.dumps([hashlib.sha256(b"short").hexdigest()]))
+    one = CliRunner().invoke(app, [*arguments, "--exclude", str(hashes), "--draws", "100"])
+    assert "mmlu, n = 1" in one.output
+
+
 def test_a_checkpoint_goes_with_one_router(folder: Path) -> None:
     arguments = ["--router", "mf", "--router", "random", "--benchmark", "mmlu"]
     result = CliRunner().invoke(
@@ -120,11 +131,16 @@ def test_published_figures_are_reproduced(name: str, n: int, length: float, orac
 
 @published
 def test_the_bundled_mf_beats_chance_and_length_on_mmlu() -> None:
-    rest = load_benchmark("mmlu", PUBLISHED, exclude=read_hashes(GOLD))
+    rest = load_benchmark("mmlu", PUBLISHED, exclude=mmlu_gold_hashes(PUBLISHED))
     assert len(rest.prompts) == 12_529
     result = compare(rest, {"mf": load_router("mf")}, draws=200)["mf"]
     assert result.interval[0] > 0.5
     assert result.over["prompt length"].interval[0] > 0
+
+
+@published
+def test_the_gold_prompts_are_those_set_aside() -> None:
+    assert mmlu_gold_hashes(PUBLISHED) == read_hashes(GOLD)
 
 
 @published
