@@ -45,10 +45,12 @@ $(VENV)/.venv:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.venv pyproject.toml
+	@echo "Installing LiteLLM and this package into $(VENV), once; a minute or two ..."
 	$(BIN)/pip install -q -e ".[litellm]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.venv pyproject.toml
+	@echo "Installing everything the tests need into $(VENV), once; a few minutes ..."
 	$(BIN)/pip install -q "$(TORCH)"
 	$(BIN)/pip install -q -e ".[litellm,train,dev]"
 	@touch $@ $(VENV)/.demo
