@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -91,6 +92,7 @@ class RoutingPolicy:
     def _setup(self, settings: PolicySettings) -> None:
         self.settings = settings
         self.errors: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._router = load_router(settings.router, **settings.router_options)
         self.threshold = self._resolve_threshold()
 
@@ -104,10 +106,10 @@ class RoutingPolicy:
         if text is None or not text.strip():
             return self._decided(self.settings.on_no_text, None, "no_text", start)
         try:
-            score = self._score(text) if self._instant else self._score_within_budget(text)
+            outcome = self._score(text) if self._instant else self._score_within_budget(text)
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(score, start)
+        return self._scored(outcome, start)
 
     async def adecide(self, text: str | None) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
@@ -119,16 +121,16 @@ class RoutingPolicy:
         try:
             future = scoring_threads.submit(lambda: self._score(text))
             try:
-                score = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
+                outcome = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
             except asyncio.TimeoutError:
                 raise self._timeout() from None
             finally:
                 scoring_threads.abandon(future)
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(score, start)
+        return self._scored(outcome, start)
 
-    def _score_within_budget(self, text: str) -> float:
+    def _score_within_budget(self, text: str) -> float | Exception:
         future = scoring_threads.submit(lambda: self._score(text))
         try:
             return future.result(self._budget_s)
@@ -141,10 +143,13 @@ class RoutingPolicy:
         return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
 
     def _score(self, text: str) -> float:
-        answer = plugins.score(self._router, self.settings.router, text)
-        if not isinstance(answer, Real) or not 0.0 <= float(answer) <= 1.0:
-            raise ScoringError(f"the score must be a number in [0, 1], got {answer!r}")
-        return float(answer)
+        try:
+            answer = plugins.score(self._router, self.settings.router, text)
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # SystemExit or the like must not end the gateway
+            raise ScoringError(f"the scorer raised {type(error).__name__}") from error
+        return checked_win_rate(answer)
 
     @property
     def _instant(self) -> bool:
@@ -170,13 +175,18 @@ class RoutingPolicy:
             )
         return threshold_for_share(quantiles, self.settings.strong_share)
 
-    def _scored(self, score: float, start: float) -> Decision:
-        return self._decided("strong" if score >= self.threshold else "weak", score, "score", start)
+    def _scored(self, outcome: float | Exception, start: float) -> Decision:
+        if isinstance(outcome, Exception):
+            return self._failed(outcome, start)
+        tier: Tier = "strong" if outcome >= self.threshold else "weak"
+        return self._decided(tier, outcome, "score", start)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         kind = type(error).__name__
-        self.errors[kind] += 1
-        if self.errors[kind] == 1:
+        with self._counting:
+            self.errors[kind] += 1
+            first = self.errors[kind] == 1
+        if first:
             logger.error(
                 "router '%s' failed (%s: %s): such requests go to the %s model; "
                 "further failures of this kind are counted, not logged",
@@ -193,3 +203,14 @@ class RoutingPolicy:
         decision = Decision(tier, score, self.threshold, self.settings.router, cause, elapsed_ms)
         plugins.decided(decision)
         return decision
+
+
+def checked_win_rate(answer: object) -> float:
+    """Return what a scorer answered as a float.
+
+    Raises:
+        ScoringError: it is no number in [0, 1].
+    """
+    if not isinstance(answer, Real) or not 0.0 <= float(answer) <= 1.0:
+        raise ScoringError(f"the score must be a number in [0, 1], got {repr(answer)[:80]}")
+    return float(answer)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHORT = 12
+
 
 class RouteLLMError(Exception):
     """Base of every error raised here on purpose."""
@@ -39,7 +41,7 @@ class ScoringTimeoutError(ScoringError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the end of an error message: the nearest known name, or all of them.
+    """Return the end of an error message: the nearest known name, or all of a short list.
 
     Args:
         word: what the user wrote.
@@ -47,4 +49,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known: {', '.join(names[:_SHORT])}" + (", ..." if len(names) > _SHORT else "")

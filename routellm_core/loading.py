@@ -57,7 +57,9 @@ def _load(
     kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
 ) -> object:
     _check_options(kind, name, factory, options)
-    key = (kind, name, factory, tuple(sorted(options.items())))
+    # With types, because True and 1.0 are equal to 1 as keys.
+    given = tuple((option, type(value), value) for option, value in sorted(options.items()))
+    key = (kind, name, factory, given)
     with _lock:
         if key not in _cache:
             _cache[key] = factory(**options)

@@ -6,19 +6,27 @@ import re
 
 from .errors import ConfigError
 
-_PATTERN = re.compile(r"router-(?P<router>.+)-(?P<threshold>[0-9]*\.?[0-9]+)")
+_PREFIX = "router-"
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
+
+# Names come from clients, and are looked at on a gateway's event loop.
+_LONGEST = 200
 
 
 def parse_model_name(name: str) -> tuple[str, float] | None:
     """Return the router and the threshold of a name like ``router-mf-0.116``; None for others.
 
+    Names of more than 200 characters are others.
+
     Raises:
         ConfigError: the name has that form but its threshold is above 1.
     """
-    match = _PATTERN.fullmatch(name)
-    if match is None:
+    if len(name) > _LONGEST or not name.startswith(_PREFIX):
         return None
-    threshold = float(match["threshold"])
+    router, _, number = name.removeprefix(_PREFIX).rpartition("-")
+    if not router or not _NUMBER.fullmatch(number):
+        return None
+    threshold = float(number)
     if threshold > 1.0:
         raise ConfigError(f"model '{name}': the threshold {threshold:g} must be in [0, 1]")
-    return match["router"], threshold
+    return router, threshold

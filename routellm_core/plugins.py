@@ -146,7 +146,9 @@ class Plugins:
         for impl in self._manager.hook.routellm_decided.get_hookimpls():
             try:
                 impl.function(*([decision] if impl.argnames else []))
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # SystemExit or the like must not end the gateway
                 logger.exception("plugin %s raised in routellm_decided", impl.plugin_name)
 
     def _load(self) -> None:
@@ -180,7 +182,7 @@ class Plugins:
             raise PluginError(f"{owner} is registered already") from error
         except pluggy.PluginValidationError as error:
             self._remove(plugin)
-            raise PluginError(f"{owner}: {error}") from error
+            raise PluginError(f"{owner}: {str(error).splitlines()[-1]}") from error
         try:
             self._reject_wrappers(plugin, owner)
             self._check_spelling(owner)
@@ -234,7 +236,15 @@ class Plugins:
                 registry.add(name, factory, owner, plugin)
 
             for impl in self._impls(hook, plugin):
-                impl.function(register)
+                try:
+                    impl.function(register)
+                except PluginError:
+                    raise
+                except Exception as error:
+                    raise PluginError(
+                        f"{owner} raised in {hook} ({type(error).__name__}: {error}): "
+                        "mend or uninstall it"
+                    ) from error
 
     def _impls(self, hook: str, plugin: object) -> Iterable[Any]:
         impls = getattr(self._manager.hook, hook).get_hookimpls()

@@ -14,6 +14,7 @@ def scored_text(messages: Iterable[Mapping[str, Any]] | None) -> str | None:
 
     System prompts, assistant turns, tool results, retrieved context and images are not scored,
     so the later steps of a tool loop give the same text, and the same decision, as its first.
+    A message that returns a tool's result is such a step, whatever words it has besides.
 
     Args:
         messages: a conversation in OpenAI's chat form: mappings with ``role`` and ``content``,
@@ -29,7 +30,7 @@ def scored_text(messages: Iterable[Mapping[str, Any]] | None) -> str | None:
         content = message.get("content")
         if isinstance(content, str):
             return content if content.strip() else None
-        if not isinstance(content, list) or _only_tool_results(content):
+        if not isinstance(content, list) or _returns_tool_results(content):
             continue
         text = "\n".join(part_text for part in content if (part_text := _text_of(part)).strip())
         return text or None
@@ -45,7 +46,6 @@ def _text_of(part: object) -> str:
     return ""
 
 
-def _only_tool_results(content: list[Any]) -> bool:
-    return bool(content) and all(
-        isinstance(part, Mapping) and part.get("type") in _TOOL_PARTS for part in content
-    )
+def _returns_tool_results(content: list[Any]) -> bool:
+    # Also beside words: agents add reminders of their own to what a tool returned.
+    return any(isinstance(part, Mapping) and part.get("type") in _TOOL_PARTS for part in content)

@@ -7,7 +7,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from .errors import ScoringTimeoutError
+from .errors import ScoringError, ScoringTimeoutError
+
+Scored = Future["float | Exception"]
+"""What was raised comes as a result: raised again where the future is awaited, a scorer's own
+TimeoutError or CancelledError could not be told from the awaiting task's."""
 
 
 class ScoringThreads:
@@ -20,15 +24,13 @@ class ScoringThreads:
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
-        self._queue: queue.SimpleQueue[tuple[Future[float], Callable[[], float]]] = (
-            queue.SimpleQueue()
-        )
+        self._queue: queue.SimpleQueue[tuple[Scored, Callable[[], float]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._abandoned: set[Future[float]] = set()
+        self._abandoned: set[Scored] = set()
 
-    def submit(self, work: Callable[[], float]) -> Future[float]:
-        """Queue ``work``; returns its future.
+    def submit(self, work: Callable[[], float]) -> Scored:
+        """Queue ``work``; returns the future of its result, or of what it raised.
 
         Raises:
             ScoringTimeoutError: every thread is held by work that was abandoned.
@@ -37,14 +39,14 @@ class ScoringThreads:
             if len(self._abandoned) >= self._size:
                 raise ScoringTimeoutError(f"all {self._size} scoring threads are stuck")
             if self._threads < self._size:
-                self._threads += 1
-                name = f"routellm-score-{self._threads}"
+                name = f"routellm-score-{self._threads + 1}"
                 threading.Thread(target=self._run, name=name, daemon=True).start()
-        future: Future[float] = Future()
+                self._threads += 1
+        future: Scored = Future()
         self._queue.put((future, work))
         return future
 
-    def abandon(self, future: Future[float]) -> None:
+    def abandon(self, future: Scored) -> None:
         """Stop waiting for ``future``: drop it if it has not begun, else note its thread as stuck
         until it ends.
         """
@@ -58,21 +60,17 @@ class ScoringThreads:
             future, work = self._queue.get()
             if not future.set_running_or_notify_cancel():
                 continue
-            result: float | BaseException
+            outcome: float | Exception
             try:
-                result = work()
-            except BaseException as error:
-                result = error
-            self._settle(future, result)
-
-    def _settle(self, future: Future[float], result: float | BaseException) -> None:
-        # One step under the lock: else abandon() could note a future whose thread is free again.
-        with self._lock:
-            self._abandoned.discard(future)
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+                outcome = work()
+            except Exception as error:
+                outcome = error
+            except BaseException as error:  # it would end this thread, or the process
+                outcome = ScoringError(f"the scorer raised {type(error).__name__}")
+            # One step under the lock: else abandon() could note a future whose thread is free.
+            with self._lock:
+                self._abandoned.discard(future)
+                future.set_result(outcome)
 
 
 scoring_threads = ScoringThreads()

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from .decision import Tier
 from .errors import ConfigError, did_you_mean
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("write a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_truth_value), Field(allow_inf_nan=False)]
+"""A finite number, and no yes or no, which YAML makes of ``on`` and pydantic would take for 1."""
 
 
 class PolicySettings(BaseModel):
@@ -16,22 +33,25 @@ class PolicySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     router: str = Field(default="mf", description="name of the router")
-    router_options: dict[str, str | int | float | bool | None] = Field(
+    router_options: dict[str, Any] = Field(
         default_factory=dict, description="what load_router takes for that router"
     )
-    threshold: float | None = Field(
+    threshold: Number | None = Field(
         default=None,
         ge=0.0,
         le=1.0,
         description="least strong win rate that goes to the strong model",
     )
-    strong_share: float | None = Field(
+    strong_share: Number | None = Field(
         default=None, ge=0.0, le=1.0, description="share of usual traffic for the strong model"
     )
     on_error: Tier = Field(default="strong", description="where a request goes when scoring fails")
     on_no_text: Tier = Field(default="strong", description="where a request without text goes")
-    timeout_ms: float = Field(
-        default=1000.0, gt=0.0, description="time budget of a router that is not instant, in ms"
+    timeout_ms: Number = Field(
+        default=1000.0,
+        gt=0.0,
+        le=3_600_000.0,
+        description="time budget of a router that is not instant, in ms",
     )
 
     @model_validator(mode="after")

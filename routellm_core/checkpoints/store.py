@@ -41,6 +41,11 @@ def find_checkpoint(checkpoint: str) -> Path:
         CheckpointError: there is no such checkpoint.
         MissingExtraError: a hub id was given and huggingface-hub is not installed.
     """
+    if not isinstance(checkpoint, str) or not checkpoint.strip():
+        raise CheckpointError(
+            f"checkpoint is {checkpoint!r}: give a folder, a Hugging Face id, or one of "
+            f"{', '.join(bundled_names())}"
+        )
     if (BUNDLED / checkpoint / CONFIG).is_file():
         return BUNDLED / checkpoint
     folder = Path(checkpoint).expanduser()

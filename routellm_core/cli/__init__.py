@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
 from ..errors import RouteLLMError
+from ..version import __version__
 from .distill import distill
 from .evaluate import evaluate
 from .score import score
@@ -21,8 +24,18 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"routellm-plugins {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _routellm() -> None:
+def _routellm(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="And end.")
+    ] = False,
+) -> None:
     """Strong/weak LLM routing: score prompts, check a gateway's config, train, evaluate."""
 
 
@@ -34,6 +47,9 @@ app.command()(distill)
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # prompts hold what a terminal may not show
     try:
         app()
     except RouteLLMError as error:

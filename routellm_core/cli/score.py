@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..decision import RoutingPolicy
+from ..decision import RoutingPolicy, checked_win_rate
 from ..errors import ConfigError, DataError
 from ..loading import load_router
+from ..plugins import plugins
 from ..routers.base import Router
 
 _BATCH = 256
+_SHOWN = 1_000
 
 
 def score(
@@ -40,58 +42,71 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Score prompts: how likely the strong model's answer is preferred."""
-    if not prompts and file is None:
-        raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")
-    options = {"checkpoint": checkpoint} if checkpoint else {}
-    scorer = load_router(router, **options)
-    limit: float | None = None
-    if strong_share is not None or threshold is not None:
-        limit = RoutingPolicy(
-            router, router_options=options, strong_share=strong_share, threshold=threshold
-        ).threshold
     texts = [*(prompts or []), *(_read(file) if file else [])]
+    if not texts:
+        raise ConfigError(
+            f"{file} holds no prompts"
+            if file
+            else "nothing to score: give a prompt in quotes, or --file prompts.jsonl"
+        )
+    options = {"checkpoint": checkpoint} if checkpoint else {}
+    policy: RoutingPolicy | None = None
+    if strong_share is not None or threshold is not None:
+        policy = RoutingPolicy(
+            router, router_options=options, strong_share=strong_share, threshold=threshold
+        )
+    scored = _scores(router, load_router(router, **options), texts)
     if as_json:
-        for text, win_rate in _scores(scorer, texts):
+        for text, win_rate in scored:
             row: dict[str, str | float] = {"prompt": text, "strong_win_rate": win_rate}
-            if limit is not None:
-                row |= {"threshold": limit, "tier": _tier(win_rate, limit)}
+            if policy:
+                row |= {"threshold": policy.threshold, "tier": _tier(policy, text, win_rate)}
             typer.echo(json.dumps(row))
         return
     console = Console()
-    table = Table("strong\nwin rate", caption=None if limit is None else f"threshold {limit:.4f}")
-    if limit is not None:
+    table = Table("strong\nwin rate")
+    if policy:
+        table.caption = f"threshold {policy.threshold:.4f}"
         table.add_column("goes to")
     table.add_column("prompt")
-    for text, win_rate in _scores(scorer, texts):
-        where = [] if limit is None else [_tier(win_rate, limit)]
+    for text, win_rate in scored:
+        where = [_tier(policy, text, win_rate)] if policy else []
         table.add_row(f"{win_rate:.4f}", *where, _one_line(text, console.width - 27))
     console.print(table)
 
 
-def _scores(router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
+def _scores(name: str, router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
+    """Yield texts and win rates, as a gateway with the same plugins would score them."""
+    if plugins.intercepts_scores():
+        for text in texts:
+            yield text, checked_win_rate(plugins.score(router, name, text))
+        return
     for start in range(0, len(texts), _BATCH):
         batch = texts[start : start + _BATCH]
         yield from zip(batch, router.score(batch).tolist(), strict=True)
 
 
+def _tier(policy: RoutingPolicy, text: str, win_rate: float) -> str:
+    if not text.strip():
+        return policy.settings.on_no_text
+    return "strong" if win_rate >= policy.threshold else "weak"
+
+
 def _one_line(text: str, width: int) -> Text:
-    line = Text(" ".join(text.encode("utf-8", "replace").decode().split()))
+    shown = " ".join(text[:_SHOWN].encode("utf-8", "replace").decode().split())
+    line = Text("".join(char if char.isprintable() else "\ufffd" for char in shown))
     line.truncate(max(width, 10), overflow="ellipsis")
     return line
 
 
-def _tier(win_rate: float, threshold: float) -> str:
-    return "strong" if win_rate >= threshold else "weak"
-
-
 def _read(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(_decoded(path, lines), start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}, line {number}: no JSON ({error})") from error
             if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
                 raise DataError(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from routellm_core import load_router
+from routellm_core import __version__, load_router
 
 from .command import routellm
 
@@ -38,6 +38,9 @@ def test_json_lines_from_a_file(tmp_path):
         (b'{"prompt": "a"}\n{"promt": 1}\n', "line 2: write an object with a"),
         (b"hello\n", "line 1: no JSON"),
         (b"\xff\xfe\n", "is not UTF-8"),
+        (b"[" * 100_000, "line 1: no JSON"),
+        (b'{"prompt": ' + b"1" * 5_000 + b"}", "line 1"),
+        (b"\n\n", "holds no prompts"),
     ],
 )
 def test_a_bad_file_is_an_error_with_its_line(tmp_path, content, message):
@@ -47,6 +50,45 @@ def test_a_bad_file_is_an_error_with_its_line(tmp_path, content, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_table_is_readable_whatever_the_prompts_hold(tmp_path):
+    file = tmp_path / "prompts.jsonl"
+    prompts = ["\x1b[31mred\x00", "long " * 10_000, "é 😀"]
+    rows = "".join(json.dumps({"prompt": prompt}) + "\r\n" for prompt in prompts)
+    file.write_bytes(b"\xef\xbb\xbf" + rows.encode())
+    arguments = ["score", "--router", "random", "--threshold", "0.5", "--file", str(file)]
+    done = routellm(*arguments, COLUMNS="60", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert "\x00" not in done.stdout
+    for score in load_router("random").score(prompts):
+        assert f"{score:.4f}" in done.stdout
+
+
+def test_what_a_plugin_makes_of_scores_is_shown(tmp_path):
+    (tmp_path / "sharper.py").write_text(
+        "from routellm_core import hookimpl\n"
+        "@hookimpl(wrapper=True)\n"
+        "def routellm_score(): return (yield) ** 2\n"
+    )
+    info = tmp_path / "sharper-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sharper\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[routellm]\nsharper = sharper\n")
+    environment = {"PYTHONPATH": str(tmp_path), "ROUTELLM_DISABLE_PLUGIN_AUTOLOAD": ""}
+    done = routellm("score", "hello", "--router", "random", "--json", **environment)
+    plain = load_router("random").score(["hello"])[0]
+    assert json.loads(done.stdout)["strong_win_rate"] == pytest.approx(plain**2)
+
+
+def test_a_prompt_without_text_goes_where_a_gateway_sends_it():
+    done = routellm("score", " ", "--router", "random", "--threshold", "1.0", "--json")
+    assert json.loads(done.stdout)["tier"] == "strong"
+
+
+def test_the_version():
+    assert routellm("--version").stdout == f"routellm-plugins {__version__}\n"
 
 
 @pytest.mark.parametrize(

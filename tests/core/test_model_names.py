@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from routellm_core import ConfigError, parse_model_name
@@ -19,10 +21,20 @@ from routellm_core import ConfigError, parse_model_name
         ("gpt-4o", None),
         ("my-router-mf-0.3", None),
         ("router-mf-0.3-preview", None),
+        ("router-mf-0.3.1", None),
+        ("router-mf-٠", None),
+        ("router-" + "m" * 200 + "-0.3", None),
     ],
 )
 def test_parse(name, parsed):
     assert parse_model_name(name) == parsed
+
+
+@pytest.mark.parametrize("name", ["router-x-" + "1" * 10**6 + "x", "router-" + "-1" * 10**6])
+def test_a_long_name_takes_no_time(name):
+    start = time.perf_counter()
+    assert parse_model_name(name) is None
+    assert time.perf_counter() - start < 0.1
 
 
 def test_a_threshold_above_one():

@@ -96,6 +96,11 @@ def test_hook_routellm_decided_and_isolated_observers(plugin, caplog):
         def routellm_decided(self):
             raise RuntimeError("observer down")
 
+    class Leaving:
+        @hookimpl
+        def routellm_decided(self):
+            raise SystemExit(1)
+
     class Watching:
         @hookimpl
         def routellm_decided(self, decision):
@@ -103,6 +108,7 @@ def test_hook_routellm_decided_and_isolated_observers(plugin, caplog):
 
     plugin(Watching())
     plugin(Broken())
+    plugin(Leaving())
     with caplog.at_level(logging.ERROR):
         decision = RoutingPolicy("random", threshold=0.0).decide("hello")
     assert seen == [decision]
@@ -154,8 +160,24 @@ def test_an_unknown_hook_argument_raises():
         def routellm_score(self, txt):
             return 1.0
 
-    with pytest.raises(PluginError, match="txt"):
+    with pytest.raises(PluginError, match=r"'txt'.*can not be found in the hookspec$"):
         register_plugin(Misspelt())
+
+
+def test_a_registering_hook_that_raises_names_its_plugin():
+    class Raising:
+        @hookimpl
+        def routellm_register_routers(self, register):
+            register("half", LengthRouter)
+            raise ZeroDivisionError("oh")
+
+        def __repr__(self):
+            return "<Raising>"
+
+    message = r"<Raising>\) raised in routellm_register_routers \(ZeroDivisionError: oh\)"
+    with pytest.raises(PluginError, match=message):
+        register_plugin(Raising())
+    assert "half" not in plugins.router_names()
 
 
 def test_a_wrapper_where_nothing_is_to_wrap_raises():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import threading
 import time
@@ -12,6 +13,14 @@ import pytest
 
 from routellm_core import ConfigError, Router, RoutingPolicy, ScoringTimeoutError, hookimpl
 from routellm_core.scoring_threads import ScoringThreads, scoring_threads
+
+RAISED = {
+    "exit": SystemExit(1),
+    "cancelled": concurrent.futures.CancelledError(),
+    "task cancelled": asyncio.CancelledError(),
+    "timeout": TimeoutError("the scoring server is slow"),
+    "stop": StopIteration(),
+}
 
 
 class Scripted(Router):
@@ -26,6 +35,8 @@ class Scripted(Router):
     def score(self, prompts):
         if self.kind == "raise":
             raise RuntimeError("no weights")
+        if self.kind in RAISED:
+            raise RAISED[self.kind]
         if self.kind == "hang":
             self.release.wait(30)
         if self.kind == "nan":
@@ -107,6 +118,26 @@ async def test_a_failing_scorer_sends_to_on_error_and_is_logged_once(
     assert policy.errors == {error: 3}
     assert len(caplog.records) == 1
     assert error in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("exit", "ScoringError"),
+        ("cancelled", "CancelledError"),
+        ("task cancelled", "ScoringError"),
+        ("timeout", "TimeoutError"),
+        ("stop", "StopIteration"),
+    ],
+)
+@pytest.mark.parametrize("instant", [True, False])
+async def test_nothing_a_scorer_raises_comes_through(scripted, monkeypatch, kind, error, instant):
+    monkeypatch.setattr(Scripted, "instant", instant)
+    policy = policy_of(kind, timeout_ms=5000)
+    start = time.perf_counter()
+    causes = {policy.decide("a").cause, (await policy.adecide("b")).cause}
+    assert causes == {f"error:{error}"}
+    assert time.perf_counter() - start < 4
 
 
 @pytest.mark.parametrize("answer", [1.5, -0.1, float("nan"), "0.5", None])
@@ -221,10 +252,16 @@ def test_strong_share_gives_that_share(share):
         ({"thresold": 0.5}, "unknown key 'thresold': did you mean 'threshold'?"),
         ({"threshold": 1.7}, r"'threshold' is 1\.7: .*less than or equal to 1"),
         ({"threshold": -0.1}, r"'threshold' is -0\.1: .*greater than or equal to 0"),
-        ({"threshold": float("nan")}, "'threshold' is nan"),
+        ({"threshold": float("nan")}, "'threshold' is nan: .*finite"),
+        ({"strong_share": True}, "'strong_share' is True: write a number"),
         ({"threshold": "high"}, "'threshold' is 'high': .*valid number"),
         ({"threshold": 0.5, "on_error": "retry"}, "'on_error' is 'retry'"),
         ({"threshold": 0.5, "timeout_ms": 0}, "'timeout_ms' is 0"),
+        ({"threshold": 0.5, "timeout_ms": 1e30}, "'timeout_ms' is 1e"),
+        (
+            {"threshold": 0.5, "router_options": {"seed": {"a": 1}}},
+            "router 'random': option 'seed' must be a plain value",
+        ),
         ({"router": "randm", "threshold": 0.5}, "no router named 'randm': did you mean 'random'"),
         (
             {"threshold": 0.5, "router_options": {"sed": 1}},

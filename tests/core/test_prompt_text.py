@@ -53,6 +53,7 @@ def test_a_tool_loop_keeps_its_text():
     assert scored_text(openai) == scored_text(anthropic) == USER["content"]
 
 
-def test_a_tool_result_beside_words_is_not_scored():
-    parts = [{"type": "tool_result", "content": "long output"}, {"type": "text", "text": "Go on."}]
-    assert scored_text([USER, {"role": "user", "content": parts}]) == "Go on."
+def test_words_beside_a_tool_result_do_not_change_model_half_way():
+    reminder = {"type": "text", "text": "<system-reminder>Prove it.</system-reminder>"}
+    parts = [{"type": "tool_result", "content": "long output"}, reminder]
+    assert scored_text([USER, {"role": "user", "content": parts}]) == USER["content"]

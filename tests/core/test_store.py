@@ -61,6 +61,12 @@ def test_a_missing_tensor_is_named(folder):
         load_checkpoint(folder, required=["w", "v"])
 
 
+@pytest.mark.parametrize("name", [5, None, "", " "])
+def test_a_checkpoint_without_a_name(name):
+    with pytest.raises(CheckpointError, match=r"give a folder, .* or one of .*mf, static"):
+        find_checkpoint(name)
+
+
 @pytest.mark.parametrize("name", ["nf", "/no/such/folder", "./nowhere", "a/b/c"])
 def test_an_unknown_checkpoint(name):
     with pytest.raises(CheckpointError, match=f"no checkpoint '{name}'"):
