@@ -47,7 +47,10 @@ def demo(
         bool, typer.Option("--once", help="End after the table instead of staying up.")
     ] = False,
     port: Annotated[
-        int, typer.Option(help="Where the proxy listens; another free port if it is taken.")
+        int,
+        typer.Option(
+            min=0, max=65535, help="Where the proxy listens; another free port if it is taken."
+        ),
     ] = 4000,
 ) -> None:
     """Route real prompts through a real LiteLLM proxy. No key, no download, no GPU."""

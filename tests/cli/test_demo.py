@@ -65,6 +65,14 @@ def test_once_fails_if_one_model_is_never_used(tmp_path):
     assert "by both models" in done.stdout
 
 
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_be(port: str):
+    done = routellm("demo", "--port", port)
+    assert done.returncode == 2
+    assert "Invalid value for '--port'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_it_stays_up_and_takes_the_proxy_along_when_stopped():
     demo = subprocess.Popen(
         [*COMMAND, "demo", "--port", "0"],
