@@ -25,7 +25,6 @@ class Policies:
         self._size = size
         self._kept: OrderedDict[tuple[str, int], RoutingPolicy] = OrderedDict()
         self._lock = threading.Lock()
-        self._loading = threading.Lock()
 
     def get(self, settings: RouteSettings) -> RoutingPolicy:
         """Return the policy of these settings, loading its router on first use.
@@ -34,12 +33,12 @@ class Policies:
             RouteLLMError: there is no such router, or it cannot be loaded.
         """
         key = self._key(settings)
-        with self._loading:
-            policy = self._find(key)
-            if policy is None:
-                policy = RoutingPolicy.from_settings(settings)
-                self._keep(key, policy)
-            return policy
+        policy = self._find(key)
+        if policy is None:
+            # Not under the lock: a router that loads slowly must not hold up the others. That
+            # each is loaded once is seen to by load_router.
+            policy = self._keep(key, RoutingPolicy.from_settings(settings))
+        return policy
 
     async def aget(self, settings: RouteSettings) -> RoutingPolicy:
         """Like ``get``, without holding up the event loop while a router loads."""
@@ -59,11 +58,12 @@ class Policies:
                 self._kept.move_to_end(key)
             return policy
 
-    def _keep(self, key: tuple[str, int], policy: RoutingPolicy) -> None:
+    def _keep(self, key: tuple[str, int], policy: RoutingPolicy) -> RoutingPolicy:
         with self._lock:
-            self._kept[key] = policy
+            policy = self._kept.setdefault(key, policy)
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
+            return policy
 
 
 policies = Policies()
