@@ -10,6 +10,7 @@ from urllib.parse import quote
 from routellm_core import Decision, scored_text
 
 METADATA_KEY = "routellm"
+_LITELLM_KEY = "routing_decision"
 _BUCKETS = ("litellm_metadata", "metadata")
 _HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F))
 
@@ -63,7 +64,7 @@ class RoutedRequest:
         """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it."""
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
-        bucket["routing_decision"] = self._for_litellm()
+        bucket[_LITELLM_KEY] = self._for_litellm()
         logged = bucket.get("spend_logs_metadata")
         bucket["spend_logs_metadata"] = {
             **(logged if isinstance(logged, dict) else {}),
@@ -102,6 +103,7 @@ def drop_forged_decisions(request: Mapping[str, Any]) -> None:
         bucket = request.get(name)
         if isinstance(bucket, dict):
             bucket.pop(METADATA_KEY, None)
+            bucket.pop(_LITELLM_KEY, None)
             logged = bucket.get("spend_logs_metadata")
             if isinstance(logged, dict):
                 logged.pop(METADATA_KEY, None)
