@@ -63,7 +63,7 @@ def check_config(config: Mapping[str, Any]) -> ConfigReport:
         config: LiteLLM's config as a mapping.
 
     Raises:
-        ConfigError: its ``model_list`` is no list.
+        ConfigError: its ``model_list`` is no list, or ``model_group_alias`` no mapping.
     """
     return check_routes(_routes(config))
 
@@ -89,8 +89,14 @@ def check_routes(routes: Routes) -> ConfigReport:
 
 
 def lacks_handler(config: Mapping[str, Any]) -> bool:
-    """Whether LiteLLM would not load the handler that does the routing."""
+    """Whether LiteLLM would not load the handler that does the routing.
+
+    Raises:
+        ConfigError: ``callbacks`` is neither a name nor a list.
+    """
     callbacks = _section(config, "litellm_settings").get("callbacks") or []
+    if not isinstance(callbacks, (str, list)):
+        raise ConfigError(f"litellm_settings: 'callbacks' must be a list such as [{HANDLER}]")
     return HANDLER not in ([callbacks] if isinstance(callbacks, str) else callbacks)
 
 
@@ -98,9 +104,12 @@ def _routes(config: Mapping[str, Any]) -> Routes:
     entries = config.get("model_list") or []
     if not isinstance(entries, list):
         raise ConfigError("'model_list' must be a list of entries")
+    aliases = _section(config, "router_settings").get("model_group_alias") or {}
+    if not (isinstance(aliases, Mapping) and all(isinstance(name, str) for name in aliases)):
+        raise ConfigError("router_settings: 'model_group_alias' must be a mapping of model names")
     return Routes(
         [entry for entry in entries if isinstance(entry, Mapping)],
-        _section(config, "router_settings").get("model_group_alias") or {},
+        aliases,
         groups_may_follow=bool(_section(config, "general_settings").get("store_model_in_db")),
     )
 

@@ -1,43 +1,59 @@
-"""Keep the steps of a tool loop on one model where the upstream stores the conversation."""
+"""Keep a conversation on one model where the upstream stores it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
-from routellm_core import Decision
+from routellm_core import Decision, RoutingPolicy, Tier
+from routellm_core.plugins import plugins
 
-from .settings import RouteSettings
+from .routes import Route
 
 
-def stay_on_model(
-    decision: Decision,
-    settings: RouteSettings,
+def stay_on_tier(
     request_kwargs: Mapping[str, Any],
+    route: Route,
+    policy: RoutingPolicy,
     entries: Iterable[Mapping[str, Any]],
-) -> Decision:
-    """Return the decision, with the tier of the response that this request continues.
+) -> Decision | None:
+    """Return the decision on a request that continues a response of one of the route's models.
 
-    With the responses API's ``previous_response_id``, a step that returns a tool's result holds
-    nothing else: no words to score, and a conversation that only one upstream knows.
+    The response that the responses API's ``previous_response_id`` names is known to the provider
+    that gave it only, so no score is asked for.
 
     Args:
-        decision: what was decided from the request's own words.
-        settings: of the route.
         request_kwargs: the request.
+        route: the route of the model asked for.
+        policy: the route's policy.
         entries: the Router's model list.
+
+    Returns:
+        None for a request that continues nothing, or the response of another model.
     """
-    previous = request_kwargs.get("previous_response_id")
-    if decision.cause != "no_text" or not isinstance(previous, str):
-        return decision
-    model_id = ResponsesAPIRequestUtils.get_model_id_from_response_id(previous)
-    for entry in entries:
-        if model_id is not None and (entry.get("model_info") or {}).get("id") == model_id:
-            if entry.get("model_name") == settings.strong:
-                return replace(decision, tier="strong")
-            if entry.get("model_name") == settings.weak:
-                return replace(decision, tier="weak")
+    start = time.perf_counter()
+    tier = _tier_of_previous(request_kwargs.get("previous_response_id"), route, entries)
+    if tier is None:
+        return None
+    elapsed_ms = (time.perf_counter() - start) * 1000
+    router = route.settings.router
+    decision = Decision(tier, None, policy.threshold, router, "conversation", elapsed_ms)
+    plugins.decided(decision)
     return decision
+
+
+def _tier_of_previous(
+    previous: object, route: Route, entries: Iterable[Mapping[str, Any]]
+) -> Tier | None:
+    if not isinstance(previous, str):
+        return None
+    model_id = ResponsesAPIRequestUtils.get_model_id_from_response_id(previous)
+    if model_id is None:
+        return None
+    names = (
+        e.get("model_name") for e in entries if (e.get("model_info") or {}).get("id") == model_id
+    )
+    return route.tiers.get(next(names, None))

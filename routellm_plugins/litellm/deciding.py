@@ -9,7 +9,7 @@ from typing import Any
 
 from routellm_core import Decision, RouteLLMError
 
-from .conversation import stay_on_model
+from .conversation import stay_on_tier
 from .policies import policies
 from .request import Request, RoutedRequest, routed_request
 from .routes import Route
@@ -35,8 +35,9 @@ def decide(request: Request, route: Route, entries: Entries) -> RoutedRequest:
         before = _decided_before(request, text)
         if before is not None:
             return before
-        decision = policies.get(route.settings).decide(text)
-        return _routed(request, text, route, decision, entries)
+        policy = policies.get(route.settings)
+        decision = stay_on_tier(request.kwargs, route, policy, entries)
+        return _routed(request, text, route, decision or policy.decide(text))
     except Exception as error:
         return _on_error(request, route, error)
 
@@ -49,7 +50,8 @@ async def adecide(request: Request, route: Route, entries: Entries) -> RoutedReq
         if before is not None:
             return before
         policy = await policies.aget(route.settings)
-        return _routed(request, text, route, await policy.adecide(text), entries)
+        decision = stay_on_tier(request.kwargs, route, policy, entries)
+        return _routed(request, text, route, decision or await policy.adecide(text))
     except Exception as error:
         return _on_error(request, route, error)
 
@@ -75,10 +77,7 @@ def _decided_before(request: Request, text: str | None) -> RoutedRequest | None:
     return before if same else None
 
 
-def _routed(
-    request: Request, text: str | None, route: Route, decision: Decision, entries: Entries
-) -> RoutedRequest:
-    decision = stay_on_model(decision, route.settings, request.kwargs, entries)
+def _routed(request: Request, text: str | None, route: Route, decision: Decision) -> RoutedRequest:
     return RoutedRequest(request.model, route.settings.group(decision.tier), decision, hash(text))
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from routellm_core import ConfigError, parse_model_name
+from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
 
 from .settings import RouteSettings, parse_settings
 
 MARKER_MODEL = "openai/routellm"
 """What the docs put under ``litellm_params.model`` of a routed alias; it is never called."""
+
+_MARKER = f"{{model: {MARKER_MODEL}, api_key: unused}}"
+_LONGEST_NAME = 100
+"""In characters, of the names that carry router and threshold."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Route:
 
     name: str
     settings: RouteSettings
+    tiers: Mapping[str | None, Tier]
+    """By the ``model_name`` of the entries that serve them; empty if both have the same one."""
 
 
 class Routes:
@@ -30,7 +35,7 @@ class Routes:
 
     Args:
         model_list: the entries of LiteLLM's config or Router.
-        group_aliases: the keys of ``model_group_alias``, which may be named like groups.
+        group_aliases: ``model_group_alias``, whose keys may be named like groups.
         groups_may_follow: whether model groups can be added later, so that an unknown one is
             no mistake.
     """
@@ -38,47 +43,61 @@ class Routes:
     def __init__(
         self,
         model_list: Iterable[Mapping[str, Any]],
-        group_aliases: Iterable[str] = (),
+        group_aliases: Mapping[str, Any] | None = None,
         *,
         groups_may_follow: bool = False,
     ) -> None:
         entries = [entry for entry in model_list if isinstance(entry.get("model_name"), str)]
-        self._groups = {e["model_name"] for e in entries if not is_routed(e)} | set(group_aliases)
+        self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
+        self._group_aliases = group_aliases or {}
         self._aliases = Counter(entry["model_name"] for entry in entries if is_routed(entry))
         self._groups_may_follow = groups_may_follow
         self._settings: dict[str, RouteSettings] = {}
         self.problems: dict[str, str] = {}
-        for entry in entries:
-            if is_routed(entry):
-                self._add(entry["model_name"], entry)
         wildcards = [name for name in (*self._groups, *self._aliases) if "*" in name]
         # As LiteLLM does: of several patterns that match, the most specific decides.
         self._wildcards = sorted(wildcards, key=len, reverse=True)
+        for entry in entries:
+            if is_routed(entry):
+                self._add(entry["model_name"], entry)
 
     def __iter__(self) -> Iterator[Route]:
         """Yield the routes without mistakes; a wildcard's has no threshold."""
         for name, settings in self._settings.items():
-            yield Route(name, settings)
+            yield Route(name, settings, self._tiers(settings))
 
     def find(self, model: str) -> Route | None:
-        """Return the route of a model name; None for a name that is not routed.
+        """Return the route of a model name or group alias; None for one that is not routed.
 
         Raises:
             ConfigError: its entry has a mistake, or a wildcard's name is not of the form
                 ``router-<name>-<threshold>``.
         """
-        if model in self._groups:
-            return None
-        entry = model if model in self._aliases else self._matching_wildcard(model)
+        model = self._target(model)
+        entry = self._entry(model)
         if entry is None or entry in self._groups:
             return None
         if entry in self.problems:
             raise ConfigError(self.problems[entry])
         settings = self._settings[entry]
-        return Route(model, _named(model, settings) if "*" in entry else settings)
+        tiers = self._tiers(settings)
+        return Route(model, _named(model, settings) if "*" in entry else settings, tiers)
 
-    def _matching_wildcard(self, model: str) -> str | None:
+    def _target(self, model: str) -> str:
+        """Return what ``model_group_alias`` makes of a name; LiteLLM looks it up there once."""
+        alias = self._group_aliases.get(model)
+        target = alias.get("model") if isinstance(alias, Mapping) else alias
+        return target if isinstance(target, str) and target else model
+
+    def _entry(self, model: str) -> str | None:
+        """Return the ``model_name`` of the entries that serve a name."""
+        if model in self._groups or model in self._aliases:
+            return model
         return next((name for name in self._wildcards if _matches(name, model)), None)
+
+    def _tiers(self, settings: RouteSettings) -> dict[str | None, Tier]:
+        strong, weak = (self._entry(self._target(g)) for g in (settings.strong, settings.weak))
+        return {} if strong == weak else {strong: "strong", weak: "weak"}
 
     def _add(self, name: str, entry: Mapping[str, Any]) -> None:
         mistakes = []
@@ -88,6 +107,8 @@ class Routes:
         except ConfigError as error:
             mistakes.append(str(error))
         mistakes.extend(self._mistakes_in_name(name))
+        if not isinstance(_mapping(entry, "litellm_params").get("model"), str):
+            mistakes.append(f"'litellm_params' names no model: write litellm_params: {_MARKER}")
         if isinstance(value, Mapping):
             mistakes.extend(self._mistakes_in_groups(value))
         if mistakes:
@@ -97,26 +118,30 @@ class Routes:
     def _mistakes_in_name(self, name: str) -> Iterable[str]:
         if self._aliases[name] > 1:
             yield "there are several routed entries of that name: keep one"
-        if name in self._groups:
+        if name in self._groups or name in self._group_aliases:
             yield "an ordinary model group has the same name: give the alias a name of its own"
         if "*" in name and not name.startswith("router-"):
             yield "a routed wildcard must begin with router-: write model_name: router-*"
 
     def _mistakes_in_groups(self, value: Mapping[str, Any]) -> Iterable[str]:
-        groups = {key: value.get(key) for key in ("strong", "weak")}
-        if groups["strong"] == groups["weak"] and groups["strong"] is not None:
-            yield f"'strong' and 'weak' are both '{groups['weak']}': name two model groups"
+        groups = {k: value[k] for k in ("strong", "weak") if isinstance(value.get(k), str)}
+        targets = [self._target(group) for group in groups.values()]
+        if len(targets) == 2 and targets[0] == targets[1]:
+            same = "are both" if groups["strong"] == groups["weak"] else "both lead to"
+            yield f"'strong' and 'weak' {same} '{targets[0]}': name two model groups"
         for key, group in groups.items():
-            if not isinstance(group, str):
-                continue
-            if group in self._aliases:
-                yield f"'{key}' is '{group}', which is routed itself: name a model group"
-            elif not self._groups_may_follow and not self._is_group(group):
-                hint = did_you_mean(group, self._groups) if self._groups else "there are none"
-                yield f"'{key}' is '{group}', but no model_list entry has that model_name: {hint}"
-
-    def _is_group(self, name: str) -> bool:
-        return name in self._groups or any(_matches(g, name) for g in self._groups if "*" in g)
+            target = self._target(group)
+            leads = "" if target == group else f", a model_group_alias of '{target}'"
+            entry = self._entry(target)
+            if entry in self._aliases:
+                yield f"'{key}' is '{group}'{leads}, which is routed itself: name a model group"
+            elif entry is None and not self._groups_may_follow:
+                known = self._groups if leads else {*self._groups, *self._group_aliases}
+                hint = did_you_mean(target, known) if known else "there are none"
+                yield (
+                    f"'{key}' is '{group}'{leads}, but no model_list entry has that model_name: "
+                    f"{hint}"
+                )
 
 
 def is_routed(entry: Mapping[str, Any]) -> bool:
@@ -130,12 +155,31 @@ def _mapping(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def shortened(name: str) -> str:
+    """Return a name that a client made up, fit for a message."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:80]}..."
+
+
 def _named(model: str, settings: RouteSettings) -> RouteSettings:
-    parsed = parse_model_name(model)
+    # The length first: searching a long name for its parts takes long.
+    parsed = parse_model_name(model) if len(model) <= _LONGEST_NAME else None
     if parsed is None:
-        raise ConfigError(f"model '{model}': write router-<name>-<threshold>, as router-mf-0.116")
+        raise ConfigError(
+            f"model '{shortened(model)}': write router-<name>-<threshold>, as router-mf-0.116"
+        )
     return settings.model_copy(update={"router": parsed[0], "threshold": parsed[1]})
 
 
 def _matches(pattern: str, model: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), model) is not None
+    # Not by a regular expression: with several stars, a client's long name could take it hours.
+    start, *parts = pattern.split("*")
+    end = parts.pop()
+    at, stop = len(start), len(model) - len(end)
+    if at > stop or not (model.startswith(start) and model.endswith(end)):
+        return False
+    for part in parts:
+        found = model.find(part, at, stop)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

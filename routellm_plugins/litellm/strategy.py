@@ -17,7 +17,7 @@ from .config import check_routes
 from .deciding import adecide, decide
 from .request import Request, RoutedRequest
 from .router_access import RouterAccess
-from .routes import Route, Routes, is_routed
+from .routes import Route, Routes, is_routed, shortened
 
 try:
     from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection
@@ -107,11 +107,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             litellm.BadRequestError: the entry of that name has a mistake.
         """
         try:
-            return self.routes().find(self._target(model))
+            return self.routes().find(model)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         except Exception:
-            logger.exception("the route of '%s' could not be found", model)
+            logger.exception("the route of '%s' could not be found", shortened(model))
             return None
 
     def routes(self) -> Routes:
@@ -123,11 +123,6 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             for problem in self._routes.problems.values():
                 logger.error("%s", problem)
         return self._routes
-
-    def _target(self, model: str) -> str:
-        alias = self.access.group_aliases().get(model)
-        target = alias.get("model") if isinstance(alias, Mapping) else alias
-        return target if isinstance(target, str) else model
 
 
 def install(router: Router) -> RouteLLMRoutingStrategy:
@@ -181,5 +176,7 @@ def _on_record(routed: RoutedRequest | None, kwargs: dict[str, Any]) -> Iterator
 def _callable(deployment: Any, model: str) -> Any:
     """Return the deployment, unless it is a routed entry, reached by its id or in another way."""
     if isinstance(deployment, Mapping) and is_routed(deployment):
-        raise bad_request(model, f"'{model}' leads to a routed alias: ask for the alias by name")
+        raise bad_request(
+            model, f"'{shortened(model)}' leads to a routed alias: ask for the alias by name"
+        )
     return deployment

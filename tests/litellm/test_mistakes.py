@@ -18,6 +18,14 @@ from tests.litellm.configs import HANDLER, MARKER, alias
 ENTRY = "model_list entry 'gpt-4o-router': "
 EXAMPLE = Path(__file__).parents[2] / "examples/litellm/config.yaml"
 USUAL = {"router": "length", "threshold": 0.5}
+ROUTED = """
+model_list:
+  - {model_name: gpt-4o}
+  - {model_name: gpt-4o-mini}
+  - model_name: a
+    litellm_params: {model: openai/routellm}
+    model_info: {routellm: {strong: gpt-4o, weak: gpt-4o-mini, router: random, threshold: 0.5}}
+"""
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": (
@@ -169,6 +177,36 @@ def test_groups_known_by_other_means() -> None:
     assert problems(alias("a", **named), router_settings=aliases) == []
 
 
+@pytest.mark.parametrize(
+    ("alias_of", "mistake"),
+    [
+        ("my-router", "'strong' is 'best', a model_group_alias of 'my-router', which is routed"),
+        ("router-length-0.5", "a model_group_alias of 'router-length-0.5', which is routed itself"),
+        ("gpt-4", "'gpt-4', but no model_list entry has that model_name: did you mean 'gpt-4o'?"),
+        ("good", "a model_group_alias of 'good', but no model_list entry has that model_name"),
+        ("gpt-4o-mini", "'strong' and 'weak' both lead to 'gpt-4o-mini': name two model groups"),
+    ],
+)
+@pytest.mark.parametrize("form", [str, lambda model: {"model": model, "hidden": False}])
+def test_group_aliases_that_lead_to_no_other_model(
+    tmp_path: Path, alias_of: str, mistake: str, form: Any
+) -> None:
+    content = config(alias("my-router", **{**USUAL, "strong": "best"}), alias("router-*"))
+    aliases = {"best": form(alias_of), "good": "gpt-4o"}
+    result = check(tmp_path, {**content, "router_settings": {"model_group_alias": aliases}})
+    assert result.exit_code == 2
+    assert mistake in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("params", [None, "openai/routellm", {}, {"api_key": "unused"}])
+def test_a_routed_entry_without_a_model(tmp_path: Path, params: object) -> None:
+    entry = {**alias("a", **USUAL), "litellm_params": params}
+    result = check(tmp_path, config(entry))
+    assert result.exit_code == 2
+    assert "'a': 'litellm_params' names no model: write litellm_params: {model: " in result.output
+
+
 def test_check_lists_the_aliases(tmp_path: Path) -> None:
     result = check(tmp_path, config(alias("my-router", **USUAL), alias("router-*")))
     assert result.exit_code == 0
@@ -213,6 +251,9 @@ def test_check_follows_includes_and_the_environment(
         ("model_list: {}", "no model_list entry has model_info.routellm"),
         ("model_list: x", "'model_list' must be a list"),
         ("include: [none.yaml]", "cannot read"),
+        ("router_settings: {model_group_alias: [a]}", "'model_group_alias' must be a mapping"),
+        ("router_settings: {model_group_alias: {1: a}}", "'model_group_alias' must be a mapping"),
+        (f"{ROUTED}litellm_settings: {{callbacks: 5}}", "'callbacks' must be a list such as ["),
     ],
 )
 def test_files_that_are_no_config(tmp_path: Path, content: str, message: str) -> None:

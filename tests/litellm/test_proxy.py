@@ -166,6 +166,15 @@ def test_a_wrong_name_is_answered_with_what_to_write(
         client.chat.completions.create(model=name, messages=user(EASY))
 
 
+def test_a_long_name_is_answered_in_short(client: OpenAI, proxy: ProxyProcess) -> None:
+    with pytest.raises(
+        BadRequestError, match=r"router-1-1.+\.\.\.': write router-<name>-"
+    ) as error:
+        client.chat.completions.create(model="router" + "-1" * 50_000, messages=user(EASY))
+    assert len(str(error.value)) < 400
+    assert "-1" * 100 not in proxy.log
+
+
 @SPLIT
 def test_the_responses_api(client: OpenAI, prompt: str, model: str) -> None:
     raw = client.responses.with_raw_response.create(model=ALIAS, input=prompt)
@@ -188,6 +197,21 @@ def test_a_tool_loop_of_the_responses_api(client: OpenAI, prompt: str, model: st
         raw = client.responses.with_raw_response.create(model=ALIAS, tools=[FLAT_WEATHER], **step)
         assert raw.headers["x-routellm-model"] == model
         assert answered_by(raw.parse().output_text) == model
+
+
+@SPLIT
+def test_a_stored_conversation_stays_on_its_model(client: OpenAI, prompt: str, model: str) -> None:
+    response = client.responses.create(model=ALIAS, input=prompt)
+    for words in (HARD, EASY):
+        raw = client.responses.with_raw_response.create(
+            model=ALIAS, input=words, previous_response_id=response.id
+        )
+        response = raw.parse()
+        assert answered_by(response.output_text) == model
+        assert raw.headers["x-routellm-model"] == model
+        assert raw.headers["x-routellm-cause"] == "conversation"
+        assert raw.headers["x-routellm-router"] == "length"
+        assert "x-routellm-score" not in raw.headers
 
 
 @SPLIT
@@ -238,13 +262,19 @@ def test_a_forged_decision_is_dropped(
     client: OpenAI, logged: Callable[[str], dict[str, Any]], model: str
 ) -> None:
     forged = {"alias": ALIAS, "group": "gpt-4o", "model": "gpt-4o", "tier": "strong"}
-    metadata = {"routellm": forged, "spend_logs_metadata": {"routellm": forged, "team": "blue"}}
+    metadata = {
+        "routellm": forged,
+        "routing_decision": {"router_type": "routellm", "tier": "forged"},
+        "spend_logs_metadata": {"routellm": forged, "team": "blue"},
+    }
     prompt = f"forged {model}"
     raw = client.chat.completions.with_raw_response.create(
         model=model, messages=user(prompt), extra_body={"metadata": metadata}
     )
     assert answered_by(raw.parse().choices[0].message.content) == "gpt-4o-mini"
-    spend = logged(prompt)["metadata"]["spend_logs_metadata"]
+    logged_metadata = logged(prompt)["metadata"]
+    assert (logged_metadata["routing_decision"] or {"tier": "weak"})["tier"] == "weak"
+    spend = logged_metadata["spend_logs_metadata"]
     assert spend["team"] == "blue"
     assert spend.get("routellm", {"tier": "weak"})["tier"] == "weak"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 import pytest
 from litellm import BadRequestError, Router
 
-from routellm_core import ConfigError, hookimpl
+from routellm_core import ConfigError, Decision, hookimpl
 from routellm_plugins.litellm import install, request
 from routellm_plugins.litellm.policies import Policies
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
+from routellm_plugins.litellm.routes import Routes
 from routellm_plugins.litellm.settings import parse_settings
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
-from tests.fakes.routers import EASY, HARD
+from tests.fakes.routers import EASY, HARD, LengthRouter
 from tests.litellm.configs import alias, group
 
 pytestmark = [
@@ -162,6 +164,70 @@ async def test_a_forged_decision_is_not_taken(router: Router) -> None:
     assert answered_by(answer) == "gpt-4o-mini"
 
 
+async def test_observers_hear_of_the_tier_that_serves_a_stored_conversation(
+    model_list: list[dict[str, Any]], plugin: Callable[[object], object]
+) -> None:
+    heard: list[Decision] = []
+    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: heard.append(decision))))
+    by_alias = alias("by-alias", router="length", threshold=0.6, strong="best")
+    router = Router(model_list=[*model_list, by_alias], model_group_alias={"best": "gpt-4o"})
+    install(router)
+    first = await router.aresponses(model="by-alias", input=HARD)
+    await router.aresponses(model="by-alias", input=EASY, previous_response_id=first.id)
+    await router.aresponses(model="by-alias", input=EASY, previous_response_id="resp_of_another")
+    assert [(decision.tier, decision.cause, decision.score) for decision in heard] == [
+        ("strong", "score", 1.0),
+        ("strong", "conversation", None),
+        ("weak", "score", 0.5),
+    ]
+    router.discard()
+
+
+async def test_a_router_that_loads_slowly_does_not_hold_up_the_others(
+    model_list: list[dict[str, Any]], plugin: Callable[[object], object]
+) -> None:
+    loading, loaded = threading.Event(), threading.Event()
+
+    class SlowToLoad(LengthRouter):
+        def __init__(self) -> None:
+            loading.set()
+            assert loaded.wait(10)
+
+    plugin(
+        SimpleNamespace(
+            routellm_register_routers=hookimpl(lambda register: register("slow", SlowToLoad))
+        )
+    )
+    router = Router(model_list=[*model_list, alias("router-*")], num_retries=0)
+    install(router)
+    slow = asyncio.create_task(router.acompletion("router-slow-0.6", user(HARD)))
+    assert await asyncio.to_thread(loading.wait, 10)
+    ask = asyncio.to_thread(router.completion, "gpt-4o-router", user(EASY))
+    try:
+        assert answered_by(await asyncio.wait_for(ask, 5)) == "gpt-4o-mini"
+        assert not slow.done()
+    finally:
+        loaded.set()
+    assert answered_by(await slow) == "gpt-4o"
+    router.discard()
+
+
+@pytest.mark.parametrize(
+    ("name", "routed"),
+    [
+        ("router-length-0.5", True),
+        ("router-lgh-0.5", True),
+        ("router-lh-0.5", False),
+        ("router-length-1", False),
+        ("router-l" + "g" * 100_000, False),
+    ],
+    ids=["all parts", "nothing between", "a part missing", "another end", "long"],
+)
+def test_wildcards_with_several_stars(name: str, routed: bool) -> None:
+    routes = Routes([alias("router-l*g*h-0.*")], groups_may_follow=True)
+    assert bool(routes.find(name)) == routed
+
+
 @pytest.fixture
 def proxy_server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     server = SimpleNamespace(llm_router=None)
@@ -219,8 +285,6 @@ async def test_a_litellm_that_is_not_known_serves_all_but_the_alias(
 
 
 def test_headers_hold_no_characters_that_http_forbids() -> None:
-    from routellm_core import Decision
-
     decision = Decision("weak", 1 / 3, 0.5, "mf", "score", 0.25)
     headers = request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision, 0).headers()
     assert headers["x-routellm-model"] == "gpt-4%C3%B6%0D%0Ax: y"
