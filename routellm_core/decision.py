@@ -38,7 +38,7 @@ class Decision:
     router: str
     """Name of the router."""
     cause: str
-    """``score``, ``no_text``, or ``error:<Type>``."""
+    """``score``, ``no_text``, ``error:<Type>``, or what an adapter decided by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
 

@@ -81,6 +81,12 @@ async def test_asynchronously(router: Router, prompt: str, model: str) -> None:
     assert "".join(words).startswith(f"{model} ")
 
 
+@SPLIT
+async def test_text_completions(router: Router, prompt: str, model: str) -> None:
+    answer = await router.atext_completion(model="gpt-4o-router", prompt=prompt)
+    assert answer.choices[0].text.startswith(f"{model} ")
+
+
 @pytest.mark.parametrize(
     "strategy",
     ["simple-shuffle", "least-busy", "latency-based-routing", "usage-based-routing-v2"],
@@ -233,6 +239,14 @@ def proxy_server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     server = SimpleNamespace(llm_router=None)
     monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
     return server
+
+
+@pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
+async def test_the_handler_drops_what_a_client_wrote_in_place_of_a_decision(bucket: str) -> None:
+    forged = {"routellm": {"tier": "strong"}, "routing_decision": {"router_type": "routellm"}}
+    data = {"model": "gpt-4o", bucket: {**forged, "team": "blue"}}
+    await RouteLLMProxyHandler().async_pre_call_hook(None, None, data, "acompletion")
+    assert data[bucket] == {"team": "blue"}
 
 
 async def test_the_handler_installs_the_strategy_again_when_it_is_reset(
