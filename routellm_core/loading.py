@@ -12,7 +12,7 @@ from .plugins import plugins
 from .routers.base import Router
 
 _cache: dict[Hashable, object] = {}
-_lock = threading.RLock()
+_loading: dict[Hashable, threading.Lock] = {}
 
 
 def load_router(name: str, **options: Hashable) -> Router:
@@ -60,7 +60,8 @@ def _load(
     # With types, because True and 1.0 are equal to 1 as keys.
     given = tuple((option, type(value), value) for option, value in sorted(options.items()))
     key = (kind, name, factory, given)
-    with _lock:
+    # A lock each, so that what loads slowly does not hold up the rest.
+    with _loading.setdefault(key, threading.Lock()):
         if key not in _cache:
             _cache[key] = factory(**options)
         return _cache[key]

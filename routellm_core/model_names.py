@@ -10,13 +10,13 @@ _PREFIX = "router-"
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 # Names come from clients, and are looked at on a gateway's event loop.
-_LONGEST = 200
+_LONGEST = 100
 
 
 def parse_model_name(name: str) -> tuple[str, float] | None:
     """Return the router and the threshold of a name like ``router-mf-0.116``; None for others.
 
-    Names of more than 200 characters are others.
+    Names of more than 100 characters are others.
 
     Raises:
         ConfigError: the name has that form but its threshold is above 1.

@@ -16,8 +16,7 @@ MARKER_MODEL = "openai/routellm"
 """What the docs put under ``litellm_params.model`` of a routed alias; it is never called."""
 
 _MARKER = f"{{model: {MARKER_MODEL}, api_key: unused}}"
-_LONGEST_NAME = 100
-"""In characters, of the names that carry router and threshold."""
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -157,12 +156,11 @@ def _mapping(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def shortened(name: str) -> str:
     """Return a name that a client made up, fit for a message."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[:80]}..."
+    return name if len(name) <= _SHOWN else f"{name[:80]}..."
 
 
 def _named(model: str, settings: RouteSettings) -> RouteSettings:
-    # The length first: searching a long name for its parts takes long.
-    parsed = parse_model_name(model) if len(model) <= _LONGEST_NAME else None
+    parsed = parse_model_name(model)
     if parsed is None:
         raise ConfigError(
             f"model '{shortened(model)}': write router-<name>-<threshold>, as router-mf-0.116"

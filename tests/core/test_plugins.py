@@ -6,6 +6,8 @@ import logging
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -272,3 +274,29 @@ def test_a_plugin_that_fails_to_import_is_named_by_its_distribution(tmp_path):
     error = _run(tmp_path, "from routellm_core import load_router; load_router('random')").stderr
     assert "PluginError: the plugin 'routellm_bad' of distribution routellm-bad failed" in error
     assert "a_module_that_is_not_there" in error
+
+
+def test_a_router_that_loads_slowly_holds_up_no_other(plugin):
+    loading, release = threading.Event(), threading.Event()
+    made = []
+
+    def slow() -> Router:
+        loading.set()
+        release.wait(30)
+        made.append(LengthRouter())
+        return made[-1]
+
+    class Slow:
+        @hookimpl
+        def routellm_register_routers(self, register):
+            register("slow", slow)
+
+    plugin(Slow())
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (pool.submit(load_router, "slow") for _ in range(2))
+        assert loading.wait(5)
+        assert load_router("random", seed=1234).score(["x"]).shape == (1,)
+        assert not first.done()
+        release.set()
+        assert first.result(5) is second.result(5)
+    assert len(made) == 1
