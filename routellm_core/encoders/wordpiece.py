@@ -1,19 +1,23 @@
-"""Text to token ids as BERT's uncased WordPiece tokenizer does it, with each piece remembered."""
+"""Text to token ids as BERT's uncased WordPiece tokenizer does it, with each word remembered."""
 
 from __future__ import annotations
 
 import re
 import string
-from array import array
-from collections.abc import Iterable, Mapping
+import sys
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-REMEMBERED_PIECES = 32_768
-"""How many pieces are remembered at most: about 5 MB."""
+REMEMBERED_BYTES = 4_000_000
+"""How much is remembered at most of words and their ids; their dictionary adds up to 3 MB."""
+
+REMEMBERED_CHARACTERS = 16_384
+"""How many characters beyond ASCII are remembered at most (about 2 MB), or those of one text."""
 
 LONGEST_WORD = 100
 """Characters; BERT takes a longer word as one unknown token."""
@@ -23,8 +27,22 @@ _LOWER = bytes(range(256)).lower()
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 _MARKS = {mark: b" %c " % mark for mark in string.punctuation.encode()}
 _NOT_MARKS = bytes(set(range(256)) - set(_MARKS))
-# Chinese characters, and punctuation common beyond ASCII: each is a word by itself.
-_ALONE = re.compile("([\u4e00-\u9fff\u2010-\u2027\u3001-\u3003\u3008-\u3011！（），：；？])")
+
+_JAMO = range(0x1100, 0x11C3)
+_HANGUL = re.compile("[\uac00-\ud7a3][\uac00-\ud7a3\n]*")
+# The ranges that the library takes as Chinese, less those of compatibility characters.
+_CHINESE = (
+    "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002a6df\U0002a700-\U0002b81f\U0002b920-\U0002ceaf"
+)
+# What Unicode's categories do not tell: compatibility characters are Chinese too, and one symbol
+# was punctuation before Unicode 12.
+_UNSURE = frozenset([*range(0xF900, 0xFB00), *range(0x2F800, 0x2FA20), 0x166D])
+# Letters, numbers, symbols and unassigned characters are parts of words.
+_PARTS = frozenset(["Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Sc", "Sk", "Sm", "So", "Cn"])
+_PRIVATE = "Co"
+_OBJECT_BYTES = sys.getsizeof(b"")
+# Stands for any character that no token has; control characters are dropped before.
+_UNKNOWN = "\x00"
 
 
 class WordPiece:
@@ -32,76 +50,176 @@ class WordPiece:
 
     The ids are those of the ``tokenizers`` library with ``BertNormalizer``, ``BertPreTokenizer``
     and ``WordPiece``, less the unknown token; lone surrogates, which the library rejects, are
-    left out. BERT never looks across a space or a punctuation mark, so the ids of each piece
-    between them are remembered: four to six times faster than the library. Thread-safe.
+    left out. The ids of each word are remembered: four to six times faster than the library.
+    Thread-safe.
 
     Args:
         vocabulary: id of each token; ``##`` marks those that continue a word.
     """
 
     def __init__(self, vocabulary: Mapping[str, int]) -> None:
-        self._ids_of = _Pieces(vocabulary).__getitem__
+        self._characters = _Characters(vocabulary)
+        self._words = _Words(vocabulary)
+        self._ids_of = self._words.__getitem__
 
     def ids(self, text: str) -> NDArray[np.int64]:
         """Return the token ids of a text: shape (n,), n >= 0."""
-        if not text.isascii():
-            text = _ALONE.sub(r" \1 ", text)
         plain = text.encode("utf-8", "ignore").translate(_LOWER, _CONTROLS)
         # Half the time of a regular expression that finds words and marks.
         for mark in set(plain.translate(None, _NOT_MARKS)):
             plain = plain.replace(b"%c" % mark, _MARKS[mark])
-        return np.frombuffer(b"".join(map(self._ids_of, plain.split())), np.int64)
+        pieces = plain.split()
+        if plain.isascii():
+            found = b"".join(map(self._ids_of, pieces))
+        else:
+            found = self._beyond_ascii(pieces)
+        return np.frombuffer(found, np.int64)
+
+    def _beyond_ascii(self, pieces: list[bytes]) -> bytes:
+        known = {piece: ids for piece in set(pieces) if (ids := self._words.get(piece)) is not None}
+        new = list(set(pieces).difference(known))
+        if new:
+            # All at once, which is several times faster than one by one.
+            normal = self._characters.normal(map(bytes.decode, new))
+            for piece, text in zip(new, normal, strict=True):
+                known[piece] = ids = b"".join(map(self._ids_of, text.encode().split()))
+                self._words.remember(piece, ids)
+        return b"".join([known[piece] for piece in pieces])
 
 
-class _Pieces(dict[bytes, bytes]):
-    """Maps a piece of UTF-8 text without space to the bytes of its ids, int64."""
+class _Characters:
+    """Rewrites characters as BERT does, with spaces around those that stand alone.
+
+    Nothing depends on the characters around: of those that Unicode would reorder none is left.
+    """
+
+    def __init__(self, vocabulary: Iterable[str]) -> None:
+        self._spelt = frozenset("".join(vocabulary))
+        chinese = re.compile(f"[{_CHINESE}]")
+        self._chinese = {ord(c): f" {c} " for c in self._spelt if chinese.match(c)}
+        spelt = "".join(map(chr, self._chinese))
+        self._unspelt_chinese = re.compile(f"(?:[{_CHINESE}](?<![{spelt}\n]))+")
+        self._normalizer = BertNormalizer()
+        self._pre_tokenizer = BertPreTokenizer()
+        self._table = self._new_table()
+
+    def normal(self, texts: Iterable[str]) -> list[str]:
+        """Rewrite texts that have neither line breaks nor ASCII's upper case or marks to part."""
+        text = self._unspelt_chinese.sub(" ", "\n".join(texts))
+        others = set(map(ord, set(_HANGUL.sub("", text))))
+        # Another thread may begin a new table, but takes nothing from this one.
+        table = self._table
+        new = others.difference(table)
+        if new:
+            if len(table) + len(new) > REMEMBERED_CHARACTERS:
+                self._table = table = self._new_table()
+                new = others.difference(table)
+            table.update(self._learn(map(chr, new)))
+        # Syllables are parted at once, as there are thousands; other characters one by one, for
+        # putting a run of marks in order takes Unicode the square of its length.
+        text = _HANGUL.sub(lambda found: unicodedata.normalize("NFD", found[0]), text)
+        return text.translate(table).split("\n")
+
+    def _new_table(self) -> dict[int, str]:
+        table = {ord(c): c for c in map(chr, range(128))} | {0xFFFD: ""} | self._chinese
+        return table | {code: self._part(chr(code)) for code in _JAMO}
+
+    def _learn(self, characters: Iterable[str]) -> dict[int, str]:
+        learned = {}
+        unsure = []
+        for character in characters:
+            category = unicodedata.category(character)
+            code = ord(character)
+            if category == _PRIVATE:
+                learned[code] = ""
+            elif (
+                category in _PARTS
+                and not unicodedata.decomposition(character)
+                and code not in _UNSURE
+            ):
+                learned[code] = self._part(character.lower())
+            else:
+                unsure.append(character)
+        if unsure:
+            learned.update(zip(map(ord, unsure), self._ask_library(unsure), strict=True))
+        return learned
+
+    def _ask_library(self, characters: list[str]) -> list[str]:
+        # No character beyond ASCII becomes one with "|". Between letters, only what stands alone
+        # is a word of one character.
+        normal = self._normalizer.normalize_str("|".join(characters))
+        tried = "aa".join(["", *set(normal), ""])
+        words = {word for word, _ in self._pre_tokenizer.pre_tokenize_str(tried)}
+        rewritten = {c: f" {self._part(c)} " if c in words else self._part(c) for c in normal}
+        rewritten |= {" ": " ", "|": "|"}
+        return "".join(map(rewritten.__getitem__, normal)).split("|")
+
+    def _part(self, character: str) -> str:
+        return character if character in self._spelt else _UNKNOWN
+
+
+class _Words(dict[bytes, bytes]):
+    """Maps a word to the bytes of its ids, int64, and remembers those of other pieces too.
+
+    Both are UTF-8. A piece is what stands between spaces and ASCII's punctuation marks; a word is
+    one as BERT would have it, which as a piece is itself.
+    """
 
     def __init__(self, vocabulary: Mapping[str, int]) -> None:
         super().__init__()
-        self._vocabulary = vocabulary
-        self._longest = _longest_tokens(vocabulary)
-        self._normalizer = BertNormalizer()
-        self._pre_tokenizer = BertPreTokenizer()
+        self._remembered = 0
+        self._begin = {token: n.to_bytes(8, sys.byteorder) for token, n in vocabulary.items()}
+        self._begin_lengths = _lengths(self._begin)
+        self._continue = {
+            token.removeprefix(_CONTINUES): token_id
+            for token, token_id in self._begin.items()
+            if token.startswith(_CONTINUES)
+        }
+        self._continue_lengths = _lengths(self._continue)
 
-    def __missing__(self, piece: bytes) -> bytes:
-        text = piece.decode()
-        words = [text] if piece.isascii() else self._words(text)
-        ids = array("q", [i for word in words for i in self._word_ids(word)]).tobytes()
-        if len(piece) <= LONGEST_WORD:
-            if len(self) >= REMEMBERED_PIECES:
-                self.clear()
-            self[piece] = ids
+    def __missing__(self, word: bytes) -> bytes:
+        ids = self._spell(word.decode())
+        self.remember(word, ids)
         return ids
 
-    def _words(self, text: str) -> list[str]:
-        normal = self._normalizer.normalize_str(text)
-        return [word for word, _ in self._pre_tokenizer.pre_tokenize_str(normal)]
+    def remember(self, piece: bytes, ids: bytes) -> None:
+        if len(piece) <= LONGEST_WORD and piece not in self:
+            size = len(piece) + len(ids) + 2 * _OBJECT_BYTES
+            if self._remembered + size > REMEMBERED_BYTES:
+                self.clear()
+                self._remembered = 0
+            self._remembered += size
+            self[piece] = ids
 
-    def _word_ids(self, word: str) -> list[int]:
-        """Spell a word with the longest tokens from the left; [] if that cannot be done."""
-        if len(word) > LONGEST_WORD:
-            return []
+    def _spell(self, word: str) -> bytes:
+        """Spell a word with the longest tokens from the left; nothing if that cannot be done."""
+        if len(word) > LONGEST_WORD or _UNKNOWN in word:
+            return b""
         ids = []
-        start, prefix = 0, ""
+        start, tokens, lengths = 0, self._begin, self._begin_lengths
         while start < len(word):
-            longest = self._longest.get(prefix + word[start : start + 2], 1)
-            for end in range(min(len(word), start + longest), start, -1):
-                token_id = self._vocabulary.get(prefix + word[start:end])
+            begins = word[start : start + 3]
+            for length in lengths.get(begins) or lengths.get(begins[:2], (1,)):
+                # A slice cut short by the word's end is a token as good as any.
+                token_id = tokens.get(word[start : start + length])
                 if token_id is not None:
                     break
             else:
-                return []
+                return b""
             ids.append(token_id)
-            start, prefix = end, _CONTINUES
-        return ids
+            start += length
+            tokens, lengths = self._continue, self._continue_lengths
+        return b"".join(ids)
 
 
-def _longest_tokens(vocabulary: Iterable[str]) -> dict[str, int]:
-    """Return the length of the longest token that begins with given two characters."""
-    longest: dict[str, int] = {}
-    for token in vocabulary:
-        mark = len(_CONTINUES) if token.startswith(_CONTINUES) else 0
-        start, length = token[: mark + 2], len(token) - mark
-        if length > longest.get(start, 1):
-            longest[start] = length
-    return longest
+def _lengths(tokens: Collection[str]) -> dict[str, tuple[int, ...]]:
+    """Return the lengths to try, longest first, where a word goes on with given characters.
+
+    The keys are the first three characters of each token, or the whole of a shorter one.
+    """
+    lengths: dict[str, set[int]] = {}
+    for token in tokens:
+        lengths.setdefault(token[:3], set()).add(len(token))
+    for begins, found in lengths.items():
+        found.update(n for n in range(1, len(begins)) if begins[:n] in tokens)
+    return {begins: tuple(sorted(found, reverse=True)) for begins, found in lengths.items()}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import shutil
+import string
 import subprocess
 import sys
+import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -84,18 +89,89 @@ def test_same_tokens_for_odd_texts(text):
 
 
 def test_same_tokens_around_every_character():
-    for start in range(0, 0x20000, 0x400):
+    for start in [*range(0, 0x30000, 0x400), 0xE0000, 0xE0400, 0x10FC00]:
         text = "".join(f"ab{chr(code)}cd{chr(code)} " for code in range(start, start + 0x400))
         assert WORDPIECE.ids(text).tolist() == library_ids(text), hex(start)
 
 
+def pick(characters, seed=0):
+    return "".join(random.Random(seed).choices(characters, k=READ_CHARACTERS))
+
+
+def span(first, last):
+    return [chr(code) for code in range(first, last + 1)]
+
+
+MARKS = [c for c in span(0x300, 0x1FFF) if unicodedata.category(c) == "Mn"]
+WORST = {
+    "chinese": pick(span(0x4E00, 0x9FFF)),
+    "chinese extension A": pick(span(0x3400, 0x4DBF)),
+    "chinese extension B": pick(span(0x20000, 0x2A6DF)),
+    "chinese compatibility": pick(span(0xF900, 0xFAFF)),
+    "japanese": pick([*span(0x4E00, 0x9FFF), *span(0x3041, 0x3096) * 200]),
+    "hangul": pick(span(0xAC00, 0xD7A3)),
+    "hangul words": pick([*span(0xAC00, 0xD7A3), *" " * 3000]),
+    "emoji": pick(span(0x1F300, 0x1FAFF)),
+    "thai": pick(span(0xE01, 0xE3A)),
+    "arabic": pick(span(0x621, 0x64A)),
+    "russian words": pick([*span(0x430, 0x44F), *" " * 5]),
+    "base64": base64.b64encode(random.Random(0).randbytes(READ_CHARACTERS)).decode(),
+    "punctuation": pick(string.punctuation + "“”‘’—…«»¿¡。，、"),
+    "punctuated": pick("aé1“.”,’"),
+    "combining marks": pick(MARKS),
+    "one letter's marks": "a" + pick("\u0301\u0327\u0323"),
+    "one long word": "a" * READ_CHARACTERS,
+}
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_no_script_takes_long(encoder, name):
+    text = WORST[name][:READ_CHARACTERS]
+    tables = encoder._table, encoder._scales, VOCABULARY, ""
+    fastest = 1.0
+    for _ in range(3):
+        fresh = StaticEncoder(*tables)
+        start = time.perf_counter()
+        fresh.encode([text])
+        fastest = min(fastest, time.perf_counter() - start)
+    assert fastest < 0.03
+    assert fresh._wordpiece.ids(text).tolist() == library_ids(text)
+
+
 def test_what_is_remembered_is_bounded_and_changes_nothing(monkeypatch):
-    monkeypatch.setattr(wordpiece, "REMEMBERED_PIECES", 10)
+    monkeypatch.setattr(wordpiece, "REMEMBERED_BYTES", 2000)
+    monkeypatch.setattr(wordpiece, "REMEMBERED_CHARACTERS", 400)
     small = WordPiece(VOCABULARY)
-    text = " ".join(f"word{number}, wörd{number}" for number in range(100))
+    text = " ".join(f"word{number}, wörd{number}{chr(0x400 + number)}" for number in range(100))
     for _ in range(2):
         assert small.ids(text).tolist() == library_ids(text)
-    assert len(small._ids_of.__self__) <= 10
+    assert size_of(small._words) <= 2000
+    assert len(small._characters._table) <= 1000
+
+
+def size_of(words):
+    return sum(sys.getsizeof(piece) + sys.getsizeof(ids) for piece, ids in words.items())
+
+
+@pytest.mark.parametrize(("length", "thousands"), [(4, 100), (33, 30), (100, 15)])
+def test_no_words_take_more_memory(length, thousands):
+    words = WordPiece(VOCABULARY)
+    letters = random.Random(0)
+    most = 0
+    for _ in range(thousands):
+        words.ids(" ".join(letters.randbytes(50).hex()[:length] for _ in range(1000)))
+        most = max(most, size_of(words._words) + sys.getsizeof(words._words))
+    assert most <= wordpiece.REMEMBERED_BYTES + 3_000_000
+
+
+def test_no_characters_take_more_memory():
+    words = WordPiece(VOCABULARY)
+    most = 0
+    for start in range(0, sys.maxunicode, READ_CHARACTERS):
+        words.ids("".join(map(chr, range(start, start + READ_CHARACTERS))))
+        table = words._characters._table
+        most = max(most, sum(map(sys.getsizeof, table)) + sys.getsizeof(table))
+    assert most <= 2_500_000
 
 
 def test_the_vector_is_the_scaled_mean_of_the_rows(encoder):
