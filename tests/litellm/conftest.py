@@ -139,8 +139,8 @@ def logged(payload_log: Path) -> Callable[[str], dict[str, Any]]:
     def wait(words: str) -> dict[str, Any]:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            lines = payload_log.read_text().splitlines() if payload_log.exists() else []
-            for line in lines:
+            text = payload_log.read_text() if payload_log.exists() else ""
+            for line in text.split("\n")[:-1]:  # the last may still be being written
                 if words in line:
                     payload: dict[str, Any] = json.loads(line)
                     return payload
