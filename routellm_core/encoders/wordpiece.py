@@ -76,15 +76,21 @@ class WordPiece:
         return np.frombuffer(found, np.int64)
 
     def _beyond_ascii(self, pieces: list[bytes]) -> bytes:
+        found = [ids for ids in map(self._words.get, pieces) if ids is not None]
+        if len(found) < len(pieces):
+            found = self._learn(pieces)
+        return b"".join(found)
+
+    def _learn(self, pieces: list[bytes]) -> list[bytes]:
         known = {piece: ids for piece in set(pieces) if (ids := self._words.get(piece)) is not None}
         new = list(set(pieces).difference(known))
-        if new:
-            # All at once, which is several times faster than one by one.
-            normal = self._characters.normal(map(bytes.decode, new))
-            for piece, text in zip(new, normal, strict=True):
-                known[piece] = ids = b"".join(map(self._ids_of, text.encode().split()))
-                self._words.remember(piece, ids)
-        return b"".join([known[piece] for piece in pieces])
+        # All at once, which is several times faster than one by one.
+        normal = self._characters.normal(map(bytes.decode, new))
+        # Not strict: another thread may have learned them, and no pieces make one empty text.
+        for piece, text in zip(new, normal, strict=False):
+            known[piece] = ids = b"".join(map(self._ids_of, text.encode().split()))
+            self._words.remember(piece, ids)
+        return [known[piece] for piece in pieces]
 
 
 class _Characters:
@@ -198,8 +204,9 @@ class _Words(dict[bytes, bytes]):
         ids = []
         start, tokens, lengths = 0, self._begin, self._begin_lengths
         while start < len(word):
-            begins = word[start : start + 3]
-            for length in lengths.get(begins) or lengths.get(begins[:2], (1,)):
+            short = lengths.get(word[start : start + 2])
+            to_try = (1,) if short is None else lengths.get(word[start : start + 3], short)
+            for length in to_try:
                 # A slice cut short by the word's end is a token as good as any.
                 token_id = tokens.get(word[start : start + length])
                 if token_id is not None:
@@ -215,11 +222,14 @@ class _Words(dict[bytes, bytes]):
 def _lengths(tokens: Collection[str]) -> dict[str, tuple[int, ...]]:
     """Return the lengths to try, longest first, where a word goes on with given characters.
 
-    The keys are the first three characters of each token, or the whole of a shorter one.
+    The keys are the first two and the first three characters of each token of more than one.
     """
-    lengths: dict[str, set[int]] = {}
-    for token in tokens:
-        lengths.setdefault(token[:3], set()).add(len(token))
-    for begins, found in lengths.items():
-        found.update(n for n in range(1, len(begins)) if begins[:n] in tokens)
-    return {begins: tuple(sorted(found, reverse=True)) for begins, found in lengths.items()}
+    lengths: dict[str, tuple[int, ...]] = {}
+    for token in sorted(tokens, key=len):
+        for begins in {token[:2], token[:3]} - {token[:1]}:
+            if begins not in lengths:
+                lengths[begins] = tuple(n for n in (2, 1) if begins[:n] in tokens)
+        longest = lengths.get(token[:3], ())
+        if len(token) > max(longest, default=2):
+            lengths[token[:3]] = (len(token), *longest)
+    return lengths
