@@ -226,10 +226,11 @@ def _lengths(tokens: Collection[str]) -> dict[str, tuple[int, ...]]:
     """
     lengths: dict[str, tuple[int, ...]] = {}
     for token in sorted(tokens, key=len):
-        for begins in {token[:2], token[:3]} - {token[:1]}:
-            if begins not in lengths:
-                lengths[begins] = tuple(n for n in (2, 1) if begins[:n] in tokens)
-        longest = lengths.get(token[:3], ())
-        if len(token) > max(longest, default=2):
-            lengths[token[:3]] = (len(token), *longest)
+        length, two, three = len(token), token[:2], token[:3]
+        if length > 1 and two not in lengths:
+            lengths[two] = tuple(n for n in (2, 1) if two[:n] in tokens)
+        if length > 2:
+            shorter = lengths.get(three, lengths[two])
+            if length not in shorter:
+                lengths[three] = (length, *shorter)
     return lengths
