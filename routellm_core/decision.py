@@ -6,10 +6,12 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from itertools import repeat
 from numbers import Real
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from .calibration.share import threshold_for_share
 from .errors import ConfigError, ScoringError, ScoringTimeoutError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from .settings import PolicySettings
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Tier = Literal["strong", "weak"]
 
@@ -106,10 +110,45 @@ class RoutingPolicy:
         if text is None or not text.strip():
             return self._decided(self.settings.on_no_text, None, "no_text", start)
         try:
-            outcome = self._score(text) if self._instant else self._score_within_budget(text)
+            if self._instant:
+                score = self._score(text)
+            else:
+                score = self._within_budget(lambda: self._score(text), self._budget_s)
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(outcome, start)
+        return self._scored(score, start)
+
+    def decide_many(self, texts: Sequence[str | None]) -> list[Decision]:
+        """Decide for many texts with a single call of the router. Never raises.
+
+        Args:
+            texts: as ``decide`` takes them, one by one.
+
+        Returns:
+            A decision for each, in their order; ``elapsed_ms`` is the time of all together.
+        """
+        start = time.perf_counter()
+        scored = [text for text in texts if text is not None and text.strip()]
+        if len(scored) < 2 or plugins.intercepts_scores():
+            return [self.decide(text) for text in texts]
+        outcomes: Iterator[float | Exception]
+        try:
+            if self._instant:
+                outcomes = iter(self._score_many(scored))
+            else:
+                budget_s = self._budget_s * len(scored)
+                outcomes = iter(self._within_budget(lambda: self._score_many(scored), budget_s))
+        except ScoringTimeoutError as error:
+            outcomes = repeat(error)
+        except Exception:
+            # One by one, so that a text that cannot be scored does not decide for the others.
+            return [self.decide(text) for text in texts]
+        return [
+            self._scored(next(outcomes), start)
+            if text is not None and text.strip()
+            else self._decided(self.settings.on_no_text, None, "no_text", start)
+            for text in texts
+        ]
 
     async def adecide(self, text: str | None) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
@@ -130,14 +169,23 @@ class RoutingPolicy:
             return self._failed(error, start)
         return self._scored(outcome, start)
 
-    def _score_within_budget(self, text: str) -> float | Exception:
-        future = scoring_threads.submit(lambda: self._score(text))
+    async def adecide_many(self, texts: Sequence[str | None]) -> list[Decision]:
+        """Like ``decide_many``, without holding up the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.decide_many, texts)
+
+    def _within_budget(self, work: Callable[[], T], budget_s: float) -> T:
+        future = scoring_threads.submit(work)
         try:
-            return future.result(self._budget_s)
+            outcome = future.result(budget_s)
         except FutureTimeoutError:
             raise self._timeout() from None
         finally:
             scoring_threads.abandon(future)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def _timeout(self) -> ScoringTimeoutError:
         return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
@@ -150,6 +198,9 @@ class RoutingPolicy:
         except BaseException as error:  # SystemExit or the like must not end the gateway
             raise ScoringError(f"the scorer raised {type(error).__name__}") from error
         return checked_win_rate(answer)
+
+    def _score_many(self, texts: list[str]) -> list[float]:
+        return [checked_win_rate(score) for score in self._router.score(texts).tolist()]
 
     @property
     def _instant(self) -> bool:

@@ -6,10 +6,13 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from .errors import ScoringError, ScoringTimeoutError
 
-Scored = Future["float | Exception"]
+T = TypeVar("T")
+
+Scored = Future["T | Exception"]
 """What was raised comes as a result: raised again where the future is awaited, a scorer's own
 TimeoutError or CancelledError could not be told from the awaiting task's."""
 
@@ -24,12 +27,12 @@ class ScoringThreads:
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
-        self._queue: queue.SimpleQueue[tuple[Scored, Callable[[], float]]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Scored[Any], Callable[[], Any]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._abandoned: set[Scored] = set()
+        self._abandoned: set[Scored[Any]] = set()
 
-    def submit(self, work: Callable[[], float]) -> Scored:
+    def submit(self, work: Callable[[], T]) -> Scored[T]:
         """Queue ``work``; returns the future of its result, or of what it raised.
 
         Raises:
@@ -42,11 +45,11 @@ class ScoringThreads:
                 name = f"routellm-score-{self._threads + 1}"
                 threading.Thread(target=self._run, name=name, daemon=True).start()
                 self._threads += 1
-        future: Scored = Future()
+        future: Scored[T] = Future()
         self._queue.put((future, work))
         return future
 
-    def abandon(self, future: Scored) -> None:
+    def abandon(self, future: Scored[Any]) -> None:
         """Stop waiting for ``future``: drop it if it has not begun, else note its thread as stuck
         until it ends.
         """
@@ -60,7 +63,7 @@ class ScoringThreads:
             future, work = self._queue.get()
             if not future.set_running_or_notify_cancel():
                 continue
-            outcome: float | Exception
+            outcome: object
             try:
                 outcome = work()
             except Exception as error:

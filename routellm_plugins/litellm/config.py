@@ -10,7 +10,7 @@ from typing import Any
 
 from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
 
-from .policies import policies
+from ..policies import policies
 from .routes import Route, Routes
 
 HANDLER = "routellm_plugins.litellm.proxy_handler"

@@ -9,8 +9,8 @@ from typing import Any
 
 from routellm_core import Decision, RouteLLMError
 
+from ..policies import policies
 from .conversation import stay_on_tier
-from .policies import policies
 from .request import Request, RoutedRequest, routed_request
 from .routes import Route
 

@@ -18,9 +18,9 @@ from rich.table import Table
 
 from routellm_core import MissingExtraError, RouteLLMError
 
+from ..standin import StandIn
 from .demo_prompts import PROMPTS
 from .proxy_process import ProxyProcess, free_port
-from .standin import StandIn
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -277,3 +277,73 @@ def test_wrong_settings_say_what_to_write(settings, message):
 def test_a_router_that_was_never_calibrated_needs_a_threshold(scripted):
     with pytest.raises(ConfigError, match="never calibrated"):
         RoutingPolicy("scripted", strong_share=0.3)
+
+
+class Counting(Router):
+    """Scores a text's length in hundredths; a text that says so cannot be scored."""
+
+    instant = True
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def score(self, prompts):
+        self.calls.append(list(prompts))
+        if any("unscorable" in prompt for prompt in prompts):
+            raise RuntimeError("no")
+        return np.array([len(prompt) / 100 for prompt in prompts])
+
+
+@pytest.fixture
+def counting(plugin):
+    router = Counting()
+
+    class Plugin:
+        @hookimpl
+        def routellm_register_routers(self, register):
+            register("counting", lambda: router)
+
+    plugin(Plugin())
+    return router
+
+
+def test_many_texts_are_scored_in_one_call(counting):
+    texts = ["a" * 10, None, "b" * 60, "   ", "c" * 40]
+    policy = RoutingPolicy("counting", threshold=0.5)
+    decisions = policy.decide_many(texts)
+    assert counting.calls == [["a" * 10, "b" * 60, "c" * 40]]
+    assert [d.tier for d in decisions] == ["weak", "strong", "strong", "strong", "weak"]
+    assert [d.score for d in decisions] == [0.1, None, 0.6, None, 0.4]
+    assert [d.cause for d in decisions] == ["score", "no_text", "score", "no_text", "score"]
+
+
+async def test_many_texts_are_scored_in_one_call_off_the_event_loop(counting):
+    decisions = await RoutingPolicy("counting", threshold=0.5).adecide_many(["a" * 60, "b"])
+    assert counting.calls == [["a" * 60, "b"]]
+    assert [d.tier for d in decisions] == ["strong", "weak"]
+
+
+def test_a_text_that_cannot_be_scored_does_not_decide_for_the_others(counting):
+    policy = RoutingPolicy("counting", threshold=0.5, on_error="strong")
+    decisions = policy.decide_many(["a", "unscorable", "b"])
+    assert [d.cause for d in decisions] == ["score", "error:RuntimeError", "score"]
+    assert [d.tier for d in decisions] == ["weak", "strong", "weak"]
+
+
+def test_many_texts_meet_the_hooks_one_by_one(counting, plugin):
+    class Legal:
+        @hookimpl
+        def routellm_score(self, text):
+            return 1.0 if "contract" in text else None
+
+    plugin(Legal())
+    decisions = RoutingPolicy("counting", threshold=0.5).decide_many(["a", "contract"])
+    assert [d.score for d in decisions] == [0.01, 1.0]
+
+
+def test_many_texts_have_the_time_budget_of_each(scripted):
+    policy = policy_of("hang", timeout_ms=20)
+    start = time.perf_counter()
+    decisions = policy.decide_many(["a", "b", "c"])
+    assert time.perf_counter() - start < 1
+    assert {d.cause for d in decisions} == {"error:ScoringTimeoutError"}

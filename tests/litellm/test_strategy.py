@@ -14,7 +14,7 @@ from litellm import BadRequestError, Router
 
 from routellm_core import ConfigError, Decision, hookimpl
 from routellm_plugins.litellm import install, request
-from routellm_plugins.litellm.policies import Policies
+from routellm_plugins.policies import Policies
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from routellm_plugins.litellm.routes import Routes
 from routellm_plugins.litellm.settings import parse_settings

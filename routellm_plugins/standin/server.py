@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import threading
 import time
@@ -11,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from .standin_answers import Answer, chat_answer, chat_events, responses_answer, responses_events
+from .answers import Answer, chat_answer, chat_events, responses_answer, responses_events
 
 
 class StandIn:
@@ -135,18 +134,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
-
-
-def main() -> None:
-    """Serve one stand-in until interrupted: ``python -m routellm_plugins.litellm.standin``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="gpt-4o")
-    parser.add_argument("--port", type=int, default=0)
-    options = parser.parse_args()
-    with StandIn(options.model, port=options.port) as stand_in:
-        print(stand_in.url, flush=True)  # noqa: T201  # the one thing a caller must learn
-        threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()

@@ -8,14 +8,13 @@ from collections import OrderedDict
 
 from routellm_core import RoutingPolicy
 from routellm_core.plugins import plugins
-
-from .settings import RouteSettings
+from routellm_core.settings import PolicySettings
 
 
 class Policies:
     """Policies by their settings.
 
-    Bounded, because the names of a wildcard alias come from clients.
+    Bounded, because requests may bring routers and thresholds of their own.
 
     Args:
         size: how many are kept.
@@ -26,7 +25,7 @@ class Policies:
         self._kept: OrderedDict[tuple[str, int], RoutingPolicy] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, settings: RouteSettings) -> RoutingPolicy:
+    def get(self, settings: PolicySettings) -> RoutingPolicy:
         """Return the policy of these settings, loading its router on first use.
 
         Raises:
@@ -40,14 +39,14 @@ class Policies:
             policy = self._keep(key, RoutingPolicy.from_settings(settings))
         return policy
 
-    async def aget(self, settings: RouteSettings) -> RoutingPolicy:
+    async def aget(self, settings: PolicySettings) -> RoutingPolicy:
         """Like ``get``, without holding up the event loop while a router loads."""
         policy = self._find(self._key(settings))
         if policy is None:
             policy = await asyncio.to_thread(self.get, settings)
         return policy
 
-    def _key(self, settings: RouteSettings) -> tuple[str, int]:
+    def _key(self, settings: PolicySettings) -> tuple[str, int]:
         # With the plugins' version, so that a replaced plugin's router is not used on.
         return settings.model_dump_json(), plugins.version
 
