@@ -1,0 +1,134 @@
+"""Whether a strong win rate is the probability it claims to be.
+
+A win rate of 0.7 is calibrated if, among queries scored 0.7, the strong model's answer is the
+better one in 70 of 100, a tie counting as half a win. Here "better" means of higher quality in
+the benchmark at hand. A router that learned from people's votes estimates what people prefer,
+so it may rank queries well and yet be far off where ties are common, as when both are right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .intervals import LEVEL, interval, resamples
+from .metrics import Floats
+from .results import Estimate
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far strong win rates are from what happened. All figures are in [0, 1]."""
+
+    ece: Estimate
+    """Expected calibration error."""
+    ece_of_noise: float
+    """The calibration error that a perfectly calibrated score would show on as many queries."""
+    brier: Estimate
+    """Brier score: mean squared difference of win rate and outcome."""
+    brier_of_mean: float
+    """That of saying the mean outcome for each query: its variance."""
+    score: Floats
+    """Mean win rate in each bin, ascending, shape (b,)."""
+    outcome: Floats
+    """Mean outcome in each bin, shape (b,)."""
+    low: Floats
+    """Lower end of its 95 % interval, shape (b,)."""
+    high: Floats
+    """Upper end, shape (b,)."""
+    count: NDArray[np.int64]
+    """Queries in each bin, shape (b,)."""
+
+
+def outcomes(strong: Floats, weak: Floats) -> Floats:
+    """Return 1 where the strong model's answer is better, 0.5 for a tie and 0 where it is worse.
+
+    Args:
+        strong: quality of the strong model's answers, shape (n,).
+        weak: quality of the weak model's, shape (n,).
+    """
+    result: Floats = (1 + np.sign(strong - weak)) / 2
+    return result
+
+
+def reliability(
+    scores: Floats,
+    strong: Floats,
+    weak: Floats,
+    units: NDArray[np.int64] | None = None,
+    *,
+    bins: int = BINS,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Reliability:
+    """Compare strong win rates with outcomes.
+
+    ECE = sum over bins of count / n * |mean outcome - mean win rate| (Naeini, Cooper and
+    Hauskrecht 2015, AAAI), in bins of equal mass (Nixon et al. 2019, arXiv 1904.01685): the
+    queries in order of their score, cut into ``bins`` parts of equal size. Queries of equal score
+    share a bin, so there may be fewer. The Brier score is that of Brier 1950.
+
+    Noise alone makes an ECE greater than 0, and resampling adds the same again. So its interval
+    starts at the ECE less what noise explains in 97.5 % of resamples, by the triangle
+    inequality, and ends at the bootstrap percentile: it covers the truth at least 95 % of the
+    time. If it starts at 0, the score cannot be told from a calibrated one. All intervals take
+    the bins as given.
+
+    Args:
+        scores: strong win rates, shape (n,), each in [0, 1].
+        strong: quality of the strong model's answers, shape (n,).
+        weak: quality of the weak model's, shape (n,).
+        units: which queries are resampled together, numbered from 0, shape (n,); None: each
+            alone.
+        bins: into how many parts the queries are cut.
+        draws: resamples for the intervals.
+        seed: of the resampling.
+    """
+    n = len(scores)
+    outcome = outcomes(strong, weak)
+    bin_of = _equal_mass(scores, bins)
+    b = int(bin_of.max()) + 1
+    member = np.eye(b)[bin_of]
+    squared = (scores - outcome) ** 2
+    columns = np.hstack(
+        [member, member * scores[:, None], member * outcome[:, None], squared[:, None]]
+    )
+    count, score_sum, outcome_sum, _ = np.split(columns.sum(axis=0), [b, 2 * b, 3 * b])
+    gap = (outcome_sum - score_sum) / n
+    ece = float(np.abs(gap).sum())
+
+    blocks = resamples(np.arange(n) if units is None else units, draws, seed)
+    sums = np.concatenate([counts @ columns for counts in blocks])
+    drawn, drawn_score, drawn_outcome, drawn_squared = np.split(sums, [b, 2 * b, 3 * b], axis=1)
+    total = drawn.sum(axis=1, keepdims=True)
+    drawn_gap = (drawn_outcome - drawn_score) / total
+    noise = np.abs(drawn_gap - gap).sum(axis=1)
+    least = max(0.0, ece - float(np.quantile(noise, (1 + LEVEL) / 2)))
+    most = interval(np.abs(drawn_gap).sum(axis=1))[1]
+    # A bin that a resample does not hold tells nothing about its mean.
+    means = np.divide(drawn_outcome, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
+    low, high = np.array([interval(column) for column in means.T]).T
+    return Reliability(
+        ece=Estimate(ece, least, max(ece, most)),
+        ece_of_noise=float(noise.mean()),
+        brier=Estimate(float(squared.mean()), *interval(drawn_squared[:, 0] / total[:, 0])),
+        brier_of_mean=float(outcome.var()),
+        score=score_sum / count,
+        outcome=outcome_sum / count,
+        low=low,
+        high=high,
+        count=count.astype(np.int64),
+    )
+
+
+def _equal_mass(scores: Floats, bins: int) -> NDArray[np.int64]:
+    """Return the bin of each query, numbered from 0 without a gap, by its middle rank."""
+    _, value, size = np.unique(scores, return_inverse=True, return_counts=True)
+    middle_rank = np.cumsum(size) - size / 2
+    wanted = (middle_rank * bins / len(scores)).astype(np.int64)
+    numbered: NDArray[np.int64] = np.unique(wanted[value], return_inverse=True)[1]
+    return numbered
