@@ -1,0 +1,85 @@
+"""Mistakes in a pair of models that show in what they are called; needs no framework."""
+
+from __future__ import annotations
+
+import re
+
+from routellm_core import ConfigError
+
+_LADDERS: tuple[tuple[str, ...], ...] = (
+    ("nano", "mini", "", "pro"),
+    ("haiku", "sonnet", "opus"),
+    ("flash lite", "flash", "pro"),
+    ("micro", "lite", "pro", "premier"),
+    ("tiny", "mini", "small", "medium", "large"),
+    ("lite", ""),
+    ("light", ""),
+    ("small", ""),
+)
+"""Words for the sizes of one family, from the smallest; an empty one is no word at all."""
+
+_PROVIDER = re.compile(r"^(?:[a-z][a-z_]*:)?(?:.*/)?")
+_BETWEEN = re.compile(r"[-_:@\s]+")
+_NOT_THE_MODEL = re.compile(r"latest|preview|exp|\d{2}|\d{4,}")
+"""Dates and the like, by which releases of one model differ. Two digits: a month or a day."""
+_PARAMETERS = re.compile(r"(\d+(?:\.\d+)?)b")
+
+
+def check_pair(
+    strong: object, weak: object, strong_name: str | None = None, weak_name: str | None = None
+) -> None:
+    """Refuse a pair of models that cannot be meant.
+
+    That is the same model twice, or two whose names differ by their size alone, the smaller one
+    given as the strong model.
+
+    Args:
+        strong: what the user gave as the strong model, a name or an object.
+        weak: what the user gave as the weak model.
+        strong_name: what the strong model is called at its provider; None if that is not known.
+        weak_name: what the weak model is called at its provider.
+
+    Raises:
+        ConfigError: saying what to write.
+    """
+    if strong is weak or (isinstance(strong, str) and strong == weak):
+        called = f" '{strong_name}'" if strong_name else ""
+        raise ConfigError(f"'strong' and 'weak' are the same model{called}: name two models")
+    if strong_name and weak_name and _is_smaller(strong_name, weak_name):
+        raise ConfigError(
+            f"'strong' is '{strong_name}', the smaller sibling of '{weak_name}', which is 'weak': "
+            "swap them"
+        )
+
+
+def _is_smaller(name: str, other: str) -> bool:
+    words, other_words = _words(name), _words(other)
+    for ladder in _LADDERS:
+        (rung, rest), (other_rung, other_rest) = _on(ladder, words), _on(ladder, other_words)
+        if rest == other_rest and -1 < rung < other_rung:
+            return True
+    return _has_fewer_parameters(words, other_words)
+
+
+def _words(name: str) -> list[str]:
+    model = _PROVIDER.sub("", name.lower(), count=1)
+    return [word for word in _BETWEEN.split(model) if not _NOT_THE_MODEL.fullmatch(word)]
+
+
+def _on(ladder: tuple[str, ...], words: list[str]) -> tuple[int, list[str]]:
+    """Return the rung that words name and the words without it; -1 for none."""
+    for rung in sorted(range(len(ladder)), key=lambda at: -len(ladder[at])):
+        size = ladder[rung].split()
+        if all(word in words for word in size):
+            return rung, [word for word in words if word not in size]
+    return -1, words
+
+
+def _has_fewer_parameters(words: list[str], other_words: list[str]) -> bool:
+    if len(words) != len(other_words):
+        return False
+    unlike = [pair for pair in zip(words, other_words, strict=True) if pair[0] != pair[1]]
+    sizes = [[_PARAMETERS.fullmatch(word) for word in pair] for pair in unlike]
+    if len(sizes) != 1 or sizes[0][0] is None or sizes[0][1] is None:
+        return False
+    return float(sizes[0][0][1]) < float(sizes[0][1][1])
