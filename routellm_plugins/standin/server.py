@@ -56,6 +56,10 @@ class StandIn:
         """Return the HTTP status this request is to fail with; None lets it be answered."""
         return None
 
+    def answer(self, body: dict[str, Any]) -> Answer:
+        """Return what is said to this request."""
+        return Answer.to(body, self.model)
+
     def __enter__(self) -> StandIn:
         return self.start()
 
@@ -99,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (status := stand_in.fault(body)) is not None:
             self._error(status, f"{stand_in.model} was told to fail")
             return
-        answer = Answer.to(body, stand_in.model)
+        answer = stand_in.answer(body)
         if path == "/v1/chat/completions":
             whole, events = chat_answer(answer), chat_events(answer, body)
         elif path == "/v1/responses":
