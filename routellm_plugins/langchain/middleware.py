@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from langchain.agents.middleware.types import (
     AgentMiddleware,
@@ -17,14 +17,16 @@ from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.runtime import Runtime
-from typing_extensions import NotRequired, TypedDict, Unpack
+from typing_extensions import NotRequired, Unpack
 
-from routellm_core import ConfigError, Decision, RoutingPolicy, Tier
+from routellm_core import ConfigError, Decision, RoutingPolicy
 from routellm_core.plugins import plugins
 from routellm_core.settings import PolicySettings, validate_settings
 
+from ..model_pair import check_pair
 from ..policies import policies
 from ..route_on import text_to_route_on
+from .arguments import AgentArguments, Sticky
 from .message_text import human_text
 
 Kept = dict[str, str | float | None]
@@ -43,20 +45,7 @@ def _trace_policy() -> Any:
 class AgentSettings(PolicySettings):
     """How an agent's turns are routed."""
 
-    sticky: Literal["turn", "conversation"] = "turn"
-
-
-class AgentArguments(TypedDict, total=False):
-    """What can be set beside the models; see ``RouteLLMMiddleware``."""
-
-    router: str
-    router_options: dict[str, Any]
-    threshold: float
-    strong_share: float
-    on_error: Tier
-    on_no_text: Tier
-    timeout_ms: float
-    sticky: Literal["turn", "conversation"]
+    sticky: Sticky = "turn"
 
 
 class RoutedState(AgentState[Any]):
@@ -65,7 +54,7 @@ class RoutedState(AgentState[Any]):
     routellm: NotRequired[Annotated[Kept, PrivateStateAttr]]
 
 
-class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any, Any]):
+class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     """Sends each turn of an agent to its strong or its weak model.
 
     The human's last message is scored once, before the agent starts; every model call of that
@@ -100,6 +89,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any, Any]):
         self._settings = validate_settings(AgentSettings, dict(settings))
         self._weak = _chat_model("weak", weak)
         self._strong = None if strong is None else _chat_model("strong", strong)
+        if self._strong is not None:
+            check_pair(strong, weak, _name(self._strong), _name(self._weak))
         policies.get(self._settings)  # tells mistakes, and loads the router, before traffic
 
     def before_agent(self, state: RoutedState, runtime: Runtime[Any]) -> dict[str, Any]:
@@ -189,3 +180,8 @@ def _chat_model(name: str, model: object) -> BaseChatModel:
         "ChatOpenAI(model=...), or its name such as 'openai:gpt-4o-mini'. Settings go into the "
         "model; retries and fallbacks are for LangChain's middleware"
     )
+
+
+def _name(model: BaseChatModel) -> str | None:
+    name = getattr(model, "model_name", None) or getattr(model, "model", None)
+    return name if isinstance(name, str) else None

@@ -1,0 +1,29 @@
+"""The keyword arguments that LangChain's users set, for type checkers and editors."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from routellm_core import Tier
+
+Sticky = Literal["turn", "conversation"]
+
+
+class PolicyArguments(TypedDict, total=False):
+    """What ``RoutingPolicy`` takes."""
+
+    router: str
+    router_options: dict[str, Any]
+    threshold: float
+    strong_share: float
+    on_error: Tier
+    on_no_text: Tier
+    timeout_ms: float
+
+
+class AgentArguments(PolicyArguments, total=False):
+    """What ``RouteLLMMiddleware`` takes beside its models."""
+
+    sticky: Sticky

@@ -1,0 +1,129 @@
+"""Routing behind LangChain's own ``ModelRouterMiddleware``: win rates as a decision model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from langchain_core import __version__ as langchain_core_version
+from langchain_core.messages import BaseMessage
+from pydantic import PrivateAttr
+from typing_extensions import Unpack
+
+from routellm_core import ConfigError, Decision, MissingExtraError
+from routellm_core.settings import PolicySettings, validate_settings
+
+from ..policies import policies
+from ..route_on import text_to_route_on
+from .arguments import PolicyArguments
+from .message_text import human_text
+
+try:
+    from langchain_core.decisions import (  # type: ignore[import-not-found, unused-ignore]
+        Answer,
+        BaseDecisionModel,
+        Choice,
+        ChoiceAnswer,
+        ClassifierResponse,
+        Noul,
+        NoulAnswer,
+        Question,
+        State,
+    )
+except ImportError as error:
+    raise MissingExtraError(
+        "RouteLLMDecisionModel needs langchain-core 1.8 or newer, and this is "
+        f'{langchain_core_version}: pip install -U "langchain-core>=1.8", or use '
+        "RouteLLMMiddleware, which needs no decision models"
+    ) from error
+
+_TIERS = ("strong", "weak")
+
+
+class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ignore]
+    """Answers which of two models, ``strong`` or ``weak``, is to have a prompt.
+
+    A ``Choice`` between these two labels is answered by the threshold, so the chosen label is not
+    always the likelier one; ``probabilities`` are the strong win rate and the rest up to 1, and
+    ``confidence`` is that of the chosen label. A ``Noul`` is answered with the strong win rate.
+    Without a score (no text, or scoring failed) the label of ``on_no_text`` or ``on_error`` has
+    all the probability. Instructions and criteria are not read: what is judged was learned.
+
+    Args:
+        **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
+            ``on_error``, ``on_no_text`` and ``timeout_ms`` as ``RoutingPolicy`` takes them.
+
+    Raises:
+        ConfigError: a setting is unknown, out of range, or contradicts another; when asked: a
+            question is of another kind, or has other labels.
+        CheckpointError: the router's weights are missing or damaged.
+    """
+
+    _settings: PolicySettings = PrivateAttr()
+
+    def __init__(self, **settings: Unpack[PolicyArguments]) -> None:
+        checked = validate_settings(PolicySettings, dict(settings))
+        policy = policies.get(checked)
+        super().__init__(model=f"router-{checked.router}-{policy.threshold:.5g}")
+        self._settings = checked
+
+    @property
+    def _provider(self) -> str:
+        return "routellm"
+
+    def _classify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
+        _check(questions)
+        return self._response(policies.get(self._settings).decide(_text(state)), questions)
+
+    async def _aclassify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
+        _check(questions)
+        policy = await policies.aget(self._settings)
+        return self._response(await policy.adecide(_text(state)), questions)
+
+    def _response(self, decision: Decision, questions: dict[str, Question]) -> ClassifierResponse:
+        answers = {name: _answer(question, decision) for name, question in questions.items()}
+        return ClassifierResponse(model=self.model, answers=answers)
+
+
+def _check(questions: Mapping[str, Question]) -> None:
+    for name, question in questions.items():
+        if isinstance(question, Noul):
+            continue
+        if not isinstance(question, Choice):
+            raise ConfigError(
+                f"question '{name}' is a {type(question).__name__}, and a router answers Choice "
+                "and Noul"
+            )
+        if set(question.criteria) != set(_TIERS):
+            raise ConfigError(
+                f"question '{name}' has the labels {', '.join(sorted(question.criteria))}: name "
+                "the choices 'strong' and 'weak'"
+            )
+
+
+def _answer(question: Question, decision: Decision) -> Answer:
+    win_rate = decision.score
+    if win_rate is None:
+        win_rate = 1.0 if decision.tier == "strong" else 0.0
+    if isinstance(question, Noul):
+        return NoulAnswer(type="noul", noul=win_rate)
+    probabilities = {"strong": win_rate, "weak": 1.0 - win_rate}
+    return ChoiceAnswer(
+        type="choice",
+        choice=decision.tier,
+        probabilities=probabilities,
+        confidence=probabilities[decision.tier],
+    )
+
+
+def _text(state: State) -> str | None:
+    """Return what is judged of a state: a text, or the human's last words in messages."""
+    if (text := text_to_route_on()) is not None:
+        return text
+    judged = state.get("messages") if isinstance(state, Mapping) else state
+    if isinstance(judged, str):
+        return judged
+    if isinstance(judged, BaseMessage):
+        judged = [judged]
+    if not isinstance(judged, Sequence):
+        return None
+    return human_text(message for message in judged if isinstance(message, BaseMessage))
