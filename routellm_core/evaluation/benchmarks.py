@@ -1,82 +1,120 @@
-"""Read the benchmarks of the published RouteLLM evaluation.
-
-The folder is ``routellm/evals`` of github.com/lm-sys/RouteLLM: ``mmlu/responses/mmlu_*.csv`` and
-``gsm8k/gsm8k_responses.csv``, each with the ``contaminated_prompts.jsonl`` that is left out, and
-``mt_bench/question.jsonl``.
-"""
+"""Benchmarks: queries with the quality of both models' answers, published or one's own."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
+from .own_file import read_own
+from .published import (
+    PUBLISHED,
+    REMEDY,
+    STRONG_MODEL,
+    WEAK_MODEL,
+    published_prompts,
+    read_published,
+)
+from .rows import Row
 
-STRONG_MODEL = "gpt-4-1106-preview"
-WEAK_MODEL = "mistralai/Mixtral-8x7B-Instruct-v0.1"
-"""The two models whose answers the published files judge, as their columns name them."""
+__all__ = [
+    "MMLU_GOLD",
+    "MMLU_GOLD_SIZE",
+    "STRONG_MODEL",
+    "WEAK_MODEL",
+    "Benchmark",
+    "evaluation_prompts",
+    "load_benchmark",
+    "mmlu_gold_hashes",
+    "read_hashes",
+    "sha256_of",
+]
 
 MMLU_GOLD = "mmlu-gold"
 """What the MMLU prompts set aside as gold labels are called."""
 
 MMLU_GOLD_SIZE = 1_500
 
-WHERE = "give the evaluation folder of the RouteLLM repository (routellm/evals)"
-
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Queries, and how well both models answer them."""
+    """Queries, and how well both models answer them; the strong one better on average."""
 
     name: str
     prompts: list[str]
     strong: NDArray[np.float64]
-    """Quality of the strong model's answers, shape (n,)."""
+    """Quality of the strong model's answers, shape (n,); more is better."""
     weak: NDArray[np.float64]
     """Quality of the weak model's, shape (n,)."""
     groups: list[str]
-    """What each prompt belongs to: the subject on MMLU."""
+    """What each prompt belongs to: the subject on MMLU, the category on MT Bench."""
+    units: NDArray[np.int64]
+    """Which queries are resampled together: a number from 0 per independent unit, shape (n,)."""
+    costs: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """Of the strong and of the weak model's answers, each of shape (n,); None if the files do
+    not tell."""
+
+    @property
+    def prompt_sha256(self) -> tuple[str, ...]:
+        """Digest of each prompt, as in lists of excluded ones."""
+        return tuple(sha256_of(prompt) for prompt in self.prompts)
+
+    @property
+    def data_sha256(self) -> str:
+        """Digest of all that a result depends on."""
+        digest = hashlib.sha256("\n".join(self.prompt_sha256).encode())
+        for column in (self.strong, self.weak, self.units, *(self.costs or ())):
+            digest.update(column.tobytes())
+        return digest.hexdigest()
 
 
-def load_benchmark(name: str, folder: Path, *, exclude: Collection[str] = ()) -> Benchmark:
-    """Read a benchmark, without the prompts its publishers found contaminated.
+def load_benchmark(
+    name: str, folder: Path | None = None, *, exclude: Collection[str] = ()
+) -> Benchmark:
+    """Read a benchmark; of a published one, without the prompts found contaminated.
 
     Args:
-        name: ``mmlu`` or ``gsm8k``.
-        folder: the evaluation folder.
+        name: ``mmlu``, ``gsm8k``, ``mt-bench``, or the path of a ``.jsonl`` file.
+        folder: the published evaluation folder; not needed for a file.
         exclude: SHA-256 (hex, of the UTF-8 prompt) of prompts to leave out, such as those a
             router was trained on.
 
     Raises:
-        DataError: the benchmark is unknown, or a file is missing or wrong; the message names
-            file and row.
+        DataError: the benchmark is unknown, a file is missing or wrong (the message names file
+            and row), or the strong model is no better than the weak one.
     """
-    if name not in _FILES:
-        raise DataError(f"no benchmark '{name}': {did_you_mean(name, _FILES)}")
+    rows = list(_read(name, folder))
+    if not rows:
+        raise DataError(f"benchmark '{name}' holds no queries: check its files")
     excluded = frozenset(exclude)
-    contaminated = _contaminated(folder / name / "contaminated_prompts.jsonl")
-    rows = [
-        row
-        for row in _read(name, folder)
-        if row[1] not in contaminated and sha256_of(row[1]) not in excluded
-    ]
+    rows = [row for row in rows if sha256_of(row.prompt) not in excluded]
     if not rows:
         raise DataError(f"benchmark '{name}': every prompt is excluded; check --exclude")
-    groups, prompts, weak, strong = zip(*rows, strict=True)
-    if sum(strong) == sum(weak):
+    strong, weak = (np.array([getattr(row, model) for row in rows]) for model in ("strong", "weak"))
+    if strong.mean() - weak.mean() <= 1e-12 * np.abs([strong, weak]).max():
         raise DataError(
-            f"benchmark '{name}': both models are equally good on it, so there is no gap to "
-            "recover; check the columns of its files"
+            f"benchmark '{name}': the strong model is no better on average ({strong.mean():.4g} "
+            f"against {weak.mean():.4g}), so there is no gap to recover; check that 'strong' and "
+            "'weak' are not swapped"
         )
-    return Benchmark(name, list(prompts), np.array(strong), np.array(weak), list(groups))
+    costs = np.array([row.costs for row in rows]).T if rows[0].costs else None
+    if costs is not None and not costs[0].any():
+        raise DataError(f"benchmark '{name}': every 'strong_cost' is 0; write what a query costs")
+    return Benchmark(
+        name if name in PUBLISHED else Path(name).stem,
+        [row.prompt for row in rows],
+        strong,
+        weak,
+        [row.group for row in rows],
+        _units(rows),
+        (costs[0], costs[1]) if costs is not None else None,
+    )
 
 
 def evaluation_prompts(folder: Path) -> Iterator[str]:
@@ -85,15 +123,8 @@ def evaluation_prompts(folder: Path) -> Iterator[str]:
     Raises:
         DataError: a file is missing or wrong; the message names file and row.
     """
-    for name in _FILES:
-        for _, prompt, _, _ in _read(name, folder):
-            yield prompt
-    path = folder / "mt_bench" / "question.jsonl"
-    for number, row in _json_lines(path):
-        try:
-            yield str(row["turns"][0])
-        except (KeyError, IndexError, TypeError) as error:
-            raise DataError(f"{path}, line {number}: no 'turns'; {WHERE}") from error
+    for name in PUBLISHED:
+        yield from published_prompts(name, folder)
 
 
 def mmlu_gold_hashes(folder: Path) -> list[str]:
@@ -108,7 +139,7 @@ def mmlu_gold_hashes(folder: Path) -> list[str]:
     Raises:
         DataError: a file is missing or wrong; the message names file and row.
     """
-    prompts = {prompt for _, prompt, _, _ in _read("mmlu", folder)}
+    prompts = set(published_prompts("mmlu", folder))
     first = sorted(prompts, key=lambda prompt: sha256_of(f"gold:{prompt}"))[:MMLU_GOLD_SIZE]
     return [sha256_of(prompt) for prompt in first]
 
@@ -137,60 +168,20 @@ def sha256_of(prompt: str) -> str:
     return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_FILES = {"mmlu": "responses/mmlu_*.csv", "gsm8k": "gsm8k_responses.csv"}
-
-_Row = tuple[str, str, float, float]
-
-
-def _read(name: str, folder: Path) -> Iterator[_Row]:
-    paths = sorted((folder / name).glob(_FILES[name]))
-    if not paths:
-        raise DataError(f"{folder / name / _FILES[name]} is missing: {WHERE}")
-    for path in paths:
-        yield from _read_csv(path, path.stem.removeprefix("mmlu_"))
-
-
-def _read_csv(path: Path, group: str) -> Iterator[_Row]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            for column in ("prompt", WEAK_MODEL, STRONG_MODEL):
-                if column not in (reader.fieldnames or ()):
-                    raise DataError(f"{path} has no column '{column}': {WHERE}")
-            for number, row in enumerate(reader, start=1):
-                where = f"{path}, row {number}"
-                if not row["prompt"]:
-                    raise DataError(f"{where}: the prompt is empty; restore the file")
-                weak, strong = (_quality(where, row, model) for model in (WEAK_MODEL, STRONG_MODEL))
-                yield group, row["prompt"], weak, strong
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read ({error}): restore it") from error
+def _read(name: str, folder: Path | None) -> Iterator[Row]:
+    if name in PUBLISHED:
+        if folder is None:
+            raise DataError(f"benchmark '{name}' is read from a folder: {REMEDY} as --data")
+        return read_published(name, folder)
+    path = Path(name)
+    if path.suffix == ".jsonl" or path.is_file():
+        return read_own(path)
+    raise DataError(
+        f"no benchmark '{name}': {did_you_mean(name, PUBLISHED)}, or give a .jsonl file"
+    )
 
 
-def _quality(where: str, row: dict[str, str], model: str) -> float:
-    named = {"True": 1.0, "False": 0.0}
-    try:
-        quality = named[row[model]] if row[model] in named else float(row[model])
-    except (TypeError, ValueError):
-        quality = np.nan
-    if not 0.0 <= quality <= 1.0:
-        raise DataError(
-            f"{where}: '{model}' is {row[model]!r}; write True, False or a number in [0, 1]"
-        )
-    return quality
-
-
-def _contaminated(path: Path) -> set[str]:
-    try:
-        return {str(row["eval_prompt"]) for _, row in _json_lines(path)}
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: a row has no 'eval_prompt'; restore the file") from error
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-            if line.strip():
-                yield number, json.loads(line)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}): {WHERE}") from error
+def _units(rows: list[Row]) -> NDArray[np.int64]:
+    numbers: dict[int | str, int] = {}
+    keys = (index if row.unit is None else row.unit for index, row in enumerate(rows))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)

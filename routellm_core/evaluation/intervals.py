@@ -1,15 +1,43 @@
-"""Bootstrap intervals of APGR, and of the difference between two routers."""
+"""Bootstrap intervals: the same resamples for every router, so that differences are paired."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import Floats
+from .metrics import Curves, Floats, Ranking
 
-_BLOCK = 50
+LEVEL = 0.95
+"""How often an interval is to hold the truth."""
+
+_BLOCK = 300_000
+"""How many counts are held at once."""
+
+
+def resamples(units: NDArray[np.int64], draws: int, seed: int) -> Iterator[Floats]:
+    """Yield how often each query is in each resample, some resamples at a time.
+
+    Units of queries are drawn with replacement, as many as there are, so that queries that are
+    not independent come and go together.
+
+    Args:
+        units: which unit each query belongs to, numbered from 0, shape (n,).
+        draws: how many resamples.
+        seed: of the drawing.
+
+    Yields:
+        Counts of shape (r, n); the r add up to ``draws``.
+    """
+    rng = np.random.default_rng(seed)
+    m = int(units.max()) + 1
+    block = max(1, _BLOCK // len(units))
+    for start in range(0, draws, block):
+        rows = min(block, draws - start)
+        picked = rng.integers(m, size=(rows, m)) + m * np.arange(rows)[:, None]
+        counts = np.bincount(picked.ravel(), minlength=rows * m).reshape(rows, m)
+        yield np.take(counts, units, axis=1).astype(np.float64)
 
 
 def bootstrap_apgr(
@@ -20,52 +48,46 @@ def bootstrap_apgr(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Floats]:
-    """Return the APGR of each router over resampled queries.
-
-    All routers meet the same resamples, so the difference of two rows, draw by draw, is paired.
+    """Return the APGR of each router over resampled queries, the same for all routers.
 
     Args:
         scores: by router, shape (n,).
         strong: quality of the strong model's answers, shape (n,).
         weak: quality of the weak model's, shape (n,).
-        draws: how many resamples of n queries, with replacement.
+        draws: how many resamples.
         seed: of the resampling.
 
     Returns:
-        By router, shape (draws,); NaN for a resample in which both models are equally good.
+        By router, shape (draws,); NaN for a resample in which the strong model is no better.
     """
-    rng = np.random.default_rng(seed)
-    n = len(strong)
-    results = {name: np.empty(draws) for name in scores}
-    for start in range(0, draws, _BLOCK):
-        block = min(_BLOCK, draws - start)
-        picked = rng.integers(n, size=(block, n)) + n * np.arange(block)[:, None]
-        counts = np.bincount(picked.ravel(), minlength=block * n).reshape(block, n)
-        for name, values in scores.items():
-            results[name][start : start + block] = _apgr_of(counts, values, strong - weak)
-    return results
+    rankings = {name: Ranking(values) for name, values in scores.items()}
+    blocks = [
+        {name: Curves(ranking, counts, strong - weak).apgr() for name, ranking in rankings.items()}
+        for counts in resamples(np.arange(len(strong)), draws, seed)
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in scores}
 
 
-def interval(draws: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of bootstrap ``draws``, of shape (draws,), NaN left out."""
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
+def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
+    """Return the percentile interval of bootstrap ``draws``, shape (draws,), NaN left out.
+
+    Both ends are NaN if all draws are. The quantiles are at p (draws + 1): beyond one lies p of
+    the truth on average, however few draws there are (Hyndman and Fan 1996, definition 6).
+    """
+    defined = draws[~np.isnan(draws)]
+    if not len(defined):
+        return np.nan, np.nan
+    low, high = band(defined, level)
     return float(low), float(high)
 
 
-def _apgr_of(counts: NDArray[np.int64], scores: Floats, gains: Floats) -> Floats:
-    """Return APGR with query i taken ``counts[:, i]`` times, one per row.
+def band(draws: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Return the percentile interval of each column: twice shape (s,).
 
-    A query counts for the share of levels at which it is strong: 1 - (its middle rank) / n,
-    by the trapezoidal rule. Queries of equal score have their middle rank in common.
+    Args:
+        draws: of s figures, shape (draws, s), none of them NaN.
+        level: how often an interval is to hold the truth.
     """
-    order = np.argsort(-scores, kind="stable")
-    ordered = scores[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    sizes = np.add.reduceat(counts[:, order], starts, axis=1)
-    gained = np.add.reduceat(counts[:, order] * gains[order], starts, axis=1)
-    middle_rank = np.cumsum(sizes, axis=1) - sizes / 2
-    total = gained.sum(axis=1)
-    recovered = (gained * (1 - middle_rank / len(gains))).sum(axis=1)
-    apgr: Floats = np.full(len(total), np.nan)
-    np.divide(recovered, total, out=apgr, where=total != 0)
-    return apgr
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(draws, ends, axis=0, method="weibull")
+    return low, high

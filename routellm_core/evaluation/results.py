@@ -30,7 +30,7 @@ FEW = 500
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its bootstrap 95 % interval."""
+    """A figure with its bootstrap 95 % interval; NaN where it is not defined."""
 
     value: float
     low: float

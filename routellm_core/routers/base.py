@@ -33,3 +33,10 @@ class Router(ABC):
         be turned into a threshold.
         """
         return None
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Names everything the scores depend on: weights, encoder, options. A change of any
+        of them changes it. None, the default: scores are never kept for a later evaluation.
+        """
+        return None

@@ -10,6 +10,7 @@ function of the features, which is what is kept in memory.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -137,6 +138,12 @@ class MatrixFactorizationRouter(Router):
     def score_quantiles(self) -> NDArray[np.float64] | None:
         """Quantiles of the scores over the checkpoint's sample of usual traffic."""
         return self._score_quantiles
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the folded weights, with the names of the features they apply to."""
+        digest = hashlib.sha256(self._weights.tobytes() + np.float64(self._intercept).tobytes())
+        return f"mf:{digest.hexdigest()}:{self._encoder.fingerprint}:surface:{SURFACE_VERSION}"
 
 
 def fold(tensors: Tensors, strong: int, weak: int) -> tuple[NDArray[np.float64], float]:

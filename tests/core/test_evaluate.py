@@ -62,7 +62,7 @@ def test_contaminated_and_excluded_prompts_are_left_out(folder: Path) -> None:
         (HEADER + ",True,True\n", "row 1: the prompt is empty"),
         (HEADER + "a,nan,True\n", "row 1"),
         (HEADER + "a,True,True\n", "no gap"),
-        (HEADER, "every prompt is excluded"),
+        (HEADER, "holds no queries"),
     ],
 )
 def test_a_wrong_file_is_named(folder: Path, text: str, message: str) -> None:

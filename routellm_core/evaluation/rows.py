@@ -1,0 +1,100 @@
+"""Read evaluation files row by row; whatever is wrong with one is told with file and row."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+
+
+@dataclass(frozen=True)
+class Row:
+    """A query, and how well both models answer it."""
+
+    prompt: str
+    strong: float
+    """Quality of the strong model's answer; any scale on which more is better."""
+    weak: float
+    group: str = ""
+    """What it belongs to: the subject on MMLU."""
+    unit: str | None = None
+    """Rows of the same unit are not independent, and are resampled together."""
+    costs: tuple[float, float] | None = None
+    """Of the strong and of the weak model's answer."""
+
+
+def read_text(path: Path, remedy: str) -> str:
+    """Return the content of a UTF-8 file, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        remedy: what to do if it cannot be read.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8; the message names the line.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}, line {line}: not UTF-8 ({error.reason}): convert the file to UTF-8"
+        ) from error
+
+
+def json_objects(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield "file, line n" and the object on that line, for each line that is not blank.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no JSON object.
+    """
+    for number, line in enumerate(read_text(path, remedy).split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}: no JSON ({error}): {remedy}") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: no JSON object: {remedy}")
+        yield where, row
+
+
+def number(where: str, row: dict[str, Any], column: str, what: str) -> float:
+    """Return a finite number of a row; True is 1 and False is 0.
+
+    Args:
+        where: file and row, for the message.
+        row: as read from JSON.
+        column: its key.
+        what: what to write there.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    if column not in row:
+        raise DataError(f"{where}: no '{column}': write {what}")
+    value = row[column]
+    if isinstance(value, (int, float)):
+        try:
+            if math.isfinite(value):
+                return float(value)
+        except OverflowError:  # an integer that no float holds
+            pass
+    raise DataError(f"{where}: '{column}' is {shown(value)}: write {what}")
+
+
+def shown(value: object) -> str:
+    """Return a value as it may stand in an error message."""
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,107 @@
+"""Score a benchmark's prompts, or take the scores from an earlier run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoints.store import write_whole
+from ..errors import ScoringError
+from ..routers.base import Router
+from ..version import __version__
+from .metrics import Floats
+
+CACHE = "ROUTELLM_CACHE"
+"""Environment variable that names the cache folder."""
+
+_BATCH = 256
+
+Track = Callable[[Sequence[int], str], Iterable[int]]
+"""Passes a sequence through and shows how far it is; told what is going on."""
+
+
+def score_prompts(
+    name: str, router: Router, prompts: Sequence[str], *, cache: Path | None, track: Track
+) -> Floats:
+    """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
+
+    Args:
+        name: of the router.
+        router: what scores.
+        prompts: n of them.
+        cache: folder with scores of earlier runs, made if absent; None to score anew. Only
+            routers with a fingerprint are looked up and kept.
+        track: shows progress.
+
+    Raises:
+        ScoringError: the router gave something that is no win rate. What it raises itself
+            comes through.
+    """
+    kept = _kept(router, prompts, cache)
+    if kept is not None:
+        scores = _read(kept, len(prompts))
+        if scores is not None:
+            return scores
+    starts = track(range(0, len(prompts), _BATCH), f"Scoring with {name}")
+    scores = np.concatenate([_checked(router, prompts[start : start + _BATCH]) for start in starts])
+    if kept is not None:
+        _write(kept, scores)
+    return scores
+
+
+def cache_folder() -> Path:
+    """Return where scores are kept: ``$ROUTELLM_CACHE``, or the platform's place for caches."""
+    if given := os.environ.get(CACHE):
+        return Path(given).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "routellm"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return Path(local or Path.home() / "AppData" / "Local") / "routellm" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "routellm"
+
+
+def _checked(router: Router, batch: Sequence[str]) -> Floats:
+    scores = np.asarray(router.score(batch), np.float64)
+    if scores.shape != (len(batch),):
+        raise ScoringError(f"{len(batch)} prompts got scores of shape {scores.shape}")
+    wrong = ~((scores >= 0) & (scores <= 1))
+    if wrong.any():
+        raise ScoringError(f"a score is {scores[wrong][0]}, not a win rate in [0, 1]")
+    return scores
+
+
+def _kept(router: Router, prompts: Sequence[str], cache: Path | None) -> Path | None:
+    if cache is None or router.fingerprint is None:
+        return None
+    digest = hashlib.sha256(f"{__version__}\0{router.fingerprint}".encode())
+    for prompt in prompts:
+        data = prompt.encode("utf-8", "surrogatepass")
+        digest.update(f"\0{len(data)}\0".encode())
+        digest.update(data)
+    return cache / "scores" / f"{digest.hexdigest()}.npy"
+
+
+def _read(path: Path, n: int) -> Floats | None:
+    """Return what is kept there; None if that is nothing, or damaged."""
+    try:
+        scores = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return scores if scores.shape == (n,) and scores.dtype == np.float64 else None
+
+
+def _write(path: Path, scores: Floats) -> None:
+    data = io.BytesIO()
+    np.save(data, scores, allow_pickle=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data.getvalue())
+    except OSError:  # a cache that cannot be written costs time, not the results
+        return
