@@ -1,0 +1,90 @@
+"""How a decision travels: with the answer, and in LlamaIndex's events and spans."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
+from llama_index.core.instrumentation.events import BaseEvent
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
+
+from routellm_core import Decision, Tier
+
+KEY = "routellm"
+"""Where a response's ``additional_kwargs`` hold the decision."""
+
+T = TypeVar("T")
+
+dispatcher = get_dispatcher(__name__)
+
+
+class RouteDecisionEvent(BaseEvent):
+    """Where a call went, and why; the attributes are those of ``routellm_core.Decision``."""
+
+    tier: Tier
+    score: float | None
+    threshold: float
+    router: str
+    cause: str
+    elapsed_ms: float
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "RouteDecisionEvent"
+
+
+class Trace:
+    """Leaves a decision on what a call gives back, and on what it causes.
+
+    Sends a ``RouteDecisionEvent``. Events and spans inside ``tags()`` have the decision as flat
+    tags, ``routellm_tier`` and so on. A response has it in ``additional_kwargs["routellm"]``, and
+    never on its message, whose ``additional_kwargs`` clients send to the provider in later turns.
+
+    Args:
+        decision: the decision.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        self._metadata = decision.as_metadata()
+        self._tags = {f"{KEY}_{name}": value for name, value in self._metadata.items()}
+        dispatcher.event(RouteDecisionEvent.model_validate(self._metadata))
+
+    def tags(self) -> AbstractContextManager[None]:
+        """Return a context in which events and spans are tagged."""
+        return instrument_tags({**active_instrument_tags.get(), **self._tags})
+
+    def marked(self, answer: T) -> T:
+        """Return the answer, with the decision if it is a response."""
+        if isinstance(answer, (ChatResponse, CompletionResponse)):
+            answer.additional_kwargs[KEY] = dict(self._metadata)
+        return answer
+
+    def marked_stream(self, chunks: Iterator[T]) -> Generator[T, None, None]:
+        """Yield the chunks, each marked, because consumers pick any of them."""
+        end = object()
+        while True:
+            # Not around the yield: tags would reach what the consumer does in between.
+            with self.tags():
+                chunk = next(chunks, end)
+            if chunk is end:
+                return
+            yield self.marked(chunk)  # type: ignore[misc]
+
+    async def marked_astream(self, chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+        """Like ``marked_stream``."""
+        while True:
+            with self.tags():
+                try:
+                    chunk = await chunks.__anext__()
+                except StopAsyncIteration:
+                    return
+            yield self.marked(chunk)
+
+
+def tier_of(response: ChatResponse) -> Any:
+    """Return the tier that gave a response or chunk; None for one of another origin."""
+    decision = response.additional_kwargs.get(KEY)
+    return decision.get("tier") if isinstance(decision, dict) else None
