@@ -175,6 +175,15 @@ class RoutingPolicy:
 
         return await asyncio.to_thread(self.decide_many, texts)
 
+    def settle(self, tier: Tier, cause: str) -> Decision:
+        """Return the decision for a tier that was settled without a score; observers hear of it.
+
+        Args:
+            tier: where the request goes.
+            cause: what settled it, such as ``conversation``.
+        """
+        return self._decided(tier, None, cause, time.perf_counter())
+
     def _within_budget(self, work: Callable[[], T], budget_s: float) -> T:
         future = scoring_threads.submit(work)
         try:

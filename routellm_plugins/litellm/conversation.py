@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
 from routellm_core import Decision, RoutingPolicy, Tier
-from routellm_core.plugins import plugins
 
 from .routes import Route
 
@@ -34,15 +32,8 @@ def stay_on_tier(
     Returns:
         None for a request that continues nothing, or the response of another model.
     """
-    start = time.perf_counter()
     tier = _tier_of_previous(request_kwargs.get("previous_response_id"), route, entries)
-    if tier is None:
-        return None
-    elapsed_ms = (time.perf_counter() - start) * 1000
-    router = route.settings.router
-    decision = Decision(tier, None, policy.threshold, router, "conversation", elapsed_ms)
-    plugins.decided(decision)
-    return decision
+    return None if tier is None else policy.settle(tier, "conversation")
 
 
 def _tier_of_previous(

@@ -347,3 +347,18 @@ def test_many_texts_have_the_time_budget_of_each(scripted):
     decisions = policy.decide_many(["a", "b", "c"])
     assert time.perf_counter() - start < 1
     assert {d.cause for d in decisions} == {"error:ScoringTimeoutError"}
+
+
+def test_observers_hear_of_what_was_settled_without_a_score(counting, plugin):
+    heard = []
+
+    class Observer:
+        @hookimpl
+        def routellm_decided(self, decision):
+            heard.append(decision)
+
+    plugin(Observer())
+    decision = RoutingPolicy("counting", threshold=0.5).settle("weak", "utility")
+    assert heard == [decision]
+    assert (decision.tier, decision.score, decision.cause) == ("weak", None, "utility")
+    assert counting.calls == []
