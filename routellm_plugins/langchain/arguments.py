@@ -8,8 +8,6 @@ from typing_extensions import TypedDict
 
 from routellm_core import Tier
 
-Sticky = Literal["turn", "conversation"]
-
 
 class PolicyArguments(TypedDict, total=False):
     """What ``RoutingPolicy`` takes."""
@@ -26,4 +24,4 @@ class PolicyArguments(TypedDict, total=False):
 class AgentArguments(PolicyArguments, total=False):
     """What ``RouteLLMMiddleware`` takes beside its models."""
 
-    sticky: Sticky
+    sticky: Literal["turn", "conversation"]

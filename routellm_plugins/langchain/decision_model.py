@@ -9,8 +9,13 @@ from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr
 from typing_extensions import Unpack
 
-from routellm_core import ConfigError, Decision, MissingExtraError
-from routellm_core.settings import PolicySettings, validate_settings
+from routellm_core import (
+    ConfigError,
+    Decision,
+    MissingExtraError,
+    PolicySettings,
+    validate_settings,
+)
 
 from ..policies import policies
 from ..route_on import text_to_route_on

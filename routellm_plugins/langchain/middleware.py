@@ -13,45 +13,36 @@ from langchain.agents.middleware.types import (
     ModelResponse,
     PrivateStateAttr,
 )
-from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
+from langchain_core.runnables.config import ensure_config
 from langgraph.runtime import Runtime
 from typing_extensions import NotRequired, Unpack
 
-from routellm_core import ConfigError, Decision, RoutingPolicy
-from routellm_core.plugins import plugins
-from routellm_core.settings import PolicySettings, validate_settings
+from routellm_core import ConfigError, Decision, Tier, validate_settings
 
 from ..model_pair import check_pair
 from ..policies import policies
-from ..route_on import text_to_route_on
-from .arguments import AgentArguments, Sticky
-from .message_text import human_text
-
-Kept = dict[str, str | float | None]
-"""``Decision.as_metadata()``: scalars, which every checkpointer can keep."""
-
-
-def _trace_policy() -> Any:
-    """Keep the conversation out of our own spans: it is in that of the model's run."""
-    try:
-        from langgraph.types import TracePolicy, omit_payload
-    except ImportError:  # langgraph before 1.2 traces everything
-        return None
-    return TracePolicy(process_inputs=omit_payload)
-
-
-class AgentSettings(PolicySettings):
-    """How an agent's turns are routed."""
-
-    sticky: Sticky = "turn"
+from .arguments import AgentArguments
+from .deciding import Question, trace_metadata, with_decision
+from .inner_models import as_model, name_of
+from .settings import ChatSettings, take_settings
 
 
 class RoutedState(AgentState[Any]):
-    """The agent's state with the decision on the turn, which is in neither input nor output."""
+    """The agent's state and the decision on its turn, which is in neither input nor output."""
 
-    routellm: NotRequired[Annotated[Kept, PrivateStateAttr]]
+    # Plain scalars, which every checkpointer can keep.
+    routellm: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
+
+
+def _trace_policy() -> Any:
+    try:
+        from langgraph.types import TracePolicy, omit_payload
+    except ImportError:  # before langgraph 1.2
+        return None
+    # The conversation is in the trace of the model's run: once is enough.
+    return TracePolicy(process_inputs=omit_payload)
 
 
 class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
@@ -62,6 +53,9 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     metadata of the model's run (``routellm_tier``, ...) and in
     ``message.response_metadata["routellm"]`` of each answer.
 
+    Put it first in the agent's list of middleware: what comes after it sees the model that is
+    called, and fallbacks take over from that.
+
     Args:
         weak: the cheap chat model, or its name as ``init_chat_model`` takes it.
         strong: likewise; None: the agent's own model.
@@ -71,8 +65,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             conversation that went to the strong model stays there.
 
     Raises:
-        ConfigError: a model is no chat model, or a setting is unknown, out of range, or
-            contradicts another.
+        ConfigError: a model is no chat model, both are the same, or a setting is unknown, out of
+            range, or contradicts another.
         CheckpointError: the router's weights are missing or damaged.
     """
 
@@ -86,27 +80,32 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         **settings: Unpack[AgentArguments],
     ) -> None:
         super().__init__()
-        self._settings = validate_settings(AgentSettings, dict(settings))
+        self._settings = validate_settings(ChatSettings, dict(settings))
         self._weak = _chat_model("weak", weak)
-        self._strong = None if strong is None else _chat_model("strong", strong)
-        if self._strong is not None:
-            check_pair(strong, weak, _name(self._strong), _name(self._weak))
+        self._strong = None
+        if strong is not None:
+            self._strong = _chat_model("strong", strong)
+            check_pair(strong, weak, name_of(self._strong), name_of(self._weak))
         policies.get(self._settings)  # tells mistakes, and loads the router, before traffic
 
     def before_agent(self, state: RoutedState, runtime: Runtime[Any]) -> dict[str, Any]:
-        """Decide on the turn."""
-        return {"routellm": self._decide(state).as_metadata()}
+        """Decide on the turn.
+
+        Raises:
+            ConfigError: the config's ``configurable`` overrides the routing with what is invalid.
+        """
+        return {"routellm": self._question(state).decide().as_metadata()}
 
     async def abefore_agent(self, state: RoutedState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Like ``before_agent``, without holding up the event loop."""
-        return {"routellm": (await self._adecide(state)).as_metadata()}
+        return {"routellm": (await self._question(state).adecide()).as_metadata()}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
-        kept = _kept(request.state) or self._decide(request.state).as_metadata()
-        return _annotated(handler(self._routed(request, kept)), kept)
+        decision = _kept(request.state) or self._question(request.state).decide()
+        return _annotated(handler(self._routed(request, decision)), decision)
 
     async def awrap_model_call(
         self,
@@ -114,74 +113,46 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
-        kept = _kept(request.state) or (await self._adecide(request.state)).as_metadata()
-        return _annotated(await handler(self._routed(request, kept)), kept)
+        decision = _kept(request.state) or await self._question(request.state).adecide()
+        return _annotated(await handler(self._routed(request, decision)), decision)
 
-    def _decide(self, state: AgentState[Any]) -> Decision:
-        policy = policies.get(self._settings)
-        if self._stays_strong(state):
-            return _stayed(policy)
-        return policy.decide(_text(state))
+    def _question(self, state: AgentState[Any]) -> Question:
+        configurable = ensure_config().get("configurable", {})
+        settings = take_settings(self._settings, configurable, {})
+        question = Question.about(state["messages"], settings)
+        last = _kept(state)
+        if settings.sticky == "conversation" and last is not None and last.tier == "strong":
+            # Also after the messages that say so were summarised away.
+            return replace(question, stays_strong=True)
+        return question
 
-    async def _adecide(self, state: AgentState[Any]) -> Decision:
-        policy = await policies.aget(self._settings)
-        if self._stays_strong(state):
-            return _stayed(policy)
-        return await policy.adecide(_text(state))
-
-    def _stays_strong(self, state: AgentState[Any]) -> bool:
-        if self._settings.sticky == "turn":
-            return False
-        # The state remembers across turns where there is a checkpointer, and survives a summary
-        # of the messages; the messages remember where the application keeps them itself.
-        turns = [_kept(state), *(m.response_metadata.get("routellm") for m in state["messages"])]
-        return any(isinstance(turn, dict) and turn.get("tier") == "strong" for turn in turns)
-
-    def _routed(self, request: ModelRequest[Any], kept: Kept) -> ModelRequest[Any]:
-        model = self._weak if kept["tier"] == "weak" else self._strong or request.model
-        # In a copy, because the metadata is this call's and the model is shared by all.
-        metadata = {**(model.metadata or {}), **{f"routellm_{k}": v for k, v in kept.items()}}
+    def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
+        model = self._weak if decision.tier == "weak" else self._strong or request.model
+        # A copy: the metadata is this call's, the model is shared by all.
+        metadata = {**(model.metadata or {}), **trace_metadata(decision)}
         return request.override(model=model.model_copy(update={"metadata": metadata}))
 
 
-def _text(state: AgentState[Any]) -> str | None:
-    return text_to_route_on() or human_text(state["messages"])
+def _kept(state: AgentState[Any]) -> Decision | None:
+    """Return the decision in the state; None where an agent had no such middleware yet."""
+    kept = cast("RoutedState", state).get("routellm")
+    return None if kept is None else Decision(**kept)
 
 
-def _stayed(policy: RoutingPolicy) -> Decision:
-    decision = Decision("strong", None, policy.threshold, policy.settings.router, "conversation", 0)
-    plugins.decided(decision)
-    return decision
+def _annotated(response: ModelResponse[Any], decision: Decision) -> ModelResponse[Any]:
+    result = [
+        with_decision(message, decision) if isinstance(message, AIMessage) else message
+        for message in response.result
+    ]
+    return replace(response, result=result)
 
 
-def _kept(state: AgentState[Any]) -> Kept | None:
-    return cast("RoutedState", state).get("routellm")
-
-
-def _annotated(response: ModelResponse[Any], kept: Kept) -> ModelResponse[Any]:
-    return replace(response, result=[_marked(message, kept) for message in response.result])
-
-
-def _marked(message: BaseMessage, kept: Kept) -> BaseMessage:
-    if not isinstance(message, AIMessage):
-        return message
-    # In a copy, because LangChain's cache may hand the same message to others.
-    metadata = {**message.response_metadata, "routellm": kept}
-    return message.model_copy(update={"response_metadata": metadata})
-
-
-def _chat_model(name: str, model: object) -> BaseChatModel:
-    if isinstance(model, str):
-        model = init_chat_model(model)
+def _chat_model(tier: Tier, given: object) -> BaseChatModel:
+    model = as_model(tier, given)
     if isinstance(model, BaseChatModel):
         return model
     raise ConfigError(
-        f"'{name}' is a {type(model).__name__}, and an agent calls chat models: write one such as "
-        "ChatOpenAI(model=...), or its name such as 'openai:gpt-4o-mini'. Settings go into the "
-        "model; retries and fallbacks are for LangChain's middleware"
+        f"'{tier}' is a {type(model).__name__}, and agents call plain chat models: give "
+        "ChatOpenAI(...) with its settings inside; for retries and fallbacks add LangChain's "
+        "ModelRetryMiddleware and ModelFallbackMiddleware to the agent"
     )
-
-
-def _name(model: BaseChatModel) -> str | None:
-    name = getattr(model, "model_name", None) or getattr(model, "model", None)
-    return name if isinstance(name, str) else None

@@ -1,0 +1,319 @@
+"""The chat model that stands where an application's own stood."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import ensure_config
+from langchain_core.tools import BaseTool
+from pydantic import ConfigDict, Field
+
+from routellm_core import ConfigError, Tier, validate_settings
+from routellm_core.errors import did_you_mean
+
+from ..model_pair import check_pair
+from ..policies import policies
+from .generating import agenerated, combined, generated
+from .inner_models import (
+    InnerModel,
+    as_model,
+    common_profile,
+    derived,
+    name_of,
+    unbound,
+    unwrapped,
+    with_fields,
+)
+from .routed import Routed, RoutedCall
+from .settings import PER_CALL, ChatSettings
+
+_HANDED_ON = {
+    "temperature": None,
+    "max_tokens": None,
+    "stop": None,
+    "streaming": None,
+    "cache": None,
+    "rate_limiter": None,
+    "disable_streaming": False,
+    "output_version": None,
+    "verbose": False,
+    "custom_get_token_ids": None,
+}
+"""What is set here in both models, unless it has this value. LangChain obeys these inside the
+model that makes the call."""
+
+
+class ChatRouteLLM(Routed, BaseChatModel):
+    """A chat model that sends each call, whole, to a strong or a weak one.
+
+    What is scored is the human's last text. The call is made by the chosen model itself: callbacks
+    and traces show that model, with the decision in the run's metadata (``routellm_tier``, ...)
+    and in the answer's ``response_metadata["routellm"]``.
+
+    ::
+
+        llm = ChatRouteLLM(strong="openai:gpt-4o", weak="openai:gpt-4o-mini", strong_share=0.3)
+        chain = prompt | llm.bind_tools([search]) | parser
+
+    One call can override ``router``, ``threshold`` or ``strong_share``: as an argument, as
+    ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of RouteLLM's
+    form, ``model="router-mf-0.116"``.
+
+    Args:
+        strong: a chat model, or a name that ``init_chat_model`` understands.
+        weak: likewise.
+        router: name of a router, as in ``routellm_core.load_router``.
+        threshold: least strong win rate that goes to the strong model, in [0, 1].
+        strong_share: instead of a threshold, the share of usual traffic that is to go to the
+            strong model, in [0, 1].
+        router_options: what ``load_router`` takes for that router.
+        on_error: tier of a call whose scoring failed.
+        on_no_text: tier of a call without human text.
+        timeout_ms: time budget in milliseconds of a router that is not instant.
+        sticky: ``turn`` decides anew for each text of the human; ``conversation`` stays with the
+            strong model once it has answered.
+        temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
+            ``rate_limiter``, ``disable_streaming`` and ``output_version``.
+
+    Raises:
+        ConfigError: an argument is unknown, out of range or contradicts another, a model is no
+            chat model, or the pair cannot be meant.
+        CheckpointError: the router's weights are missing or damaged.
+        MissingExtraError: a model is given by name, and langchain is not installed.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    strong: InnerModel
+    weak: InnerModel
+    router: str = "mf"
+    threshold: float | None = None
+    strong_share: float | None = None
+    router_options: dict[str, Any] = Field(default_factory=dict)
+    on_error: Tier = "strong"
+    on_no_text: Tier = "strong"
+    timeout_ms: float = 1000.0
+    sticky: Literal["turn", "conversation"] = "turn"
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: list[str] | None = None
+    streaming: bool | None = None
+    output_version: str | None = None
+
+    def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **settings: Any) -> None:
+        unknown = [name for name in settings if name not in type(self).model_fields]
+        if unknown:
+            raise ConfigError(
+                f"unknown argument '{unknown[0]}': "
+                f"{did_you_mean(unknown[0], type(self).model_fields)} "
+                "(what is for one model alone goes into that model)"
+            )
+        given = {key: settings[key] for key in ChatSettings.model_fields if key in settings}
+        routing = validate_settings(ChatSettings, given)
+        models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
+        check_pair(strong, weak, name_of(models["strong"]), name_of(models["weak"]))
+        policies.get(routing)
+        super().__init__(**{**settings, **routing.model_dump(), **models})
+        for tier in ("strong", "weak"):
+            self._target(tier)  # a model that lacks what is handed on is told now
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: Any = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return a routed model whose models can call tools, each told in its provider's form.
+
+        Args:
+            tools: as any chat model takes them.
+            tool_choice: which tool must be called.
+            kwargs: for both models; ``threshold`` and the like are for the routing.
+
+        Raises:
+            NotImplementedError: one of the models does not support tools.
+        """
+        routing = {key: kwargs.pop(key) for key in PER_CALL if key in kwargs}
+        if tool_choice is not None:
+            kwargs["tool_choice"] = tool_choice
+        models = {
+            "strong": derived("strong", self.strong, "bind_tools", tools, **kwargs),
+            "weak": derived("weak", self.weak, "bind_tools", tools, **kwargs),
+        }
+        return self.model_copy(update=models).bind(**routing)
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return a runnable that routes between the two models' own structured outputs.
+
+        Args:
+            schema: as any chat model takes it.
+            include_raw: also return the message.
+            kwargs: for both models, such as ``method``.
+
+        Raises:
+            NotImplementedError: one of the models does not support it.
+        """
+        method, kwargs = "with_structured_output", {"include_raw": include_raw, **kwargs}
+        strong = derived("strong", self._target("strong"), method, schema, **kwargs)
+        weak = derived("weak", self._target("weak"), method, schema, **kwargs)
+        return RoutedOutput(self, strong, weak)
+
+    def generate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        configs = _run_configs(len(messages), callbacks, run_id, kwargs)
+        calls = self._route_many(messages, configs, _with_stop(kwargs, stop))
+        return combined([generated(_made(call)) for call in calls])
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        configs = _run_configs(len(messages), callbacks, run_id, kwargs)
+        calls = await self._aroute_many(messages, configs, _with_stop(kwargs, stop))
+        return combined(await asyncio.gather(*(agenerated(_made(call)) for call in calls)))
+
+    def get_token_ids(self, text: str) -> list[int]:
+        return self._counting.get_token_ids(text)
+
+    def get_num_tokens(self, text: str) -> int:
+        return self._counting.get_num_tokens(text)
+
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        return self._counting.get_num_tokens_from_messages(messages, tools)
+
+    @property
+    def _counting(self) -> BaseChatModel:
+        """The strong model, by which tokens are counted before it is known who will read them."""
+        model = unwrapped(self._target("strong"))
+        if not isinstance(model, BaseChatModel):
+            raise NotImplementedError(
+                f"the strong model, a {type(model).__name__}, cannot count tokens: "
+                "set custom_get_token_ids on it"
+            )
+        return model
+
+    def _settings(self) -> ChatSettings:
+        values = {name: getattr(self, name) for name in ChatSettings.model_fields}
+        return validate_settings(ChatSettings, values)
+
+    def _target(self, tier: Tier) -> InnerModel:
+        model = self.strong if tier == "strong" else self.weak
+        values = {name: getattr(self, name) for name in _HANDED_ON}
+        fields = {name: value for name, value in values.items() if value != _HANDED_ON[name]}
+        return with_fields(tier, model, fields)
+
+    def _own_config(self) -> RunnableConfig:
+        # Which packages are involved is for the model that is called to say.
+        metadata = {k: v for k, v in (self.metadata or {}).items() if k != "lc_versions"}
+        return {"callbacks": self.callbacks, "tags": self.tags or [], "metadata": metadata}
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """For code that has opened a run of its own; the public methods do not come here."""
+        call = self._route(messages, None, _with_stop(kwargs, stop))
+        model, bound, _ = unbound(call.target)
+        if model is None:
+            return ChatResult(generations=[ChatGeneration(message=call.invoke())])
+        return model._generate(messages, run_manager=run_manager, **{**bound, **call.kwargs})
+
+    def _resolve_model_profile(self) -> Any:
+        return common_profile(self.strong, self.weak)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = "routellm"
+        params.setdefault("ls_model_name", self._route_name)
+        return params
+
+    @property
+    def _route_name(self) -> str:
+        return f"router-{self.router}-{policies.get(self._settings()).threshold:.5g}"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        models = {"strong": name_of(self.strong), "weak": name_of(self.weak)}
+        return {"model": self._route_name, **models}
+
+    @property
+    def _llm_type(self) -> str:
+        return "routellm-chat"
+
+
+class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
+    """What two models' ``with_structured_output`` returned, routed like the model it came from."""
+
+    def __init__(
+        self,
+        model: ChatRouteLLM,
+        strong: Runnable[LanguageModelInput, Any],
+        weak: Runnable[LanguageModelInput, Any],
+    ) -> None:
+        self._model = model
+        self._strong = strong
+        self._weak = weak
+
+    @property
+    def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
+        return self._strong.OutputType
+
+    def _settings(self) -> ChatSettings:
+        return self._model._settings()
+
+    def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:
+        return self._strong if tier == "strong" else self._weak
+
+    def _own_config(self) -> RunnableConfig:
+        return self._model._own_config()
+
+
+def _run_configs(
+    length: int, callbacks: Callbacks, run_id: UUID | None, kwargs: dict[str, Any]
+) -> list[RunnableConfig]:
+    """Return the configs of so many runs; what belongs there is taken out of ``kwargs``."""
+    config = RunnableConfig(callbacks=callbacks)
+    for key in ("tags", "metadata", "run_name"):
+        config[key] = kwargs.pop(key, None)
+    configs = [ensure_config(config) for _ in range(length)]
+    if run_id is not None and configs:
+        configs[0]["run_id"] = run_id
+    return configs
+
+
+def _with_stop(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+    return kwargs if stop is None else {**kwargs, "stop": stop}
+
+
+def _made(call: RoutedCall | Exception) -> RoutedCall:
+    if isinstance(call, Exception):
+        raise call
+    return call

@@ -1,0 +1,78 @@
+"""LangChain's older way to call a chat model: prompts in, an LLMResult out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables.config import merge_configs
+
+from .deciding import with_decision
+from .inner_models import unbound
+from .routed import RoutedCall
+
+_USAGE = "token_usage"
+
+
+def generated(call: RoutedCall) -> LLMResult:
+    """Make a call, keeping what ``invoke`` drops: further candidates and the provider's output."""
+    model, messages, kwargs = _generating(call)
+    if model is None:
+        return LLMResult(generations=[[ChatGeneration(message=call.invoke())]])
+    return _carrying(model.generate([messages], **kwargs), call)
+
+
+async def agenerated(call: RoutedCall) -> LLMResult:
+    """Like ``generated``."""
+    model, messages, kwargs = _generating(call)
+    if model is None:
+        return LLMResult(generations=[[ChatGeneration(message=await call.ainvoke())]])
+    return _carrying(await model.agenerate([messages], **kwargs), call)
+
+
+def combined(results: Sequence[LLMResult]) -> LLMResult:
+    """Return results of one prompt each as one; token usage is added up."""
+    if len(results) == 1:
+        return results[0]
+    outputs = [result.llm_output or {} for result in results]
+    usage = _sum([output[_USAGE] for output in outputs if output.get(_USAGE)])
+    return LLMResult(
+        generations=[generations for result in results for generations in result.generations],
+        llm_output={_USAGE: usage} if usage else {},
+        run=[run for result in results for run in result.run or []] or None,
+    )
+
+
+def _generating(call: RoutedCall) -> tuple[BaseChatModel | None, list[BaseMessage], dict[str, Any]]:
+    model, bound, configs = unbound(call.target)
+    config = merge_configs(*configs, call.config)
+    kwargs = {
+        **bound,
+        **call.kwargs,
+        **{key: config.get(key) for key in ("callbacks", "tags", "metadata", "run_name", "run_id")},
+    }
+    assert isinstance(call.model_input, Sequence)
+    return model, convert_to_messages(call.model_input), kwargs
+
+
+def _carrying(result: LLMResult, call: RoutedCall) -> LLMResult:
+    candidates = [
+        candidate.model_copy(update={"message": with_decision(candidate.message, call.decision)})
+        for candidate in result.generations[0]
+        if isinstance(candidate, ChatGeneration)
+    ]
+    return result.model_copy(update={"generations": [candidates]})
+
+
+def _sum(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    total: dict[str, Any] = {}
+    for usage in usages:
+        for key, value in usage.items():
+            if isinstance(value, Mapping):
+                total[key] = _sum([total.get(key, {}), value])
+            elif isinstance(value, int):
+                total[key] = total.get(key, 0) + value
+    return total

@@ -1,0 +1,175 @@
+"""The two models behind a routed one: made from names, checked, and derived from.
+
+Either may be wrapped by ``bind``, ``with_config``, ``with_retry`` or ``with_fallbacks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableWithFallbacks
+from langchain_core.runnables.base import RunnableBindingBase
+
+from routellm_core import ConfigError, MissingExtraError, Tier
+
+InnerModel = Runnable[LanguageModelInput, AIMessage]
+
+
+def as_model(tier: Tier, given: object) -> InnerModel:
+    """Return a chat model from what a user gave for a tier.
+
+    Args:
+        tier: ``strong`` or ``weak``, for messages.
+        given: a chat model, wrapped or not, or a name that ``init_chat_model`` understands.
+
+    Raises:
+        ConfigError: it is neither.
+        MissingExtraError: it is a name, and langchain is not installed.
+    """
+    if isinstance(given, str):
+        try:
+            from langchain.chat_models import init_chat_model
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{tier}='{given}': to make a model from its name needs langchain: pip install "
+                '"routellm-plugins[langchain-agents]", or give a chat model such as ChatOpenAI(...)'
+            ) from error
+        model: InnerModel = init_chat_model(given)
+        return model
+    core = unwrapped(given)
+    if isinstance(given, Runnable) and (
+        isinstance(core, BaseChatModel) or hasattr(core, "bind_tools")
+    ):
+        return given
+    raise ConfigError(
+        f"'{tier}' is {_described(given)}, which is no chat model: give one such as "
+        "ChatOpenAI(...) or 'openai:gpt-4o', and put what comes before or after it around this"
+    )
+
+
+def unwrapped(model: object) -> object:
+    """Return the model inside its wrappers; of several fallbacks, the first that is asked."""
+    while True:
+        if isinstance(model, RunnableBindingBase):
+            model = model.bound
+        elif isinstance(model, RunnableWithFallbacks):
+            model = model.runnable
+        else:
+            return model
+
+
+def unbound(model: InnerModel) -> tuple[BaseChatModel | None, dict[str, Any], list[Any]]:
+    """Return a model without what was bound to it, the arguments and the configs bound.
+
+    Returns:
+        None for the model if there is a wrapper that does more than bind.
+    """
+    kwargs: dict[str, Any] = {}
+    configs: list[Any] = []
+    current: object = model
+    while isinstance(current, RunnableBinding):
+        kwargs = {**current.kwargs, **kwargs}
+        configs.insert(0, current.config)
+        current = current.bound
+    return (current if isinstance(current, BaseChatModel) else None), kwargs, configs
+
+
+def name_of(model: object) -> str | None:
+    """Return what a model is called at its provider, where it says so."""
+    core = unwrapped(model)
+    for attribute in ("model_name", "model", "model_id"):
+        name = getattr(core, attribute, None)
+        if isinstance(name, str) and name:
+            return name
+    return None
+
+
+def derived(tier: Tier, model: InnerModel, method: str, /, *args: Any, **kwargs: Any) -> InnerModel:
+    """Return ``model.method(...)`` inside the same wrappers.
+
+    LangChain's own forwarding loses what was bound and fails for ``with_retry``. What is bound
+    anew wins over what was bound before.
+
+    Args:
+        tier: for messages.
+        model: the model.
+        method: ``bind_tools`` or ``with_structured_output``.
+        args: of the method.
+        kwargs: of the method.
+
+    Raises:
+        NotImplementedError: the model has no such method.
+    """
+    if isinstance(model, RunnableBindingBase):
+        inner = derived(tier, model.bound, method, *args, **kwargs)
+        anew = inner.kwargs if isinstance(inner, RunnableBinding) else {}
+        kept = {key: value for key, value in model.kwargs.items() if key not in anew}
+        return model.model_copy(update={"bound": inner, "kwargs": kept})
+    try:
+        result: InnerModel = getattr(model, method)(*args, **kwargs)
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            f"the {tier} model {_described(unwrapped(model))} has no {method}: "
+            f"give a {tier} model that supports tools"
+        ) from error
+    return result
+
+
+def with_fields(tier: Tier, model: InnerModel, fields: Mapping[str, Any]) -> InnerModel:
+    """Return a copy of a model with some of its fields set, inside the same wrappers.
+
+    Args:
+        tier: for messages.
+        model: the model.
+        fields: values by field name or alias, such as ``{"temperature": 0}``.
+
+    Raises:
+        ConfigError: the model has no such field.
+    """
+    if not fields:
+        return model
+    if isinstance(model, RunnableBindingBase):
+        return model.model_copy(update={"bound": with_fields(tier, model.bound, fields)})
+    if isinstance(model, RunnableWithFallbacks):
+        fallbacks = [with_fields(tier, fallback, fields) for fallback in model.fallbacks]
+        first = with_fields(tier, model.runnable, fields)
+        return model.model_copy(update={"runnable": first, "fallbacks": fallbacks})
+    known = type(model).model_fields if isinstance(model, BaseChatModel) else {}
+    names = {field.alias: name for name, field in known.items() if field.alias}
+    names.update({name: name for name in known})
+    unknown = [name for name in fields if name not in names]
+    if unknown:
+        raise ConfigError(
+            f"the {tier} model {_described(model)} has no '{unknown[0]}': "
+            "leave it out here, and set what it has instead on the model itself"
+        )
+    assert isinstance(model, BaseChatModel)
+    return model.model_copy(update={names[name]: value for name, value in fields.items()})
+
+
+def common_profile(strong: object, weak: object) -> dict[str, Any] | None:
+    """Return what both models can do, by their profiles; None if one of them has none.
+
+    Of two limits the smaller, of two abilities the one both have; what only one profile speaks
+    of is left out.
+    """
+    first, second = (getattr(unwrapped(model), "profile", None) for model in (strong, weak))
+    if not first or not second:
+        return None
+    common: dict[str, Any] = {}
+    for key in first.keys() & second.keys():
+        a, b = first[key], second[key]
+        if isinstance(a, bool) and isinstance(b, bool):
+            common[key] = a and b
+        elif isinstance(a, (int, float)) and isinstance(b, (int, float)):
+            common[key] = min(a, b)
+        elif a == b:
+            common[key] = a
+    return common
+
+
+def _described(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

@@ -1,0 +1,286 @@
+"""Runnables whose every call is handed, whole, to one of two runnables.
+
+The public methods are handed on, not the hooks behind them: what the caller sees, callbacks,
+traces and token usage included, is one call of the model that was chosen.
+"""
+
+# ruff: noqa: A002  # `input` is what LangChain calls it
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import ensure_config, get_config_list, merge_configs
+
+from routellm_core import Decision, Tier
+
+from .deciding import Question, adecide_many, decide_many, trace_metadata, with_decision
+from .settings import ChatSettings, take_settings
+
+
+@dataclass(frozen=True)
+class RoutedCall:
+    """A call that is decided on."""
+
+    target: Runnable[LanguageModelInput, Any]
+    model_input: LanguageModelInput
+    config: RunnableConfig
+    kwargs: dict[str, Any]
+    decision: Decision
+
+    def invoke(self) -> Any:
+        """Make the call."""
+        output = self.target.invoke(self.model_input, self.config, **self.kwargs)
+        return with_decision(output, self.decision)
+
+    async def ainvoke(self) -> Any:
+        """Make the call."""
+        output = await self.target.ainvoke(self.model_input, self.config, **self.kwargs)
+        return with_decision(output, self.decision)
+
+    def stream(self) -> Iterator[Any]:
+        """Make the call; the first chunk alone carries the decision, since chunks are added up."""
+        chunks = iter(self.target.stream(self.model_input, self.config, **self.kwargs))
+        for first in chunks:
+            yield with_decision(first, self.decision)
+            yield from chunks
+
+    async def astream(self) -> AsyncIterator[Any]:
+        """Like ``stream``."""
+        first = True
+        async for chunk in self.target.astream(self.model_input, self.config, **self.kwargs):
+            yield with_decision(chunk, self.decision) if first else chunk
+            first = False
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A call before the decision."""
+
+    model_input: LanguageModelInput
+    config: RunnableConfig
+    kwargs: dict[str, Any]
+    question: Question
+
+
+class _Calls(Runnable["RoutedCall | Exception", Any]):
+    """Makes calls that are decided on already; what Runnable adds is how batches run."""
+
+    def invoke(
+        self, input: RoutedCall | Exception, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        if isinstance(input, Exception):
+            raise input
+        return input.invoke()
+
+    async def ainvoke(
+        self, input: RoutedCall | Exception, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        if isinstance(input, Exception):
+            raise input
+        return await input.ainvoke()
+
+
+_CALLS = _Calls()
+
+
+class Routed:
+    """Mixin before a Runnable class: every call goes to the runnable of one tier."""
+
+    @abstractmethod
+    def _settings(self) -> ChatSettings:
+        """Return how it is decided."""
+
+    @abstractmethod
+    def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:
+        """Return what serves a tier."""
+
+    @abstractmethod
+    def _own_config(self) -> RunnableConfig:
+        """Return callbacks, tags and metadata that every call is to have."""
+
+    def invoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        return self._route(input, config, kwargs).invoke()
+
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        return await (await self._aroute(input, config, kwargs)).ainvoke()
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        yield from self._route(input, config, kwargs).stream()
+
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        call = await self._aroute(input, config, kwargs)
+        async for chunk in call.astream():
+            yield chunk
+
+    def stream_events(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        version: str = "v2",
+        **kwargs: Any,
+    ) -> Any:
+        parent: Any = super()
+        if version != "v3":
+            return parent.stream_events(input, config, version=version, **kwargs)
+        call = self._route(input, config, kwargs)
+        target: Any = call.target
+        return target.stream_events(input, call.config, version=version, **call.kwargs)
+
+    def astream_events(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        version: str = "v2",
+        **kwargs: Any,
+    ) -> Any:
+        if version != "v3":
+            parent: Any = super()
+            return parent.astream_events(input, config, version=version, **kwargs)
+        return self._astream_events_v3(input, config, kwargs)
+
+    async def _astream_events_v3(
+        self, input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> Any:
+        call = await self._aroute(input, config, kwargs)
+        target: Any = call.target
+        return await target.astream_events(input, call.config, version="v3", **call.kwargs)
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        configs = get_config_list(config, len(inputs))
+        calls = self._route_many(inputs, configs, kwargs)
+        return _CALLS.batch(calls, configs, return_exceptions=return_exceptions)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        configs = get_config_list(config, len(inputs))
+        calls = await self._aroute_many(inputs, configs, kwargs)
+        return await _CALLS.abatch(calls, configs, return_exceptions=return_exceptions)
+
+    def batch_as_completed(
+        self,
+        inputs: Sequence[LanguageModelInput],
+        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        configs = get_config_list(config, len(inputs))
+        calls = self._route_many(inputs, configs, kwargs)
+        handed: Any = {"return_exceptions": return_exceptions}
+        yield from _CALLS.batch_as_completed(calls, configs, **handed)
+
+    async def abatch_as_completed(
+        self,
+        inputs: Sequence[LanguageModelInput],
+        config: RunnableConfig | Sequence[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[Any]:
+        configs = get_config_list(config, len(inputs))
+        calls = await self._aroute_many(inputs, configs, kwargs)
+        handed: Any = {"return_exceptions": return_exceptions}
+        async for outcome in _CALLS.abatch_as_completed(calls, configs, **handed):
+            yield outcome
+
+    def _route(
+        self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> RoutedCall:
+        asked = self._ask(model_input, ensure_config(config), kwargs)
+        return self._call(asked, asked.question.decide())
+
+    async def _aroute(
+        self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> RoutedCall:
+        asked = self._ask(model_input, ensure_config(config), kwargs)
+        return self._call(asked, await asked.question.adecide())
+
+    def _route_many(
+        self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
+    ) -> list[RoutedCall | Exception]:
+        asked = self._ask_many(inputs, configs, kwargs)
+        return self._call_many(asked, decide_many(_questions(asked)))
+
+    async def _aroute_many(
+        self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
+    ) -> list[RoutedCall | Exception]:
+        asked = self._ask_many(inputs, configs, kwargs)
+        return self._call_many(asked, await adecide_many(_questions(asked)))
+
+    def _ask(
+        self, model_input: LanguageModelInput, config: RunnableConfig, kwargs: dict[str, Any]
+    ) -> _Asked:
+        kwargs = dict(kwargs)
+        settings = take_settings(self._settings(), config.get("configurable") or {}, kwargs)
+        return _Asked(model_input, config, kwargs, Question.about(model_input, settings))
+
+    def _ask_many(
+        self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
+    ) -> list[_Asked | Exception]:
+        asked: list[_Asked | Exception] = []
+        for model_input, config in zip(inputs, configs, strict=True):
+            try:
+                asked.append(self._ask(model_input, config, kwargs))
+            except Exception as error:  # raised, or returned, in its turn
+                asked.append(error)
+        return asked
+
+    def _call_many(
+        self, asked: list[_Asked | Exception], outcomes: list[Decision | Exception]
+    ) -> list[RoutedCall | Exception]:
+        remaining = iter(outcomes)
+        calls: list[RoutedCall | Exception] = []
+        for one in asked:
+            if isinstance(one, Exception):
+                calls.append(one)
+                continue
+            outcome = next(remaining)
+            calls.append(outcome if isinstance(outcome, Exception) else self._call(one, outcome))
+        return calls
+
+    def _call(self, asked: _Asked, decision: Decision) -> RoutedCall:
+        own, config = self._own_config(), asked.config
+        config["tags"] = [*config.get("tags", []), *own.get("tags", [])]
+        config["metadata"] = {
+            **config.get("metadata", {}),
+            **own.get("metadata", {}),
+            **trace_metadata(decision),
+        }
+        if own.get("callbacks"):
+            callbacks: RunnableConfig = {"callbacks": config.get("callbacks")}
+            merged = merge_configs({"callbacks": own["callbacks"]}, callbacks)
+            config["callbacks"] = merged["callbacks"]
+        target = self._target(decision.tier)
+        return RoutedCall(target, asked.model_input, config, asked.kwargs, decision)
+
+
+def _questions(asked: list[_Asked | Exception]) -> list[Question]:
+    return [one.question for one in asked if not isinstance(one, Exception)]
