@@ -1,0 +1,522 @@
+"""RouteLLMMiddleware in real agents: real ChatOpenAI clients, stand-in models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langchain")
+pytest.importorskip("langchain_openai")
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    HumanInTheLoopMiddleware,
+    ModelFallbackMiddleware,
+    ModelRetryMiddleware,
+    SummarizationMiddleware,
+    TodoListMiddleware,
+    before_agent,
+)
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_openai import ChatOpenAI
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+from pydantic import BaseModel
+
+from routellm_core import ConfigError, Decision, hookimpl
+from routellm_plugins.langchain import RouteLLMMiddleware, route_on
+from routellm_plugins.standin.answers import Answer
+from tests.fakes import routers
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+
+LENGTH: dict[str, Any] = {"router": "length", "threshold": 0.8}
+
+
+class Typed(Upstream):
+    """Answers in the form of ``City`` where a response format asks for JSON."""
+
+    def answer(self, body: dict[str, Any]) -> Answer:
+        if "response_format" not in body:
+            return super().answer(body)
+        return Answer(self.model, json.dumps({"name": self.model}), None, "", 1)
+
+
+class Decisions:
+    """An observer that remembers every decision."""
+
+    def __init__(self) -> None:
+        self.made: list[Decision] = []
+
+    @hookimpl
+    def routellm_decided(self, decision: Decision) -> None:
+        self.made.append(decision)
+
+
+class Starts(BaseCallbackHandler):
+    """The metadata of every model run."""
+
+    def __init__(self) -> None:
+        self.metadata: list[dict[str, Any]] = []
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        self.metadata.append(kwargs["metadata"])
+
+
+class City(BaseModel):
+    name: str
+
+
+def lookup(city: str) -> str:
+    """Look a city up; returns words that would score high."""
+    return HARD * 3
+
+
+@pytest.fixture(autouse=True)
+def _fake_routers(plugin: Callable[[object], object]) -> None:
+    plugin(routers)
+
+
+@pytest.fixture
+def decisions(plugin: Callable[[object], object]) -> Decisions:
+    observer = Decisions()
+    plugin(observer)
+    return observer
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[dict[str, Upstream]]:
+    with Typed("gpt-4o") as strong, Typed("gpt-4o-mini") as weak:
+        yield {"strong": strong, "weak": weak}
+
+
+@pytest.fixture
+def upstreams(serving: dict[str, Upstream]) -> dict[str, Upstream]:
+    for upstream in serving.values():
+        upstream.requests.clear()
+        upstream.failing_with = None
+    return serving
+
+
+@pytest.fixture
+def strong(upstreams: dict[str, Upstream]) -> ChatOpenAI:
+    return client(upstreams["strong"])
+
+
+@pytest.fixture
+def weak(upstreams: dict[str, Upstream]) -> ChatOpenAI:
+    return client(upstreams["weak"])
+
+
+def client(upstream: Upstream, **options: Any) -> ChatOpenAI:
+    return ChatOpenAI(
+        model=upstream.model, base_url=upstream.url, api_key="unused", max_retries=0, **options
+    )
+
+
+def asked(*texts: str) -> dict[str, Any]:
+    return {"messages": [HumanMessage(text) for text in texts]}
+
+
+def who(output: dict[str, Any]) -> list[str]:
+    """Return the models that answered in the last turn, call by call."""
+    turn = output["messages"]
+    last = max(at for at, message in enumerate(turn) if isinstance(message, HumanMessage))
+    answers = [message for message in turn[last:] if isinstance(message, AIMessage)]
+    return [message.response_metadata["model_name"] for message in answers]
+
+
+def made(output: dict[str, Any]) -> dict[str, Any]:
+    """Return the decision that the last answer carries."""
+    decision: dict[str, Any] = output["messages"][-1].response_metadata["routellm"]
+    return decision
+
+
+@pytest.mark.parametrize(("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
+def test_a_turn_is_scored_once_and_kept_through_the_tool_loop(
+    strong: ChatOpenAI, weak: ChatOpenAI, decisions: Decisions, text: str, model: str
+) -> None:
+    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    output = agent.invoke(asked(text))
+    assert [type(message) for message in output["messages"]] == [
+        HumanMessage,
+        AIMessage,
+        ToolMessage,
+        AIMessage,
+    ]
+    assert who(output) == [model, model]
+    assert len(decisions.made) == 1
+
+
+@pytest.mark.parametrize(("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
+async def test_a_turn_is_routed_in_async_agents_too(
+    strong: ChatOpenAI, weak: ChatOpenAI, decisions: Decisions, text: str, model: str
+) -> None:
+    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    output = await agent.ainvoke(asked(text))
+    assert who(output) == [model, model]
+    assert made(output)["cause"] == "score"
+    assert len(decisions.made) == 1
+
+
+def test_a_strong_model_of_its_own_replaces_the_agents_model(
+    upstreams: dict[str, Upstream], strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    with Upstream("o1") as best:
+        middleware = RouteLLMMiddleware(weak, client(best), **LENGTH)
+        agent = create_agent(strong, middleware=[middleware])
+        assert who(agent.invoke(asked(HARD))) == ["o1"]
+        assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
+    assert upstreams["strong"].requests == []
+
+
+def test_models_may_be_named(
+    upstreams: dict[str, Upstream], strong: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.setenv("OPENAI_BASE_URL", upstreams["weak"].url)
+    agent = create_agent(strong, middleware=[RouteLLMMiddleware("openai:gpt-4o-mini", **LENGTH)])
+    assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
+    assert upstreams["weak"].requests[0]["model"] == "gpt-4o-mini"
+
+
+def test_each_turn_of_a_thread_is_decided_anew(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+    agent = create_agent(
+        strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)], checkpointer=InMemorySaver()
+    )
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    went = [who(agent.invoke(asked(text), thread)) for text in (EASY, HARD, EASY)]
+    assert went == [["gpt-4o-mini"], ["gpt-4o"], ["gpt-4o-mini"]]
+
+
+async def test_a_sticky_conversation_stays_strong_across_a_checkpointer(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    agent = create_agent(
+        strong,
+        middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH)],
+        checkpointer=InMemorySaver(),
+    )
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    outputs = [await agent.ainvoke(asked(text), thread) for text in (EASY, HARD, EASY)]
+    assert [who(output) for output in outputs] == [["gpt-4o-mini"], ["gpt-4o"], ["gpt-4o"]]
+    assert made(outputs[-1])["cause"] == "conversation"
+    other: Any = {"configurable": {"thread_id": "2"}}
+    assert who(await agent.ainvoke(asked(EASY), other)) == ["gpt-4o-mini"]
+
+
+def test_a_sticky_conversation_is_known_by_the_messages_an_application_keeps(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    agent = create_agent(
+        strong, middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH)]
+    )
+    history = agent.invoke(asked(HARD))["messages"]
+    assert who(agent.invoke({"messages": [*history, HumanMessage(EASY)]})) == ["gpt-4o"]
+
+
+def test_a_sticky_conversation_outlives_a_summary_of_it(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    summary = SummarizationMiddleware(weak, trigger=("messages", 2), keep=("messages", 1))
+    agent = create_agent(
+        strong,
+        middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH), summary],
+        checkpointer=InMemorySaver(),
+    )
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    outputs = [agent.invoke(asked(text), thread) for text in (HARD, EASY, EASY)]
+    assert who(outputs[-1]) == ["gpt-4o"]
+    assert not any(HARD in str(message.content) for message in outputs[-1]["messages"][1:])
+
+
+def test_the_decision_is_private_to_the_agent(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+    agent = create_agent(
+        strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)], checkpointer=InMemorySaver()
+    )
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    injected: Any = {**asked(EASY), "routellm": {"tier": "strong"}}
+    output = agent.invoke(injected, thread)
+    assert set(output) == {"messages"}
+    assert "routellm" not in str(agent.get_input_jsonschema())
+    assert "routellm" not in str(agent.get_output_jsonschema())
+    kept = agent.get_state(thread).values["routellm"]
+    assert kept == made(output)
+    assert {type(value) for value in kept.values()} <= {str, float, type(None)}
+
+
+def test_a_turn_that_was_interrupted_goes_on_with_its_model(
+    strong: ChatOpenAI, weak: ChatOpenAI, decisions: Decisions
+) -> None:
+    approve = HumanInTheLoopMiddleware(interrupt_on={"lookup": True})
+    agent = create_agent(
+        strong,
+        [lookup],
+        middleware=[RouteLLMMiddleware(weak, **LENGTH), approve],
+        checkpointer=InMemorySaver(),
+    )
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    assert "__interrupt__" in agent.invoke(asked(EASY), thread)
+    output = agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), thread)
+    assert who(output) == ["gpt-4o-mini", "gpt-4o-mini"]
+    assert len(decisions.made) == 1
+
+
+def test_a_turn_that_began_without_the_middleware_is_decided_when_it_goes_on(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    approve = HumanInTheLoopMiddleware(interrupt_on={"lookup": True})
+    memory = InMemorySaver()
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    before = create_agent(strong, [lookup], middleware=[approve], checkpointer=memory)
+    before.invoke(asked(EASY), thread)
+    after = create_agent(
+        strong,
+        [lookup],
+        middleware=[RouteLLMMiddleware(weak, **LENGTH), approve],
+        checkpointer=memory,
+    )
+    output = after.invoke(Command(resume={"decisions": [{"type": "approve"}]}), thread)
+    assert who(output) == ["gpt-4o", "gpt-4o-mini"]
+
+
+async def test_parallel_turns_and_subagents_do_not_mix(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    middleware = RouteLLMMiddleware(weak, **LENGTH)
+    worker = create_agent(strong, [lookup], middleware=[middleware])
+    answered: list[str] = []
+
+    async def delegate(task: str) -> str:
+        """Have two workers look at it at once, each with its own question."""
+        for output in await asyncio.gather(*(worker.ainvoke(asked(q)) for q in (HARD, EASY))):
+            answered.extend(who(output))
+        return "done"
+
+    supervisor = create_agent(strong, [delegate], middleware=[middleware])
+    outputs = await asyncio.gather(*(supervisor.ainvoke(asked(EASY)) for _ in range(4)))
+    assert [who(output) for output in outputs] == [["gpt-4o-mini"] * 2] * 4
+    assert answered == (["gpt-4o"] * 2 + ["gpt-4o-mini"] * 2) * 4
+    batch = worker.batch([asked(text) for text in (EASY, HARD) * 4])
+    assert [who(output)[0] for output in batch] == ["gpt-4o-mini", "gpt-4o"] * 4
+
+
+def test_traces_tell_the_decision_and_usage_is_counted_once(
+    strong: ChatOpenAI, upstreams: dict[str, Upstream]
+) -> None:
+    weak = client(upstreams["weak"], metadata={"team": "search"}, tags=["cheap"])
+    agent = create_agent(strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    starts, usage = Starts(), UsageMetadataCallbackHandler()
+    output = agent.invoke(asked(EASY), {"callbacks": [starts, usage]})
+    [metadata] = starts.metadata
+    assert metadata["ls_model_name"] == "gpt-4o-mini"
+    assert metadata["team"] == "search"
+    told = {key: value for key, value in metadata.items() if key.startswith("routellm_")}
+    assert told == {f"routellm_{key}": value for key, value in made(output).items()}
+    assert told["routellm_tier"] == "weak"
+    assert usage.usage_metadata["gpt-4o-mini"] == output["messages"][-1].usage_metadata
+    assert "routellm_tier" not in (weak.metadata or {})
+
+
+def test_each_token_is_streamed_once_and_tells_the_decision(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    events = list(agent.stream(asked(EASY), stream_mode=["messages", "values"]))
+    tokens: list[Any] = [
+        (message.text, metadata)
+        for mode, (message, metadata) in ((m, e) for m, e in events if m == "messages")
+        if not isinstance(message, ToolMessage)
+    ]
+    final = [values for mode, values in events if mode == "values"][-1]["messages"][-1]
+    assert "".join(text for text, _ in tokens) == final.text
+    assert {metadata["routellm_tier"] for _, metadata in tokens} == {"weak"}
+
+
+def test_nothing_of_it_is_sent_upstream(
+    strong: ChatOpenAI, weak: ChatOpenAI, upstreams: dict[str, Upstream]
+) -> None:
+    routed = create_agent(
+        strong,
+        [lookup],
+        middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH)],
+        checkpointer=InMemorySaver(),
+    )
+    plain = create_agent(strong, [lookup], checkpointer=InMemorySaver())
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    for agent in (routed, plain):
+        for text in (HARD, EASY):
+            agent.invoke(asked(text), thread)
+    requests = [_without_ids(request) for request in upstreams["strong"].requests]
+    assert len(requests) == 8
+    assert requests[:4] == requests[4:]
+    assert "routellm" not in str(requests)
+
+
+def _without_ids(request: dict[str, Any]) -> str:
+    return json.dumps(
+        json.loads(
+            json.dumps(request),
+            object_hook=lambda d: {k: v for k, v in d.items() if k not in ("id", "tool_call_id")},
+        )
+    )
+
+
+@pytest.mark.parametrize("router", ["failing", "hanging"])
+@pytest.mark.parametrize(("tier", "model"), [("strong", "gpt-4o"), ("weak", "gpt-4o-mini")])
+async def test_an_agent_goes_on_when_scoring_fails(
+    strong: ChatOpenAI, weak: ChatOpenAI, router: str, tier: Any, model: str
+) -> None:
+    middleware = RouteLLMMiddleware(
+        weak, router=router, threshold=0.5, on_error=tier, timeout_ms=100
+    )
+    agent = create_agent(strong, [lookup], middleware=[middleware])
+    for output in (agent.invoke(asked(EASY)), await agent.ainvoke(asked(EASY))):
+        assert who(output) == [model, model]
+        assert made(output)["cause"].startswith("error:")
+
+
+@pytest.mark.parametrize(("tier", "model"), [("strong", "gpt-4o"), ("weak", "gpt-4o-mini")])
+def test_a_turn_without_words_goes_where_it_is_told_to(
+    strong: ChatOpenAI, weak: ChatOpenAI, tier: Any, model: str
+) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    middleware = RouteLLMMiddleware(weak, on_no_text=tier, **LENGTH)
+    agent = create_agent(strong, middleware=[middleware])
+    output = agent.invoke({"messages": [HumanMessage([image])]})
+    assert who(output) == [model]
+    assert made(output)["cause"] == "no_text"
+
+
+async def test_route_on_is_honoured(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    with route_on(HARD):
+        assert who(agent.invoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
+        assert who(await agent.ainvoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
+    assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini", "gpt-4o-mini"]
+
+
+async def test_a_run_can_bring_a_threshold_of_its_own(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    config: Any = {"configurable": {"routellm_threshold": 0.4}}
+    assert who(agent.invoke(asked(EASY), config)) == ["gpt-4o", "gpt-4o"]
+    assert who(await agent.ainvoke(asked(EASY), config)) == ["gpt-4o", "gpt-4o"]
+    with pytest.raises(ConfigError, match="'threshold' is 2"):
+        agent.invoke(asked(EASY), {"configurable": {"routellm_threshold": 2}})
+
+
+def test_a_cached_answer_is_found_again_and_not_changed(
+    strong: ChatOpenAI, upstreams: dict[str, Upstream]
+) -> None:
+    cache = InMemoryCache()
+    weak = client(upstreams["weak"], cache=cache)
+    agent = create_agent(strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    for _ in range(2):
+        agent.invoke(asked(EASY))
+    assert len(upstreams["weak"].requests) == 1
+    [[generation]] = cache._cache.values()
+    assert "routellm" not in generation.message.response_metadata
+
+
+@pytest.mark.parametrize("strategy", [ToolStrategy, ProviderStrategy])
+@pytest.mark.parametrize(("text", "tier"), [(EASY, "weak"), (HARD, "strong")])
+def test_structured_answers_work(
+    strong: ChatOpenAI,
+    weak: ChatOpenAI,
+    upstreams: dict[str, Upstream],
+    strategy: Any,
+    text: str,
+    tier: str,
+) -> None:
+    agent = create_agent(
+        strong,
+        middleware=[RouteLLMMiddleware(weak, **LENGTH)],
+        response_format=strategy(City),
+    )
+    output = agent.invoke(asked(text))
+    assert isinstance(output["structured_response"], City)
+    assert len(upstreams[tier].requests) == 1
+    answers = [message for message in output["messages"] if isinstance(message, AIMessage)]
+    assert answers[-1].response_metadata["routellm"]["tier"] == tier
+
+
+def test_fallbacks_take_over_from_the_routed_model(
+    strong: ChatOpenAI, weak: ChatOpenAI, upstreams: dict[str, Upstream]
+) -> None:
+    upstreams["weak"].failing_with = 500
+    agent = create_agent(
+        strong,
+        [lookup],
+        middleware=[RouteLLMMiddleware(weak, **LENGTH), ModelFallbackMiddleware(strong)],
+    )
+    assert who(agent.invoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
+    assert len(upstreams["weak"].requests) == 2
+
+
+def test_other_middleware_sees_the_routed_model_and_works_beside_it(
+    strong: ChatOpenAI, weak: ChatOpenAI
+) -> None:
+    seen: list[str] = []
+
+    class Watch(AgentMiddleware):
+        def wrap_model_call(self, request: Any, handler: Any) -> Any:
+            seen.append(request.model.model_name)
+            return handler(request)
+
+    @before_agent
+    def note(state: Any, runtime: Any) -> None:
+        seen.append("turn")
+
+    agent = create_agent(
+        strong,
+        [lookup],
+        middleware=[
+            RouteLLMMiddleware(weak, **LENGTH),
+            Watch(),
+            note,
+            TodoListMiddleware(),
+            ModelRetryMiddleware(max_retries=1),
+        ],
+    )
+    assert who(agent.invoke(asked(EASY)))[-1] == "gpt-4o-mini"
+    assert seen[0] == "turn"
+    assert set(seen[1:]) == {"gpt-4o-mini"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"treshold": 0.5}, "did you mean 'threshold'"),
+        ({"threshold": 2}, "'threshold' is 2"),
+        ({"threshold": 0.5, "strong_share": 0.3}, "keep one of them"),
+        ({}, "write strong_share: 0.3"),
+        ({"router": "lenght", "threshold": 0.5}, "did you mean 'length'"),
+        ({"sticky": "forever", "threshold": 0.5}, "'turn' or 'conversation'"),
+        ({"weak": 3, "threshold": 0.5}, "'weak' is a int.*ChatOpenAI"),
+        ({"strong": "weak", "threshold": 0.5}, "'strong' and 'weak' are the same model"),
+        ({"strong": "retrying", "threshold": 0.5}, "RunnableRetry.*ModelRetryMiddleware"),
+    ],
+)
+def test_mistakes_say_what_to_write(
+    weak: ChatOpenAI, arguments: dict[str, Any], message: str
+) -> None:
+    named = {"weak": weak, "retrying": weak.with_retry()}
+    arguments = {key: named.get(str(value), value) for key, value in arguments.items()}
+    with pytest.raises(ConfigError, match=message):
+        RouteLLMMiddleware(**{"weak": weak, **arguments})
+
+
+def test_the_conversation_is_not_in_spans_of_its_own(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+    types = pytest.importorskip("langgraph.types")
+    if not hasattr(types, "TracePolicy"):
+        pytest.skip("langgraph before 1.2 has no trace policies")
+    policy = RouteLLMMiddleware(weak, **LENGTH).trace_policy
+    assert policy.process_inputs({"messages": [HARD]}) == {}
