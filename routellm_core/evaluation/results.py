@@ -29,6 +29,18 @@ FEW = 500
 
 
 @dataclass(frozen=True)
+class Prices:
+    """What a query costs on each model, where the benchmark does not tell; in any one unit.
+
+    The defaults are GPT-4 and Mixtral 8x7B in dollars per million tokens (RouteLLM, arXiv
+    2406.18665), for queries as long on the one as on the other.
+    """
+
+    strong: float = 24.7
+    weak: float = 0.24
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A figure with its bootstrap 95 % interval; NaN where it is not defined."""
 
@@ -75,6 +87,8 @@ class RouterResult:
     kind: Literal["router", "baseline"]
     error: str | None = None
     """Why there are no figures; None if all went well."""
+    fingerprint: str | None = None
+    """Names what the scores depend on; None if the router does not tell."""
     scores: NDArray[np.float64] | None = None
     """Strong win rates, shape (n,), each in [0, 1]; None for baselines but random."""
     apgr: Estimate | None = None
@@ -120,6 +134,8 @@ class BenchmarkResult:
     """At which the curves are given, ascending from 0 to 1, shape (s,)."""
     results: tuple[RouterResult, ...]
     """The routers in the order asked for, then the baselines, the oracle last."""
+    prices: Prices | None = None
+    """What costs were computed with; None if the benchmark has its own."""
 
     def named(self, name: str) -> RouterResult:
         """Return the result of a router or baseline. Raises KeyError if there is none."""
