@@ -19,6 +19,9 @@ from .results import Estimate
 
 BINS = 10
 
+FEWEST = 25
+"""Queries in a bin: with fewer, there are fewer bins."""
+
 
 @dataclass(frozen=True)
 class Reliability:
@@ -61,7 +64,7 @@ def reliability(
     weak: Floats,
     units: NDArray[np.int64] | None = None,
     *,
-    bins: int = BINS,
+    bins: int | None = None,
     draws: int = 1000,
     seed: int = 0,
 ) -> Reliability:
@@ -69,8 +72,8 @@ def reliability(
 
     ECE = sum over bins of count / n * |mean outcome - mean win rate| (Naeini, Cooper and
     Hauskrecht 2015, AAAI), in bins of equal mass (Nixon et al. 2019, arXiv 1904.01685): the
-    queries in order of their score, cut into ``bins`` parts of equal size. Queries of equal score
-    share a bin, so there may be fewer. The Brier score is that of Brier 1950.
+    queries in order of their score, cut into parts of equal size. Queries of equal score share a
+    bin, so there may be fewer bins. The Brier score is that of Brier 1950.
 
     Noise alone makes an ECE greater than 0, and resampling adds the same again. So its interval
     starts at the ECE less what noise explains in 97.5 % of resamples, by the triangle
@@ -84,13 +87,14 @@ def reliability(
         weak: quality of the weak model's, shape (n,).
         units: which queries are resampled together, numbered from 0, shape (n,); None: each
             alone.
-        bins: into how many parts the queries are cut.
+        bins: into how many parts the queries are cut; None: ``BINS``, or fewer, so that each
+            holds ``FEWEST`` queries.
         draws: resamples for the intervals.
         seed: of the resampling.
     """
     n = len(scores)
     outcome = outcomes(strong, weak)
-    bin_of = _equal_mass(scores, bins)
+    bin_of = _equal_mass(scores, bins or max(1, min(BINS, n // FEWEST)))
     b = int(bin_of.max()) + 1
     member = np.eye(b)[bin_of]
     squared = (scores - outcome) ** 2
@@ -102,7 +106,8 @@ def reliability(
     ece = float(np.abs(gap).sum())
 
     blocks = resamples(np.arange(n) if units is None else units, draws, seed)
-    sums = np.concatenate([counts @ columns for counts in blocks])
+    # Not by a matrix product, whose last bits depend on the number of threads.
+    sums = np.concatenate([np.einsum("rn,nk->rk", counts, columns) for counts in blocks])
     drawn, drawn_score, drawn_outcome, drawn_squared = np.split(sums, [b, 2 * b, 3 * b], axis=1)
     total = drawn.sum(axis=1, keepdims=True)
     drawn_gap = (drawn_outcome - drawn_score) / total

@@ -34,6 +34,14 @@ def test_two_bins_have_closed_forms() -> None:
     assert found.brier_of_mean == pytest.approx(np.var([1, 0.5, 0, 1]), abs=1e-12)
 
 
+def test_few_queries_make_few_bins() -> None:
+    rng = np.random.default_rng(6)
+    sizes = [
+        len(reliability(*_scored(rng, n, 0.0), draws=100).count) for n in (10, 72, 160, 250, 900)
+    ]
+    assert sizes == [1, 2, 6, 10, 10]
+
+
 def test_a_constant_score_is_one_bin() -> None:
     strong = np.array([1.0, 1, 1, 0, 0])
     found = reliability(np.full(5, 0.9), strong, np.full(5, 0.5), draws=100)
