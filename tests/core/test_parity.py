@@ -1,0 +1,37 @@
+"""The formats of the original RouteLLM release give the figures of its code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routellm_core.routers.sw_ranking import SWRankingRouter
+
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+PARITY = DATA.parent / "parity"
+
+pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason="the reference outputs are not here")
+
+
+@pytest.mark.parametrize(
+    ("compat", "expected"),
+    [(False, "win_rate_same_tier_dropped"), (True, "win_rate_as_released")],
+)
+def test_sw_ranking(compat: bool, expected: str) -> None:
+    folder = PARITY / "sw_ranking"
+    reference = json.loads((folder / "expected.json").read_text())
+    router = SWRankingRouter(
+        [json.loads(line) for line in (folder / "battles.jsonl").read_text().splitlines()],
+        np.load(folder / "battle_embeddings.npy"),
+        strong_model=reference["strong"],
+        weak_model=reference["weak"],
+        num_tiers=reference["num_tiers"],
+        compat=compat,
+    )
+    assert router.tiers == reference["tiers"]
+    scores = router.score_embeddings(np.load(folder / "query_embeddings.npy"))
+    assert scores == pytest.approx(reference[expected], abs=1e-6)
