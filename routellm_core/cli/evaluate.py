@@ -1,17 +1,14 @@
-"""`routellm evaluate`: a router beside chance, prompt length and the best possible."""
+"""`routellm evaluate`: routers beside chance, prompt length and the best possible."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from ..checkpoints.store import write_whole
 from ..errors import ConfigError
@@ -22,46 +19,34 @@ from ..evaluation.benchmarks import (
     mmlu_gold_hashes,
     read_hashes,
 )
-from ..evaluation.intervals import bootstrap_apgr, interval
-from ..evaluation.metrics import Floats, apgr
+from ..evaluation.compare import compare
+from ..evaluation.notes import notes
+from ..evaluation.results import BenchmarkResult, Prices
+from ..evaluation.results_file import RESULTS, results_json
+from ..evaluation.scoring import cache_folder
+from ..evaluation.tables import tables
 from ..loading import load_router
 from ..routers.base import Router
-
-RANDOM = "random, expected"
-"""A constant score: queries go to the strong model in random order, and the mean over all orders
-is taken."""
-
-LENGTH = "prompt length"
-
-_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its bootstrap 95 % interval."""
-
-    apgr: float
-    interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Result(Estimate):
-    """APGR of a router, and how much higher it is than a baseline's."""
-
-    over: dict[str, Estimate] = field(default_factory=dict)
 
 
 def evaluate(
     router: Annotated[list[str], typer.Option(help="Name of a router; may be repeated.")],
-    benchmark: Annotated[list[str], typer.Option(help="mmlu or gsm8k; may be repeated.")],
+    benchmark: Annotated[
+        list[str],
+        typer.Option(
+            metavar="mmlu|gsm8k|mt-bench|FILE",
+            help="What to judge on; may be repeated. A file is JSON lines with prompt, strong "
+            "and weak.",
+        ),
+    ],
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Folder with the published evaluation of RouteLLM (routellm/evals of its "
             "repository).",
             file_okay=False,
         ),
-    ],
+    ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(help="Bundled name, folder or Hugging Face id; with a single --router."),
@@ -74,95 +59,126 @@ def evaluate(
             "routers learned from, or those in a JSON list of SHA-256.",
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write the results here.", dir_okay=False)
+    strong_share: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of strong calls at which to give quality and cost; may be repeated. "
+            "0.5 if left out.",
+        ),
     ] = None,
+    strong_price: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            help="What a query costs on the strong model, in any unit; a file's own costs "
+            "come first.",
+        ),
+    ] = Prices.strong,
+    weak_price: Annotated[
+        float, typer.Option(min=0.0, help="The same on the weak model, in the same unit.")
+    ] = Prices.weak,
+    draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Also write results.json here.", file_okay=False),
+    ] = None,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="With every query's score in results.json.")
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Score anew; neither read nor keep scores.")
+    ] = False,
 ) -> None:
-    """Measure how much of the gap between two models a router recovers (APGR).
+    """Measure how much of the gap between two models routers recover, and at what cost.
 
-    Every figure has its bootstrap 95 % interval; differences are paired.
+    Every figure has its bootstrap 95 % interval; differences are paired. A router that fails is
+    reported, the others are judged, and the exit code is 1.
     """
     if checkpoint and len(router) > 1:
         raise ConfigError("--checkpoint goes with a single --router: run them one by one")
-    options = {"checkpoint": checkpoint} if checkpoint else {}
-    routers = {name: load_router(name, **options) for name in router}
+    if strong_price == 0:
+        raise ConfigError("--strong-price is 0: without a price there is nothing to save")
+    if scores and out is None:
+        raise ConfigError("--scores go to a file: say where with --out FOLDER")
+    routers = _routers(router, {"checkpoint": checkpoint} if checkpoint else {})
     hashes = _excluded(exclude, data)
-    benchmarks = [load_benchmark(name, data, exclude=hashes) for name in benchmark]
-    console = Console()
-    report = {}
+    benchmarks = _benchmarks(benchmark, data, hashes)
+    console, messages = Console(), Console(stderr=True)
+
+    def shown(steps: Sequence[int], what: str) -> Iterable[int]:
+        return track(steps, what, console=messages, transient=True)
+
+    results = []
     for loaded in benchmarks:
-        results = compare(loaded, routers, draws=draws)
-        console.print(_table(loaded, results))
-        report[loaded.name] = {
-            "n": len(loaded.prompts),
-            "draws": draws,
-            "results": {name: asdict(result) for name, result in results.items()},
-        }
-    if json_file:
-        write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
+        result = compare(
+            loaded,
+            routers,
+            shares=tuple(dict.fromkeys(strong_share or [0.5])),
+            prices=Prices(strong_price, weak_price),
+            draws=draws,
+            cache=None if no_cache else cache_folder(),
+            track=shown,
+        )
+        _print(result, console)
+        results.append(result)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / RESULTS, results_json(results, exclude=hashes, per_query=scores))
+    if _failures(results):
+        raise typer.Exit(1)
 
 
-def _excluded(exclude: str | None, data: Path) -> list[str]:
+def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router | Exception]:
+    """Return the routers by name, or why one could not be loaded."""
+    routers: dict[str, Router | Exception] = {}
+    for name in names:
+        try:
+            routers[name] = load_router(name, **options)
+        except ConfigError:  # a name or an option misspelt: better told before long scoring
+            raise
+        except Exception as error:
+            routers[name] = error
+    return routers
+
+
+def _excluded(exclude: str | None, data: Path | None) -> list[str]:
     if exclude is None:
         return []
-    return mmlu_gold_hashes(data) if exclude == MMLU_GOLD else read_hashes(Path(exclude))
+    if exclude != MMLU_GOLD:
+        return read_hashes(Path(exclude))
+    if data is None:
+        raise ConfigError(f"--exclude {MMLU_GOLD} needs the published files: give --data")
+    return mmlu_gold_hashes(data)
 
 
-def compare(
-    benchmark: Benchmark, routers: dict[str, Router], *, draws: int = 1000
-) -> dict[str, Result]:
-    """Return the results of routers and baselines, by name.
+def _benchmarks(names: Sequence[str], data: Path | None, hashes: list[str]) -> list[Benchmark]:
+    benchmarks: dict[str, Benchmark] = {}
+    for name in names:
+        loaded = load_benchmark(name, data, exclude=hashes)
+        if loaded.name in benchmarks:
+            raise ConfigError(f"two benchmarks are called '{loaded.name}': rename a file")
+        benchmarks[loaded.name] = loaded
+    return list(benchmarks.values())
 
-    Args:
-        benchmark: what to measure on.
-        routers: by name.
-        draws: resamples for the intervals, with seed 0.
-    """
-    strong, weak = benchmark.strong, benchmark.weak
-    scores = {name: _score(name, router, benchmark.prompts) for name, router in routers.items()}
-    scores[RANDOM] = np.zeros(len(strong))
-    scores[LENGTH] = np.array([float(len(prompt)) for prompt in benchmark.prompts])
-    scores["oracle"] = strong - weak
-    figures = {name: apgr(values, strong, weak) for name, values in scores.items()}
-    resampled = bootstrap_apgr(scores, strong, weak, draws=draws)
-    return {
-        name: Result(
-            figures[name],
-            interval(resampled[name]),
-            {
-                other: Estimate(
-                    figures[name] - figures[other], interval(resampled[name] - resampled[other])
-                )
-                for other in (LENGTH, RANDOM)
-                if name in routers
-            },
-        )
-        for name in scores
+
+def _print(result: BenchmarkResult, console: Console) -> None:
+    for table in tables(result, console.width):
+        console.print(table)
+    for note in notes(result):
+        console.print(note, highlight=False, markup=False)
+    console.print()
+
+
+def _failures(results: Sequence[BenchmarkResult]) -> bool:
+    """Tell which routers failed; return whether any did."""
+    failures = {
+        f"error: router '{router.name}' on {result.benchmark}: {router.error}": None
+        for result in results
+        for router in result.results
+        if router.error
     }
-
-
-def _score(name: str, router: Router, prompts: list[str]) -> Floats:
-    starts = track(
-        range(0, len(prompts), _BATCH),
-        f"Scoring with {name}",
-        console=Console(stderr=True),
-        transient=True,
-    )
-    return np.concatenate([router.score(prompts[start : start + _BATCH]) for start in starts])
-
-
-def _table(benchmark: Benchmark, results: dict[str, Result]) -> Table:
-    table = Table(title=f"{benchmark.name}, n = {len(benchmark.prompts):,}")
-    table.add_column("router", no_wrap=True)
-    for heading in ("APGR", f"over {LENGTH}", "over random"):
-        table.add_column(heading, justify="right")
-    for name, result in results.items():
-        over = (_shown(gain, "+.3f") for gain in result.over.values())
-        table.add_row(name, _shown(result, ".3f"), *over)
-    return table
-
-
-def _shown(estimate: Estimate, form: str) -> str:
-    low, high = estimate.interval
-    return f"{estimate.apgr:{form}}\n[{low:{form}}, {high:{form}}]"
+    for failure in failures:
+        typer.secho(failure, err=True, fg="red")
+    return bool(failures)

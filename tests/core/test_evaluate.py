@@ -1,150 +1,222 @@
-"""Benchmarks and `routellm evaluate`: published figures, and errors that name file and row."""
+"""`routellm evaluate` as a user runs it, and the scores it keeps."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from routellm_core import load_router
+from routellm_core import Router, cli
 from routellm_core.cli import app
-from routellm_core.cli.evaluate import compare
-from routellm_core.errors import ConfigError, DataError
-from routellm_core.evaluation.benchmarks import (
-    STRONG_MODEL,
-    WEAK_MODEL,
-    evaluation_prompts,
-    load_benchmark,
-    mmlu_gold_hashes,
-    read_hashes,
-)
+from routellm_core.errors import ConfigError
+from routellm_core.evaluation.scoring import cache_folder, score_prompts
+from tests.fakes import routers as fake_routers
 
-DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
-PUBLISHED = DATA / "eval" / "routellm_evals"
-GOLD = DATA / "eval" / "mmlu_gold_1500.sha256.json"
 
-published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published data is not here")
-
-HEADER = f"prompt,{WEAK_MODEL},{STRONG_MODEL}\n"
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROUTELLM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    responses = tmp_path / "mmlu" / "responses"
-    responses.mkdir(parents=True)
-    rows = "a long question,False,True\nshort,True,True\nspoilt,True,False\n"
-    (responses / "mmlu_law.csv").write_text(HEADER + rows, encoding="utf-8")
-    spoilt = json.dumps({"eval_prompt": "spoilt"})
-    (tmp_path / "mmlu" / "contaminated_prompts.jsonl").write_text(spoilt + "\n")
-    return tmp_path
+def own(tmp_path: Path) -> str:
+    """A benchmark on which more words mean more to gain, mostly."""
+    rows = [
+        {"prompt": "word " * words + str(row), "strong": words > 3 or row % 7 == 0, "weak": 0}
+        for row, words in enumerate([1, 2, 3, 4, 5, 6] * 5)
+    ]
+    path = tmp_path / "own.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
 
 
-def test_contaminated_and_excluded_prompts_are_left_out(folder: Path) -> None:
-    mmlu = load_benchmark("mmlu", folder)
-    assert mmlu.prompts == ["a long question", "short"]
-    assert mmlu.groups == ["law", "law"]
-    assert (mmlu.strong.tolist(), mmlu.weak.tolist()) == ([1.0, 1.0], [0.0, 1.0])
-    short = hashlib.sha256(b"short").hexdigest()
-    assert load_benchmark("mmlu", folder, exclude=[short]).prompts == ["a long question"]
+def _run(*arguments: str, columns: int = 120) -> Result:
+    few = [] if "--draws" in arguments else ["--draws", "100"]
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["evaluate", *arguments, *few])
+
+
+def test_tables_and_notes_are_printed(own: str) -> None:
+    arguments = ("--router", "random", "--benchmark", own, "--strong-share", "0.25")
+    result = _run(*arguments, "--strong-price", "10", "--weak-price", "1")
+    assert result.exit_code == 0, result.output
+    assert "own, n = 30" in result.output
+    assert "own at 25 % strong calls, 10 a query strong, 1 weak" in result.output
+    for name in ("prompt length", "always weak", "always strong", "constant mix", "oracle"):
+        assert name in result.output
+    assert "Differences in APGR significant at 95 %" in result.output
+    assert "Only 30 queries" in result.output
+
+
+def test_an_interval_stands_below_its_figure_on_a_narrow_terminal(own: str) -> None:
+    arguments = ("--router", "random", "--benchmark", own)
+    for columns, lines in ((80, 2), (120, 1)):
+        output = _run(*arguments, columns=columns).output
+        assert max(map(len, output.splitlines())) <= columns
+        row = output.split(" random", 1)[1].split(" prompt length", 1)[0]
+        assert len(row.splitlines()) == lines
+
+
+def test_results_are_the_same_bytes_again(own: str, tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "deep" / "b"]
+    for folder in folders:
+        done = _run("--router", "mf", "--benchmark", own, "--out", str(folder), "--scores")
+        assert done.exit_code == 0, done.output
+    first, second = ((folder / "results.json").read_bytes() for folder in folders)
+    assert first == second
+
+
+def test_results_hold_every_figure_and_scores_on_request(own: str, tmp_path: Path) -> None:
+    arguments = ("--router", "random", "--benchmark", own, "--out", str(tmp_path / "out"))
+    _run(*arguments)
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    (benchmark,) = content["benchmarks"]
+    assert (benchmark["benchmark"], benchmark["n"], benchmark["draws"]) == ("own", 30, 100)
+    assert len(benchmark["data_sha256"]) == 64
+    router = benchmark["results"][0]
+    assert router["apgr"].keys() == {"value", "low", "high"}
+    assert router["over"].keys() == {"prompt length", "constant mix"}
+    assert "scores" not in router
+    assert "strong" not in benchmark
+    _run(*arguments, "--scores")
+    (benchmark,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    scores = benchmark["results"][0]["scores"]
+    assert len(scores) == len(benchmark["strong"]) == len(benchmark["prompt_sha256"]) == 30
+
+
+def test_a_failing_router_is_told_and_the_exit_code_is_1(
+    own: str, tmp_path: Path, plugin: Callable[[object], object]
+) -> None:
+    plugin(fake_routers)
+    names = [part for name in ("unmakable", "length", "failing") for part in ("--router", name)]
+    result = _run(*names, "--benchmark", own, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "error: router 'unmakable' on own: ZeroDivisionError" in result.output
+    assert "error: router 'failing' on own: RuntimeError: no scores today" in result.output
+    (benchmark,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    errors = {router["name"]: router["error"] for router in benchmark["results"]}
+    assert errors["length"] is None
+    assert "no scores today" in errors["failing"]
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("arguments", "message"),
     [
-        ("prompt,x\na,1\n", f"has no column '{WEAK_MODEL}'"),
-        (HEADER + "a,True,True\nb,maybe,True\n", "row 2: .* is 'maybe'; write True"),
-        (HEADER + "a,True\n", "row 1"),
-        (HEADER + ",True,True\n", "row 1: the prompt is empty"),
-        (HEADER + "a,nan,True\n", "row 1"),
-        (HEADER + "a,True,True\n", "no gap"),
-        (HEADER, "holds no queries"),
+        (("--router", "random", "--router", "mff"), "did you mean 'mf'"),
+        (("--router", "random", "--benchmark", "mmlu"), "as --data"),
+        (("--router", "random", "--benchmark", "absent.jsonl"), "absent.jsonl cannot be read"),
+        (("--router", "random", "--exclude", "mmlu-gold"), "give --data"),
+        (("--router", "random", "--scores"), "--out FOLDER"),
+        (("--router", "random", "--strong-price", "0"), "--strong-price is 0"),
+        (("--router", "random", "--router", "mf", "--checkpoint", "mf"), "a single --router"),
     ],
 )
-def test_a_wrong_file_is_named(folder: Path, text: str, message: str) -> None:
-    (folder / "mmlu" / "responses" / "mmlu_law.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        load_benchmark("mmlu", folder)
+def test_mistakes_are_told_in_a_line_with_exit_code_2(
+    own: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    out = tmp_path / "out"
+    written = () if "--scores" in arguments else ("--out", str(out))
+    command = ["routellm", "evaluate", "--benchmark", own, *arguments, *written]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert told.out == ""
+    assert not out.exists()
 
 
-def test_missing_and_unreadable_files_are_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="did you mean 'mmlu'"):
-        load_benchmark("mmul", folder)
-    with pytest.raises(DataError, match="gsm8k"):
-        load_benchmark("gsm8k", folder)
-    (folder / "mmlu" / "responses" / "mmlu_law.csv").write_bytes(HEADER.encode() + b"\xff,1,0\n")
-    with pytest.raises(DataError, match=r"mmlu_law\.csv cannot be read"):
-        load_benchmark("mmlu", folder)
-    hashes = tmp_path / "hashes.json"
-    for content in ('{"a": 1}', "[1]", "["):
-        hashes.write_text(content)
-        with pytest.raises(DataError, match=r"hashes\.json"):
-            read_hashes(hashes)
-
-
-def test_the_command_prints_and_writes(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "results.json"
-    arguments = ["evaluate", "--router", "random", "--benchmark", "mmlu", "--draws", "100"]
-    result = CliRunner().invoke(app, [*arguments, "--data", str(folder), "--json", str(out)])
-    assert result.exit_code == 0, result.output
-    assert "mmlu, n = 2" in result.output
-    results = json.loads(out.read_text())["mmlu"]["results"]
-    assert results["oracle"]["apgr"] == results["prompt length"]["apgr"] == 0.75
-    assert results["random, expected"]["apgr"] == 0.5
-
-
-def test_prompts_are_excluded_by_name_or_file(folder: Path, tmp_path: Path) -> None:
-    arguments = ["evaluate", "--router", "random", "--benchmark", "mmlu", "--data", str(folder)]
-    everything = CliRunner().invoke(app, [*arguments, "--exclude", "mmlu-gold"])
-    assert "every prompt is excluded" in str(everything.exception)
-    hashes = tmp_path / "hashes.json"
-    hashes.write_text(json.dumps([hashlib.sha256(b"short").hexdigest()]))
-    one = CliRunner().invoke(app, [*arguments, "--exclude", str(hashes), "--draws", "100"])
-    assert "mmlu, n = 1" in one.output
-
-
-def test_a_checkpoint_goes_with_one_router(folder: Path) -> None:
-    arguments = ["--router", "mf", "--router", "random", "--benchmark", "mmlu"]
-    result = CliRunner().invoke(
-        app, ["evaluate", *arguments, "--data", str(folder), "--checkpoint", "mf"]
-    )
+def test_two_benchmarks_of_one_name_are_refused(own: str) -> None:
+    result = _run("--router", "random", "--benchmark", own, "--benchmark", own)
     assert isinstance(result.exception, ConfigError)
 
 
-@published
-@pytest.mark.parametrize(
-    ("name", "n", "length", "oracle"),
-    [("mmlu", 14_037, 0.586, 1.285), ("gsm8k", 1_307, 0.598, 1.121)],
-)
-def test_published_figures_are_reproduced(name: str, n: int, length: float, oracle: float) -> None:
-    benchmark = load_benchmark(name, PUBLISHED)
-    results = compare(benchmark, {}, draws=100)
-    assert len(benchmark.prompts) == n
-    assert results["random, expected"].apgr == pytest.approx(0.5, abs=1e-12)
-    assert results["prompt length"].apgr == pytest.approx(length, abs=5e-4)
-    assert results["oracle"].apgr == pytest.approx(oracle, abs=5e-4)
+def test_prompts_are_excluded_by_file(own: str, tmp_path: Path) -> None:
+    hashes = tmp_path / "hashes.json"
+    hashes.write_text(json.dumps([hashlib.sha256(b"word 0").hexdigest()]))
+    result = _run("--router", "random", "--benchmark", own, "--exclude", str(hashes))
+    assert "own, n = 29" in result.output
 
 
-@published
-def test_the_bundled_mf_beats_chance_and_length_on_mmlu() -> None:
-    rest = load_benchmark("mmlu", PUBLISHED, exclude=mmlu_gold_hashes(PUBLISHED))
-    assert len(rest.prompts) == 12_529
-    result = compare(rest, {"mf": load_router("mf")}, draws=200)["mf"]
-    assert result.interval[0] > 0.5
-    assert result.over["prompt length"].interval[0] > 0
+class Slow(Router):
+    """Counts how many prompts it scores."""
+
+    def __init__(self, fingerprint: str | None, score: float = 0.5) -> None:
+        self._fingerprint = fingerprint
+        self._score = score
+        self.scored = 0
+
+    @property
+    def fingerprint(self) -> str | None:
+        return self._fingerprint
+
+    def score(self, prompts: Sequence[str]) -> np.ndarray:
+        self.scored += len(prompts)
+        return np.full(len(prompts), self._score)
 
 
-@published
-def test_the_gold_prompts_are_those_set_aside() -> None:
-    assert mmlu_gold_hashes(PUBLISHED) == read_hashes(GOLD)
+def _score(router: Router, prompts: Sequence[str], cache: Path | None) -> list[float]:
+    track = lambda steps, what: steps  # noqa: E731
+    return score_prompts("same name", router, prompts, cache=cache, track=track).tolist()
 
 
-@published
-def test_every_benchmark_gives_prompts_to_keep_out_of_training() -> None:
-    prompts = list(evaluation_prompts(PUBLISHED))
-    assert len(prompts) == 14_042 + 1_319 + 80
-    assert np.all([bool(prompt) for prompt in prompts])
+def test_scores_are_kept_by_fingerprint_and_prompts(cache: Path) -> None:
+    first, again, other = Slow("a", 0.1), Slow("a", 0.2), Slow("b", 0.3)
+    assert _score(first, ["x", "y"], cache) == [0.1, 0.1]
+    assert _score(again, ["x", "y"], cache) == [0.1, 0.1]
+    assert again.scored == 0
+    assert _score(other, ["x", "y"], cache) == [0.3, 0.3]
+    assert _score(again, ["xy", ""], cache) == [0.2, 0.2]
+    assert _score(again, ["x", "\ud800"], cache) == [0.2, 0.2]
+    assert _score(again, ["x", "y"], None) == [0.2, 0.2]
+
+
+def test_a_router_without_a_fingerprint_is_scored_anew(cache: Path) -> None:
+    router = Slow(None)
+    for _ in range(2):
+        _score(router, ["x"], cache)
+    assert router.scored == 2
+    assert not cache.exists()
+
+
+def test_a_damaged_or_unwritable_cache_costs_time_alone(cache: Path) -> None:
+    _score(Slow("a"), ["x"], cache)
+    (kept,) = (cache / "scores").iterdir()
+    for damage in (b"", b"\x93NUMPY", kept.read_bytes()[:-3]):
+        kept.write_bytes(damage)
+        assert _score(Slow("a"), ["x"], cache) == [0.5]
+    cache.rename(cache.with_name("moved"))
+    cache.write_text("a file where the folder should be")
+    assert _score(Slow("a"), ["x"], cache) == [0.5]
+
+
+def test_the_command_keeps_scores_unless_told_not_to(own: str, cache: Path) -> None:
+    _run("--router", "mf", "--benchmark", own, "--no-cache")
+    assert not cache.exists()
+    _run("--router", "mf", "--benchmark", own)
+    assert len(list((cache / "scores").iterdir())) == 1
+
+
+def test_the_cache_is_where_caches_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert cache_folder() == tmp_path / "cache"
+    monkeypatch.delenv("ROUTELLM_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cache_folder() == tmp_path / "routellm"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert cache_folder() == Path.home() / "Library" / "Caches" / "routellm"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache_folder() == tmp_path / "local" / "routellm" / "Cache"

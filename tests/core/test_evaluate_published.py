@@ -1,0 +1,99 @@
+"""The published definitions of RouteLLM and its evaluation files give the published figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routellm_core import load_router
+from routellm_core.evaluation.benchmarks import (
+    evaluation_prompts,
+    load_benchmark,
+    mmlu_gold_hashes,
+    read_hashes,
+)
+from routellm_core.evaluation.compare import compare
+from routellm_core.evaluation.metrics import apgr
+
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+PUBLISHED = DATA / "eval" / "routellm_evals"
+GOLD = DATA / "eval" / "mmlu_gold_1500.sha256.json"
+
+pytestmark = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published data is not here")
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "length", "oracle"),
+    [
+        ("mmlu", 14_037, 0.586, 1.285),
+        ("gsm8k", 1_307, 0.598, 1.121),
+        ("mt-bench", 72, 0.548, 0.964),
+    ],
+)
+def test_the_figures_are_those_published(name: str, n: int, length: float, oracle: float) -> None:
+    result = compare(load_benchmark(name, PUBLISHED), {}, draws=100)
+    figures = {router.name: router.apgr.value for router in result.results if router.apgr}
+    assert result.n == n
+    assert figures["constant mix"] == pytest.approx(0.5, abs=1e-12)
+    assert figures["prompt length"] == pytest.approx(length, abs=5e-4)
+    assert figures["oracle"] == pytest.approx(oracle, abs=5e-4)
+
+
+def test_random_is_chance_on_mmlu() -> None:
+    """The mean of ten seeds, as in RouteLLM's evaluation."""
+    mmlu = load_benchmark("mmlu", PUBLISHED)
+    figures = [
+        apgr(load_router("random", seed=seed).score(mmlu.prompts), mmlu.strong, mmlu.weak)
+        for seed in range(10)
+    ]
+    assert np.mean(figures) == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_bundled_mf_beats_chance_and_length_on_mmlu() -> None:
+    rest = load_benchmark("mmlu", PUBLISHED, exclude=mmlu_gold_hashes(PUBLISHED))
+    assert len(rest.prompts) == 12_529
+    result = compare(rest, {"mf": load_router("mf")}, draws=200).named("mf")
+    assert result.over["constant mix"].low > 0
+    assert result.over["prompt length"].low > 0
+
+
+def test_the_gold_prompts_are_those_set_aside() -> None:
+    assert mmlu_gold_hashes(PUBLISHED) == read_hashes(GOLD)
+
+
+def test_every_benchmark_gives_prompts_to_keep_out_of_training() -> None:
+    prompts = list(evaluation_prompts(PUBLISHED))
+    assert len(prompts) == 14_042 + 1_319 + 80
+    assert all(prompts)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is not told there")
+def test_mmlu_end_to_end_takes_seconds_and_little_memory(tmp_path: Path) -> None:
+    code = """
+import json, resource, sys
+from routellm_core.cli import main
+try:
+    main()
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / unit]), file=sys.stderr)
+"""
+    what = ["--router", "mf", "--benchmark", "mmlu", "--data", str(PUBLISHED), "--no-cache"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "evaluate", *what, "--out", str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, megabytes = json.loads(done.stderr.splitlines()[-1])
+    assert seconds < 20
+    assert megabytes < 500
+    print(f"{seconds:.1f} s of CPU, {megabytes:.0f} MB")  # noqa: T201  # shown by -s
