@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,25 +16,25 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
     HumanInTheLoopMiddleware,
+    ModelCallLimitMiddleware,
     ModelFallbackMiddleware,
-    ModelRetryMiddleware,
-    SummarizationMiddleware,
     TodoListMiddleware,
     before_agent,
+    before_model,
 )
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 from pydantic import BaseModel
 
 from routellm_core import ConfigError, Decision, hookimpl
 from routellm_plugins.langchain import RouteLLMMiddleware, route_on
 from routellm_plugins.standin.answers import Answer
-from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 
@@ -80,11 +80,6 @@ def lookup(city: str) -> str:
     return HARD * 3
 
 
-@pytest.fixture(autouse=True)
-def _fake_routers(plugin: Callable[[object], object]) -> None:
-    plugin(routers)
-
-
 @pytest.fixture
 def decisions(plugin: Callable[[object], object]) -> Decisions:
     observer = Decisions()
@@ -92,28 +87,14 @@ def decisions(plugin: Callable[[object], object]) -> Decisions:
     return observer
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[dict[str, Upstream]]:
-    with Typed("gpt-4o") as strong, Typed("gpt-4o-mini") as weak:
-        yield {"strong": strong, "weak": weak}
+@pytest.fixture
+def gpt_4o(strong: Upstream) -> ChatOpenAI:
+    return client(strong)
 
 
 @pytest.fixture
-def upstreams(serving: dict[str, Upstream]) -> dict[str, Upstream]:
-    for upstream in serving.values():
-        upstream.requests.clear()
-        upstream.failing_with = None
-    return serving
-
-
-@pytest.fixture
-def strong(upstreams: dict[str, Upstream]) -> ChatOpenAI:
-    return client(upstreams["strong"])
-
-
-@pytest.fixture
-def weak(upstreams: dict[str, Upstream]) -> ChatOpenAI:
-    return client(upstreams["weak"])
+def mini(weak: Upstream) -> ChatOpenAI:
+    return client(weak)
 
 
 def client(upstream: Upstream, **options: Any) -> ChatOpenAI:
@@ -142,9 +123,9 @@ def made(output: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
 def test_a_turn_is_scored_once_and_kept_through_the_tool_loop(
-    strong: ChatOpenAI, weak: ChatOpenAI, decisions: Decisions, text: str, model: str
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, decisions: Decisions, text: str, model: str
 ) -> None:
-    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    agent = create_agent(gpt_4o, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     output = agent.invoke(asked(text))
     assert [type(message) for message in output["messages"]] == [
         HumanMessage,
@@ -158,9 +139,9 @@ def test_a_turn_is_scored_once_and_kept_through_the_tool_loop(
 
 @pytest.mark.parametrize(("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
 async def test_a_turn_is_routed_in_async_agents_too(
-    strong: ChatOpenAI, weak: ChatOpenAI, decisions: Decisions, text: str, model: str
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, decisions: Decisions, text: str, model: str
 ) -> None:
-    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    agent = create_agent(gpt_4o, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     output = await agent.ainvoke(asked(text))
     assert who(output) == [model, model]
     assert made(output)["cause"] == "score"
@@ -168,29 +149,29 @@ async def test_a_turn_is_routed_in_async_agents_too(
 
 
 def test_a_strong_model_of_its_own_replaces_the_agents_model(
-    upstreams: dict[str, Upstream], strong: ChatOpenAI, weak: ChatOpenAI
+    strong: Upstream, gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
     with Upstream("o1") as best:
-        middleware = RouteLLMMiddleware(weak, client(best), **LENGTH)
-        agent = create_agent(strong, middleware=[middleware])
+        middleware = RouteLLMMiddleware(mini, client(best), **LENGTH)
+        agent = create_agent(gpt_4o, middleware=[middleware])
         assert who(agent.invoke(asked(HARD))) == ["o1"]
         assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
-    assert upstreams["strong"].requests == []
+    assert strong.requests == []
 
 
 def test_models_may_be_named(
-    upstreams: dict[str, Upstream], strong: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
+    weak: Upstream, gpt_4o: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "unused")
-    monkeypatch.setenv("OPENAI_BASE_URL", upstreams["weak"].url)
-    agent = create_agent(strong, middleware=[RouteLLMMiddleware("openai:gpt-4o-mini", **LENGTH)])
+    monkeypatch.setenv("OPENAI_BASE_URL", weak.url)
+    agent = create_agent(gpt_4o, middleware=[RouteLLMMiddleware("openai:gpt-4o-mini", **LENGTH)])
     assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
-    assert upstreams["weak"].requests[0]["model"] == "gpt-4o-mini"
+    assert weak.requests[0]["model"] == "gpt-4o-mini"
 
 
-def test_each_turn_of_a_thread_is_decided_anew(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+def test_each_turn_of_a_thread_is_decided_anew(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
     agent = create_agent(
-        strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)], checkpointer=InMemorySaver()
+        gpt_4o, middleware=[RouteLLMMiddleware(mini, **LENGTH)], checkpointer=InMemorySaver()
     )
     thread: Any = {"configurable": {"thread_id": "1"}}
     went = [who(agent.invoke(asked(text), thread)) for text in (EASY, HARD, EASY)]
@@ -198,11 +179,11 @@ def test_each_turn_of_a_thread_is_decided_anew(strong: ChatOpenAI, weak: ChatOpe
 
 
 async def test_a_sticky_conversation_stays_strong_across_a_checkpointer(
-    strong: ChatOpenAI, weak: ChatOpenAI
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
     agent = create_agent(
-        strong,
-        middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH)],
+        gpt_4o,
+        middleware=[RouteLLMMiddleware(mini, sticky="conversation", **LENGTH)],
         checkpointer=InMemorySaver(),
     )
     thread: Any = {"configurable": {"thread_id": "1"}}
@@ -214,33 +195,34 @@ async def test_a_sticky_conversation_stays_strong_across_a_checkpointer(
 
 
 def test_a_sticky_conversation_is_known_by_the_messages_an_application_keeps(
-    strong: ChatOpenAI, weak: ChatOpenAI
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
     agent = create_agent(
-        strong, middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH)]
+        gpt_4o, middleware=[RouteLLMMiddleware(mini, sticky="conversation", **LENGTH)]
     )
     history = agent.invoke(asked(HARD))["messages"]
     assert who(agent.invoke({"messages": [*history, HumanMessage(EASY)]})) == ["gpt-4o"]
 
 
-def test_a_sticky_conversation_outlives_a_summary_of_it(
-    strong: ChatOpenAI, weak: ChatOpenAI
-) -> None:
-    summary = SummarizationMiddleware(weak, trigger=("messages", 2), keep=("messages", 1))
+def test_a_sticky_conversation_outlives_its_messages(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
+    @before_model
+    def forget(state: Any, runtime: Any) -> dict[str, Any]:
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), state["messages"][-1]]}
+
     agent = create_agent(
-        strong,
-        middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH), summary],
+        gpt_4o,
+        middleware=[RouteLLMMiddleware(mini, sticky="conversation", **LENGTH), forget],
         checkpointer=InMemorySaver(),
     )
     thread: Any = {"configurable": {"thread_id": "1"}}
     outputs = [agent.invoke(asked(text), thread) for text in (HARD, EASY, EASY)]
-    assert who(outputs[-1]) == ["gpt-4o"]
-    assert not any(HARD in str(message.content) for message in outputs[-1]["messages"][1:])
+    assert [who(output) for output in outputs] == [["gpt-4o"]] * 3
+    assert len(outputs[-1]["messages"]) == 2
 
 
-def test_the_decision_is_private_to_the_agent(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+def test_the_decision_is_private_to_the_agent(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
     agent = create_agent(
-        strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)], checkpointer=InMemorySaver()
+        gpt_4o, middleware=[RouteLLMMiddleware(mini, **LENGTH)], checkpointer=InMemorySaver()
     )
     thread: Any = {"configurable": {"thread_id": "1"}}
     injected: Any = {**asked(EASY), "routellm": {"tier": "strong"}}
@@ -254,13 +236,13 @@ def test_the_decision_is_private_to_the_agent(strong: ChatOpenAI, weak: ChatOpen
 
 
 def test_a_turn_that_was_interrupted_goes_on_with_its_model(
-    strong: ChatOpenAI, weak: ChatOpenAI, decisions: Decisions
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, decisions: Decisions
 ) -> None:
     approve = HumanInTheLoopMiddleware(interrupt_on={"lookup": True})
     agent = create_agent(
-        strong,
+        gpt_4o,
         [lookup],
-        middleware=[RouteLLMMiddleware(weak, **LENGTH), approve],
+        middleware=[RouteLLMMiddleware(mini, **LENGTH), approve],
         checkpointer=InMemorySaver(),
     )
     thread: Any = {"configurable": {"thread_id": "1"}}
@@ -271,17 +253,17 @@ def test_a_turn_that_was_interrupted_goes_on_with_its_model(
 
 
 def test_a_turn_that_began_without_the_middleware_is_decided_when_it_goes_on(
-    strong: ChatOpenAI, weak: ChatOpenAI
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
     approve = HumanInTheLoopMiddleware(interrupt_on={"lookup": True})
     memory = InMemorySaver()
     thread: Any = {"configurable": {"thread_id": "1"}}
-    before = create_agent(strong, [lookup], middleware=[approve], checkpointer=memory)
+    before = create_agent(gpt_4o, [lookup], middleware=[approve], checkpointer=memory)
     before.invoke(asked(EASY), thread)
     after = create_agent(
-        strong,
+        gpt_4o,
         [lookup],
-        middleware=[RouteLLMMiddleware(weak, **LENGTH), approve],
+        middleware=[RouteLLMMiddleware(mini, **LENGTH), approve],
         checkpointer=memory,
     )
     output = after.invoke(Command(resume={"decisions": [{"type": "approve"}]}), thread)
@@ -289,10 +271,10 @@ def test_a_turn_that_began_without_the_middleware_is_decided_when_it_goes_on(
 
 
 async def test_parallel_turns_and_subagents_do_not_mix(
-    strong: ChatOpenAI, weak: ChatOpenAI
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
-    middleware = RouteLLMMiddleware(weak, **LENGTH)
-    worker = create_agent(strong, [lookup], middleware=[middleware])
+    middleware = RouteLLMMiddleware(mini, **LENGTH)
+    worker = create_agent(gpt_4o, [lookup], middleware=[middleware])
     answered: list[str] = []
 
     async def delegate(task: str) -> str:
@@ -301,7 +283,7 @@ async def test_parallel_turns_and_subagents_do_not_mix(
             answered.extend(who(output))
         return "done"
 
-    supervisor = create_agent(strong, [delegate], middleware=[middleware])
+    supervisor = create_agent(gpt_4o, [delegate], middleware=[middleware])
     outputs = await asyncio.gather(*(supervisor.ainvoke(asked(EASY)) for _ in range(4)))
     assert [who(output) for output in outputs] == [["gpt-4o-mini"] * 2] * 4
     assert answered == (["gpt-4o"] * 2 + ["gpt-4o-mini"] * 2) * 4
@@ -310,10 +292,10 @@ async def test_parallel_turns_and_subagents_do_not_mix(
 
 
 def test_traces_tell_the_decision_and_usage_is_counted_once(
-    strong: ChatOpenAI, upstreams: dict[str, Upstream]
+    gpt_4o: ChatOpenAI, weak: Upstream
 ) -> None:
-    weak = client(upstreams["weak"], metadata={"team": "search"}, tags=["cheap"])
-    agent = create_agent(strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    mini = client(weak, metadata={"team": "search"}, tags=["cheap"])
+    agent = create_agent(gpt_4o, middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     starts, usage = Starts(), UsageMetadataCallbackHandler()
     output = agent.invoke(asked(EASY), {"callbacks": [starts, usage]})
     [metadata] = starts.metadata
@@ -323,13 +305,13 @@ def test_traces_tell_the_decision_and_usage_is_counted_once(
     assert told == {f"routellm_{key}": value for key, value in made(output).items()}
     assert told["routellm_tier"] == "weak"
     assert usage.usage_metadata["gpt-4o-mini"] == output["messages"][-1].usage_metadata
-    assert "routellm_tier" not in (weak.metadata or {})
+    assert "routellm_tier" not in (mini.metadata or {})
 
 
 def test_each_token_is_streamed_once_and_tells_the_decision(
-    strong: ChatOpenAI, weak: ChatOpenAI
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
-    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    agent = create_agent(gpt_4o, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     events = list(agent.stream(asked(EASY), stream_mode=["messages", "values"]))
     tokens: list[Any] = [
         (message.text, metadata)
@@ -342,20 +324,20 @@ def test_each_token_is_streamed_once_and_tells_the_decision(
 
 
 def test_nothing_of_it_is_sent_upstream(
-    strong: ChatOpenAI, weak: ChatOpenAI, upstreams: dict[str, Upstream]
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, strong: Upstream
 ) -> None:
     routed = create_agent(
-        strong,
+        gpt_4o,
         [lookup],
-        middleware=[RouteLLMMiddleware(weak, sticky="conversation", **LENGTH)],
+        middleware=[RouteLLMMiddleware(mini, sticky="conversation", **LENGTH)],
         checkpointer=InMemorySaver(),
     )
-    plain = create_agent(strong, [lookup], checkpointer=InMemorySaver())
+    plain = create_agent(gpt_4o, [lookup], checkpointer=InMemorySaver())
     thread: Any = {"configurable": {"thread_id": "1"}}
     for agent in (routed, plain):
         for text in (HARD, EASY):
             agent.invoke(asked(text), thread)
-    requests = [_without_ids(request) for request in upstreams["strong"].requests]
+    requests = [_without_ids(request) for request in strong.requests]
     assert len(requests) == 8
     assert requests[:4] == requests[4:]
     assert "routellm" not in str(requests)
@@ -373,12 +355,12 @@ def _without_ids(request: dict[str, Any]) -> str:
 @pytest.mark.parametrize("router", ["failing", "hanging"])
 @pytest.mark.parametrize(("tier", "model"), [("strong", "gpt-4o"), ("weak", "gpt-4o-mini")])
 async def test_an_agent_goes_on_when_scoring_fails(
-    strong: ChatOpenAI, weak: ChatOpenAI, router: str, tier: Any, model: str
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, router: str, tier: Any, model: str
 ) -> None:
     middleware = RouteLLMMiddleware(
-        weak, router=router, threshold=0.5, on_error=tier, timeout_ms=100
+        mini, router=router, threshold=0.5, on_error=tier, timeout_ms=100
     )
-    agent = create_agent(strong, [lookup], middleware=[middleware])
+    agent = create_agent(gpt_4o, [lookup], middleware=[middleware])
     for output in (agent.invoke(asked(EASY)), await agent.ainvoke(asked(EASY))):
         assert who(output) == [model, model]
         assert made(output)["cause"].startswith("error:")
@@ -386,26 +368,26 @@ async def test_an_agent_goes_on_when_scoring_fails(
 
 @pytest.mark.parametrize(("tier", "model"), [("strong", "gpt-4o"), ("weak", "gpt-4o-mini")])
 def test_a_turn_without_words_goes_where_it_is_told_to(
-    strong: ChatOpenAI, weak: ChatOpenAI, tier: Any, model: str
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, tier: Any, model: str
 ) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    middleware = RouteLLMMiddleware(weak, on_no_text=tier, **LENGTH)
-    agent = create_agent(strong, middleware=[middleware])
+    middleware = RouteLLMMiddleware(mini, on_no_text=tier, **LENGTH)
+    agent = create_agent(gpt_4o, middleware=[middleware])
     output = agent.invoke({"messages": [HumanMessage([image])]})
     assert who(output) == [model]
     assert made(output)["cause"] == "no_text"
 
 
-async def test_route_on_is_honoured(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
-    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+async def test_route_on_is_honoured(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
+    agent = create_agent(gpt_4o, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     with route_on(HARD):
         assert who(agent.invoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
         assert who(await agent.ainvoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
     assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini", "gpt-4o-mini"]
 
 
-async def test_a_run_can_bring_a_threshold_of_its_own(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
-    agent = create_agent(strong, [lookup], middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+async def test_a_run_can_bring_a_threshold_of_its_own(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
+    agent = create_agent(gpt_4o, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     config: Any = {"configurable": {"routellm_threshold": 0.4}}
     assert who(agent.invoke(asked(EASY), config)) == ["gpt-4o", "gpt-4o"]
     assert who(await agent.ainvoke(asked(EASY), config)) == ["gpt-4o", "gpt-4o"]
@@ -413,56 +395,48 @@ async def test_a_run_can_bring_a_threshold_of_its_own(strong: ChatOpenAI, weak: 
         agent.invoke(asked(EASY), {"configurable": {"routellm_threshold": 2}})
 
 
-def test_a_cached_answer_is_found_again_and_not_changed(
-    strong: ChatOpenAI, upstreams: dict[str, Upstream]
-) -> None:
+def test_a_cached_answer_is_found_again_and_not_changed(gpt_4o: ChatOpenAI, weak: Upstream) -> None:
     cache = InMemoryCache()
-    weak = client(upstreams["weak"], cache=cache)
-    agent = create_agent(strong, middleware=[RouteLLMMiddleware(weak, **LENGTH)])
+    mini = client(weak, cache=cache)
+    agent = create_agent(gpt_4o, middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     for _ in range(2):
-        agent.invoke(asked(EASY))
-    assert len(upstreams["weak"].requests) == 1
+        agent.invoke({"messages": [HumanMessage(EASY, id="1")]})
+    assert len(weak.requests) == 1
     [[generation]] = cache._cache.values()
     assert "routellm" not in generation.message.response_metadata
 
 
 @pytest.mark.parametrize("strategy", [ToolStrategy, ProviderStrategy])
-@pytest.mark.parametrize(("text", "tier"), [(EASY, "weak"), (HARD, "strong")])
-def test_structured_answers_work(
-    strong: ChatOpenAI,
-    weak: ChatOpenAI,
-    upstreams: dict[str, Upstream],
-    strategy: Any,
-    text: str,
-    tier: str,
-) -> None:
-    agent = create_agent(
-        strong,
-        middleware=[RouteLLMMiddleware(weak, **LENGTH)],
-        response_format=strategy(City),
-    )
-    output = agent.invoke(asked(text))
-    assert isinstance(output["structured_response"], City)
-    assert len(upstreams[tier].requests) == 1
-    answers = [message for message in output["messages"] if isinstance(message, AIMessage)]
-    assert answers[-1].response_metadata["routellm"]["tier"] == tier
+def test_structured_answers_work(strategy: Any) -> None:
+    with Typed("gpt-4o") as strong, Typed("gpt-4o-mini") as weak:
+        agent = create_agent(
+            client(strong),
+            middleware=[RouteLLMMiddleware(client(weak), **LENGTH)],
+            response_format=strategy(City),
+        )
+        for text, upstream, tier in ((EASY, weak, "weak"), (HARD, strong, "strong")):
+            output = agent.invoke(asked(text))
+            assert isinstance(output["structured_response"], City)
+            assert len(upstream.requests) == 1
+            answer = next(m for m in output["messages"] if isinstance(m, AIMessage))
+            assert answer.response_metadata["routellm"]["tier"] == tier
 
 
 def test_fallbacks_take_over_from_the_routed_model(
-    strong: ChatOpenAI, weak: ChatOpenAI, upstreams: dict[str, Upstream]
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, weak: Upstream
 ) -> None:
-    upstreams["weak"].failing_with = 500
+    weak.failing_with = 500
     agent = create_agent(
-        strong,
+        gpt_4o,
         [lookup],
-        middleware=[RouteLLMMiddleware(weak, **LENGTH), ModelFallbackMiddleware(strong)],
+        middleware=[RouteLLMMiddleware(mini, **LENGTH), ModelFallbackMiddleware(gpt_4o)],
     )
     assert who(agent.invoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
-    assert len(upstreams["weak"].requests) == 2
+    assert len(weak.requests) == 2
 
 
 def test_other_middleware_sees_the_routed_model_and_works_beside_it(
-    strong: ChatOpenAI, weak: ChatOpenAI
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
     seen: list[str] = []
 
@@ -476,14 +450,14 @@ def test_other_middleware_sees_the_routed_model_and_works_beside_it(
         seen.append("turn")
 
     agent = create_agent(
-        strong,
+        gpt_4o,
         [lookup],
         middleware=[
-            RouteLLMMiddleware(weak, **LENGTH),
+            RouteLLMMiddleware(mini, **LENGTH),
             Watch(),
             note,
             TodoListMiddleware(),
-            ModelRetryMiddleware(max_retries=1),
+            ModelCallLimitMiddleware(run_limit=9),
         ],
     )
     assert who(agent.invoke(asked(EASY)))[-1] == "gpt-4o-mini"
@@ -506,17 +480,17 @@ def test_other_middleware_sees_the_routed_model_and_works_beside_it(
     ],
 )
 def test_mistakes_say_what_to_write(
-    weak: ChatOpenAI, arguments: dict[str, Any], message: str
+    mini: ChatOpenAI, arguments: dict[str, Any], message: str
 ) -> None:
-    named = {"weak": weak, "retrying": weak.with_retry()}
+    named = {"weak": mini, "retrying": mini.with_retry()}
     arguments = {key: named.get(str(value), value) for key, value in arguments.items()}
     with pytest.raises(ConfigError, match=message):
-        RouteLLMMiddleware(**{"weak": weak, **arguments})
+        RouteLLMMiddleware(**{"weak": mini, **arguments})
 
 
-def test_the_conversation_is_not_in_spans_of_its_own(strong: ChatOpenAI, weak: ChatOpenAI) -> None:
+def test_the_conversation_is_not_in_spans_of_its_own(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
     types = pytest.importorskip("langgraph.types")
     if not hasattr(types, "TracePolicy"):
         pytest.skip("langgraph before 1.2 has no trace policies")
-    policy = RouteLLMMiddleware(weak, **LENGTH).trace_policy
+    policy = RouteLLMMiddleware(mini, **LENGTH).trace_policy
     assert policy.process_inputs({"messages": [HARD]}) == {}
