@@ -86,12 +86,21 @@ def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors
         tensors = load_file(weights_path)
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(weights_path, error) from error
-    for name in required:
+    require_tensors(folder, tensors, required)
+    return tensors, config
+
+
+def require_tensors(folder: Path, tensors: Tensors, names: Iterable[str]) -> None:
+    """See that tensors are there.
+
+    Raises:
+        CheckpointError: one is missing; the message names it.
+    """
+    for name in names:
         if name not in tensors:
             raise CheckpointError(
-                f"{weights_path} has no tensor '{name}': {did_you_mean(name, tensors)}"
+                f"{folder / WEIGHTS} has no tensor '{name}': {did_you_mean(name, tensors)}"
             )
-    return tensors, config
 
 
 def save_checkpoint(

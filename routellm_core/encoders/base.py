@@ -19,6 +19,14 @@ class Encoder(ABC):
     """Names the encoder and its weights. A checkpoint trained on one encoder's vectors
     refuses an encoder of another fingerprint."""
 
+    instant: bool = False
+    """Whether one prompt takes about a millisecond, so that what needs nothing slower may score
+    on an event loop."""
+
+    def check(self) -> None:
+        """Raise what would keep it from encoding: it is called before traffic comes."""
+        return None
+
     @abstractmethod
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim). Any string gives finite numbers."""

@@ -12,6 +12,15 @@ def _static() -> Encoder:
     return StaticEncoder.from_bundled()
 
 
+def _openai(model: str = "text-embedding-3-small", dim: int = 1536) -> Encoder:
+    from .openai import OpenAIEncoder
+
+    encoder = OpenAIEncoder(model, dim)
+    encoder.check()
+    return encoder
+
+
 @hookimpl
 def routellm_register_encoders(register: Register) -> None:
     register("static", _static)
+    register("openai", _openai)

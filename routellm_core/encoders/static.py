@@ -39,6 +39,8 @@ class StaticEncoder(Encoder):
         fingerprint: names these vectors.
     """
 
+    instant = True
+
     def __init__(
         self,
         table: NDArray[np.int8],

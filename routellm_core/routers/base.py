@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ class Router(ABC):
     finite number; whatever is cut off is stated in the class docstring.
     """
 
-    instant: ClassVar[bool] = False
+    instant: bool = False
     """Whether one prompt takes about a millisecond. Adapters then score on the event loop;
     otherwise in a thread, within the policy's time budget."""
 

@@ -11,9 +11,11 @@ def _mf(
 ) -> Router:
     from .mf import MatrixFactorizationRouter
 
-    return MatrixFactorizationRouter.from_pretrained(
+    router = MatrixFactorizationRouter.from_pretrained(
         checkpoint, strong_model=strong_model, weak_model=weak_model
     )
+    router.encoder.check()
+    return router
 
 
 def _random(seed: int = 0) -> Router:

@@ -6,24 +6,37 @@
 (Ong et al., RouteLLM, arXiv 2406.18665, section 4.2). x_q is the prompt's embedding followed by
 its surface features, standardised. For one pair of models all of it is a single linear
 function of the features, which is what is kept in memory.
+
+The original release has no surface features, no b, and vectors v_M that count at length 1.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..calibration.share import quantiles_of
-from ..checkpoints.store import CONFIG, WEIGHTS, Tensors, find_checkpoint, load_checkpoint
+from ..checkpoints.store import (
+    CONFIG,
+    WEIGHTS,
+    Tensors,
+    find_checkpoint,
+    load_checkpoint,
+    require_tensors,
+)
 from ..encoders.base import Encoder
-from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION, surface_features
+from ..encoders.openai import OpenAIEncoder
+from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
+from ..encoders.with_surface import WithSurface
 from ..errors import CheckpointError, ConfigError, did_you_mean
 from ..loading import load_encoder
 from .base import Router
+from .mf_released import RELEASED_MODELS
 
 TENSORS = (
     "P.weight",
@@ -38,20 +51,21 @@ TENSORS = (
 release. Shapes for K models, rank d and D features: (K, d), (d, D), (d,), (1, d), (D,), (D,),
 and (n, D) for the standardised features of n prompts that stand for usual traffic."""
 
+RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
+"""The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
+
 
 class MatrixFactorizationRouter(Router):
-    """Win rates from an embedding and surface features, in one small product.
+    """Win rates from an embedding and, usually, surface features, in one small product.
 
     Only the first 16,384 characters of a prompt count, or fewer if the encoder reads fewer.
 
     Args:
         encoder: turns prompts into vectors.
-        weights: of the features, shape (encoder.dim + SURFACE_DIM,).
+        weights: of the elements of a vector, shape (encoder.dim,).
         intercept: added to the weighted sum; the sigmoid of that is the win rate.
         score_quantiles: of the scores over usual traffic, or None.
     """
-
-    instant: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -60,7 +74,8 @@ class MatrixFactorizationRouter(Router):
         intercept: float,
         score_quantiles: NDArray[np.float64] | None = None,
     ) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
+        self.instant = encoder.instant
         self._weights = weights
         self._intercept = intercept
         self._score_quantiles = score_quantiles
@@ -73,20 +88,26 @@ class MatrixFactorizationRouter(Router):
         strong_model: str | None = None,
         weak_model: str | None = None,
     ) -> MatrixFactorizationRouter:
-        """Load a checkpoint.
+        """Load a checkpoint of ``routellm train mf``, or one of the original release.
+
+        The latter (``P.weight``, ``text_proj.0.weight``, ``classifier.0.weight``) is read with the
+        encoder ``openai``, text-embedding-3-small, and was never calibrated.
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
             strong_model: the strong reference model, one that the checkpoint was trained on;
-                None for the checkpoint's own.
-            weak_model: the weak one, likewise.
+                None for the checkpoint's own, in the original release gpt-4-1106-preview.
+            weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
 
         Raises:
             CheckpointError: it is missing or damaged, or its encoder is another one.
             ConfigError: it does not know a reference model.
         """
         folder = find_checkpoint(checkpoint)
-        tensors, config = load_checkpoint(folder, required=TENSORS)
+        tensors, config = load_checkpoint(folder)
+        if "text_dim" in config:
+            return cls._released(folder, tensors, strong_model, weak_model)
+        require_tensors(folder, tensors, TENSORS)
         try:
             encoder = load_encoder(config["encoder"])
             fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
@@ -113,24 +134,49 @@ class MatrixFactorizationRouter(Router):
         raw_weights = weights * tensors["features.scale"]
         raw_intercept = intercept - float(raw_weights @ tensors["features.mean"])
         return cls(
-            encoder,
+            WithSurface(encoder),
             raw_weights,
             raw_intercept,
             quantiles_of(sigmoid(traffic @ weights + intercept)) if len(traffic) else None,
         )
 
+    @classmethod
+    def _released(
+        cls, folder: Path, tensors: Tensors, strong_model: str | None, weak_model: str | None
+    ) -> MatrixFactorizationRouter:
+        require_tensors(folder, tensors, RELEASED_TENSORS)
+        encoder = OpenAIEncoder()
+        models, projection, classifier = (tensors[name] for name in RELEASED_TENSORS)
+        shapes = (len(RELEASED_MODELS), len(projection)), (len(projection), encoder.dim)
+        if (models.shape, projection.shape) != shapes or classifier.shape != (1, len(projection)):
+            raise CheckpointError(
+                f"{folder / WEIGHTS} is not the release's: its tensors {RELEASED_TENSORS} have "
+                f"shapes {models.shape}, {projection.shape} and {classifier.shape}, where "
+                f"({len(RELEASED_MODELS)}, d), (d, {encoder.dim}) and (1, d) are expected"
+            )
+        lengths = np.linalg.norm(models.astype(np.float64), axis=1, keepdims=True)
+        weights, intercept = fold(
+            {
+                **tensors,
+                "P.weight": models / lengths,
+                "text_proj.0.bias": np.zeros(len(projection)),
+            },
+            _row("strong_model", strong_model or "gpt-4-1106-preview", RELEASED_MODELS),
+            _row("weak_model", weak_model or "mixtral-8x7b-instruct-v0.1", RELEASED_MODELS),
+        )
+        if not np.isfinite(weights).all():
+            raise CheckpointError(f"{folder / WEIGHTS} is damaged: it holds NaN; restore it")
+        return cls(encoder, weights, intercept)
+
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1]."""
-        return self.score_embeddings(
-            np.hstack([self._encoder.encode(prompts), surface_features(prompts)])
-        )
+        return self.score_embeddings(self.encoder.encode(prompts))
 
     def score_embeddings(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Args:
-            vectors: the encoder's vector of each prompt followed by its surface features, shape
-                (n, encoder.dim + SURFACE_DIM).
+            vectors: of each prompt, as ``self.encoder`` makes them, shape (n, encoder.dim).
         """
         return sigmoid(vectors @ self._weights + self._intercept)
 
@@ -143,7 +189,7 @@ class MatrixFactorizationRouter(Router):
     def fingerprint(self) -> str:
         """Digest of the folded weights, with the names of the features they apply to."""
         digest = hashlib.sha256(self._weights.tobytes() + np.float64(self._intercept).tobytes())
-        return f"mf:{digest.hexdigest()}:{self._encoder.fingerprint}:surface:{SURFACE_VERSION}"
+        return f"mf:{digest.hexdigest()}:{self.encoder.fingerprint}"
 
 
 def fold(tensors: Tensors, strong: int, weak: int) -> tuple[NDArray[np.float64], float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ class RandomRouter(Router):
     The same prompt always gets the same score, so an agent's later steps stay on one model.
     """
 
-    instant: ClassVar[bool] = True
+    instant = True
 
     def __init__(self, seed: int = 0) -> None:
         self._key = str(int(seed)).encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from routellm_core.routers.mf import MatrixFactorizationRouter
 from routellm_core.routers.sw_ranking import SWRankingRouter
 
 DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
@@ -35,3 +36,14 @@ def test_sw_ranking(compat: bool, expected: str) -> None:
     assert router.tiers == reference["tiers"]
     scores = router.score_embeddings(np.load(folder / "query_embeddings.npy"))
     assert scores == pytest.approx(reference[expected], abs=1e-6)
+
+
+@pytest.mark.parametrize("case", range(3))
+def test_mf(case: int) -> None:
+    folder = PARITY / "mf"
+    reference = json.loads((folder / "expected.json").read_text())["cases"][case]
+    router = MatrixFactorizationRouter.from_pretrained(
+        str(folder), strong_model=reference["strong"], weak_model=reference["weak"]
+    )
+    scores = router.score_embeddings(np.load(folder / "prompt_embeddings.npy"))
+    assert scores == pytest.approx(reference["win_rate"], abs=1e-5)

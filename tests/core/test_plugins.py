@@ -59,7 +59,7 @@ def test_hook_routellm_register_encoders(plugin):
             register("wrong", dict)
 
     plugin(Wrong())
-    assert plugins.encoder_names() == ["static", "wrong"]
+    assert plugins.encoder_names() == ["openai", "static", "wrong"]
     with pytest.raises(PluginError, match=r"encoder 'wrong' is a dict.*routellm_core\.Encoder"):
         load_encoder("wrong")
 
