@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -35,6 +35,7 @@ from pydantic import BaseModel
 from routellm_core import ConfigError, Decision, hookimpl
 from routellm_plugins.langchain import RouteLLMMiddleware, route_on
 from routellm_plugins.standin.answers import Answer
+from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 
@@ -78,6 +79,26 @@ class City(BaseModel):
 def lookup(city: str) -> str:
     """Look a city up; returns words that would score high."""
     return HARD * 3
+
+
+@pytest.fixture(scope="module")
+def strong() -> Iterator[Upstream]:
+    with Upstream("gpt-4o") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def weak() -> Iterator[Upstream]:
+    with Upstream("gpt-4o-mini") as upstream:
+        yield upstream
+
+
+@pytest.fixture(autouse=True)
+def _fresh(strong: Upstream, weak: Upstream, plugin: Callable[[object], object]) -> None:
+    plugin(routers)
+    for upstream in (strong, weak):
+        upstream.requests.clear()
+        upstream.failing_with = None
 
 
 @pytest.fixture
