@@ -11,7 +11,6 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 
 from routellm_core import Decision, RoutingPolicy
-from routellm_core.plugins import plugins
 
 from ..policies import policies
 from ..route_on import text_to_route_on
@@ -60,12 +59,9 @@ class Question:
         return self._by(policy) if self.stays_strong else await policy.adecide(self.text)
 
     def _by(self, policy: RoutingPolicy) -> Decision:
-        if not self.stays_strong:
-            return policy.decide(self.text)
-        router, threshold = self.settings.router, policy.threshold
-        decision = Decision("strong", None, threshold, router, "conversation", elapsed_ms=0.0)
-        plugins.decided(decision)
-        return decision
+        if self.stays_strong:
+            return policy.settle("strong", "conversation")
+        return policy.decide(self.text)
 
 
 def decide_many(questions: Sequence[Question]) -> list[Decision | Exception]:

@@ -13,7 +13,7 @@ from typing import Any
 from routellm_core.prompt_text import scored_text
 
 _CHARACTERS_PER_TOKEN = 4
-_EXAMPLES: dict[str, object] = {"integer": 1, "number": 1.0, "boolean": True, "array": []}
+_EXAMPLES: dict[str, object] = {"integer": 1, "number": 1.0, "boolean": True, "null": None}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Answer:
         messages = body.get("messages") or body.get("input") or []
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        tool, arguments = _tool_call(body.get("tools") or [], messages)
+        tool, arguments = _tool_call(body, messages)
         asked = scored_text(messages) or "something without words"
         words = " ".join(asked.split())
         text = (
@@ -42,6 +42,9 @@ class Answer:
             f"{words[:160]}{'…' if len(words) > 160 else ''} "
             f"A real {model} would work through this and answer in its place."
         )
+        schema = _answer_schema(body)
+        if schema is not None:
+            text = json.dumps(_example(schema, schema))
         return cls(model, text, tool, arguments, _tokens(json.dumps(messages)))
 
     @property
@@ -134,18 +137,50 @@ def _tokens(text: str) -> int:
     return max(1, len(text) // _CHARACTERS_PER_TOKEN)
 
 
-def _tool_call(tools: list[Any], messages: list[Any]) -> tuple[str | None, str]:
-    """Return the call of the first tool, unless it was called already."""
-    last = messages[-1] if messages else {}
-    if not tools or last.get("role") == "tool" or last.get("type") == "function_call_output":
+def _tool_call(body: dict[str, Any], messages: list[Any]) -> tuple[str | None, str]:
+    """Return the call of the tool that is asked for, or of the first; if it was called already,
+    of none.
+    """
+    functions = [tool.get("function", tool) for tool in body.get("tools") or []]
+    choice, last = body.get("tool_choice"), messages[-1] if messages else {}
+    called = last.get("role") == "tool" or last.get("type") == "function_call_output"
+    if not functions or called or choice == "none":
         return None, ""
-    function = tools[0].get("function", tools[0])
-    properties = (function.get("parameters") or {}).get("properties") or {}
-    arguments = {
-        name: _EXAMPLES.get((schema or {}).get("type", "string"), "example")
-        for name, schema in properties.items()
-    }
+    wanted = choice.get("function", choice).get("name") if isinstance(choice, dict) else None
+    function = next((one for one in functions if one.get("name") == wanted), functions[0])
+    parameters = function.get("parameters") or {}
+    properties = (parameters.get("properties") or {}).items()
+    arguments = {name: _example(schema, parameters) for name, schema in properties}
     return function["name"], json.dumps(arguments)
+
+
+def _answer_schema(body: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the JSON schema that the answer must have, in either API."""
+    wanted = body.get("response_format") or (body.get("text") or {}).get("format") or {}
+    schema: dict[str, Any] | None = wanted.get("json_schema", wanted).get("schema")
+    return schema
+
+
+def _example(schema: dict[str, Any] | None, root: dict[str, Any]) -> object:
+    """Return a value that fits a schema; ``root`` holds the definitions it refers to."""
+    schema = schema or {}
+    if "$ref" in schema:
+        definition = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            definition = definition[step]
+        return _example(definition, root)
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", (schema.get("enum") or [None])[0])
+    for combined in ("anyOf", "oneOf", "allOf"):
+        if combined in schema:
+            return _example(schema[combined][0], root)
+    kind = schema.get("type", "string")
+    if kind == "object":
+        properties = (schema.get("properties") or {}).items()
+        return {name: _example(inner, root) for name, inner in properties}
+    if kind == "array":
+        return [_example(schema["items"], root)] if schema.get("items") else []
+    return _EXAMPLES.get(kind, "example")
 
 
 def _chat_head(answer: Answer, suffix: str) -> dict[str, Any]:
