@@ -12,6 +12,7 @@ from ..errors import ConfigError, RouteLLMError
 from ..routers.base import Router
 from ..routers.random import RandomRouter
 from .benchmarks import Benchmark
+from .calibration import reliability
 from .intervals import band, interval, resamples
 from .measure import GRID, Figures, Measuring
 from .metrics import Floats
@@ -87,6 +88,14 @@ def compare(
             fingerprint=router.fingerprint,
             scores=scores[name],
             over={other: found.over(name, other) for other in others if other != name},
+            reliability=reliability(
+                scores[name],
+                benchmark.strong,
+                benchmark.weak,
+                benchmark.units,
+                draws=draws,
+                seed=SEED,
+            ),
         )
 
     random = [] if RANDOM in routers else [replace(found.result(RANDOM), scores=scores[RANDOM])]

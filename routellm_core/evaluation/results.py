@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .calibration import Reliability
 
 RANDOM = "random"
 """Sends a query to the strong model by a hash of its prompt: one random order among many."""
@@ -107,6 +110,8 @@ class RouterResult:
     """APGR less that of another, by the other's name, paired. Of routers alone: over prompt
     length, the constant mix and every other router."""
     curve: Curve | None = None
+    reliability: Reliability | None = None
+    """Whether the win rates are probabilities. Of routers alone."""
 
 
 @dataclass(frozen=True)
