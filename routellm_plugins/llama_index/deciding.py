@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable
 
 from routellm_core import Decision, RoutingPolicy
@@ -18,31 +16,49 @@ from .settings import RouteSettings
 logger = logging.getLogger(__name__)
 
 
-def decide(settings: RouteSettings, read: Callable[[], Asked]) -> Decision:
-    """Decide where a call goes. Never raises.
+class Decider:
+    """Decides where the calls of one ``RouteLLM`` go.
 
     Args:
-        settings: those of the ``RouteLLM``.
-        read: finds what the call asks; not called inside ``route_on``.
+        settings: what the user set.
+
+    Raises:
+        RouteLLMError: there is no such router, or it cannot be loaded.
     """
-    start = time.perf_counter()
-    try:
-        policy = policies.get(settings)
-        asked = _asked(read)
-        return _without_score(asked, policy, start) or policy.decide(asked.text)
-    except Exception as error:
-        return _failed(settings, error, start)
 
+    def __init__(self, settings: RouteSettings) -> None:
+        self._settings = settings
+        self.threshold = policies.get(settings).threshold
 
-async def adecide(settings: RouteSettings, read: Callable[[], Asked]) -> Decision:
-    """Like ``decide``, without holding up the event loop."""
-    start = time.perf_counter()
-    try:
-        policy = await policies.aget(settings)
-        asked = _asked(read)
-        return _without_score(asked, policy, start) or await policy.adecide(asked.text)
-    except Exception as error:
-        return _failed(settings, error, start)
+    def decide(self, read: Callable[[], Asked]) -> Decision:
+        """Decide where a call goes. Never raises.
+
+        Args:
+            read: finds what the call asks; not called inside ``route_on``.
+        """
+        try:
+            policy = policies.get(self._settings)
+            asked = _asked(read)
+            return _settled(asked, policy) or policy.decide(asked.text)
+        except Exception as error:
+            return self._failed(error)
+
+    async def adecide(self, read: Callable[[], Asked]) -> Decision:
+        """Like ``decide``, without holding up the event loop."""
+        try:
+            policy = await policies.aget(self._settings)
+            asked = _asked(read)
+            return _settled(asked, policy) or await policy.adecide(asked.text)
+        except Exception as error:
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> Decision:
+        tier, router = self._settings.on_error, self._settings.router
+        logger.error("a call goes to the %s model", tier, exc_info=error)
+        cause = f"error:{type(error).__name__}"
+        decision = Decision(tier, None, self.threshold, router, cause, elapsed_ms=0.0)
+        plugins.decided(decision)
+        return decision
 
 
 def _asked(read: Callable[[], Asked]) -> Asked:
@@ -50,19 +66,5 @@ def _asked(read: Callable[[], Asked]) -> Asked:
     return read() if text is None else Asked(text)
 
 
-def _without_score(asked: Asked, policy: RoutingPolicy, start: float) -> Decision | None:
-    if asked.tier is None:
-        return None
-    router = policy.settings.router
-    elapsed_ms = (time.perf_counter() - start) * 1000
-    decision = Decision(asked.tier, None, policy.threshold, router, "utility", elapsed_ms)
-    plugins.decided(decision)
-    return decision
-
-
-def _failed(settings: RouteSettings, error: Exception, start: float) -> Decision:
-    logger.error("a call goes to the %s model", settings.on_error, exc_info=error)
-    threshold = settings.threshold if settings.threshold is not None else math.nan
-    cause = f"error:{type(error).__name__}"
-    elapsed_ms = (time.perf_counter() - start) * 1000
-    return Decision(settings.on_error, None, threshold, settings.router, cause, elapsed_ms)
+def _settled(asked: Asked, policy: RoutingPolicy) -> Decision | None:
+    return policy.settle(asked.tier, "utility") if asked.tier else None

@@ -43,8 +43,7 @@ from llama_index.core.types import Model, TokenAsyncGen, TokenGen
 from routellm_core import ConfigError, Decision, validate_settings
 
 from ..model_pair import check_pair
-from ..policies import policies
-from .deciding import adecide, decide
+from .deciding import Decider
 from .events import Trace, tier_of
 from .question import Asked, asked_in_chat, asked_in_template, asked_in_text, asked_of_tools
 from .settings import RouteSettings
@@ -90,7 +89,7 @@ class RouteLLM(FunctionCallingLLM):
     strong: SerializeAsAny[LLM]
     weak: SerializeAsAny[LLM]
     settings: RouteSettings
-    _threshold: float = PrivateAttr()
+    _decider: Decider = PrivateAttr()
 
     def __init__(
         self,
@@ -105,7 +104,7 @@ class RouteLLM(FunctionCallingLLM):
         for name in settings.keys() & LLM.model_fields.keys():
             raise ConfigError(f"'{name}' is a setting of the models: set it on strong and weak")
         route = validate_settings(RouteSettings, {"router": router, **settings})
-        threshold = policies.get(route).threshold  # loads the router, so that a mistake is told now
+        decider = Decider(route)
         # What both have in common holds for callers that ask the router in their place.
         shared = {name: getattr(strong, name) for name in _SHARED}
         shared = {name: value for name, value in shared.items() if value == getattr(weak, name)}
@@ -113,7 +112,7 @@ class RouteLLM(FunctionCallingLLM):
         super().__init__(
             strong=strong, weak=weak, settings=route, callback_manager=manager, **shared
         )
-        self._threshold = threshold
+        self._decider = decider
         if callback_manager is not None:
             self.callback_manager = callback_manager
 
@@ -127,7 +126,7 @@ class RouteLLM(FunctionCallingLLM):
         yield "strong", _name(self.strong)
         yield "weak", _name(self.weak)
         yield "router", self.settings.router
-        yield "threshold", self._threshold
+        yield "threshold", self.threshold
 
     @field_serializer("strong", "weak")
     def _without_keys(self, llm: LLM) -> dict[str, str]:
@@ -142,6 +141,11 @@ class RouteLLM(FunctionCallingLLM):
         return "RouteLLM"
 
     @property
+    def threshold(self) -> float:
+        """Least strong win rate that goes to the strong LLM, in [0, 1]."""
+        return self._decider.threshold
+
+    @property
     def metadata(self) -> LLMMetadata:
         """What holds for both LLMs: callers size and shape a prompt before one is picked."""
         strong, weak = self.strong.metadata, self.weak.metadata
@@ -152,7 +156,7 @@ class RouteLLM(FunctionCallingLLM):
             num_output=max(strong.num_output, weak.num_output),
             is_chat_model=strong.is_chat_model and weak.is_chat_model,
             is_function_calling_model=_calls_tools(self.strong) and _calls_tools(self.weak),
-            model_name=f"router-{self.settings.router}-{self._threshold:g}",
+            model_name=f"router-{self.settings.router}-{self.threshold:g}",
             system_role=strong.system_role if same_role else MessageRole.USER,
         )
 
@@ -394,17 +398,17 @@ class RouteLLM(FunctionCallingLLM):
         return partial(asked_in_template, prompt, arguments, self.strong, self.settings)
 
     def _call(self, read: Read, call: Callable[[LLM], T]) -> T:
-        llm, trace = self._picked(decide(self.settings, read))
+        llm, trace = self._picked(self._decider.decide(read))
         with trace.tags():
             return trace.marked(call(llm))
 
     async def _acall(self, read: Read, call: Callable[[LLM], Awaitable[T]]) -> T:
-        llm, trace = self._picked(await adecide(self.settings, read))
+        llm, trace = self._picked(await self._decider.adecide(read))
         with trace.tags():
             return trace.marked(await call(llm))
 
     def _stream(self, read: Read, call: Callable[[LLM], Iterator[T]]) -> Generator[T, None, None]:
-        llm, trace = self._picked(decide(self.settings, read))
+        llm, trace = self._picked(self._decider.decide(read))
         with trace.tags():
             chunks = call(llm)
         return trace.marked_stream(chunks)
@@ -412,7 +416,7 @@ class RouteLLM(FunctionCallingLLM):
     async def _astream(
         self, read: Read, call: Callable[[LLM], Awaitable[AsyncIterator[T]]]
     ) -> AsyncGenerator[T, None]:
-        llm, trace = self._picked(await adecide(self.settings, read))
+        llm, trace = self._picked(await self._decider.adecide(read))
         with trace.tags():
             chunks = await call(llm)
         return trace.marked_astream(chunks)

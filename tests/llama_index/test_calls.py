@@ -1,0 +1,140 @@
+"""Every call goes, whole and once, to the model that its question calls for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.base import BaseLLM
+from llama_index.core.base.llms.types import (
+    ChatResponse,
+    CompletionResponse,
+    ImageBlock,
+    TextBlock,
+)
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.llms import ChatMessage
+from llama_index_instrumentation.dispatcher import active_instrument_tags
+from pydantic import BaseModel
+
+from routellm_plugins.llama_index import RouteLLM
+from tests.llama_index.calls import EVERY, TOOL, run
+from tests.llama_index.routed import EASY, HARD, TIER, Routed
+
+# LlamaIndex's structured LLM uses it.
+pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
+
+QUESTIONS = pytest.mark.parametrize("question", [EASY, HARD])
+EVERY_CALL = pytest.mark.parametrize(("name", "kind"), EVERY)
+
+
+def test_it_is_an_llm():
+    assert BaseLLM.__name__ in [base.__name__ for base in RouteLLM.__mro__]
+
+
+def test_every_method_of_an_llm_is_ours():
+    own = {"class_name", "metadata", "as_structured_llm", "convert_chat_messages", "to_payload"}
+    public = {
+        name
+        for base in RouteLLM.__mro__
+        if base.__module__.startswith("llama_index.core") and "llms" in base.__module__
+        for name in vars(base)
+        if callable(getattr(base, name)) and not name.startswith(("_", "check_", "set_", "model_"))
+    }
+    assert public - own <= vars(RouteLLM).keys()
+
+
+@EVERY_CALL
+async def test_a_call_goes_to_the_model_of_its_question(name: str, kind: str, pair: Routed):
+    llm = pair.llm()
+    assert await run(name, kind, llm, EASY)
+    assert pair.answered() == {"strong": 0, "weak": 1}
+    assert await run(name, kind, llm, HARD)
+    assert pair.answered() == {"strong": 1, "weak": 0}
+    assert pair.texts == [EASY, HARD]
+
+
+@EVERY_CALL
+async def test_nothing_shows_that_a_router_stood_in_between(name: str, kind: str, pair: Routed):
+    bare = await run(name, kind, pair.bare("strong"), HARD)
+    routed = await run(name, kind, pair.llm(), HARD)
+    sent_bare, sent_routed = pair.strong.requests
+    assert sent_routed == sent_bare
+    assert [without_ids(one) for one in routed] == [without_ids(one) for one in bare]
+
+
+@EVERY_CALL
+async def test_tokens_are_counted_as_without_routing(name: str, kind: str, pair: Routed):
+    counts = []
+    for llm in (pair.bare("weak"), pair.llm()):
+        counter = TokenCountingHandler()
+        llm.callback_manager = CallbackManager([counter])
+        await run(name, kind, llm, EASY)
+        counts.append(
+            [(e.prompt_token_count, e.completion_token_count) for e in counter.llm_token_counts]
+        )
+    assert counts[0]
+    assert counts[1] == counts[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [each for each in EVERY if "chat" in each[0] or "complete" in each[0]]
+)
+async def test_every_response_and_chunk_says_how_it_was_routed(name: str, kind: str, pair: Routed):
+    given = await run(name, kind, pair.llm(), HARD)
+    decision = pair.decisions[0].as_metadata()
+    assert decision["score"] == 0.8
+    assert [one.additional_kwargs["routellm"] for one in given] == [decision] * len(given)
+
+
+async def test_the_decision_is_not_sent_on_with_the_conversation(pair: Routed):
+    llm = pair.llm()
+    history = [ChatMessage(HARD)]
+    history.append(llm.chat(history).message)
+    history.append([*llm.stream_chat(history)][-1].message)
+    llm.chat([*history, ChatMessage(HARD)])
+    assert "routellm" not in str(pair.strong.requests)
+
+
+@QUESTIONS
+def test_a_tool_loop_stays_with_its_model(question: str, pair: Routed):
+    llm = pair.llm()
+    history = [ChatMessage(question)]
+    response = llm.chat_with_tools([TOOL], chat_history=history)
+    (call,) = llm.get_tool_calls_from_response(response)
+    identity = {"tool_call_id": call.tool_id}
+    history.append(response.message)
+    history.append(ChatMessage("prove this, too", role="tool", additional_kwargs=identity))
+    response = llm.chat_with_tools([TOOL], chat_history=history)
+    assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
+    assert pair.texts == [question, question]
+    assert pair.answered()[TIER[question]] == 2
+
+
+def test_a_question_with_pictures_is_scored_by_its_words(pair: Routed):
+    picture = ImageBlock(url="http://127.0.0.1/prove.png", image_mimetype="image/png")
+    blocks = [TextBlock(text="What is"), picture, TextBlock(text="on this?")]
+    pair.llm().chat([ChatMessage(role="user", blocks=blocks)])
+    assert pair.texts == ["What is\non this?"]
+
+
+def test_a_stream_left_early_leaves_nothing_behind(pair: Routed):
+    stream = pair.llm().stream_chat([ChatMessage(HARD)])
+    next(stream)
+    stream.close()
+    assert active_instrument_tags.get() == {}
+
+
+def without_ids(given: Any) -> Any:
+    """Return an answer without what differs from call to call, and without our mark."""
+    if isinstance(given, BaseModel) and not isinstance(given, (ChatResponse, CompletionResponse)):
+        return given.model_dump()
+    if not isinstance(given, (ChatResponse, CompletionResponse)):
+        return getattr(given, "response", given)
+    plain = given.model_dump(exclude={"raw"})
+    plain["additional_kwargs"].pop("routellm", None)
+    message = plain.get("message", {})
+    message.pop("additional_kwargs", None)
+    for block in message.get("blocks", []):
+        block.pop("tool_call_id", None)
+    return plain

@@ -1,0 +1,65 @@
+"""A router that fails costs no call."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from llama_index.core.llms import ChatMessage, MockLLM
+
+from routellm_core import register_plugin, unregister_plugin
+from routellm_plugins.llama_index import RouteLLM
+from tests.fakes import routers
+from tests.llama_index.calls import EVERY, run
+from tests.llama_index.routed import EASY, HARD, Routed
+
+# LlamaIndex's structured LLM uses it.
+pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
+
+
+@pytest.mark.parametrize(("name", "kind"), EVERY)
+async def test_every_call_is_answered_when_scoring_fails(
+    name: str, kind: str, pair: Routed, plugin: Any
+):
+    plugin(routers)
+    assert await run(name, kind, pair.llm(router="failing"), EASY)
+    assert pair.answered() == {"strong": 1, "weak": 0}
+    assert await run(name, kind, pair.llm(router="failing", on_error="weak"), HARD)
+    assert pair.answered() == {"strong": 0, "weak": 1}
+    assert {decision.cause for decision in pair.decisions} == {"error:RuntimeError"}
+
+
+async def test_a_router_that_hangs_holds_no_call_up(pair: Routed, plugin: Any):
+    plugin(routers)
+    llm = pair.llm(router="hanging", timeout_ms=20, on_error="weak")
+    response = await llm.achat([ChatMessage(HARD)])
+    assert response.additional_kwargs["routellm"]["cause"] == "error:ScoringTimeoutError"
+    assert llm.complete(HARD).additional_kwargs["routellm"]["tier"] == "weak"
+
+
+def test_a_router_that_is_gone_costs_no_call(pair: Routed, caplog: pytest.LogCaptureFixture):
+    register_plugin(routers)
+    llm = pair.llm(router="length", threshold=0.7)
+    unregister_plugin(routers)
+    with caplog.at_level(logging.ERROR):
+        decision = llm.complete(EASY).additional_kwargs["routellm"]
+    assert (decision["tier"], decision["cause"]) == ("strong", "error:ConfigError")
+    assert decision["threshold"] == 0.7
+    assert decision == pair.decisions[-1].as_metadata()
+    assert "a call goes to the strong model" in caplog.text
+
+
+def test_what_cannot_be_read_fails_as_without_routing(pair: Routed):
+    told = []
+    for llm in (pair.bare("strong"), pair.llm()):
+        with pytest.raises(ValueError, match="no message") as caught:
+            llm.chat(["no message"])
+        told.append(str(caught.value))
+    assert told[1] == told[0]
+
+
+def test_lone_surrogates_and_long_texts_are_answered():
+    llm = RouteLLM(MockLLM(max_tokens=1), MockLLM(max_tokens=2), threshold=0.5)
+    for text in ("\ud800", "🙂", "", "x" * 10_000_000):
+        assert llm.complete(text).text.startswith("text")
