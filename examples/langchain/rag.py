@@ -1,0 +1,53 @@
+"""Questions about this repository's documentation; the question is scored, not what was retrieved.
+
+Usage: OPENAI_API_KEY=sk-... python rag.py ["a question" ...]
+"""
+
+# ruff: noqa: T201  # an example prints
+from __future__ import annotations
+
+import sys
+
+from docs_store import docs_store
+from langchain_core.documents import Document
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+
+from routellm_plugins.langchain import ChatRouteLLM
+
+QUESTIONS = [
+    "What does strong_share mean?",
+    "Compare strong_share with threshold, and derive which of them still holds when I replace "
+    "the checkpoint.",
+]
+
+# What is scored is the last human message: it holds the question alone. Where a prompt must have
+# the context in it too, put `with route_on(question):` around the call.
+prompt = ChatPromptTemplate(
+    [("system", "Answer from these pages:\n\n{context}"), ("human", "{question}")]
+)
+retriever = docs_store().as_retriever(search_kwargs={"k": 3})
+
+
+def joined(documents: list[Document]) -> str:
+    return "\n\n".join(f"[{doc.metadata['page']}]\n{doc.page_content}" for doc in documents)
+
+
+llm = ChatRouteLLM(strong="openai:gpt-4o", weak="openai:gpt-4o-mini", strong_share=0.3)
+context = retriever | RunnableLambda(joined)
+chain = {"context": context, "question": RunnablePassthrough()} | prompt | llm
+
+
+def main() -> None:
+    for question in sys.argv[1:] or QUESTIONS:
+        print(f"> {question}")
+        for number, chunk in enumerate(chain.stream(question)):
+            if number == 0:
+                decision = chunk.response_metadata["routellm"]
+                print(f"[{decision['tier']}: score {decision['score']}] ", end="")
+            print(chunk.text, end="", flush=True)
+        print("\n")
+
+
+if __name__ == "__main__":
+    main()
