@@ -56,10 +56,12 @@ def mf(
     ] = None,
 ) -> None:
     """Train the matrix factorization router. Writes weights, metrics.json and a model card."""
-    from ..training.mf import TrainingFiles, train_mf
-    from ..training.mf_config import MFConfig, read_config
+    from ..training.config import read_config
+    from ..training.files import TrainingFiles
+    from ..training.mf import train_mf
+    from ..training.mf_config import MFConfig
 
-    settings = read_config(config) if config else MFConfig()
+    settings = read_config(config, MFConfig) if config else MFConfig()
     files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or (), config)
     columns = (
         TextColumn("{task.description}"),

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..checkpoints.store import Tensors, write_whole
 from ..errors import ConfigError, MissingExtraError
+from .comparisons import Comparisons
 from .mf_config import MFConfig
-from .mf_data import Comparisons
 
 try:
     import safetensors.torch

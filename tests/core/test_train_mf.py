@@ -19,8 +19,11 @@ from routellm_core import load_router
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.errors import ConfigError, DataError
 from routellm_core.training import mf_fit
-from routellm_core.training.mf import METRICS, TrainingFiles, train_mf
-from routellm_core.training.mf_config import MFConfig, read_config
+from routellm_core.training.card import METRICS
+from routellm_core.training.config import read_config
+from routellm_core.training.files import TrainingFiles
+from routellm_core.training.mf import train_mf
+from routellm_core.training.mf_config import MFConfig
 
 SETTINGS = """
 strong_model: big
@@ -63,7 +66,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
 @pytest.fixture(scope="module")
 def config(files: TrainingFiles) -> MFConfig:
     assert files.config is not None
-    return read_config(files.config)
+    return read_config(files.config, MFConfig)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +153,7 @@ def test_the_command_goes_on_after_a_kill(files: TrainingFiles, tmp_path: Path) 
     assert (killed / mf_fit.STATE).exists()
     assert not (killed / WEIGHTS).exists()
     subprocess.run([*command, "--out", str(killed)], check=True, capture_output=True)
-    train_mf(TrainingFiles(files.battles, files.gold), whole, read_config(slow))
+    train_mf(TrainingFiles(files.battles, files.gold), whole, read_config(slow, MFConfig))
     assert (killed / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
 
 
@@ -172,7 +175,7 @@ def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, message: str)
     path = tmp_path / "c.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
-        read_config(path)
+        read_config(path, MFConfig)
 
 
 def test_traffic_must_be_a_source(files: TrainingFiles, config: MFConfig, tmp_path: Path) -> None:

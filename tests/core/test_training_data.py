@@ -19,9 +19,9 @@ from routellm_core.training.battles import (
     read_gold,
     source_name,
 )
+from routellm_core.training.comparisons import compare_models
 from routellm_core.training.decontaminate import contaminated
 from routellm_core.training.mf_config import MFConfig
-from routellm_core.training.mf_data import compare_models
 
 BATTLE = {"prompt": "p", "model_a": "a", "model_b": "b"}
 

@@ -1,25 +1,41 @@
-"""The model card of an mf checkpoint."""
+"""The model card of a checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from .mf_config import MFConfig
-from .mf_data import Comparisons
+from .comparisons import Comparisons
+from .config import TrainingConfig
 
-_LEVELS = {
-    "shared": "shared level",
-    "pooled": "a level of its own, drawn to the others",
-    "own": "a level of its own",
-}
+METRICS = "metrics.json"
+"""What the figures that a card shows lie in, beside it."""
 
 
-def card(config: MFConfig, metrics: dict[str, Any], comparisons: Comparisons, command: str) -> str:
-    """Return the card in Markdown: data, settings, validation results, and how to rebuild it."""
-    return f"""# mf
+def card(
+    router: str,
+    what: str,
+    config: TrainingConfig,
+    metrics: dict[str, Any],
+    comparisons: Comparisons,
+    command: str,
+    use: Callable[[str], str],
+) -> str:
+    """Return the card in Markdown: data, settings, validation results, and how to rebuild it.
+
+    Args:
+        router: its name.
+        what: what it does, to be followed by "the embedding".
+        config: what it was trained with.
+        metrics: as in metrics.json.
+        comparisons: all that there were.
+        command: what was typed.
+        use: says how a source was used.
+    """
+    return f"""# {router}
 
 How likely the answer of `{config.strong_model}` is preferred to that of
-`{config.weak_model}`: matrix factorization over the `{config.encoder}` embedding of a prompt and
+`{config.weak_model}`: {what} the `{config.encoder}` embedding of a prompt and
 features of its surface.
 
 ## Data
@@ -29,7 +45,7 @@ features of its surface.
 
 | source | used with | train prompts | validation | near an evaluation prompt, left out |
 |---|---|---|---|---|
-{_data_rows(config, metrics)}
+{_data_rows(metrics, use)}
 
 {_about(config)}
 
@@ -70,21 +86,15 @@ validation prompts of {config.traffic or "all sources"}; their mean win rate is
 {config.notes}"""
 
 
-def _data_rows(config: MFConfig, metrics: dict[str, Any]) -> str:
+def _data_rows(metrics: dict[str, Any], use: Callable[[str], str]) -> str:
     return "\n".join(
-        f"| {name} | {_use(config, name)} | {row['train_prompts']:,} | "
+        f"| {name} | {use(name)} | {row['train_prompts']:,} | "
         f"{row['validation_prompts']:,} | {row['near_evaluation']:,} |"
         for name, row in metrics["sources"].items()
     )
 
 
-def _use(config: MFConfig, name: str) -> str:
-    source = config.source(name)
-    what = "level only" if source.level_only else _LEVELS[source.level]
-    return f"weight {source.weight:g}, {what}"
-
-
-def _about(config: MFConfig) -> str:
+def _about(config: TrainingConfig) -> str:
     return "\n".join(f"- {name}: {use.about}" for name, use in config.sources.items() if use.about)
 
 
@@ -95,12 +105,12 @@ def _hashes(metrics: dict[str, Any]) -> str:
     )
 
 
-def _settings(config: MFConfig) -> str:
+def _settings(config: TrainingConfig) -> str:
     settings = config.model_dump(exclude={"sources", "models", "notes"})
     return "\n".join(f"| {name} | {value} |" for name, value in settings.items())
 
 
-def _names(config: MFConfig) -> str:
+def _names(config: TrainingConfig) -> str:
     return "\n".join(
         f"- {name}: {', '.join([name, *others])}" for name, others in config.models.items()
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, did_you_mean
 from .battles import Battle, Gold
-from .mf_config import RIGHT_ANSWER, MFConfig
+from .config import RIGHT_ANSWER, TrainingConfig
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -58,7 +58,9 @@ class Comparisons:
 
 
 def compare_models(
-    battles: Mapping[str, Iterable[Battle]], gold: Mapping[str, Iterable[Gold]], config: MFConfig
+    battles: Mapping[str, Iterable[Battle]],
+    gold: Mapping[str, Iterable[Gold]],
+    config: TrainingConfig,
 ) -> Comparisons:
     """Return the comparisons of all sources.
 
@@ -106,7 +108,7 @@ class _Builder:
             prompt = self._prompt(row.prompt, np.nan, np.nan)
             self._label(prompt, row.model_a, row.model_b, row.p_a)
 
-    def add_gold(self, name: str, rows: Iterable[Gold], config: MFConfig) -> None:
+    def add_gold(self, name: str, rows: Iterable[Gold], config: TrainingConfig) -> None:
         self._sources.append(name)
         known: set[str] = set()
         before = len(self._prompts)

@@ -1,0 +1,92 @@
+"""The files that a router is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError
+from ..evaluation.benchmarks import (
+    STRONG_MODEL,
+    WEAK_MODEL,
+    evaluation_prompts,
+    load_benchmark,
+    mmlu_gold_hashes,
+    sha256_of,
+)
+from .battles import Battle, Gold, read_battles, read_gold, read_prompts, source_name
+
+MMLU_GOLD = "mmlu_gold"
+"""Name of the source that the gold part of MMLU makes."""
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What to learn from."""
+
+    battles: Sequence[Path] = ()
+    gold: Sequence[Path] = ()
+    gold_mmlu: Path | None = None
+    """The published evaluation folder, for the MMLU prompts whose labels may be learned."""
+    decontaminate: Sequence[Path] = ()
+    """Whose prompts are kept out of training: published evaluation folders, or JSON lines with
+    a "prompt"."""
+    config: Path | None = None
+    """Where the configuration was read from."""
+
+    def command(self, router: str) -> str:
+        """Return what to type to train on these files, which are named without folders."""
+        options = {
+            "config": [self.config] if self.config else [],
+            "battles": self.battles,
+            "gold": self.gold,
+            "gold-mmlu": [self.gold_mmlu] if self.gold_mmlu else [],
+            "decontaminate": self.decontaminate,
+        }
+        words = [f"--{name} {path.name}" for name, paths in options.items() for path in paths]
+        return " \\\n  ".join([f"routellm train {router} --out DIR", *words])
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """What stands in the files, by name of the source."""
+
+    battles: dict[str, list[Battle]]
+    gold: dict[str, list[Gold]]
+    evaluation: list[str]
+    """Prompts that must not be learned from."""
+
+
+def read_files(files: TrainingFiles) -> TrainingRows:
+    """Read everything.
+
+    Raises:
+        DataError: a file cannot be used, or there is none; names file, line and remedy.
+    """
+    battles = {source_name(path): read_battles(path) for path in files.battles}
+    gold = {source_name(path): read_gold(path) for path in files.gold}
+    learnable: set[str] = set()
+    if files.gold_mmlu:
+        learnable = set(mmlu_gold_hashes(files.gold_mmlu))
+        gold[MMLU_GOLD] = _mmlu_gold(files.gold_mmlu, learnable)
+    if not battles and not gold:
+        raise DataError("nothing to learn from: give --battles, --gold or --gold-mmlu")
+    evaluation = [
+        prompt
+        for path in files.decontaminate
+        for prompt in (evaluation_prompts(path) if path.is_dir() else read_prompts(path))
+        if sha256_of(prompt) not in learnable
+    ]
+    return TrainingRows(battles, gold, evaluation)
+
+
+def _mmlu_gold(folder: Path, hashes: set[str]) -> list[Gold]:
+    mmlu = load_benchmark("mmlu", folder)
+    return [
+        Gold(prompt, group, {STRONG_MODEL: float(strong), WEAK_MODEL: float(weak)})
+        for prompt, group, strong, weak in zip(
+            mmlu.prompts, mmlu.groups, mmlu.strong, mmlu.weak, strict=True
+        )
+        if sha256_of(prompt) in hashes
+    ]
