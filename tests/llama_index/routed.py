@@ -1,0 +1,151 @@
+"""Two stand-in models behind real clients, and a router that remembers what it was asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+from llama_index.core import MockEmbedding, VectorStoreIndex
+from llama_index.core.schema import TextNode
+from llama_index.llms.openai_like import OpenAILike
+from numpy.typing import NDArray
+
+from routellm_core import Decision, Router, hookimpl, register_plugin, unregister_plugin
+from routellm_plugins.llama_index import RouteLLM
+from routellm_plugins.standin.answers import Answer
+from tests.fakes.openai_upstream import Upstream
+
+EASY = "What is two plus two?"
+HARD = "Prove that there are infinitely many primes"
+TIER = {EASY: "weak", HARD: "strong"}
+
+Reply = str | tuple[str, dict[str, Any]]
+"""What a model says: a text, or a tool's name and arguments."""
+
+
+class Scripted(Upstream):
+    """A stand-in that says what a test wants to hear.
+
+    Attributes:
+        replies: what is said to a request in whose last message the words occur.
+    """
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.replies: dict[str, Reply] = {}
+
+    def answer(self, body: dict[str, Any]) -> Answer:
+        own = super().answer(body)
+        last = str(body["messages"][-1]["content"])
+        for words, reply in self.replies.items():
+            if words in last:
+                text, tool, arguments = (
+                    (reply, None, "") if isinstance(reply, str) else ("", *_call(reply))
+                )
+                return dataclasses.replace(own, text=text, tool=tool, arguments=arguments)
+        return own
+
+
+def _call(reply: tuple[str, dict[str, Any]]) -> tuple[str, str]:
+    tool, arguments = reply
+    return tool, json.dumps(arguments)
+
+
+class Recording(Router):
+    """Sends what asks for a proof to the strong model, and remembers every text."""
+
+    instant: ClassVar[bool] = True
+
+    def __init__(self, texts: list[str]) -> None:
+        self._texts = texts
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        self._texts.extend(prompts)
+        return np.array([0.8 if "prove" in prompt.lower() else 0.2 for prompt in prompts])
+
+
+class Routed:
+    """The two models, the router between them, and what reached each of the three.
+
+    Attributes:
+        strong, weak: the models.
+        texts: what the router was asked to score, in order.
+        decisions: what was decided, in order.
+    """
+
+    def __init__(self, strong: Scripted, weak: Scripted) -> None:
+        self.strong = strong
+        self.weak = weak
+        self.texts: list[str] = []
+        self.decisions: list[Decision] = []
+
+    @hookimpl
+    def routellm_register_routers(self, register: Callable[..., None]) -> None:
+        register("recording", lambda: Recording(self.texts))
+
+    @hookimpl
+    def routellm_decided(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+
+    def llm(self, **settings: Any) -> RouteLLM:
+        """Return the LLM under test."""
+        settings = {"router": "recording", "threshold": 0.5, **settings}
+        return RouteLLM(strong=client(self.strong), weak=client(self.weak), **settings)
+
+    def bare(self, tier: str) -> OpenAILike:
+        """Return the LLM of a tier as an app without routing has it."""
+        return client(self.model(tier))
+
+    def model(self, tier: str) -> Scripted:
+        return self.strong if tier == "strong" else self.weak
+
+    def reply(self, replies: dict[str, Reply]) -> None:
+        """Have both models say this; see ``Scripted.replies``."""
+        self.strong.replies = self.weak.replies = replies
+
+    def answered(self) -> dict[str, int]:
+        """Return how many requests each tier had since this was last asked."""
+        counts = {"strong": len(self.strong.requests), "weak": len(self.weak.requests)}
+        self.forget()
+        return counts
+
+    def forget(self) -> None:
+        self.strong.requests.clear()
+        self.weak.requests.clear()
+
+
+@contextmanager
+def routed() -> Iterator[Routed]:
+    """Start both models and register the router, for one test module or one test."""
+    with Scripted("gpt-4o") as strong, Scripted("gpt-4o-mini") as weak:
+        pair = Routed(strong, weak)
+        register_plugin(pair)
+        try:
+            yield pair
+        finally:
+            unregister_plugin(pair)
+
+
+def client(model: Scripted) -> OpenAILike:
+    """Return a real client of a stand-in model."""
+    return OpenAILike(
+        model=model.model,
+        api_base=model.url,
+        api_key="unused",
+        is_chat_model=True,
+        is_function_calling_model=True,
+        context_window=4096,
+        max_tokens=256,
+        max_retries=0,
+    )
+
+
+def index(chunks: int = 3) -> VectorStoreIndex:
+    """Return an index whose chunks, if they were scored, would go to the strong model."""
+    text = "Chunk {} says: prove it. " + "Word after word goes by. " * 300
+    nodes = [TextNode(id_=str(i), text=text.format(i)) for i in range(chunks)]
+    return VectorStoreIndex(nodes, embed_model=MockEmbedding(embed_dim=8))
