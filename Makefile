@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Named so that pip takes this release, and a CPU build of it where one is at hand.
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo test lint bench build evaluate clean
+.PHONY: help demo test lint bench build evaluate results clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make evaluate     quality with intervals; DATA=RouteLLM's evals folder"
+	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA likewise"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -31,6 +32,17 @@ bench: $(VENV)/.dev
 
 evaluate: $(VENV)/.dev
 	$(BIN)/routellm evaluate --router mf --benchmark mmlu --benchmark gsm8k --data $(DATA) --exclude mmlu-gold
+
+# The bundled routers; random is in every table.
+ROUTERS ?= mf
+
+results: $(VENV)/.dev
+	@test -n "$(DATA)" || { echo "say where: make results DATA=<RouteLLM's evals folder>"; exit 2; }
+	rm -rf build/results
+	$(BIN)/routellm evaluate $(addprefix --router ,$(ROUTERS)) --benchmark mmlu --benchmark gsm8k --benchmark mt-bench --data $(DATA) --exclude mmlu-gold --no-cache --out build/results
+	mkdir -p docs/images
+	cp build/results/images/*.svg docs/images/
+	cp build/results/report.md docs/results.md
 
 build: $(VENV)/.dev
 	rm -rf build dist

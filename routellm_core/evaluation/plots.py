@@ -46,6 +46,8 @@ _STYLE = {
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
     "figure.dpi": 100,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
     "figure.facecolor": "white",
     "font.size": 10.0,
     "grid.color": "#e0e0e0",
@@ -227,7 +229,7 @@ def draw_reliability(result: BenchmarkResult) -> Figure:
     axes.set_ylim(limits)
     axes.set_aspect("equal")
     axes.set_xlabel("strong win rate, by the router")
-    axes.set_ylabel("strong answer better + half of ties (share)")
+    axes.set_ylabel("strong answer better, ties as half (share)")
     figure.legend(loc="outside right upper", labelspacing=1.0)
     return figure
 
