@@ -1,0 +1,126 @@
+"""The examples, the notebook and the samples of docs/langchain.md run and say what is so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langchain")
+pytest.importorskip("langchain_openai")
+
+from langchain_core import __version__
+
+from routellm_plugins.standin.answers import Answer
+from tests.fakes.openai_upstream import Upstream
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples/langchain"
+PAGE = (ROOT / "docs/langchain.md").read_text(encoding="utf-8")
+SAMPLES = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE, re.DOTALL)
+HAS_DECISIONS = tuple(int(part) for part in __version__.split(".")[:2]) >= (1, 8)
+
+
+class OneApi(Upstream):
+    """Serves both tiers under one URL, as OpenAI does: the model that is named answers."""
+
+    def answer(self, body: dict[str, Any]) -> Answer:
+        return Answer.to(body, body["model"])
+
+    @property
+    def models(self) -> list[str]:
+        """The models that were asked, in order."""
+        return [request["model"] for request in self.requests]
+
+
+@pytest.fixture
+def api() -> Iterator[OneApi]:
+    with OneApi("either") as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def environment(api: OneApi) -> dict[str, str]:
+    return {
+        **os.environ,
+        "OPENAI_API_KEY": "unused",
+        "OPENAI_BASE_URL": api.url,
+        "PYTHONWARNINGS": "error",
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "asked"),
+    [
+        ("chain.py", ["gpt-4o-mini", "gpt-4o"]),
+        ("agent.py", ["gpt-4o-mini", "gpt-4o-mini", "gpt-4o", "gpt-4o"]),
+        ("graph.py", ["gpt-4o-mini", "gpt-4o", "gpt-4o"]),
+        ("rag.py", ["gpt-4o-mini", "gpt-4o"]),
+    ],
+)
+def test_an_example_asks_the_models_it_says(
+    api: OneApi, environment: dict[str, str], script: str, asked: list[str]
+) -> None:
+    run = subprocess.run(
+        [sys.executable, EXAMPLES / script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert sorted(api.models) == sorted(asked)  # a batch is asked in parallel
+    said = re.findall(r"\[(?:answer, |check, )?(always strong|strong|weak)", run.stdout)
+    models = {"weak": "gpt-4o-mini", "strong": "gpt-4o", "always strong": "gpt-4o"}
+    assert [models[tier] for tier in said] == asked
+    if script == "rag.py":
+        context = api.requests[0]["messages"][0]["content"]
+        assert "[thresholds.md]\n## By share: `strong_share`" in context
+
+
+def test_the_notebook_still_gives_its_outputs(tmp_path: Path, environment: dict[str, str]) -> None:
+    pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    again = tmp_path / "again.ipynb"
+    run = subprocess.run(
+        [sys.executable, EXAMPLES / "run_notebook.py", again],
+        env={**environment, "PYTHONWARNINGS": "default"},
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert run.returncode == 0, run.stderr
+    assert _outputs(again) == _outputs(EXAMPLES / "routing.ipynb")
+
+
+def _outputs(notebook: Path) -> list[Any]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    outputs = [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
+    assert any(outputs)
+    return outputs
+
+
+def test_the_samples_of_the_page_run_and_print_what_it_says(
+    api: OneApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.setenv("OPENAI_BASE_URL", api.url)
+    assert len(SAMPLES) == 10
+    names: dict[str, Any] = {}
+    for code, printed in SAMPLES:
+        if "RouteLLMDecisionModel" in code and not HAS_DECISIONS:
+            continue
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*beta")
+            exec(code, names)
+        told = capsys.readouterr().out
+        if printed:
+            assert told == printed
