@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -120,14 +121,24 @@ class Routed:
 
 @contextmanager
 def routed() -> Iterator[Routed]:
-    """Start both models and register the router, for one test module or one test."""
-    with Scripted("gpt-4o") as strong, Scripted("gpt-4o-mini") as weak:
+    """Start both models and register the router."""
+    with Scripted("gpt-4o") as strong, Scripted("gpt-4o-mini") as weak, _event_loop():
         pair = Routed(strong, weak)
         register_plugin(pair)
         try:
             yield pair
         finally:
             unregister_plugin(pair)
+
+
+@contextmanager
+def _event_loop() -> Iterator[None]:
+    # LlamaIndex's sync calls make an event loop where there is none, and leave it open.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def client(model: Scripted) -> OpenAILike:

@@ -61,6 +61,15 @@ async def test_a_function_agents_run_is_one_decision(question: str, streaming: b
     assert pair.answered() == {"strong": 0, "weak": 0, TIER[question]: 2}
 
 
+@pytest.mark.parametrize("question", [EASY, HARD])
+async def test_putting_the_answer_in_a_form_is_part_of_the_run(question: str, pair: Routed):
+    agent = FunctionAgent(tools=[prove], llm=pair.llm(), output_cls=City)
+    result = await run(agent, question)
+    assert result.structured_response == {"name": "example"}
+    assert set(pair.texts) == {question}
+    assert pair.answered() == {"strong": 0, "weak": 0, TIER[question]: 3}
+
+
 async def test_a_function_agent_streams_the_chosen_models_tokens(pair: Routed):
     memory = ChatMemoryBuffer.from_defaults(token_limit=3000)
     handler = FunctionAgent(tools=[add], llm=pair.llm()).run(HARD, memory=memory)
