@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,18 +26,6 @@ with_decisions = pytest.mark.skipif(
     not NEW, reason=f"langchain-core {__version__} has no decision models; 1.8 has"
 )
 LENGTH: dict[str, Any] = {"router": "length", "threshold": 0.8}
-
-
-@pytest.fixture(scope="module")
-def strong() -> Iterator[Upstream]:
-    with Upstream("gpt-4o") as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
-def weak() -> Iterator[Upstream]:
-    with Upstream("gpt-4o-mini") as upstream:
-        yield upstream
 
 
 @pytest.fixture(autouse=True)
@@ -145,20 +133,19 @@ def test_mistakes_say_what_to_write(settings: dict[str, Any], message: str) -> N
 def routed_agent(strong: Upstream, weak: Upstream) -> Any:
     """Return an agent with LangChain's router, a tool and a memory."""
     middleware = pytest.importorskip("langchain.agents.middleware")
+    pytest.importorskip("langchain_openai")
     if not hasattr(middleware, "ModelRouterMiddleware"):
         pytest.skip("this langchain has no model router; 1.5 has")
     from langchain.agents import create_agent
-    from langchain_openai import ChatOpenAI
     from langgraph.checkpoint.memory import InMemorySaver
+
+    from tests.langchain.clients import client
 
     def lookup(city: str) -> str:
         """Look a city up."""
         return HARD
 
-    models = {
-        tier: ChatOpenAI(model=upstream.model, base_url=upstream.url, api_key="unused")
-        for tier, upstream in (("strong", strong), ("weak", weak))
-    }
+    models = {"strong": client(strong), "weak": client(weak)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # LangChain's router is in beta, and says so once
         router = middleware.ModelRouterMiddleware(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,6 +38,7 @@ from routellm_plugins.standin.answers import Answer
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
+from tests.langchain.clients import client
 
 LENGTH: dict[str, Any] = {"router": "length", "threshold": 0.8}
 
@@ -81,18 +82,6 @@ def lookup(city: str) -> str:
     return HARD * 3
 
 
-@pytest.fixture(scope="module")
-def strong() -> Iterator[Upstream]:
-    with Upstream("gpt-4o") as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
-def weak() -> Iterator[Upstream]:
-    with Upstream("gpt-4o-mini") as upstream:
-        yield upstream
-
-
 @pytest.fixture(autouse=True)
 def _fresh(strong: Upstream, weak: Upstream, plugin: Callable[[object], object]) -> None:
     plugin(routers)
@@ -116,12 +105,6 @@ def gpt_4o(strong: Upstream) -> ChatOpenAI:
 @pytest.fixture
 def mini(weak: Upstream) -> ChatOpenAI:
     return client(weak)
-
-
-def client(upstream: Upstream, **options: Any) -> ChatOpenAI:
-    return ChatOpenAI(
-        model=upstream.model, base_url=upstream.url, api_key="unused", max_retries=0, **options
-    )
 
 
 def asked(*texts: str) -> dict[str, Any]:
