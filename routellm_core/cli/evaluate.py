@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,8 @@ from ..evaluation.benchmarks import (
 )
 from ..evaluation.compare import compare
 from ..evaluation.notes import notes
+from ..evaluation.plots import require_matplotlib
+from ..evaluation.report import write_report
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.results_file import RESULTS, results_json
 from ..evaluation.scoring import cache_folder
@@ -30,7 +33,10 @@ from ..routers.base import Router
 
 
 def evaluate(
-    router: Annotated[list[str], typer.Option(help="Name of a router; may be repeated.")],
+    context: typer.Context,
+    router: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Name of a router; may be repeated.")
+    ],
     benchmark: Annotated[
         list[str],
         typer.Option(
@@ -62,6 +68,7 @@ def evaluate(
     strong_share: Annotated[
         list[float] | None,
         typer.Option(
+            metavar="SHARE",
             min=0.0,
             max=1.0,
             help="Share of strong calls at which to give quality and cost; may be repeated. "
@@ -82,7 +89,10 @@ def evaluate(
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
     out: Annotated[
         Path | None,
-        typer.Option(help="Also write results.json here.", file_okay=False),
+        typer.Option(
+            help="Folder for results.json, report.md and its plots; made if absent.",
+            file_okay=False,
+        ),
     ] = None,
     scores: Annotated[
         bool, typer.Option("--scores", help="With every query's score in results.json.")
@@ -102,6 +112,8 @@ def evaluate(
         raise ConfigError("--strong-price is 0: without a price there is nothing to save")
     if scores and out is None:
         raise ConfigError("--scores go to a file: say where with --out FOLDER")
+    if out:
+        require_matplotlib()
     routers = _routers(router, {"checkpoint": checkpoint} if checkpoint else {})
     hashes = _excluded(exclude, data)
     benchmarks = _benchmarks(benchmark, data, hashes)
@@ -125,7 +137,10 @@ def evaluate(
         results.append(result)
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / RESULTS, results_json(results, exclude=hashes, per_query=scores))
+        command = _command(context)
+        content = results_json(results, command=command, exclude=hashes, per_query=scores)
+        write_whole(out / RESULTS, content)
+        write_report(results, out, command=command)
     if _failures(results):
         raise typer.Exit(1)
 
@@ -141,6 +156,22 @@ def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router 
         except Exception as error:
             routers[name] = error
     return routers
+
+
+def _command(context: typer.Context) -> str:
+    """Return what was typed, but for what changes no figure, with files named without folders."""
+    words = ["routellm", "evaluate"]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name in ("out", "no_cache"):
+            continue
+        value = context.params[name]
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            words.append(parameter.opts[0])
+            if not isinstance(each, bool):
+                words.append(Path(each).name if Path(str(each)).exists() else str(each))
+    return shlex.join(words)
 
 
 def _excluded(exclude: str | None, data: Path | None) -> list[str]:

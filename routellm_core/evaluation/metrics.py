@@ -109,8 +109,7 @@ class Curves:
             recovered: in (0, 1].
         """
         wanted = (recovered - _ROUNDING) * self._total[:, None]
-        at = np.argmax(self._gained >= wanted, axis=1)[:, None]
-        at = np.maximum(at, 1)  # where there is no gap, and NaN follows
+        at = 1 + np.argmax(self._gained[:, 1:] >= wanted, axis=1)[:, None]
         (calls, more_calls), (gained, more_gained) = (
             [np.take_along_axis(sums, at - side, axis=1)[:, 0] for side in (1, 0)]
             for sums in (self._calls, self._gained)

@@ -17,17 +17,23 @@ RESULTS = "results.json"
 
 
 def results_json(
-    results: Sequence[BenchmarkResult], *, exclude: Collection[str] = (), per_query: bool = False
+    results: Sequence[BenchmarkResult],
+    *,
+    command: str,
+    exclude: Collection[str] = (),
+    per_query: bool = False,
 ) -> bytes:
     """Return the content of results.json.
 
     Args:
         results: by benchmark.
+        command: what was run.
         exclude: SHA-256 of the prompts that were to be left out.
         per_query: also the scores, the qualities and the digest of each prompt.
     """
     content = {
         "versions": {"routellm-plugins": __version__, "numpy": np.__version__},
+        "command": command,
         "excluded_prompts": len(set(exclude)),
         "benchmarks": [_benchmark(result, per_query) for result in results],
     }

@@ -10,12 +10,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from .results import LENGTH, MIX, STRONG, WEAK, BenchmarkResult, Estimate
+from .wording import UNDEFINED, digits, percent, plain, signed
 
 WIDE = 120
 """Least columns of a terminal on which an interval stands beside its figure, not below it."""
 
 _EXACT = 1e-9
 """Relative width of an interval that is none."""
+
+_Form = tuple[Callable[[float], str], str]
+"""How a number is written, and its unit."""
+
+_PLAIN, _SIGNED, _DIGITS, _PERCENT = (plain, ""), (signed, ""), (digits, ""), (percent, " %")
 
 _Row = tuple[str, list[str]]
 
@@ -29,7 +35,7 @@ def tables(result: BenchmarkResult, width: int) -> Iterator[Table]:
     """
     between = " " if width >= WIDE else "\n"
 
-    def show(form: Callable[[float], str], *estimates: Estimate | None) -> list[str]:
+    def show(form: _Form, *estimates: Estimate | None) -> list[str]:
         return [_shown(estimate, form, between) for estimate in estimates]
 
     ordered = [router for router in result.results if router.name not in (STRONG, WEAK)]
@@ -40,9 +46,9 @@ def tables(result: BenchmarkResult, width: int) -> Iterator[Table]:
             (
                 router.name,
                 [
-                    *(show(_plain, router.apgr) if not router.error else ["failed"]),
-                    *show(_signed, router.over.get(LENGTH), router.over.get(MIX)),
-                    *show(_percent, router.share_of_oracle_gain),
+                    *(show(_PLAIN, router.apgr) if not router.error else ["failed"]),
+                    *show(_SIGNED, router.over.get(LENGTH), router.over.get(MIX)),
+                    *show(_PERCENT, router.share_of_oracle_gain),
                 ],
             )
             for router in ordered
@@ -55,13 +61,12 @@ def tables(result: BenchmarkResult, width: int) -> Iterator[Table]:
         [
             (
                 router.name,
-                [*show(_percent, router.cpt_50, router.cpt_80), *show(_plain, router.apgr_11)],
+                [*show(_PERCENT, router.cpt_50, router.cpt_80), *show(_PLAIN, router.apgr_11)],
             )
-            for router in able
-            if router in ordered
+            for router in ordered
+            if not router.error
         ],
     )
-    quality = _plain if max(result.strong.max(), result.weak.max()) <= 1 else _hundredths
     for number, asked in enumerate(result.named(MIX).at):
         at = {router.name: router.at[min(number, len(router.at) - 1)] for router in able}
         yield _table(
@@ -71,9 +76,9 @@ def tables(result: BenchmarkResult, width: int) -> Iterator[Table]:
                 (
                     name,
                     [
-                        *show(quality, own.quality),
-                        *show(_digits, own.cost),
-                        *show(_percent, own.saving_over_strong, own.saving_over_random),
+                        *show(_PLAIN, own.quality),
+                        *show(_DIGITS, own.cost),
+                        *show(_PERCENT, own.saving_over_strong, own.saving_over_random),
                     ],
                 )
                 for name, own in at.items()
@@ -104,37 +109,12 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[_Row]) -> Table:
     return table
 
 
-def _shown(estimate: Estimate | None, form: Callable[[float], str], between: str) -> str:
+def _shown(estimate: Estimate | None, form: _Form, between: str) -> str:
     """Return a figure with its interval, or alone where resampling does not change it."""
     if estimate is None or math.isnan(estimate.value):
-        return "-"
-    value = form(estimate.value)
+        return UNDEFINED
+    write, unit = form
+    value = write(estimate.value) + unit
     if estimate.high - estimate.low < _EXACT * max(1.0, abs(estimate.value)):
         return value
-    low, high = (form(end).removesuffix(" %") for end in (estimate.low, estimate.high))
-    return f"{value}{between}" + escape(f"[{low}, {high}]")
-
-
-def _plain(value: float) -> str:
-    return _signed(value).removeprefix("+")
-
-
-def _signed(value: float) -> str:
-    text = f"{_rounded(value, 3):+.3f}"
-    return text[0] + text[1:].removeprefix("0")
-
-
-def _percent(value: float) -> str:
-    return f"{_rounded(100 * value, 1):.1f} %"
-
-
-def _hundredths(value: float) -> str:
-    return f"{_rounded(value, 2):.2f}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:.4g}"
-
-
-def _rounded(value: float, digits: int) -> float:
-    return round(value, digits) + 0.0  # no minus before a zero
+    return f"{value}{between}" + escape(f"[{write(estimate.low)}, {write(estimate.high)}]")

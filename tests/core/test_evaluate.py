@@ -68,14 +68,20 @@ def test_results_are_the_same_bytes_again(own: str, tmp_path: Path) -> None:
     for folder in folders:
         done = _run("--router", "mf", "--benchmark", own, "--out", str(folder), "--scores")
         assert done.exit_code == 0, done.output
-    first, second = ((folder / "results.json").read_bytes() for folder in folders)
+    first, second = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+        for folder in folders
+    )
     assert first == second
+    assert {Path("results.json"), Path("report.md")} < first.keys()
 
 
 def test_results_hold_every_figure_and_scores_on_request(own: str, tmp_path: Path) -> None:
     arguments = ("--router", "random", "--benchmark", own, "--out", str(tmp_path / "out"))
     _run(*arguments)
     content = json.loads((tmp_path / "out" / "results.json").read_text())
+    command = "routellm evaluate --router random --benchmark own.jsonl --draws 100"
+    assert content["command"] == command
     (benchmark,) = content["benchmarks"]
     assert (benchmark["benchmark"], benchmark["n"], benchmark["draws"]) == ("own", 30, 100)
     assert len(benchmark["data_sha256"]) == 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from routellm_core.evaluation.intervals import bootstrap_apgr, interval, resamples
+from routellm_core.evaluation.intervals import band, bootstrap_apgr, interval, resamples
 from routellm_core.evaluation.metrics import Curves, Floats, Ranking, apgr
 
 
@@ -42,6 +42,14 @@ def test_intervals_are_paired() -> None:
     assert (alone["a"] == both["a"]).all()
     low, high = interval(both["b"] - both["a"])
     assert 0 < low < apgr(scores["b"], strong, weak) - apgr(scores["a"], strong, weak) < high
+
+
+def test_as_many_draws_lie_beyond_either_end() -> None:
+    draws = np.random.default_rng(0).permutation(np.arange(1.0, 1000.0))
+    assert interval(draws) == pytest.approx((25, 975), abs=1e-9)
+    assert np.array(band(draws[:, None] * [1, 2])) == pytest.approx(
+        np.array([[25, 50], [975, 1950]]), abs=1e-9
+    )
 
 
 def test_undefined_draws_are_left_out() -> None:
