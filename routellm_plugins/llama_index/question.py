@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
@@ -32,13 +31,16 @@ class Asked:
 def asked_in_text(prompt: str) -> Asked:
     """Return what a prompt in one piece asks.
 
-    Engines that hand over a template they filled themselves (condensing a follow-up question,
-    writing search queries) are read back, so that the question alone is scored.
+    Engines and agents that hand over what they filled in themselves (to condense a follow-up
+    question, to write search queries, to tell an agent's state, to put its answer in a form) are
+    read back, so that the question alone is scored.
     """
-    for pattern in _FILLED:
-        found = pattern.match(prompt)
-        if found:
-            return Asked(found["question"].strip())
+    text = prompt.lstrip()
+    for filled in _FILLED:
+        if text.startswith(filled.start):
+            _, found, rest = text.rpartition(filled.before)
+            if found:
+                return Asked(rest.partition(filled.after)[0].strip())
     return Asked(prompt)
 
 
@@ -100,13 +102,21 @@ def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
     return text.startswith(_SAID_BY_AGENTS)
 
 
-def _filled(template: str) -> re.Pattern[str]:
-    """Return what matches a filled template, with the question as a group."""
-    parts = re.split(r"\{(\w+)\}", template.strip())
-    for at in range(1, len(parts), 2):
-        parts[at] = "(?P<question>.*)" if parts[at] in _QUESTIONS else ".*"
-    parts[::2] = map(re.escape, parts[::2])
-    return re.compile(rf"\s*{''.join(parts)}\s*\Z", re.DOTALL)
+class _Filled(NamedTuple):
+    """How to find the question in a filled template; without regular expressions, because some
+    take hours for texts that are made to.
+    """
+
+    start: str
+    before: str
+    after: str
+
+    @classmethod
+    def template(cls, template: str, question: str) -> _Filled:
+        """Return it for a template of LlamaIndex and the variable that holds the question."""
+        before, _, after = template.lstrip().partition(f"{{{question}}}")
+        start, _, rest = before.partition("{")
+        return cls(start, rest.rpartition("}")[2], after)
 
 
 _SAID_BY_AGENTS = (
@@ -114,13 +124,10 @@ _SAID_BY_AGENTS = (
     "FAILURE: Your previous response was empty.",
     "Result of executing the code given:\n\n",
 )
-_QUESTIONS = ("question", "query", "msg")
 _FILLED = (
-    *map(_filled, (DEFAULT_CONDENSE_PROMPT_TEMPLATE, QUERY_GEN_PROMPT, DEFAULT_STATE_PROMPT)),
-    # An agent's conversation, to be put in the form of its output_cls.
-    re.compile(
-        r"<current_conversation>.*<user>\s*<message>(?P<question>.*?)</message>.*"
-        r"</current_conversation>",
-        re.DOTALL,
-    ),
+    _Filled.template(DEFAULT_CONDENSE_PROMPT_TEMPLATE, "question"),
+    _Filled.template(QUERY_GEN_PROMPT, "query"),
+    _Filled.template(DEFAULT_STATE_PROMPT, "msg"),
+    # The conversation of an agent, whose answer is to take the form of its output_cls.
+    _Filled("<current_conversation>", "<user>\n\n\t\t<message>", "</message>"),
 )

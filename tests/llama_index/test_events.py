@@ -10,7 +10,7 @@ from llama_index.core.instrumentation.events.llm import (
     LLMChatInProgressEvent,
     LLMChatStartEvent,
 )
-from llama_index.core.llms import ChatMessage
+from llama_index.core.llms import LLM, ChatMessage
 
 from routellm_plugins.llama_index import RouteDecisionEvent, RouteLLM
 from tests.llama_index.calls import EVERY, run
@@ -107,6 +107,13 @@ def test_a_callback_manager_reaches_both_models(pair: Routed):
     assert llm.strong.callback_manager is llm.weak.callback_manager is manager
     llm.callback_manager = later = CallbackManager([])
     assert llm.strong.callback_manager is llm.weak.callback_manager is later
+
+
+@pytest.mark.skipif("rate_limiter" not in LLM.model_fields, reason="needs a newer LlamaIndex")
+def test_a_rate_limiter_reaches_both_models(pair: Routed):
+    llm = pair.llm()
+    llm.rate_limiter = limiter = object()
+    assert llm.strong.rate_limiter is llm.weak.rate_limiter is limiter
 
 
 def test_the_models_keep_their_callback_managers_until_one_is_set(pair: Routed):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from llama_index.core import QueryBundle
 from llama_index.core.base.llms.types import MessageRole
+from llama_index.core.chat_engine.condense_plus_context import DEFAULT_CONDENSE_PROMPT_TEMPLATE
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.prompts.default_prompts import DEFAULT_REFINE_PROMPT, DEFAULT_TEXT_QA_PROMPT
 from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_plugins.llama_index import route_on
 from tests.llama_index.calls import TOOL
@@ -130,6 +133,15 @@ def test_what_an_engine_filled_in_itself_is_read_back(pair: Routed):
     engine.chat(EASY)
     assert len(pair.texts) > 1
     assert set(pair.texts) == {EASY}
+
+
+@pytest.mark.parametrize("template", [DEFAULT_CONDENSE_PROMPT_TEMPLATE, QUERY_GEN_PROMPT])
+def test_a_text_made_to_take_long_takes_no_time(template: str, pair: Routed):
+    filled = template.replace("{chat_history}", "\n  Follow Up Input: " * 200_000)
+    filled = filled.replace("{query}", "\nQuery: " * 200_000) + "not the end"
+    began = time.perf_counter()
+    pair.llm().complete(filled)
+    assert time.perf_counter() - began < 5
 
 
 def test_search_queries_are_written_for_the_question(pair: Routed):
