@@ -1,0 +1,269 @@
+"""What others see of a routed call: callbacks, traces, usage, streamed tokens, graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langchain_openai")
+
+from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
+from langchain_core.messages import HumanMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnablePassthrough
+from langchain_core.tools import tool
+from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.schemas import Run
+
+from routellm_plugins.langchain import ChatRouteLLM
+from tests.fakes import routers
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.langchain.clients import client
+
+PROMPT = ChatPromptTemplate([("system", "Be brief."), ("human", "{question}")])
+
+
+class Events(BaseCallbackHandler):
+    """Records each callback, without what differs from run to run."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        self.tokens: list[str] = []
+        self.metadata: list[dict[str, Any]] = []
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        self._add("chain start", kwargs, getattr(inputs, "text", inputs))
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self._add("chain end", kwargs, getattr(outputs, "text", outputs))
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        self.metadata.append(kwargs["metadata"])
+        kept = {k: v for k, v in kwargs["metadata"].items() if not k.startswith("routellm_")}
+        invocation = kwargs["invocation_params"], kwargs["options"], kwargs["name"]
+        self._add("model start", kwargs, serialized, messages, kept, invocation)
+
+    def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
+        self.tokens.append(token)
+        self._add("token", kwargs, token)
+
+    def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+        (generation,) = response.generations[0]
+        self._add("model end", kwargs, generation.text, generation.message.usage_metadata)
+
+    def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        self._add("model error", kwargs, type(error))
+
+    def _add(self, what: str, kwargs: dict[str, Any], *rest: Any) -> None:
+        self.seen.append((what, kwargs.get("tags"), kwargs.get("parent_run_id") is None, *rest))
+
+
+class Trace(BaseTracer):
+    """Keeps the trace of the last run."""
+
+    root: Run
+
+    def _persist_run(self, run: Run) -> None:
+        self.root = run
+
+
+@pytest.fixture(autouse=True)
+def _fresh(strong: Upstream, weak: Upstream, plugin: Callable[[object], object]) -> None:
+    plugin(routers)
+    for upstream in (strong, weak):
+        upstream.requests.clear()
+        upstream.failing_with = None
+
+
+@pytest.fixture
+def llm(strong: Upstream, weak: Upstream) -> ChatRouteLLM:
+    return routed(strong, weak)
+
+
+def routed(strong: Upstream, weak: Upstream, **settings: Any) -> ChatRouteLLM:
+    models = (client(upstream, stream_usage=True) for upstream in (strong, weak))
+    return ChatRouteLLM(*models, **{"router": "length", "threshold": 0.8, **settings})
+
+
+ASKED = PROMPT.invoke({"question": EASY})
+RUNS: dict[str, Callable[[Any, Any], Any]] = {
+    "invoke": lambda model, config: model.invoke(ASKED, config),
+    "stream": lambda model, config: list(model.stream(ASKED, config)),
+    "batch": lambda model, config: model.batch([ASKED], config),
+}
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "model": lambda model: model,
+    "chain": lambda model: RunnablePassthrough() | model | StrOutputParser(),
+    "tools": lambda model: RunnablePassthrough() | model.bind_tools([search]),
+    "structured": lambda model: model.with_structured_output(search),
+    "retry": lambda model: model.with_retry(),
+}
+
+
+@tool
+def search(query: str) -> str:
+    """Search."""
+    return query
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_swapped_model_changes_no_event(llm, weak, form, run):
+    def events(model: Any) -> list[Any]:
+        recorded = Events()
+        config = {"callbacks": [recorded], "tags": ["b", "a"], "metadata": {"mine": 1}}
+        run(form(model), config)
+        return recorded.seen
+
+    bare = events(client(weak, stream_usage=True))
+    assert events(llm) == bare
+    assert sum(event[0] == "model start" for event in bare) == 1
+
+
+async def test_a_swapped_model_changes_no_event_in_async_code(llm, weak):
+    async def events(model: Any) -> list[Any]:
+        recorded = Events()
+        chain = PROMPT | model | StrOutputParser()
+        await chain.ainvoke({"question": EASY}, {"callbacks": [recorded]})
+        async for _ in chain.astream({"question": EASY}, {"callbacks": [recorded]}):
+            pass
+        return recorded.seen
+
+    assert await events(llm) == await events(client(weak, stream_usage=True))
+
+
+def test_an_error_is_the_models_own(llm, weak):
+    def outcome(model: Any) -> tuple[Any, ...]:
+        recorded = Events()
+        with pytest.raises(Exception, match="told to fail") as caught:
+            model.invoke(EASY, {"callbacks": [recorded]})
+        return caught.type, recorded.seen
+
+    weak.failing_with = 500
+    assert outcome(llm) == outcome(client(weak, stream_usage=True))
+
+
+def test_usage_is_counted_once(llm, weak):
+    def usage(model: Any) -> Any:
+        handler = UsageMetadataCallbackHandler()
+        model.invoke(EASY, {"callbacks": [handler]})
+        list(model.stream(EASY, {"callbacks": [handler]}))
+        return handler.usage_metadata
+
+    assert usage(llm) == usage(client(weak, stream_usage=True))
+
+
+def test_several_prompts_generate_one_result(llm, strong, weak):
+    def used(model: Any, text: str) -> int:
+        total: int = model.generate([[HumanMessage(text)]]).llm_output["token_usage"][
+            "total_tokens"
+        ]
+        return total
+
+    result = llm.generate([[HumanMessage(EASY)], [HumanMessage(HARD)]])
+    models = [
+        generation.message.response_metadata["model_name"] for (generation,) in result.generations
+    ]
+    assert models == ["gpt-4o-mini", "gpt-4o"]
+    assert len(result.run) == 2
+    expected = used(client(weak), EASY) + used(client(strong), HARD)
+    assert result.llm_output["token_usage"]["total_tokens"] == expected
+
+
+def test_traces_show_the_model_and_the_decision(llm):
+    trace = Trace()
+    (PROMPT | llm).invoke({"question": HARD}, {"callbacks": [trace]})
+    run = trace.root.child_runs[-1]
+    metadata = run.extra["metadata"]
+    assert (run.run_type, run.name) == ("llm", "ChatOpenAI")
+    assert (metadata["ls_provider"], metadata["ls_model_name"]) == ("openai", "gpt-4o")
+    assert metadata["routellm_tier"] == "strong"
+    assert metadata["routellm_score"] == 1.0
+    assert metadata["routellm_threshold"] == 0.8
+    assert metadata["routellm_router"] == "length"
+    assert metadata["routellm_cause"] == "score"
+    made = [value for key, value in metadata.items() if key.startswith("routellm_")]
+    assert all(isinstance(value, (str, float)) for value in made)
+
+
+def test_callbacks_tags_and_metadata_of_the_model(strong, weak):
+    own, given = Events(), Events()
+    llm = routed(strong, weak, callbacks=[own], tags=["router"], metadata={"team": "a"})
+    trace = Trace()
+    llm.invoke(EASY, {"callbacks": [given, trace], "tags": ["call"], "metadata": {"user": 1}})
+    assert own.seen
+    assert own.seen == given.seen
+    assert set(trace.root.tags) == {"router", "call"}
+    assert trace.root.extra["metadata"].items() >= {"team": "a", "user": 1}.items()
+
+
+def test_streamed_tokens_are_seen_once(llm):
+    recorded = Events()
+    whole = "".join(
+        (PROMPT | llm | StrOutputParser()).stream({"question": EASY}, {"callbacks": [recorded]})
+    )
+    assert "".join(recorded.tokens) == whole
+
+
+@pytest.fixture
+def graph_of() -> Callable[..., Any]:
+    """Make a graph of one node that calls a model."""
+    pytest.importorskip("langgraph")
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.graph import START, MessagesState, StateGraph
+
+    def make(model: Any) -> Any:
+        graph = StateGraph(MessagesState)
+        graph.add_node("answer", lambda state: {"messages": [model.invoke(state["messages"])]})
+        graph.add_edge(START, "answer")
+        return graph.compile(checkpointer=InMemorySaver())
+
+    return make
+
+
+def test_a_graph_streams_each_token_once(llm, graph_of):
+    config = {"configurable": {"thread_id": "1"}}
+    parts = list(
+        graph_of(llm).stream({"messages": [("human", EASY)]}, config, stream_mode="messages")
+    )
+    text = "".join(chunk.text for chunk, _ in parts)
+    assert text == llm.invoke(EASY).text
+    assert {metadata["routellm_tier"] for _, metadata in parts} == {"weak"}
+
+
+@pytest.mark.parametrize(("sticky", "tier"), [("turn", "weak"), ("conversation", "strong")])
+def test_a_conversation_outlives_a_checkpoint(strong, weak, graph_of, sticky, tier):
+    graph = graph_of(routed(strong, weak, sticky=sticky))
+    config = {"configurable": {"thread_id": "1"}}
+    graph.invoke({"messages": [("human", HARD)]}, config)
+    messages = graph.invoke({"messages": [("human", EASY)]}, config)["messages"]
+    assert messages[-1].response_metadata["routellm"]["tier"] == tier
+    assert "routellm" not in str(strong.requests + weak.requests)
+    other = {"configurable": {"thread_id": "2"}}
+    messages = graph.invoke({"messages": [("human", EASY)]}, other)["messages"]
+    assert messages[-1].response_metadata["routellm"]["tier"] == "weak"
+
+
+def test_a_graph_can_route_otherwise(llm, graph_of):
+    config = {"configurable": {"thread_id": "1", "routellm_threshold": 0.1}}
+    messages = graph_of(llm).invoke({"messages": [("human", EASY)]}, config)["messages"]
+    assert messages[-1].response_metadata["routellm"]["tier"] == "strong"
+
+
+def test_an_agent_stays_with_one_model_through_its_tools(llm, strong, weak):
+    agents = pytest.importorskip("langchain.agents")
+    agent = agents.create_agent(llm, [search])
+    for text, upstream in ((EASY, weak), (HARD, strong)):
+        messages = agent.invoke({"messages": [("human", text)]})["messages"]
+        assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
+        assert len(upstream.requests) == 2
+    assert len(weak.requests) == 2
+
+
+def test_code_that_opened_a_run_of_its_own(llm):
+    result = llm._generate([HumanMessage(HARD)])
+    assert result.generations[0].text.startswith("gpt-4o here")
