@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import AgentStream, AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.agent.workflow import (
+    AgentStream,
+    AgentWorkflow,
+    CodeActAgent,
+    FunctionAgent,
+    ReActAgent,
+)
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel
 
+from routellm_plugins.llama_index import route_on
 from tests.llama_index.routed import EASY, HARD, TIER, Routed, index
 
 pytestmark = [
@@ -118,6 +125,24 @@ async def test_a_react_agents_observations_are_not_scored(
     assert [call.tool_name for call in result.tool_calls] == ["prove"]
     assert set(pair.texts) == {question}
     assert pair.answered() == {"strong": 0, "weak": 0, TIER[question]: 2}
+
+
+@pytest.mark.parametrize("question", [EASY, HARD])
+async def test_the_output_of_an_agents_code_is_not_scored(question: str, pair: Routed):
+    code = "<execute>print('prove it')</execute>"
+    pair.reply({"Result of executing": "done", "?": code, "Prove": code})
+    agent = CodeActAgent(lambda code: f"ran: {code}", llm=pair.llm())
+    assert str(await run(agent, question)) == "done"
+    assert set(pair.texts) == {question}
+    assert pair.answered() == {"strong": 0, "weak": 0, TIER[question]: 2}
+
+
+async def test_route_on_holds_for_all_steps_of_a_run(pair: Routed):
+    agent = FunctionAgent(tools=[add], llm=pair.llm())
+    with route_on(EASY):
+        await run(agent, HARD)
+    assert set(pair.texts) == {EASY}
+    assert pair.answered() == {"strong": 0, "weak": 2}
 
 
 @pytest.mark.parametrize("question", [EASY, HARD])

@@ -19,11 +19,11 @@ from llama_index.core.query_engine import (
 )
 from llama_index.core.question_gen import LLMQuestionGenerator
 from llama_index.core.response_synthesizers import ResponseMode
-from llama_index.core.selectors import LLMSingleSelector
+from llama_index.core.selectors import LLMSingleSelector, PydanticSingleSelector
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel
 
-from routellm_plugins.llama_index import RouteDecisionEvent
+from routellm_plugins.llama_index import RouteDecisionEvent, route_on
 from tests.llama_index.recorded import Recorder
 from tests.llama_index.routed import EASY, HARD, TIER, Routed, index
 
@@ -170,6 +170,30 @@ def test_a_router_query_engine_is_one_decision(question: str, pair: Routed):
     engine.query(question)
     assert set(pair.texts) == {question}
     assert nothing_but(TIER[question], pair)
+
+
+def test_a_prompt_that_an_engine_formats_itself_is_scored_whole_unless_the_app_says(pair: Routed):
+    pair.reply({"choices are given below": ("SingleSelection", {"index": 1, "reason": "so"})})
+    llm = pair.llm()
+    tool = QueryEngineTool.from_defaults(index(1).as_query_engine(llm=llm), description="Prove it")
+    engine = RouterQueryEngine(
+        PydanticSingleSelector.from_defaults(llm=llm), [tool], llm=llm, verbose=False
+    )
+    engine.query(EASY)
+    assert "choices are given below" in pair.texts[0]
+    assert pair.answered() == {"strong": 1, "weak": 1}
+    with route_on(EASY):
+        engine.query(EASY)
+    assert pair.answered() == {"strong": 0, "weak": 2}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_route_on_holds_for_all_that_an_engine_calls(streaming: bool, pair: Routed):
+    engine = index().as_query_engine(llm=pair.llm(), similarity_top_k=3, streaming=streaming)
+    with route_on(EASY):
+        str(engine.query(HARD))
+    assert set(pair.texts) == {EASY}
+    assert nothing_but("weak", pair)
 
 
 def test_sub_questions_are_routed_each_by_its_own_words(pair: Routed):

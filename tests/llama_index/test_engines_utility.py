@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core import KeywordTableIndex, SummaryIndex, TreeIndex
+from llama_index.core import (
+    DocumentSummaryIndex,
+    KeywordTableIndex,
+    MockEmbedding,
+    PromptTemplate,
+    SummaryIndex,
+    TreeIndex,
+)
 from llama_index.core.extractors import (
     KeywordExtractor,
     QuestionsAnsweredExtractor,
@@ -15,11 +22,12 @@ from llama_index.core.extractors import (
 )
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.query_engine import TransformQueryEngine
-from llama_index.core.schema import TextNode
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from tests.llama_index.routed import EASY, HARD, Routed, index
 
 NODES = [TextNode(text=f"Chunk {i} says: prove it.") for i in range(4)]
+OF_ONE_DOCUMENT = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id="document")}
 
 UTILITIES: dict[str, Callable[[Any], object]] = {
     "TitleExtractor": lambda llm: TitleExtractor(llm=llm, show_progress=False).extract(NODES),
@@ -56,6 +64,15 @@ def test_it_is_scored_whole_if_so_wanted(name: str, pair: Routed):
     assert {decision.cause for decision in pair.decisions} == {"score"}
 
 
+def test_a_document_summary_is_routed_by_what_it_is_asked_for(pair: Routed):
+    nodes = [TextNode(text=node.text, relationships=OF_ONE_DOCUMENT) for node in NODES]
+    DocumentSummaryIndex(
+        nodes, llm=pair.llm(), embed_model=MockEmbedding(embed_dim=8), summary_query=EASY
+    )
+    assert set(pair.texts) == {EASY}
+    assert pair.answered()["strong"] == 0
+
+
 def test_hyde_before_a_query_leaves_the_answer_to_the_question(pair: Routed):
     llm = pair.llm()
     engine = TransformQueryEngine(index(1).as_query_engine(llm=llm), HyDEQueryTransform(llm=llm))
@@ -73,8 +90,6 @@ def test_asking_a_keyword_table_is_one_decision(pair: Routed):
 
 
 def test_a_template_of_ones_own_names_its_question(pair: Routed):
-    from llama_index.core import PromptTemplate
-
     template = PromptTemplate("{background}\nWhat the customer wants: {wish}")
     llm = pair.llm(query_keys=("wish",))
     assert llm.predict(template, background="Prove it", wish=EASY).startswith("gpt-4o-mini here")
