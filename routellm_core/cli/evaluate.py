@@ -117,10 +117,14 @@ def evaluate(
     routers = _routers(router, {"checkpoint": checkpoint} if checkpoint else {})
     hashes = _excluded(exclude, data)
     benchmarks = _benchmarks(benchmark, data, hashes)
+    if out:
+        _make(out)
     console, messages = Console(), Console(stderr=True)
 
     def shown(steps: Sequence[int], what: str) -> Iterable[int]:
-        return track(steps, what, console=messages, transient=True)
+        return track(
+            steps, what, console=messages, transient=True, disable=not messages.is_terminal
+        )
 
     results = []
     for loaded in benchmarks:
@@ -136,7 +140,6 @@ def evaluate(
         _print(result, console)
         results.append(result)
     if out:
-        out.mkdir(parents=True, exist_ok=True)
         command = _command(context)
         content = results_json(results, command=command, exclude=hashes, per_query=scores)
         write_whole(out / RESULTS, content)
@@ -156,6 +159,14 @@ def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router 
         except Exception as error:
             routers[name] = error
     return routers
+
+
+def _make(out: Path) -> None:
+    """Make the folder before time is spent on scores."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be made ({error.strerror}): name another") from error
 
 
 def _command(context: typer.Context) -> str:

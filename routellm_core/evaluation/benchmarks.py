@@ -87,7 +87,8 @@ def load_benchmark(
 
     Raises:
         DataError: the benchmark is unknown, a file is missing or wrong (the message names file
-            and row), or the strong model is no better than the weak one.
+            and row), there are not two queries that are independent, or the strong model is no
+            better than the weak one.
     """
     rows = list(_read(name, folder))
     if not rows:
@@ -106,13 +107,19 @@ def load_benchmark(
     costs = np.array([row.costs for row in rows]).T if rows[0].costs else None
     if costs is not None and not costs[0].any():
         raise DataError(f"benchmark '{name}': every 'strong_cost' is 0; write what a query costs")
+    units = _units(rows)
+    if not units.any():
+        raise DataError(
+            f"benchmark '{name}' has a single query, or a single group of them: without a second "
+            "there is nothing to resample; give several hundred"
+        )
     return Benchmark(
         name if name in PUBLISHED else Path(name).stem,
         [row.prompt for row in rows],
         strong,
         weak,
         [row.group for row in rows],
-        _units(rows),
+        units,
         (costs[0], costs[1]) if costs is not None else None,
     )
 

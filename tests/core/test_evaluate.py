@@ -120,6 +120,7 @@ def test_a_failing_router_is_told_and_the_exit_code_is_1(
         (("--router", "random", "--exclude", "mmlu-gold"), "give --data"),
         (("--router", "random", "--scores"), "--out FOLDER"),
         (("--router", "random", "--strong-price", "0"), "--strong-price is 0"),
+        (("--router", "random", "--out", "/dev/null/out"), "/dev/null/out cannot be made"),
         (("--router", "random", "--router", "mf", "--checkpoint", "mf"), "a single --router"),
     ],
 )
@@ -133,7 +134,7 @@ def test_mistakes_are_told_in_a_line_with_exit_code_2(
 ) -> None:
     out = tmp_path / "out"
     written = () if "--scores" in arguments else ("--out", str(out))
-    command = ["routellm", "evaluate", "--benchmark", own, *arguments, *written]
+    command = ["routellm", "evaluate", "--benchmark", own, *written, *arguments]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as end:
         cli.main()

@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     """An evaluation folder as published, but small."""
     responses = tmp_path / "mmlu" / "responses"
     responses.mkdir(parents=True)
-    rows = "a long question,False,True\nshort,True,True\nspoilt,True,False\n"
+    rows = "a long question,False,True\nshort,True,True\nspoilt,True,False\nthird,1,1\n"
     (responses / "mmlu_law.csv").write_text(HEADER + rows, encoding="utf-8")
     (tmp_path / "gsm8k").mkdir()
     (tmp_path / "gsm8k" / "gsm8k_responses.csv").write_text(HEADER + "sum,False,1\n")
@@ -38,11 +38,12 @@ def folder(tmp_path: Path) -> Path:
     questions = [
         {"question_id": 81, "category": "writing", "turns": ["write", "rewrite"]},
         {"question_id": 82, "category": "maths", "turns": ["solve", "spoilt"]},
+        {"question_id": 83, "category": "maths", "turns": ["prove", "disprove"]},
     ]
     (tmp_path / "mt_bench" / "question.jsonl").write_text(_lines(*questions))
     judged = [
         {"question_id": number, "model": model, "turn": turn, "score": score}
-        for number in (81, 82)
+        for number in (81, 82, 83)
         for model, scores in ((STRONG_MODEL, (9, 8)), (WEAK_MODEL, (7, 2.5)))
         for turn, score in enumerate(scores, start=1)
     ]
@@ -68,24 +69,26 @@ def own(tmp_path: Path) -> Callable[[str | bytes], str]:
 
 def test_contaminated_and_excluded_prompts_are_left_out(folder: Path) -> None:
     mmlu = load_benchmark("mmlu", folder)
-    assert mmlu.prompts == ["a long question", "short"]
-    assert mmlu.groups == ["law", "law"]
-    assert (mmlu.strong.tolist(), mmlu.weak.tolist()) == ([1.0, 1.0], [0.0, 1.0])
+    assert mmlu.prompts == ["a long question", "short", "third"]
+    assert mmlu.groups == ["law"] * 3
+    assert (mmlu.strong.tolist(), mmlu.weak.tolist()) == ([1.0, 1.0, 1.0], [0.0, 1.0, 1.0])
     short = hashlib.sha256(b"short").hexdigest()
-    assert load_benchmark("mmlu", folder, exclude=[short]).prompts == ["a long question"]
-    everything = [short, hashlib.sha256(b"a long question").hexdigest()]
+    assert load_benchmark("mmlu", folder, exclude=[short]).prompts == ["a long question", "third"]
+    everything = [
+        hashlib.sha256(text).hexdigest() for text in (b"short", b"a long question", b"third")
+    ]
     with pytest.raises(DataError, match="every prompt is excluded"):
         load_benchmark("mmlu", folder, exclude=everything)
 
 
 def test_the_first_turn_of_mt_bench_stands_for_both(folder: Path) -> None:
     mt_bench = load_benchmark("mt-bench", folder)
-    assert (mt_bench.prompts, mt_bench.groups) == (["write"], ["writing"])
-    assert (mt_bench.strong.tolist(), mt_bench.weak.tolist()) == ([8.5], [4.75])
+    assert (mt_bench.prompts, mt_bench.groups) == (["write", "prove"], ["writing", "maths"])
+    assert (mt_bench.strong.tolist(), mt_bench.weak.tolist()) == ([8.5, 8.5], [4.75, 4.75])
 
 
 def test_every_prompt_is_kept_out_of_training(folder: Path) -> None:
-    expected = ["a long question", "short", "spoilt", "sum", "write", "solve"]
+    expected = ["a long question", "short", "spoilt", "third", "sum", "write", "solve", "prove"]
     assert list(evaluation_prompts(folder)) == expected
 
 
@@ -185,6 +188,12 @@ GOOD = '{"prompt": "a", "strong": 1, "weak": 0}\n'
     ("content", "message"),
     [
         ("", "holds no queries"),
+        (GOOD, "own.* has a single query"),
+        (
+            '{"prompt": "a", "strong": 1, "weak": 0, "group": "x"}\n'
+            '{"prompt": "b", "strong": 1, "weak": 0, "group": "x"}',
+            "a single group",
+        ),
         (GOOD + '{"prompt": "b", "strong": 1}', "line 2: no 'weak': write the quality"),
         (GOOD + '{"prompt": "b", "strong": "1", "weak": 0}', "line 2: 'strong' is '1': write"),
         (GOOD + '{"prompt": "b", "strong": NaN, "weak": 0}', "line 2: 'strong' is nan: write"),

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routellm_core.evaluation.metrics import Curves, Ranking, apgr
@@ -98,6 +98,7 @@ scores_and_gains = st.lists(
 ).filter(lambda rows: sum(gain * count for _, gain, count in rows) > 0)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(scores_and_gains)
 def test_a_resample_equals_repeating_its_queries(rows: list[tuple[int, int, int]]) -> None:
     scores, gains, counts = (np.array(column, float) for column in zip(*rows, strict=True))
@@ -111,6 +112,7 @@ def test_a_resample_equals_repeating_its_queries(rows: list[tuple[int, int, int]
     assert resampled.pgr(shares)[0] == pytest.approx(repeated.pgr(shares)[0], abs=1e-9)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(scores_and_gains)
 def test_apgr_at_thresholds_is_that_of_routellm(rows: list[tuple[int, int, int]]) -> None:
     """Its ``evaluate.py``: thresholds at the deciles, at or above is strong, trapezoids."""
@@ -125,6 +127,7 @@ def test_apgr_at_thresholds_is_that_of_routellm(rows: list[tuple[int, int, int]]
     assert _curves(scores, gains).apgr_at_thresholds()[0] == pytest.approx(area, abs=1e-9)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(scores_and_gains)
 def test_the_reversed_order_recovers_the_rest(rows: list[tuple[int, int, int]]) -> None:
     scores, gains, counts = (np.array(column, float) for column in zip(*rows, strict=True))
