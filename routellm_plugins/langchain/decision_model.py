@@ -41,8 +41,6 @@ except ImportError as error:
         "RouteLLMMiddleware, which needs no decision models"
     ) from error
 
-_TIERS = ("strong", "weak")
-
 
 class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ignore]
     """Answers which of two models, ``strong`` or ``weak``, is to have a prompt.
@@ -76,42 +74,34 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
         return "routellm"
 
     def _classify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        _check(questions)
         return self._response(policies.get(self._settings).decide(_text(state)), questions)
 
     async def _aclassify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        _check(questions)
         policy = await policies.aget(self._settings)
         return self._response(await policy.adecide(_text(state)), questions)
 
     def _response(self, decision: Decision, questions: dict[str, Question]) -> ClassifierResponse:
-        answers = {name: _answer(question, decision) for name, question in questions.items()}
+        answers = {name: _answer(name, question, decision) for name, question in questions.items()}
         return ClassifierResponse(model=self.model, answers=answers)
 
 
-def _check(questions: Mapping[str, Question]) -> None:
-    for name, question in questions.items():
-        if isinstance(question, Noul):
-            continue
-        if not isinstance(question, Choice):
-            raise ConfigError(
-                f"question '{name}' is a {type(question).__name__}, and a router answers Choice "
-                "and Noul"
-            )
-        if set(question.criteria) != set(_TIERS):
-            raise ConfigError(
-                f"question '{name}' has the labels {', '.join(sorted(question.criteria))}: name "
-                "the choices 'strong' and 'weak'"
-            )
-
-
-def _answer(question: Question, decision: Decision) -> Answer:
+def _answer(name: str, question: Question, decision: Decision) -> Answer:
     win_rate = decision.score
     if win_rate is None:
         win_rate = 1.0 if decision.tier == "strong" else 0.0
     if isinstance(question, Noul):
         return NoulAnswer(type="noul", noul=win_rate)
+    if not isinstance(question, Choice):
+        raise ConfigError(
+            f"question '{name}' is a {type(question).__name__}, and a router answers Choice and "
+            "Noul"
+        )
     probabilities = {"strong": win_rate, "weak": 1.0 - win_rate}
+    if question.criteria.keys() != probabilities.keys():
+        raise ConfigError(
+            f"question '{name}' has the labels {', '.join(sorted(question.criteria))}: name the "
+            "choices 'strong' and 'weak'"
+        )
     return ChoiceAnswer(
         type="choice",
         choice=decision.tier,

@@ -55,13 +55,11 @@ def test_an_older_langchain_core_is_told_what_to_do() -> None:
 
 @with_decisions
 def test_a_choice_is_made_by_the_threshold_and_tells_the_win_rate() -> None:
-    easy, hard = answered(EASY), answered(HARD)
-    assert (easy.choice, easy.probabilities, easy.confidence) == (
-        "weak",
-        {"strong": 0.5, "weak": 0.5},
-        0.5,
-    )
-    assert (hard.choice, hard.probabilities["strong"], hard.confidence) == ("strong", 1.0, 1.0)
+    likelier = answered("one two three four five six seven")
+    assert likelier.choice == "weak"
+    assert likelier.probabilities == pytest.approx({"strong": 0.7, "weak": 0.3})
+    assert likelier.confidence == pytest.approx(0.3)
+    assert (answered(HARD).choice, answered(HARD).confidence) == ("strong", 1.0)
     assert answered(EASY, threshold=0.4).choice == "strong"
 
 
@@ -83,7 +81,7 @@ def test_a_noul_is_the_win_rate() -> None:
     ],
 )
 def test_the_humans_last_words_are_scored(state: Any) -> None:
-    assert answered(state).choice == "strong"
+    assert answered(state, on_no_text="weak").choice == "strong"
 
 
 @with_decisions

@@ -20,7 +20,6 @@ from langchain.agents.middleware import (
     ModelFallbackMiddleware,
     TodoListMiddleware,
     before_agent,
-    before_model,
 )
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
@@ -209,13 +208,13 @@ def test_a_sticky_conversation_is_known_by_the_messages_an_application_keeps(
 
 
 def test_a_sticky_conversation_outlives_its_messages(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
-    @before_model
+    @before_agent
     def forget(state: Any, runtime: Any) -> dict[str, Any]:
         return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), state["messages"][-1]]}
 
     agent = create_agent(
         gpt_4o,
-        middleware=[RouteLLMMiddleware(mini, sticky="conversation", **LENGTH), forget],
+        middleware=[forget, RouteLLMMiddleware(mini, sticky="conversation", **LENGTH)],
         checkpointer=InMemorySaver(),
     )
     thread: Any = {"configurable": {"thread_id": "1"}}
