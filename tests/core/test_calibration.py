@@ -61,6 +61,12 @@ def test_the_order_of_equal_scores_does_not_matter() -> None:
     assert one.outcome == pytest.approx(other.outcome, abs=1e-12)
 
 
+def test_many_equal_scores_leave_the_others_their_bin() -> None:
+    scores = np.array([0.1] * 7 + [0.9])
+    found = reliability(scores, np.arange(8.0), np.full(8, 3.0), bins=2, draws=100)
+    assert found.count.tolist() == [7, 1]
+
+
 def test_bins_hold_equally_many_queries() -> None:
     rng = np.random.default_rng(1)
     found = reliability(*_scored(rng, 1000, 0.0), draws=100)

@@ -107,7 +107,10 @@ def test_a_constant_score_can_be_drawn(tmp_path: Path) -> None:
         def score(self, prompts: Sequence[str]) -> np.ndarray:
             return np.full(len(prompts), 0.5)
 
-    assert len(write_plots(result_of({"constant": Constant()}), tmp_path)) == 3
+    constant = result_of({"constant": Constant()})
+    assert len(write_plots(constant, tmp_path)) == 3
+    (bar,) = (bar for bar in draw_scores(constant).axes[0].patches if bar.get_height())
+    assert bar.get_width() > 0
 
 
 def test_without_a_score_quality_alone_is_drawn(tmp_path: Path) -> None:

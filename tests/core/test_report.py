@@ -13,7 +13,7 @@ from routellm_core.evaluation.compare import compare
 from routellm_core.evaluation.paper import PAPER
 from routellm_core.evaluation.report import write_report
 from routellm_core.evaluation.results import BenchmarkResult, Estimate
-from routellm_core.evaluation.wording import estimated, percent, plain, signed
+from routellm_core.evaluation.wording import digits, estimated, percent, plain, signed
 from tests.fakes.evaluation import Fixed, result_of
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +93,20 @@ def test_tables_hold_the_results(result: BenchmarkResult, tmp_path: Path) -> Non
     assert first.reliability is not None
     assert rows_of(page, "ECE")["**first**"][0] == estimated(first.reliability.ece)
     assert len(re.findall(r"^\| \*\*first\*\* \| (prompt|const|second)", page, re.MULTILINE)) == 3
+
+
+def test_each_share_has_its_table(tmp_path: Path) -> None:
+    result = result_of({"first": Fixed(1)}, shares=(0.2, 0.8))
+    page = page_of(tmp_path, result)
+    for number, share in enumerate(("20 %", "80 %")):
+        part = page.split(f"At {share} strong calls")[1]
+        at = result.named("first").at[number]
+        assert rows_of(part, "quality")["**first**"] == [
+            estimated(at.quality),
+            estimated(at.cost, digits),
+            estimated(at.saving_over_strong, percent),
+            estimated(at.saving_over_random, percent),
+        ]
 
 
 def test_every_image_shown_is_there(result: BenchmarkResult, tmp_path: Path) -> None:

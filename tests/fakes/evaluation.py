@@ -24,9 +24,11 @@ class Fixed(Router):
         return self._scores[[int(prompt.split()[-1]) for prompt in prompts]]
 
 
-def result_of(routers: dict[str, Router | Exception], name: str = "own") -> BenchmarkResult:
+def result_of(
+    routers: dict[str, Router | Exception], name: str = "own", shares: Sequence[float] = (0.5,)
+) -> BenchmarkResult:
     rng = np.random.default_rng(0)
     prompts = [f"{'long ' * int(rng.integers(9))}question {number}" for number in range(N)]
     strong, weak = rng.random(N) + 0.4, rng.random(N)
     benchmark = Benchmark(name, prompts, strong, weak, [""] * N, np.arange(N))
-    return compare(benchmark, routers, draws=100)
+    return compare(benchmark, routers, shares=shares, draws=100)

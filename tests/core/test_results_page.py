@@ -1,0 +1,72 @@
+"""README's figures are those of docs/results.md, which `make results` writes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from routellm_core.evaluation.paper import PAPER
+from routellm_core.evaluation.wording import plain
+
+ROOT = Path(__file__).parents[2]
+
+Table = list[list[str]]
+
+
+def tables(text: str) -> list[Table]:
+    """Return each table as rows of cells, without emphasis; the first row is its heading."""
+    found = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    rows = [[line.strip("|").split("|") for line in table.splitlines()] for table in found]
+    return [
+        [[cell.strip().replace("*", "") for cell in row] for row in [table[0], *table[2:]]]
+        for table in rows
+    ]
+
+
+def section(page: str, heading: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.split(rf"^## {re.escape(heading)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
+
+
+def table_with(text: str, heading: str) -> Table:
+    return next(table for table in tables(text) if heading in table[0])
+
+
+README = section("README.md", "How good it is")
+TABLE = table_with(README, "APGR")
+BENCHMARKS = {"mmlu": 1, "gsm8k": 2}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_readme_has_the_figures_of_the_results(name: str) -> None:
+    measured = section("docs/results.md", name)
+    shown = {row[0]: row[BENCHMARKS[name]] for row in TABLE}
+    figures = {row[0]: row[1] for row in table_with(measured, "CPT(50 %)")}
+    differences = {tuple(row[:2]): row[2] for row in table_with(measured, "against")}
+    n = re.search(r"^n = [\d,]+", measured, re.MULTILINE)
+    assert n is not None
+    assert shown == {
+        "APGR": f"{name.upper()}, {n[0]}",
+        "mf (bundled)": figures["mf"],
+        "prompt length alone": figures["prompt length"],
+        "chance": figures["constant mix"],
+        "oracle": figures["oracle"],
+        "mf over prompt length, paired": differences["mf", "prompt length"],
+        "the paper's mf, its best row, no interval given": plain(
+            max(row.apgr for row in PAPER[name] if row.router == "mf")
+        ),
+    }
+
+
+def test_the_readme_says_of_mt_bench_what_the_results_say() -> None:
+    n = re.search(r"^n = ([\d,]+)", section("docs/results.md", "mt-bench"), re.MULTILINE)
+    assert n is not None
+    assert f"MT Bench, measured too, has {n[1]} questions" in README
+
+
+def test_the_results_are_those_of_the_routers_named_in_the_makefile() -> None:
+    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    wanted = re.findall(r"^ROUTERS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [" ".join(re.findall(r"--router (\S+)", page))] == wanted
