@@ -5,15 +5,14 @@ BIN := $(VENV)/bin
 # Named so that pip takes this release, and a CPU build of it where one is at hand.
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo test lint bench build evaluate results clean
+.PHONY: help demo test lint bench build results clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
 	@echo "make test         the whole test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
-	@echo "make evaluate     quality with intervals; DATA=RouteLLM's evals folder"
-	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA likewise"
+	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -29,9 +28,6 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
-
-evaluate: $(VENV)/.dev
-	$(BIN)/routellm evaluate --router mf --benchmark mmlu --benchmark gsm8k --data $(DATA) --exclude mmlu-gold
 
 # The bundled routers; random is in every table.
 ROUTERS ?= mf
