@@ -25,6 +25,7 @@ from ..model_pair import check_pair
 from ..policies import policies
 from .arguments import AgentArguments
 from .deciding import Question, trace_metadata, with_decision
+from .failed_calls import FailedCalls
 from .inner_models import as_model, name_of
 from .settings import ChatSettings, take_settings
 
@@ -53,8 +54,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     metadata of the model's run (``routellm_tier``, ...) and in
     ``message.response_metadata["routellm"]`` of each answer.
 
-    Put it first in the agent's list of middleware: what comes after it sees the model that is
-    called, and fallbacks take over from that.
+    Put it first in the agent's list of middleware, so that what comes after it sees the model that
+    is called.
 
     Args:
         weak: the cheap chat model, or its name as ``init_chat_model`` takes it.
@@ -86,6 +87,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if strong is not None:
             self._strong = _chat_model("strong", strong)
             check_pair(strong, weak, name_of(self._strong), name_of(self._weak))
+        self._failed = FailedCalls()
         policies.get(self._settings)  # tells mistakes, and loads the router, before traffic
 
     def before_agent(self, state: RoutedState, runtime: Runtime[Any]) -> dict[str, Any]:
@@ -105,7 +107,12 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
         decision = _kept(request.state) or self._question(request.state).decide()
-        return _annotated(handler(self._routed(request, decision)), decision)
+        try:
+            response = handler(self._routed(request, decision))
+        except Exception:
+            self._failed.note(request.model)
+            raise
+        return _annotated(response, decision)
 
     async def awrap_model_call(
         self,
@@ -114,7 +121,12 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
         decision = _kept(request.state) or await self._question(request.state).adecide()
-        return _annotated(await handler(self._routed(request, decision)), decision)
+        try:
+            response = await handler(self._routed(request, decision))
+        except Exception:
+            self._failed.note(request.model)
+            raise
+        return _annotated(response, decision)
 
     def _question(self, state: AgentState[Any]) -> Question:
         configurable = ensure_config().get("configurable", {})
@@ -128,6 +140,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model = self._weak if decision.tier == "weak" else self._strong or request.model
+        if self._failed.makes_fallback(request.model):
+            model = request.model
         # A copy: the metadata is this call's, the model is shared by all.
         metadata = {**(model.metadata or {}), **trace_metadata(decision)}
         return request.override(model=model.model_copy(update={"metadata": metadata}))

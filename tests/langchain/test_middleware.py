@@ -425,17 +425,38 @@ def test_structured_answers_work(strategy: Any) -> None:
             assert answer.response_metadata["routellm"]["tier"] == tier
 
 
-def test_fallbacks_take_over_from_the_routed_model(
-    gpt_4o: ChatOpenAI, mini: ChatOpenAI, weak: Upstream
+@pytest.mark.parametrize("order", [1, -1])
+async def test_fallbacks_take_over_from_the_routed_model(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, weak: Upstream, order: int
 ) -> None:
     weak.failing_with = 500
-    agent = create_agent(
-        gpt_4o,
-        [lookup],
-        middleware=[RouteLLMMiddleware(mini, **LENGTH), ModelFallbackMiddleware(gpt_4o)],
-    )
-    assert who(agent.invoke(asked(EASY))) == ["gpt-4o", "gpt-4o"]
-    assert len(weak.requests) == 2
+    with Upstream("spare") as spare:
+        fallback = ModelFallbackMiddleware(client(spare))
+        middleware = [RouteLLMMiddleware(mini, **LENGTH), fallback][::order]
+        agent = create_agent(gpt_4o, [lookup], middleware=middleware)
+        for output in (agent.invoke(asked(EASY)), await agent.ainvoke(asked(EASY))):
+            assert who(output) == ["spare", "spare"]
+            assert made(output)["tier"] == "weak"
+        assert len(weak.requests) == 4
+        weak.failing_with = None
+        assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini", "gpt-4o-mini"]
+
+
+def test_a_retry_asks_the_routed_model_again(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, strong: Upstream, weak: Upstream
+) -> None:
+    class Retry(AgentMiddleware):
+        def wrap_model_call(self, request: Any, handler: Any) -> Any:
+            try:
+                return handler(request)
+            except Exception:
+                weak.failing_with = None
+                return handler(request)
+
+    weak.failing_with = 500
+    agent = create_agent(gpt_4o, middleware=[Retry(), RouteLLMMiddleware(mini, **LENGTH)])
+    assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
+    assert strong.requests == []
 
 
 def test_other_middleware_sees_the_routed_model_and_works_beside_it(
