@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import httpx
 import numpy as np
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
 from llama_index.llms.openai_like import OpenAILike
 from numpy.typing import NDArray
+from openai import DefaultHttpxClient
 
 from routellm_core import Decision, Router, hookimpl, register_plugin, unregister_plugin
 from routellm_plugins.llama_index import RouteLLM
@@ -78,9 +80,10 @@ class Routed:
         decisions: what was decided, in order.
     """
 
-    def __init__(self, strong: Scripted, weak: Scripted) -> None:
+    def __init__(self, strong: Scripted, weak: Scripted, http: httpx.Client) -> None:
         self.strong = strong
         self.weak = weak
+        self._http = http
         self.texts: list[str] = []
         self.decisions: list[Decision] = []
 
@@ -95,11 +98,12 @@ class Routed:
     def llm(self, **settings: Any) -> RouteLLM:
         """Return the LLM under test."""
         settings = {"router": "recording", "threshold": 0.5, **settings}
-        return RouteLLM(strong=client(self.strong), weak=client(self.weak), **settings)
+        strong, weak = (client(model, self._http) for model in (self.strong, self.weak))
+        return RouteLLM(strong=strong, weak=weak, **settings)
 
     def bare(self, tier: str) -> OpenAILike:
         """Return the LLM of a tier as an app without routing has it."""
-        return client(self.model(tier))
+        return client(self.model(tier), self._http)
 
     def model(self, tier: str) -> Scripted:
         return self.strong if tier == "strong" else self.weak
@@ -122,8 +126,14 @@ class Routed:
 @contextmanager
 def routed() -> Iterator[Routed]:
     """Start both models and register the router."""
-    with Scripted("gpt-4o") as strong, Scripted("gpt-4o-mini") as weak, _event_loop():
-        pair = Routed(strong, weak)
+    with (
+        Scripted("gpt-4o") as strong,
+        Scripted("gpt-4o-mini") as weak,
+        # One client that verifies nothing, because others read all certificates of the machine.
+        DefaultHttpxClient(verify=False) as http,
+        _event_loop(),
+    ):
+        pair = Routed(strong, weak, http)
         register_plugin(pair)
         try:
             yield pair
@@ -141,7 +151,7 @@ def _event_loop() -> Iterator[None]:
     loop.close()
 
 
-def client(model: Scripted) -> OpenAILike:
+def client(model: Scripted, http: httpx.Client) -> OpenAILike:
     """Return a real client of a stand-in model."""
     return OpenAILike(
         model=model.model,
@@ -152,6 +162,7 @@ def client(model: Scripted) -> OpenAILike:
         context_window=4096,
         max_tokens=256,
         max_retries=0,
+        http_client=http,
     )
 
 
