@@ -14,6 +14,8 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.llms import ChatMessage
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.llms.openai_like import OpenAILike
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 from pydantic import BaseModel
 
@@ -109,6 +111,25 @@ def test_a_tool_loop_stays_with_its_model(question: str, pair: Routed):
     assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
     assert pair.texts == [question, question]
     assert pair.answered()[TIER[question]] == 2
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_model_that_answered_reads_its_tool_calls(stream: bool, pair: Routed):
+    class Other(OpenAILike):
+        """A client of a provider whose answers read differently."""
+
+        def get_tool_calls_from_response(self, *args: Any, **kwargs: Any) -> list[ToolSelection]:
+            return [ToolSelection(tool_id="1", tool_name="other", tool_kwargs={})]
+
+    plain = pair.bare("strong")
+    other = Other(**dict(pair.bare("weak")))
+    llm = RouteLLM(plain, other, router="recording", threshold=0.5)
+    for question, name in ((EASY, "other"), (HARD, "add")):
+        if stream:
+            *_, response = llm.stream_chat_with_tools([TOOL], question)
+        else:
+            response = llm.chat_with_tools([TOOL], question)
+        assert llm.get_tool_calls_from_response(response)[0].tool_name == name
 
 
 def test_a_question_with_pictures_is_scored_by_its_words(pair: Routed):
