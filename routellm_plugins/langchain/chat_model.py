@@ -51,6 +51,10 @@ _HANDED_ON = {
 model that makes the call."""
 
 
+_OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model", "model_provider", "timeout")
+"""What other chat models take. Near names here mean something else: 'timeout_ms' is of scoring."""
+
+
 class ChatRouteLLM(Routed, BaseChatModel):
     """A chat model that sends each call, whole, to a strong or a weak one.
 
@@ -109,13 +113,15 @@ class ChatRouteLLM(Routed, BaseChatModel):
     output_version: str | None = None
 
     def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **settings: Any) -> None:
-        unknown = [name for name in settings if name not in type(self).model_fields]
-        if unknown:
-            raise ConfigError(
-                f"unknown argument '{unknown[0]}': "
-                f"{did_you_mean(unknown[0], type(self).model_fields)} "
-                "(what is for one model alone goes into that model)"
-            )
+        known = type(self).model_fields
+        for name in settings:
+            if name in _OF_THE_MODELS:
+                raise ConfigError(
+                    f"'{name}' is for the models: give them as objects that have it, such as "
+                    f"strong=init_chat_model('openai:gpt-4o', {name}=...)"
+                )
+            if name not in known:
+                raise ConfigError(f"unknown argument '{name}': {did_you_mean(name, known)}")
         given = {key: settings[key] for key in ChatSettings.model_fields if key in settings}
         routing = validate_settings(ChatSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}

@@ -38,12 +38,14 @@ class Question:
         Raises:
             ValueError: a message has a form that no chat model takes.
         """
-        text = text_to_route_on()
+        said = text_to_route_on()
+        if isinstance(model_input, str):  # needs no message made of it
+            return cls(settings, model_input if said is None else said, stays_strong=False)
         messages: list[BaseMessage] = []
-        if text is None or settings.sticky == "conversation":
+        if said is None or settings.sticky == "conversation":
             messages = input_messages(model_input)
         stays = settings.sticky == "conversation" and was_strong(messages)
-        return cls(settings, human_text(messages) if text is None else text, stays)
+        return cls(settings, human_text(messages) if said is None else said, stays)
 
     def decide(self) -> Decision:
         """Decide.

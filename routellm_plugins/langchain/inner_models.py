@@ -70,7 +70,7 @@ def unbound(model: InnerModel) -> tuple[BaseChatModel | None, dict[str, Any], li
     kwargs: dict[str, Any] = {}
     configs: list[Any] = []
     current: object = model
-    while isinstance(current, RunnableBinding):
+    while isinstance(current, RunnableBinding) and not current.config_factories:
         kwargs = {**current.kwargs, **kwargs}
         configs.insert(0, current.config)
         current = current.bound

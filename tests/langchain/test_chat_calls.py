@@ -19,6 +19,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 from openai import APIError
+from pydantic import BaseModel
 
 from routellm_core import ConfigError, Router, hookimpl
 from routellm_plugins.langchain import ChatRouteLLM, route_on
@@ -27,7 +28,14 @@ from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.clients import client
 
+# Of the OpenAI client, also without routing.
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+
 LENGTH: dict[str, Any] = {"router": "length", "threshold": 0.8}
+
+
+class City(BaseModel):
+    name: str
 
 
 class Counting(Router):
@@ -146,6 +154,16 @@ def test_a_batch_is_scored_in_one_call(strong, weak, counting, batch):
     tiers = [message.response_metadata["routellm"]["tier"] for message in messages]
     assert tiers == ["weak", "strong", "weak", "strong"]
     assert batch(llm, []) == []
+
+
+async def test_a_chains_batch_is_scored_in_one_call(strong, weak, counting):
+    llm = ChatRouteLLM(client(strong), client(weak), router="counting", threshold=0.8)
+    for model in (llm, llm.bind_tools([]), llm.with_structured_output(City)):
+        chain = ChatPromptTemplate([("human", "{question}")]) | model
+        questions = [{"question": text} for text in (EASY, HARD)]
+        chain.batch(questions)
+        await chain.abatch(questions)
+    assert counting.calls == [[EASY, HARD]] * 6
 
 
 def test_a_batch_returns_exceptions_in_their_places(llm, strong):

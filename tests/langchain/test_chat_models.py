@@ -275,6 +275,20 @@ def test_models_can_be_named(monkeypatch, strong):
     assert strong.requests[-1]["model"] == "gpt-4o-mini"
 
 
+def test_a_model_configured_at_run_time(monkeypatch, models, strong):
+    chat_models = pytest.importorskip("langchain.chat_models")
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.setenv("OPENAI_BASE_URL", strong.url)
+    configurable = chat_models.init_chat_model(
+        "openai:gpt-4o", configurable_fields=("temperature",)
+    )
+    llm = ChatRouteLLM(configurable, models[1], **LENGTH)
+    config = {"configurable": {"temperature": 0.5}}
+    assert tier_of(llm.bind_tools([search]).invoke(HARD, config)) == "strong"
+    assert strong.requests[-1]["temperature"] == 0.5
+    assert strong.requests[-1]["tools"]
+
+
 def test_a_name_needs_langchain(monkeypatch, models):
     monkeypatch.setitem(sys.modules, "langchain.chat_models", None)
     with pytest.raises(MissingExtraError, match=r'pip install "routellm-plugins\[langchain-agents'):
@@ -303,7 +317,7 @@ def test_a_missing_package_names_the_extra(monkeypatch, name, module, package, e
     ("arguments", "message"),
     [
         ({"treshold": 0.1}, "unknown argument 'treshold': did you mean 'threshold'?"),
-        ({"api_key": "x"}, "unknown argument 'api_key': .*goes into that model"),
+        ({"timeout": 60}, r"'timeout' is for the models: .*init_chat_model\(.*timeout=\.\.\.\)"),
         ({"threshold": 2}, "'threshold' is 2: input should be less than or equal to 1"),
         ({"strong_share": 0.3}, "both 'threshold' and 'strong_share' are set: keep one of them"),
         ({"threshold": None}, r"write strong_share: 0\.3"),

@@ -17,6 +17,7 @@ from langchain_core.runnables import RunnablePassthrough
 from langchain_core.tools import tool
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
+from pydantic import BaseModel
 
 from routellm_plugins.langchain import ChatRouteLLM
 from tests.fakes import routers
@@ -102,6 +103,12 @@ FORMS: dict[str, Callable[[Any], Any]] = {
     "structured": lambda model: model.with_structured_output(search),
     "retry": lambda model: model.with_retry(),
 }
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
 
 
 @tool
@@ -262,6 +269,17 @@ def test_an_agent_stays_with_one_model_through_its_tools(llm, strong, weak):
         assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
         assert len(upstream.requests) == 2
     assert len(weak.requests) == 2
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of the OpenAI client
+@pytest.mark.parametrize("strategy", ["schema", "ToolStrategy", "ProviderStrategy"])
+def test_an_agent_answers_in_a_form(llm, strategy):
+    agents = pytest.importorskip("langchain.agents")
+    strategies = pytest.importorskip("langchain.agents.structured_output")
+    form = City if strategy == "schema" else getattr(strategies, strategy)(City)
+    agent = agents.create_agent(llm, [], response_format=form)
+    state = agent.invoke({"messages": [("human", EASY)]})
+    assert state["structured_response"] == City(name="example")
 
 
 def test_code_that_opened_a_run_of_its_own(llm):
