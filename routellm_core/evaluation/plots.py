@@ -57,6 +57,7 @@ _STYLE = {
     "savefig.dpi": 200,
     "svg.fonttype": "none",
     "svg.hashsalt": "routellm",
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 
 _METADATA = {"png": {"Software": None}, "svg": {"Creator": None, "Date": None}}

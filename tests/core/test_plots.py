@@ -113,6 +113,14 @@ def test_a_constant_score_can_be_drawn(tmp_path: Path) -> None:
     assert bar.get_width() > 0
 
 
+def test_names_are_written_as_they_are(tmp_path: Path) -> None:
+    plots = write_plots(result_of({"$x_1$ & <co>": Fixed(1)}, "a b$"), tmp_path)
+    for plot in plots:
+        text = (tmp_path / plot.path("svg")).read_text()
+        assert "$x_1$ &amp; &lt;co&gt;" in text
+        assert "a b$: " in text
+
+
 def test_without_a_score_quality_alone_is_drawn(tmp_path: Path) -> None:
     plots = write_plots(result_of({"broken": OSError("no weights")}), tmp_path)
     assert [plot.kind for plot in plots] == ["quality"]
