@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from routellm_core.cli import app
 from routellm_core.evaluation.paper import PAPER
 from routellm_core.evaluation.wording import plain
 
 ROOT = Path(__file__).parents[2]
+
+DATA = Path(os.environ.get("ROUTELLM_DATA", ROOT / ".." / "shared" / "data"))
+PUBLISHED = DATA / "eval" / "routellm_evals"
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+ROUTERS = re.findall(r"^ROUTERS \?= (.*)$", MAKEFILE, re.MULTILINE)[0].split()
 
 Table = list[list[str]]
 
@@ -25,7 +34,7 @@ def tables(text: str) -> list[Table]:
     ]
 
 
-def section(page: str, heading: str) -> str:
+def section(page: str | Path, heading: str) -> str:
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.split(rf"^## {re.escape(heading)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
 
@@ -68,5 +77,13 @@ def test_the_readme_says_of_mt_bench_what_the_results_say() -> None:
 
 def test_the_results_are_those_of_the_routers_named_in_the_makefile() -> None:
     page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-    wanted = re.findall(r"^ROUTERS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert [" ".join(re.findall(r"--router (\S+)", page))] == wanted
+    assert re.findall(r"--router (\S+)", page) == ROUTERS
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published data is not here")
+def test_the_results_are_those_of_the_command(tmp_path: Path) -> None:
+    routers = [word for name in ROUTERS for word in ("--router", name)]
+    where = ["--benchmark", "gsm8k", "--data", str(PUBLISHED), "--no-cache", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, ["evaluate", *routers, *where])
+    assert result.exit_code == 0, result.output
+    assert section(tmp_path / "report.md", "gsm8k") == section("docs/results.md", "gsm8k")
