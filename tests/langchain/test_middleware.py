@@ -442,7 +442,7 @@ async def test_fallbacks_take_over_from_the_routed_model(
         assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini", "gpt-4o-mini"]
 
 
-def test_a_retry_asks_the_routed_model_again(
+def test_retries_ask_the_routed_model_and_the_fallback_again(
     gpt_4o: ChatOpenAI, mini: ChatOpenAI, strong: Upstream, weak: Upstream
 ) -> None:
     class Retry(AgentMiddleware):
@@ -450,12 +450,19 @@ def test_a_retry_asks_the_routed_model_again(
             try:
                 return handler(request)
             except Exception:
-                weak.failing_with = None
+                weak.failing_with, spare.failing_with = after.pop(0)
                 return handler(request)
 
-    weak.failing_with = 500
-    agent = create_agent(gpt_4o, middleware=[Retry(), RouteLLMMiddleware(mini, **LENGTH)])
-    assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
+    with Upstream("spare") as spare:
+        fallback = ModelFallbackMiddleware(client(spare))
+        routing = RouteLLMMiddleware(mini, **LENGTH)
+        agent = create_agent(gpt_4o, middleware=[fallback, Retry(), routing])
+        weak.failing_with = spare.failing_with = 500
+        after: list[Any] = [(None, 500)]
+        assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
+        weak.failing_with = 500
+        after.extend([(500, 500), (500, None)])
+        assert who(agent.invoke(asked(EASY))) == ["spare"]
     assert strong.requests == []
 
 
