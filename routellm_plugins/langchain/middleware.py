@@ -148,9 +148,11 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
 
 def _kept(state: AgentState[Any]) -> Decision | None:
-    """Return the decision in the state; None where an agent had no such middleware yet."""
-    kept = cast("RoutedState", state).get("routellm")
-    return None if kept is None else Decision(**kept)
+    """Return the decision in the state; None if a turn began without it, or in another version."""
+    try:
+        return Decision(**cast("RoutedState", state)["routellm"])
+    except (KeyError, TypeError):
+        return None
 
 
 def _annotated(response: ModelResponse[Any], decision: Decision) -> ModelResponse[Any]:

@@ -273,6 +273,15 @@ def test_a_turn_that_began_without_the_middleware_is_decided_when_it_goes_on(
     assert who(output) == ["gpt-4o", "gpt-4o-mini"]
 
 
+def test_a_thread_that_another_version_wrote_goes_on(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
+    routing = RouteLLMMiddleware(mini, sticky="conversation", **LENGTH)
+    agent = create_agent(gpt_4o, middleware=[routing], checkpointer=InMemorySaver())
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    agent.invoke(asked(EASY), thread)
+    agent.update_state(thread, {"routellm": {"tier": "strong", "renamed": 1}}, as_node="model")
+    assert who(agent.invoke(asked(EASY), thread)) == ["gpt-4o-mini"]
+
+
 async def test_parallel_turns_and_subagents_do_not_mix(
     gpt_4o: ChatOpenAI, mini: ChatOpenAI
 ) -> None:
