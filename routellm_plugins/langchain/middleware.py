@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Optional, cast
 
 from langchain.agents.middleware.types import (
     AgentMiddleware,
@@ -15,6 +15,7 @@ from langchain.agents.middleware.types import (
 )
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.runtime import Runtime
 from typing_extensions import NotRequired, Unpack
@@ -90,17 +91,32 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         self._failed = FailedCalls()
         policies.get(self._settings)  # tells mistakes, and loads the router, before traffic
 
-    def before_agent(self, state: RoutedState, runtime: Runtime[Any]) -> dict[str, Any]:
+    def before_agent(
+        self,
+        state: RoutedState,
+        runtime: Runtime[Any],
+        config: Optional[RunnableConfig] = None,  # noqa: UP045  # as LangGraph recognises it
+    ) -> dict[str, Any]:
         """Decide on the turn.
+
+        Args:
+            state: of the agent.
+            runtime: of the agent.
+            config: of the run; LangGraph hands it over.
 
         Raises:
             ConfigError: the config's ``configurable`` overrides the routing with what is invalid.
         """
-        return {"routellm": self._question(state).decide().as_metadata()}
+        return {"routellm": self._question(state, config).decide().as_metadata()}
 
-    async def abefore_agent(self, state: RoutedState, runtime: Runtime[Any]) -> dict[str, Any]:
+    async def abefore_agent(
+        self,
+        state: RoutedState,
+        runtime: Runtime[Any],
+        config: Optional[RunnableConfig] = None,  # noqa: UP045
+    ) -> dict[str, Any]:
         """Like ``before_agent``, without holding up the event loop."""
-        return {"routellm": (await self._question(state).adecide()).as_metadata()}
+        return {"routellm": (await self._question(state, config).adecide()).as_metadata()}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -110,7 +126,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         try:
             response = handler(self._routed(request, decision))
         except Exception:
-            self._failed.note(request.model)
+            self._failed.note(request)
             raise
         return _annotated(response, decision)
 
@@ -124,12 +140,12 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         try:
             response = await handler(self._routed(request, decision))
         except Exception:
-            self._failed.note(request.model)
+            self._failed.note(request)
             raise
         return _annotated(response, decision)
 
-    def _question(self, state: AgentState[Any]) -> Question:
-        configurable = ensure_config().get("configurable", {})
+    def _question(self, state: AgentState[Any], config: RunnableConfig | None = None) -> Question:
+        configurable = ensure_config(config).get("configurable", {})
         settings = take_settings(self._settings, configurable, {})
         question = Question.about(state["messages"], settings)
         last = _kept(state)
@@ -140,7 +156,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model = self._weak if decision.tier == "weak" else self._strong or request.model
-        if self._failed.makes_fallback(request.model):
+        if self._failed.makes_fallback(request):
             model = request.model
         # A copy: the metadata is this call's, the model is shared by all.
         metadata = {**(model.metadata or {}), **trace_metadata(decision)}
