@@ -40,7 +40,8 @@ def asked_in_text(prompt: str) -> Asked:
         if text.startswith(filled.start):
             _, found, rest = text.rpartition(filled.before)
             if found:
-                return Asked(rest.partition(filled.after)[0].strip())
+                question = rest.partition(filled.after)[0] if filled.after else rest
+                return Asked(question.strip())
     return Asked(prompt)
 
 
@@ -116,7 +117,7 @@ class _Filled(NamedTuple):
         """Return it for a template of LlamaIndex and the variable that holds the question."""
         before, _, after = template.lstrip().partition(f"{{{question}}}")
         start, _, rest = before.partition("{")
-        return cls(start, rest.rpartition("}")[2], after)
+        return cls(start, rest.rpartition("}")[2], after.strip())
 
 
 _SAID_BY_AGENTS = (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from llama_index.core import QueryBundle
+from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT as STATE_PROMPT
 from llama_index.core.base.llms.types import MessageRole
 from llama_index.core.chat_engine.condense_plus_context import DEFAULT_CONDENSE_PROMPT_TEMPLATE
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
@@ -49,7 +50,7 @@ PARSING = (
         ([user(EASY), assistant("x"), user("Result of executing the code given:\n\n4")], EASY),
         ([user("Observation: it rains. Why?")], "Observation: it rains. Why?"),
         ([user(HARD), assistant("Dry."), user("Observation: it rains")], "Observation: it rains"),
-        ([user(f"Current state:\n{{'a': 1}}\n\nCurrent message:\n{EASY}\n")], EASY),
+        ([user(STATE_PROMPT.format(state="prove", msg=f"Well,\n\n{EASY}"))], f"Well,\n\n{EASY}"),
     ],
 )
 def test_a_conversation_is_scored_by_the_humans_last_words(
@@ -133,6 +134,14 @@ def test_what_an_engine_filled_in_itself_is_read_back(pair: Routed):
     engine.chat(EASY)
     assert len(pair.texts) > 1
     assert set(pair.texts) == {EASY}
+
+
+def test_questions_of_many_lines_are_read_back_whole(pair: Routed):
+    asked = f"My kettle is loud.\n\n{EASY}"
+    filled = DEFAULT_CONDENSE_PROMPT_TEMPLATE.format(chat_history=f"user: {HARD}", question=asked)
+    pair.llm().complete(filled)
+    pair.llm().complete(QUERY_GEN_PROMPT.format(num_queries=3, query=asked))
+    assert pair.texts == [asked, asked]
 
 
 @pytest.mark.parametrize("template", [DEFAULT_CONDENSE_PROMPT_TEMPLATE, QUERY_GEN_PROMPT])
