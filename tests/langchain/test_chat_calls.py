@@ -270,6 +270,12 @@ def test_one_call_can_be_routed_otherwise(llm, strong, plugin, ask):
     assert llm.invoke(EASY).response_metadata["routellm"]["tier"] == "weak"
 
 
+def test_options_stay_with_their_router(strong, weak):
+    options = {"router": "random", "router_options": {"seed": 3}}
+    llm = ChatRouteLLM(client(strong), client(weak), threshold=0.8, **options)
+    assert llm.invoke(EASY, router="length").response_metadata["routellm"]["tier"] == "weak"
+
+
 def test_another_model_name_is_for_the_provider(llm, weak):
     llm.invoke(EASY, model="gpt-4o-mini-2024-07-18")
     assert weak.requests[-1]["model"] == "gpt-4o-mini-2024-07-18"
@@ -291,8 +297,8 @@ def test_a_wrong_override_says_what_to_write(llm, strong, weak, override, messag
 
 
 @pytest.mark.parametrize("tier", ["strong", "weak"])
-@pytest.mark.parametrize(("router", "error"), [("failing", "Runtime"), ("hanging", "Timeout")])
-async def test_a_failing_scorer_fails_no_call(strong, weak, router, error, tier):
+@pytest.mark.parametrize(("router", "error"), [("failing", "Runtime"), ("stuck", "Timeout")])
+async def test_a_failing_scorer_fails_no_call(strong, weak, stuck, router, error, tier):
     settings = {"router": router, "threshold": 0.5, "on_error": tier, "timeout_ms": 30}
     llm = ChatRouteLLM(client(strong), client(weak), **settings)
     for message in (llm.invoke(EASY), await llm.ainvoke(EASY), *llm.batch([EASY, HARD])):
@@ -300,6 +306,18 @@ async def test_a_failing_scorer_fails_no_call(strong, weak, router, error, tier)
         assert made["tier"] == tier
         assert made["cause"].startswith("error:")
         assert error in made["cause"]
+
+
+@pytest.mark.parametrize("ask", [lambda llm: llm.ainvoke(EASY), lambda llm: llm.abatch([EASY])])
+async def test_a_slow_scorer_does_not_hold_up_the_event_loop(strong, weak, stuck, ask):
+    settings = {"router": stuck, "threshold": 0.5, "timeout_ms": 300}
+    task = asyncio.create_task(ask(ChatRouteLLM(client(strong), client(weak), **settings)))
+    beats = 0
+    while not task.done():
+        await asyncio.sleep(0.01)
+        beats += 1
+    await task
+    assert beats > 10
 
 
 def test_conversation_stays_with_the_strong_model(strong, weak):

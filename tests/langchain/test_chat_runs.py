@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("langchain_openai")
 
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -195,6 +196,16 @@ def test_traces_show_the_model_and_the_decision(llm):
     assert metadata["routellm_cause"] == "score"
     made = [value for key, value in metadata.items() if key.startswith("routellm_")]
     assert all(isinstance(value, (str, float)) for value in made)
+
+
+@pytest.mark.filterwarnings("ignore:.*is in beta")
+def test_typed_streams_leave_one_trace_with_the_decision(llm):
+    if not hasattr(BaseChatModel, "stream_events"):
+        pytest.skip("this langchain-core has no typed streams")
+    recorded = Events()
+    str(llm.stream_events(EASY, {"callbacks": [recorded]}, version="v3").text)
+    (metadata,) = recorded.metadata
+    assert metadata["routellm_tier"] == "weak"
 
 
 def test_callbacks_tags_and_metadata_of_the_model(strong, weak):
