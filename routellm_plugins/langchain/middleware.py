@@ -158,9 +158,11 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         model = self._weak if decision.tier == "weak" else self._strong or request.model
         if self._failed.makes_fallback(request):
             model = request.model
-        # A copy: the metadata is this call's, the model is shared by all.
-        metadata = {**(model.metadata or {}), **trace_metadata(decision)}
-        return request.override(model=model.model_copy(update={"metadata": metadata}))
+        if isinstance(model, BaseChatModel):
+            # A copy: the metadata is this call's, the model is shared by all.
+            metadata = {**(model.metadata or {}), **trace_metadata(decision)}
+            model = model.model_copy(update={"metadata": metadata})
+        return request.override(model=model)
 
 
 def _kept(state: AgentState[Any]) -> Decision | None:

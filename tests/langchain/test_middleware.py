@@ -22,6 +22,7 @@ from langchain.agents.middleware import (
     before_agent,
 )
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain.chat_models import init_chat_model
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
@@ -170,6 +171,18 @@ def test_models_may_be_named(
     agent = create_agent(gpt_4o, middleware=[RouteLLMMiddleware("openai:gpt-4o-mini", **LENGTH)])
     assert who(agent.invoke(asked(EASY))) == ["gpt-4o-mini"]
     assert weak.requests[0]["model"] == "gpt-4o-mini"
+
+
+def test_the_agents_model_may_be_one_that_is_configured_at_run_time(
+    strong: Upstream, mini: ChatOpenAI
+) -> None:
+    configurable: Any = init_chat_model(
+        model_provider="openai", base_url=strong.url, api_key="unused"
+    )
+    agent = create_agent(configurable, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
+    output = agent.invoke(asked(HARD), {"configurable": {"model": "gpt-4o"}})
+    assert who(output) == ["gpt-4o", "gpt-4o"]
+    assert made(output)["tier"] == "strong"
 
 
 def test_each_turn_of_a_thread_is_decided_anew(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
