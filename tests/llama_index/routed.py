@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
+import llama_index.core
 import numpy as np
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
@@ -21,6 +24,9 @@ from routellm_core import Decision, Router, hookimpl, register_plugin, unregiste
 from routellm_plugins.llama_index import RouteLLM
 from routellm_plugins.standin.answers import Answer
 from tests.fakes.openai_upstream import Upstream
+
+# Older releases do not look at what they bring along for splitting text, and would download it.
+os.environ.setdefault("NLTK_DATA", f"{Path(llama_index.core.__file__).parent}/_static/nltk_cache")
 
 EASY = "What is two plus two?"
 HARD = "Prove that there are infinitely many primes"

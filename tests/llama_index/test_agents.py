@@ -24,6 +24,7 @@ pytestmark = [
     # LlamaIndex's workflows look at every attribute of an agent, pydantic's deprecated ones too.
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince211"),
+    pytest.mark.filterwarnings("ignore:ServiceManager is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning"),
 ]
 
