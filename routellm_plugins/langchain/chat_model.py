@@ -7,20 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
+from langchain_core.caches import BaseCache
 from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
+from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field
+from typing_extensions import Unpack
 
 from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.errors import did_you_mean
 
 from ..model_pair import check_pair
 from ..policies import policies
+from .arguments import AgentArguments
 from .generating import agenerated, combined, generated
 from .inner_models import (
     InnerModel,
@@ -50,9 +54,28 @@ _HANDED_ON = {
 """What is set here in both models, unless it has this value. LangChain obeys these inside the
 model that makes the call."""
 
-
 _OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model", "model_provider", "timeout")
 """What other chat models take. Near names here mean something else: 'timeout_ms' is of scoring."""
+
+
+class ChatArguments(AgentArguments, total=False):
+    """What ``ChatRouteLLM`` takes beside its models, for type checkers and editors."""
+
+    temperature: float | None
+    max_tokens: int | None
+    stop: list[str] | None
+    streaming: bool | None
+    output_version: str | None
+    disable_streaming: bool | Literal["tool_calling"]
+    cache: BaseCache | bool | None
+    rate_limiter: BaseRateLimiter | None
+    callbacks: Callbacks
+    tags: list[str] | None
+    metadata: dict[str, Any] | None
+    name: str | None
+    verbose: bool
+    custom_get_token_ids: Callable[[str], list[int]] | None
+    profile: Any
 
 
 class ChatRouteLLM(Routed, BaseChatModel):
@@ -112,8 +135,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
     streaming: bool | None = None
     output_version: str | None = None
 
-    def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **settings: Any) -> None:
-        known = type(self).model_fields
+    def __init__(
+        self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Unpack[ChatArguments]
+    ) -> None:
+        known, settings = type(self).model_fields, dict[str, Any](arguments)
         for name in settings:
             if name in _OF_THE_MODELS:
                 raise ConfigError(
