@@ -14,6 +14,7 @@ pytest.importorskip("langchain_openai")
 
 from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
+from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import RunnableBinding
@@ -198,8 +199,18 @@ def test_retries(models, strong):
     assert len(strong.requests) == 3
 
 
+def test_listeners_inside_it_hear_every_call(models):
+    heard: list[Any] = []
+    weak = models[1].with_listeners(on_end=heard.append)
+    llm = ChatRouteLLM(models[0], weak, **LENGTH)
+    llm.invoke(EASY)
+    llm.generate([[HumanMessage(EASY)]])
+    assert len(heard) == 2
+
+
 def test_standard_parameters_reach_both_models(models, strong, weak):
-    llm = ChatRouteLLM(*models, temperature=0.3, max_tokens=9, stop=["END"], **LENGTH)
+    wrapped = (models[0].with_fallbacks([models[1]]), models[1].bind(seed=7))
+    llm = ChatRouteLLM(*wrapped, temperature=0.3, max_tokens=9, stop=["END"], **LENGTH)
     for text, upstream in ((EASY, weak), (HARD, strong)):
         llm.invoke(text)
         llm.with_structured_output(City, include_raw=True).invoke(text)

@@ -11,7 +11,7 @@ pytest.importorskip("langchain_openai")
 
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
@@ -196,6 +196,10 @@ def test_traces_show_the_model_and_the_decision(llm):
     assert metadata["routellm_cause"] == "score"
     made = [value for key, value in metadata.items() if key.startswith("routellm_")]
     assert all(isinstance(value, (str, float)) for value in made)
+    llm.invoke([SystemMessage(EASY)], {"callbacks": [trace]})
+    metadata = trace.root.extra["metadata"]
+    assert metadata["routellm_cause"] == "no_text"
+    assert "routellm_score" not in metadata
 
 
 @pytest.mark.filterwarnings("ignore:.*is in beta")
