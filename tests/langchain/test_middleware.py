@@ -173,14 +173,14 @@ def test_models_may_be_named(
     assert weak.requests[0]["model"] == "gpt-4o-mini"
 
 
-def test_the_agents_model_may_be_one_that_is_configured_at_run_time(
-    strong: Upstream, mini: ChatOpenAI
+def test_the_agents_model_may_be_named_by_the_run(
+    strong: Upstream, mini: ChatOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configurable: Any = init_chat_model(
-        model_provider="openai", base_url=strong.url, api_key="unused"
-    )
-    agent = create_agent(configurable, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
-    output = agent.invoke(asked(HARD), {"configurable": {"model": "o1"}})
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.setenv("OPENAI_BASE_URL", strong.url)
+    named_later: Any = init_chat_model()
+    agent = create_agent(named_later, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
+    output = agent.invoke(asked(HARD), {"configurable": {"model": "openai:o1"}})
     assert [request["model"] for request in strong.requests] == ["o1", "o1"]
     assert made(output)["tier"] == "strong"
 
