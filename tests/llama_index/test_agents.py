@@ -161,6 +161,16 @@ async def test_a_workflow_that_hands_over_is_one_decision(question: str, pair: R
     assert pair.answered() == {"strong": 0, "weak": 0, TIER[question]: 3}
 
 
+async def test_the_state_that_a_workflow_tells_is_not_scored(pair: Routed):
+    workflow = AgentWorkflow(
+        [FunctionAgent(tools=[add], llm=pair.llm())], initial_state={"task": "Prove it"}
+    )
+    await run(workflow, EASY)
+    assert "Prove it" in str(pair.weak.requests[0]["messages"])
+    assert set(pair.texts) == {EASY}
+    assert pair.answered() == {"strong": 0, "weak": 2}
+
+
 @pytest.mark.parametrize("calls_functions", [True, False])
 async def test_a_workflow_made_from_tools_takes_the_agent_that_both_models_can_be(
     calls_functions: bool, pair: Routed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -76,6 +77,15 @@ async def test_async_the_question_alone_is_scored(mode: str, pair: Routed):
         assert pair.model(TIER[question]).model in str(await engine.aquery(question))
         assert nothing_but(TIER[question], pair)
     assert set(pair.texts) == {EASY, HARD}
+
+
+async def test_questions_asked_at_the_same_time_keep_their_decisions(pair: Routed):
+    engine = index(1).as_query_engine(llm=pair.llm())
+    questions = [EASY, HARD] * 4
+    answers = await asyncio.gather(*map(engine.aquery, questions))
+    expected = [pair.model(TIER[question]).model for question in questions]
+    assert [str(answer).split(" ")[0] for answer in answers] == expected
+    assert pair.answered() == {"strong": 4, "weak": 4}
 
 
 @pytest.mark.parametrize("mode", STREAMING)
