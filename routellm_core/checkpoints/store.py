@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from ..errors import CheckpointError, MissingExtraError, did_you_mean
@@ -21,6 +21,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
+
+_PATTERNS = ["*.safetensors", "*.json", "*.jsonl", "*.npy", "*.txt"]
+"""What is fetched from a hub."""
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -59,12 +62,16 @@ def find_checkpoint(checkpoint: str) -> Path:
     return _download(checkpoint)
 
 
-def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors, dict[str, Any]]:
+def load_checkpoint(
+    folder: Path, required: Iterable[str] = (), *, mapped: bool = False
+) -> tuple[Tensors, dict[str, Any]]:
     """Return the tensors and the config of a checkpoint.
 
     Args:
         folder: where it lies.
         required: names of tensors that must be there.
+        mapped: leave the tensors in the file, read-only, shared by all processes; a part is read
+            when it is looked at.
 
     Raises:
         CheckpointError: a file or tensor is missing or damaged; the message names it.
@@ -83,7 +90,7 @@ def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors
     if not isinstance(config, dict):
         raise _damaged(config_path, "not a JSON object")
     try:
-        tensors = load_file(weights_path)
+        tensors = _map_file(weights_path) if mapped else load_file(weights_path)
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(weights_path, error) from error
     require_tensors(folder, tensors, required)
@@ -129,6 +136,23 @@ def write_whole(path: Path, data: bytes) -> None:
     os.replace(partial, path)
 
 
+def _map_file(path: Path) -> Tensors:
+    """Return views into the file: 8 bytes of length, so much JSON, then the tensors."""
+    with safe_open(path, "numpy"):  # it refuses a file that is not whole
+        data = np.memmap(path, np.uint8, "r")
+    begin = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    described = json.loads(data[8:begin].tobytes())
+    tensors: Tensors = {}
+    for name, entry in described.items():
+        if name == "__metadata__":
+            continue
+        start, end = entry["data_offsets"]
+        kind, bits = entry["dtype"][0].lower(), int(entry["dtype"][1:])
+        view = np.asarray(data[begin + start : begin + end]).view(f"<{kind}{bits // 8}")
+        tensors[name] = view.reshape(entry["shape"])
+    return tensors
+
+
 def _damaged(path: Path, why: object) -> CheckpointError:
     return CheckpointError(f"{path} is damaged ({why}): restore it, or reinstall the package")
 
@@ -141,7 +165,7 @@ def _download(hub_id: str) -> Path:
             f"'{hub_id}' is a Hugging Face id: pip install huggingface-hub, or give a folder"
         ) from error
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=["*.safetensors", "*.json", "*.txt"]))
+        return Path(snapshot_download(hub_id, allow_patterns=_PATTERNS))
     except Exception as error:
         raise CheckpointError(
             f"'{hub_id}' could not be fetched from the hub "

@@ -1,7 +1,8 @@
-"""An encoder's vectors and the features of the surface that they lose, side by side."""
+"""Encoders made of another: its vectors with the surface that they lose, brought to scale."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,3 +32,33 @@ class WithSurface(Encoder):
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim)."""
         return np.hstack([self._encoder.encode(prompts), surface_features(prompts)])
+
+
+class Standardised(Encoder):
+    """The vector of another encoder, each element brought to its place and scale.
+
+    Args:
+        encoder: the other one.
+        mean: taken off, shape (dim,).
+        scale: what the rest is multiplied by, shape (dim,).
+    """
+
+    def __init__(
+        self, encoder: Encoder, mean: NDArray[np.float32], scale: NDArray[np.float32]
+    ) -> None:
+        self.dim = encoder.dim
+        digest = hashlib.sha256(mean.tobytes() + scale.tobytes()).hexdigest()[:16]
+        self.fingerprint = f"{encoder.fingerprint}:standardised:{digest}"
+        self.instant = encoder.instant
+        self._encoder = encoder
+        self._mean = mean
+        self._scale = scale
+
+    def check(self) -> None:
+        """Raise what would keep the encoder from encoding."""
+        self._encoder.check()
+
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector per prompt: shape (n, dim)."""
+        vectors: NDArray[np.float32] = (self._encoder.encode(prompts) - self._mean) * self._scale
+        return vectors

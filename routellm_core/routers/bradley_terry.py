@@ -18,7 +18,9 @@ RIDGE = 1e-9
 """Penalty on half the squared strengths, as a share of all wins: it moves a strength by less than
 1e-7, but keeps a player who never lost, or never met the others, at a finite one."""
 
-_TOLERANCE = 1e-10
+_TOLERANCE = 1e-18
+"""Least gain in likelihood that a step is worth, as a share of all wins."""
+
 _MOST_STEPS = 200
 
 
@@ -37,7 +39,8 @@ def fit_strengths(wins: Floats) -> Floats:
     """
     wins = wins * (1.0 - np.eye(wins.shape[-1]))
     battles = wins + wins.swapaxes(-1, -2)
-    ridge = RIDGE * np.maximum(wins.sum(axis=(-1, -2)), np.finfo(np.float64).tiny)[..., None]
+    total = np.maximum(wins.sum(axis=(-1, -2)), np.finfo(np.float64).tiny)
+    ridge = RIDGE * total[..., None]
     strengths = np.zeros(wins.shape[:-1])
     diagonal = np.arange(wins.shape[-1])
     for _ in range(_MOST_STEPS):
@@ -50,7 +53,7 @@ def fit_strengths(wins: Floats) -> Floats:
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         spread = np.ptp(step, axis=-1, keepdims=True)
         strengths += step * (np.log1p(spread) / np.maximum(spread, np.finfo(np.float64).tiny))
-        if spread.max(initial=0.0) < _TOLERANCE:
+        if ((gradient * step).sum(axis=-1) <= _TOLERANCE * total).all():
             break
     return strengths
 

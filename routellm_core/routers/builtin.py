@@ -24,7 +24,21 @@ def _random(seed: int = 0) -> Router:
     return RandomRouter(seed)
 
 
+def _sw_ranking(
+    checkpoint: str = "sw_ranking", strong_model: str | None = None, weak_model: str | None = None
+) -> Router:
+    from .sw_ranking import SWRankingRouter
+
+    router = SWRankingRouter.from_pretrained(
+        checkpoint, strong_model=strong_model, weak_model=weak_model
+    )
+    if router.encoder:
+        router.encoder.check()
+    return router
+
+
 @hookimpl
 def routellm_register_routers(register: Register) -> None:
     register("mf", _mf)
     register("random", _random)
+    register("sw_ranking", _sw_ranking)

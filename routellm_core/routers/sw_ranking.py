@@ -11,27 +11,64 @@ alone, so the weights are added up to a small matrix first, and that is fitted.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calibration.share import quantiles_of
+from ..checkpoints.store import CONFIG, WEIGHTS, Tensors, find_checkpoint, load_checkpoint
 from ..encoders.base import Encoder
-from ..errors import ConfigError, DataError, did_you_mean
+from ..encoders.openai import OpenAIEncoder
+from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
+from ..encoders.with_surface import Standardised, WithSurface
+from ..errors import CheckpointError, ConfigError, DataError, did_you_mean
+from ..loading import load_encoder
 from .base import Router
 from .bradley_terry import fit_strengths, tiers_of
 from .mf import sigmoid
 
+TENSORS = (
+    "vectors",
+    "first",
+    "second",
+    "p_first",
+    "weight",
+    "features.mean",
+    "features.scale",
+    "traffic",
+)
+"""The tensors of a checkpoint, for n battles and D features: (n, D) int8, then the columns of
+``Battles``, (D,), (D,), and the vectors of prompts that stand for usual traffic, int8."""
+
+RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
+"""The files that the data of the original release are put in: a row of each for each battle."""
+
 _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
 
-_BLOCK = 512
-"""Rows turned into float32 at a time, so that they are still in the cache when multiplied."""
+INSTANT_SIZE = 1_000_000
+"""Up to how many numbers in the vectors a prompt takes about a millisecond, on one thread. Three
+million take another."""
 
-_QUERIES = 64
-"""Prompts whose similarities are held at a time."""
+_BLOCK = 512
+"""Most vectors turned into float32 at a time, so that they are still in the cache when used."""
+
+_SMALL_PRODUCT = 1 << 18
+"""Most multiplications in one product. Larger ones OpenBLAS shares out among threads that wait
+for each other by spinning: on a machine with other work that takes a hundred times as long."""
+
+_QUERIES = 16
+"""Prompts that one thread handles together."""
+
+_THREADS = 4
+"""Most threads that share a batch."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +115,13 @@ class Battles:
         first_column, second_column = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
         return cls(list(numbers), first_column, second_column, table[:, 2], np.ones(len(table)))
 
+    def strengths(self) -> NDArray[np.float64]:
+        """Return how strong each model is by all battles, whatever the prompt: shape (K,)."""
+        wins = np.zeros((len(self.models), len(self.models)))
+        np.add.at(wins, (self.first, self.second), self.weight * self.p_first)
+        np.add.at(wins, (self.second, self.first), self.weight * (1 - self.p_first))
+        return fit_strengths(wins)
+
 
 class SWRankingRouter(Router):
     """Win rates from the battles on prompts that resemble this one.
@@ -97,7 +141,8 @@ class SWRankingRouter(Router):
         gamma: base g of the weights: a battle on the nearest prompt counts g times as often as
             one on a prompt at a right angle. The paper's is 10.
         encoder: makes vectors like ``embeddings``; without one only vectors can be scored.
-        score_quantiles: of the scores over usual traffic, or None.
+        traffic: vectors of prompts that stand for usual traffic, shape (m, dim), or None: their
+            scores are the router's quantiles.
 
     Raises:
         ConfigError: a reference model is unknown, both are in one tier, or numbers do not fit.
@@ -115,7 +160,7 @@ class SWRankingRouter(Router):
         compat: bool = False,
         gamma: float = 10.0,
         encoder: Encoder | None = None,
-        score_quantiles: NDArray[np.float64] | None = None,
+        traffic: NDArray[Any] | None = None,
     ) -> None:
         columns = battles if isinstance(battles, Battles) else Battles.of(battles)
         _check(columns, embeddings, num_tiers, gamma)
@@ -124,7 +169,7 @@ class SWRankingRouter(Router):
                 raise ConfigError(
                     f"{option} '{model}' is in no battle: {did_you_mean(model, columns.models)}"
                 )
-        tiers = _tiers(columns, num_tiers)
+        tiers = tiers_of(columns.strengths(), num_tiers)
         self.tiers = dict(zip(columns.models, tiers.tolist(), strict=True))
         """Of each model, 0 the strongest."""
         self._strong, self._weak = self.tiers[strong_model], self.tiers[weak_model]
@@ -141,11 +186,107 @@ class SWRankingRouter(Router):
         cells, self._starts = np.unique(cell[order], return_index=True)
         self._players = num_tiers + 1
         self._one, self._other = np.divmod(cells, self._players)
-        self._won = (columns.weight * p_one)[order].astype(np.float32)
-        self._lost = (columns.weight * (1 - p_one))[order].astype(np.float32)
+        results = np.stack([columns.weight * p_one, columns.weight * (1 - p_one)], axis=1)
+        self._results = results[order].astype(np.float32)
+        """Wins of the one and of the other, shape (n, 2)."""
         self._sharpness = np.float32(math.log(gamma))
-        self._encoder = encoder
-        self._score_quantiles = score_quantiles
+        self.encoder = encoder
+        self.instant = (
+            encoder is not None and encoder.instant and self._vectors.size <= INSTANT_SIZE
+        )
+        self._traffic = traffic
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        checkpoint: str = "sw_ranking",
+        *,
+        strong_model: str | None = None,
+        weak_model: str | None = None,
+    ) -> SWRankingRouter:
+        """Load a checkpoint of ``routellm train sw_ranking``, or the data of the original release.
+
+        The latter is a folder with ``battles.jsonl`` and ``battle_embeddings.npy``, read with the
+        encoder ``openai``, text-embedding-3-small, and never calibrated.
+
+        Args:
+            checkpoint: a bundled name, a folder or a Hugging Face id.
+            strong_model: the strong reference model, one that the checkpoint has battles of;
+                None for the checkpoint's own, in the original release gpt-4-1106-preview.
+            weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or its encoder is another one.
+            ConfigError: it does not know a reference model, or has both in one tier.
+        """
+        folder = find_checkpoint(checkpoint)
+        if (folder / RELEASED_BATTLES).is_file():
+            return cls._released(folder, strong_model, weak_model)
+        tensors, config = load_checkpoint(folder, TENSORS, mapped=True)
+        try:
+            encoder = load_encoder(config["encoder"])
+            fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
+            models, num_tiers, gamma = (config[key] for key in ("models", "num_tiers", "gamma"))
+            pair = config["strong_model"], config["weak_model"]
+        except KeyError as error:
+            raise CheckpointError(
+                f"{folder / CONFIG} has no {error}: train the checkpoint again, or restore it"
+            ) from None
+        if (encoder.fingerprint, SURFACE_VERSION) != (fingerprint, surface):
+            raise CheckpointError(
+                f"{folder} was trained on the features of encoder {fingerprint} and surface "
+                f"version {surface}; here they are {encoder.fingerprint} and {SURFACE_VERSION}: "
+                "train it again with `routellm train sw_ranking`, or install what it was trained "
+                "with"
+            )
+        if not _consistent(tensors, len(models), encoder.dim + SURFACE_DIM):
+            raise CheckpointError(
+                f"{folder / WEIGHTS} is damaged: the tensors' shapes or numbers do not fit "
+                f"{CONFIG}: restore the folder, or train it again"
+            )
+        battles = Battles(
+            models,
+            tensors["first"].astype(np.int64),
+            tensors["second"].astype(np.int64),
+            tensors["p_first"].astype(np.float64),
+            tensors["weight"].astype(np.float64),
+        )
+        mean, scale = (tensors[f"features.{part}"].copy() for part in ("mean", "scale"))
+        return cls(
+            battles,
+            tensors["vectors"],
+            strong_model=strong_model or pair[0],
+            weak_model=weak_model or pair[1],
+            num_tiers=num_tiers,
+            gamma=gamma,
+            encoder=Standardised(WithSurface(encoder), mean, scale),
+            traffic=tensors["traffic"],
+        )
+
+    @classmethod
+    def _released(
+        cls, folder: Path, strong_model: str | None, weak_model: str | None
+    ) -> SWRankingRouter:
+        path = folder / RELEASED_BATTLES
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            path = folder / RELEASED_EMBEDDINGS
+            embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}): restore it") from error
+        encoder = OpenAIEncoder()
+        if embeddings.shape != (len(rows), encoder.dim):
+            raise CheckpointError(
+                f"{path} has shape {embeddings.shape}, where ({len(rows)}, {encoder.dim}) is "
+                f"expected: a row of {encoder.fingerprint} for each battle"
+            )
+        return cls(
+            rows,
+            embeddings,
+            strong_model=strong_model or "gpt-4-1106-preview",
+            weak_model=weak_model or "mixtral-8x7b-instruct-v0.1",
+            encoder=encoder,
+        )
 
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
@@ -153,11 +294,11 @@ class SWRankingRouter(Router):
         Raises:
             ConfigError: the router was made without an encoder.
         """
-        if self._encoder is None:
+        if self.encoder is None:
             raise ConfigError(
                 "this router has no encoder: give one as encoder=, or call score_embeddings"
             )
-        return self.score_embeddings(self._encoder.encode(prompts))
+        return self.score_embeddings(self.encoder.encode(prompts))
 
     def score_embeddings(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
@@ -165,61 +306,113 @@ class SWRankingRouter(Router):
         Args:
             vectors: of the prompts, made as the battles' were, shape (n, dim), of any length.
         """
+        strengths = self.tier_strengths(vectors)
+        return sigmoid(strengths[:, self._strong] - strengths[:, self._weak])
+
+    def tier_strengths(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how strong each tier is on each prompt, in natural logarithms of odds.
+
+        Args:
+            vectors: as ``score_embeddings`` takes them.
+
+        Returns:
+            Shape (n, num_tiers + 1), the last column being the anchor of ``compat``.
+        """
         queries = vectors.astype(np.float32)
         queries *= _inverse_lengths(queries)[:, None]
-        win_rates = np.empty(len(queries))
-        for start in range(0, len(queries), _QUERIES):
-            rows = slice(start, start + _QUERIES)
-            win_rates[rows] = self._win_rates(self._similarities(queries[rows]))
-        return win_rates
+        groups = [queries[at : at + _QUERIES] for at in range(0, len(queries), _QUERIES)]
+        if len(groups) < 2:
+            return self._fit(queries)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return np.concatenate(list(pool.map(self._fit, groups)))
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
         """Quantiles of the scores over the checkpoint's sample of usual traffic."""
-        return self._score_quantiles
+        return self._quantiles
+
+    @cached_property
+    def _quantiles(self) -> NDArray[np.float64] | None:
+        # On first use, since that is hundreds of scores and only a strong_share asks for them.
+        if self._traffic is None or not len(self._traffic):
+            return None
+        return quantiles_of(self.score_embeddings(self._traffic))
 
     @property
     def fingerprint(self) -> str | None:
         """Digest of battles and vectors, with the encoder's name."""
-        if self._encoder is None:
+        if self.encoder is None:
             return None
         digest = hashlib.sha256(f"{self._strong} {self._weak} {self._sharpness}".encode())
-        for array in (self._won, self._lost, self._one, self._other, self._starts, self._vectors):
+        for array in (self._results, self._one, self._other, self._starts, self._vectors):
             digest.update(np.ascontiguousarray(array).data)
-        return f"sw_ranking:{digest.hexdigest()}:{self._encoder.fingerprint}"
+        return f"sw_ranking:{digest.hexdigest()}:{self.encoder.fingerprint}"
+
+    def _fit(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the strengths of the tiers, as ``tier_strengths`` does."""
+        if not len(queries):
+            return np.empty((0, self._players))
+        weights = self._weights(self._similarities(queries))
+        wins = np.zeros((len(queries), self._players, self._players))
+        ends = [*self._starts[1:], len(self._results)]
+        for one, other, start, end in zip(self._one, self._other, self._starts, ends, strict=True):
+            totals = self._results[start:end].T @ weights[start:end]
+            wins[:, one, other], wins[:, other, one] = totals
+        return fit_strengths(wins)
 
     def _similarities(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the cosines with all battles: shape (len(queries), n)."""
-        similarities = np.empty((len(queries), len(self._vectors)), np.float32)
-        block = np.empty((_BLOCK, self._vectors.shape[1]), np.float32)
-        for start in range(0, len(self._vectors), _BLOCK):
-            rows = self._vectors[start : start + _BLOCK]
+        """Return the cosines with all battles: shape (n, len(queries))."""
+        columns = np.ascontiguousarray(queries.T)
+        battles, dim = self._vectors.shape
+        similarities = np.empty((battles, len(queries)), np.float32)
+        size = min(_BLOCK, max(1, _SMALL_PRODUCT // columns.size))
+        block = np.empty((size, dim), np.float32)
+        for start in range(0, battles, size):
+            rows = self._vectors[start : start + size]
             np.copyto(block[: len(rows)], rows)
-            similarities[:, start : start + len(rows)] = queries @ block[: len(rows)].T
-        similarities *= self._shorten
+            np.dot(block[: len(rows)], columns, out=similarities[start : start + size])
+        similarities *= self._shorten[:, None]
         return similarities
 
-    def _win_rates(self, similarities: NDArray[np.float32]) -> NDArray[np.float64]:
-        nearest = similarities.max(axis=1, keepdims=True)
+    def _weights(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how often each battle counts, at most 1, in place of the similarities."""
+        nearest = similarities.max(axis=0)
         # Where nothing resembles the prompt, as where there is none, all battles count alike.
-        similarities /= np.where(nearest > 0, nearest, np.inf)
-        similarities -= 1
-        similarities *= self._sharpness
-        weights = np.exp(similarities, out=similarities)
-        wins = np.zeros((len(weights), self._players, self._players))
-        wins[:, self._one, self._other] = self._added_up(weights * self._won)
-        wins[:, self._other, self._one] = self._added_up(weights * self._lost)
-        strengths = fit_strengths(wins)
-        return sigmoid(strengths[:, self._strong] - strengths[:, self._weak])
-
-    def _added_up(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.add.reduceat(weights, self._starts, axis=1, dtype=np.float64)
+        similarities *= self._sharpness / np.where(nearest > 0, nearest, np.inf)
+        similarities -= self._sharpness
+        return np.exp(similarities, out=similarities)
 
 
 def order_of(battles: Battles, num_tiers: int) -> NDArray[np.int64]:
     """Return the order of battles in which a router needs no copy of their vectors."""
-    cell, _ = _cells(battles, _tiers(battles, num_tiers), num_tiers, compat=False)
+    tiers = tiers_of(battles.strengths(), num_tiers)
+    cell, _ = _cells(battles, tiers, num_tiers, compat=False)
     return np.argsort(cell, kind="stable")
+
+
+def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return vectors of about the same directions, in a quarter of the bytes: shape (n, dim)."""
+    most = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    short: NDArray[np.int8] = np.rint(vectors / most * 127).astype(np.int8)
+    return short
+
+
+def _consistent(tensors: Tensors, models: int, features: int) -> bool:
+    battles = len(tensors["first"])
+    shapes = [tensors[name].shape for name in TENSORS[:-1]]
+    expected = [(battles, features), *[(battles,)] * 4, (features,), (features,)]
+    p_first, weight = tensors["p_first"], tensors["weight"]
+    return (
+        shapes == expected
+        and tensors["traffic"].shape[1:] == (features,)
+        and all(tensors[name].dtype == np.int8 for name in ("vectors", "traffic"))
+        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "scale"))
+        and all(
+            ((tensors[name] >= 0) & (tensors[name] < models)).all() for name in ("first", "second")
+        )
+        and bool(((p_first >= 0) & (p_first <= 1)).all())
+        and bool(((weight > 0) & (weight < np.inf)).all())
+    )
 
 
 def _check(battles: Battles, embeddings: NDArray[Any], num_tiers: int, gamma: float) -> None:
@@ -232,15 +425,6 @@ def _check(battles: Battles, embeddings: NDArray[Any], num_tiers: int, gamma: fl
         raise ConfigError(
             f"num_tiers is {num_tiers} and gamma {gamma}: write 2 or more, and more than 1"
         )
-
-
-def _tiers(battles: Battles, num_tiers: int) -> NDArray[np.int64]:
-    """Return the tier of each model by all battles, alike for every prompt."""
-    size = len(battles.models)
-    wins = np.zeros((size, size))
-    np.add.at(wins, (battles.first, battles.second), battles.weight * battles.p_first)
-    np.add.at(wins, (battles.second, battles.first), battles.weight * (1 - battles.p_first))
-    return tiers_of(fit_strengths(wins), num_tiers)
 
 
 def _cells(

@@ -20,6 +20,7 @@ def card(
     comparisons: Comparisons,
     command: str,
     use: Callable[[str], str],
+    more_results: str = "",
 ) -> str:
     """Return the card in Markdown: data, settings, validation results, and how to rebuild it.
 
@@ -31,6 +32,7 @@ def card(
         comparisons: all that there were.
         command: what was typed.
         use: says how a source was used.
+        more_results: Markdown to follow the table of results.
     """
     return f"""# {router}
 
@@ -79,7 +81,7 @@ counts as the weak one.
 | source | n | APGR | 95 % interval | prompt length alone |
 |---|---|---|---|---|
 {_result_rows(metrics)}
-
+{more_results}
 The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
 validation prompts of {config.traffic or "all sources"}; their mean win rate is
 {metrics["traffic"]["mean_win_rate"]:.3f}.

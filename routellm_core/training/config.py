@@ -64,6 +64,10 @@ class TrainingConfig(PairConfig):
     )
     notes: str = Field(default="", description="Markdown for the end of the card")
 
+    def source(self, name: str) -> SourceConfig:
+        """Return how a source is used; plainly, where nothing is set."""
+        return self.sources.get(name, self.source_kind())
+
     def canonical(self) -> dict[str, str]:
         """Return the one name of each model that has several."""
         return {other: name for name, others in self.models.items() for other in others}

@@ -1,0 +1,21 @@
+"""What can be set about the making of an sw_ranking router."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from .config import PairConfig, TrainingConfig
+
+
+class _HyperParameters(PairConfig):
+    gamma: float = Field(
+        default=10.0,
+        gt=1,
+        description="a battle on the nearest prompt counts so many times as often as one on a "
+        "prompt that has nothing in common",
+    )
+    num_tiers: int = Field(default=10, ge=2, description="tiers of models, at most")
+
+
+class SWRankingConfig(TrainingConfig, _HyperParameters):
+    """Hyper-parameters, reference pair, and the use of each source."""
