@@ -3,7 +3,6 @@
 Usage: OPENAI_API_KEY=sk-... python agent.py ["a question" ...]
 """
 
-# ruff: noqa: T201  # an example prints
 from __future__ import annotations
 
 import asyncio

@@ -3,7 +3,6 @@
 Usage: OPENAI_API_KEY=sk-... python chat_engine.py; an empty line ends it.
 """
 
-# ruff: noqa: T201  # an example prints
 from __future__ import annotations
 
 from docs_index import PrintDecisions, docs_index

@@ -1,6 +1,5 @@
 """What the examples share: an index of this repository's documentation, and a log of decisions."""
 
-# ruff: noqa: T201  # an example prints
 from __future__ import annotations
 
 from pathlib import Path

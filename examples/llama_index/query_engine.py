@@ -5,7 +5,6 @@ The question is scored, and not the pages that are retrieved for it.
 Usage: OPENAI_API_KEY=sk-... python query_engine.py ["a question" ...]
 """
 
-# ruff: noqa: T201  # an example prints
 from __future__ import annotations
 
 import sys

@@ -11,7 +11,7 @@ from .server import StandIn
 def main() -> None:
     """Print the base URL, then serve."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="gpt-4o")
+    parser.add_argument("--model", help="the model it stands for; else whichever is asked for")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
     with StandIn(options.model, port=options.port) as stand_in:

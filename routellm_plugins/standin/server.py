@@ -20,12 +20,12 @@ class StandIn:
     list content, and ``/v1/models``. Token usage is in proportion to the length of the texts.
 
     Args:
-        model: the model it stands for.
+        model: the model it stands for; None stands for whichever a request names.
         port: where to listen; 0 takes a free one.
         delay_s: how long an answer takes.
     """
 
-    def __init__(self, model: str, *, port: int = 0, delay_s: float = 0.0) -> None:
+    def __init__(self, model: str | None = None, *, port: int = 0, delay_s: float = 0.0) -> None:
         self.model = model
         self.delay_s = delay_s
         self.requests: list[dict[str, Any]] = []
@@ -37,7 +37,7 @@ class StandIn:
         if self._server is None:
             self._server = _Server(("127.0.0.1", self._port), self)
             self._port = int(self._server.server_address[1])
-            threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+            threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -58,7 +58,7 @@ class StandIn:
 
     def answer(self, body: dict[str, Any]) -> Answer:
         """Return what is said to this request."""
-        return Answer.to(body, self.model)
+        return Answer.to(body, self.model or str(body.get("model")))
 
     def __enter__(self) -> StandIn:
         return self.start()
@@ -90,7 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.split("?")[0] != "/v1/models":
             self._error(404, f"no such path: {self.path}")
             return
-        model = {"id": self.server.stand_in.model, "object": "model", "owned_by": "stand-in"}
+        model = {
+            "id": self.server.stand_in.model or "any",
+            "object": "model",
+            "owned_by": "stand-in",
+        }
         self._json(200, {"object": "list", "data": [model]})
 
     def do_POST(self) -> None:
@@ -101,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         if stand_in.delay_s:
             time.sleep(stand_in.delay_s)
         if (status := stand_in.fault(body)) is not None:
-            self._error(status, f"{stand_in.model} was told to fail")
+            self._error(status, f"{body.get('model')} was told to fail")
             return
         answer = stand_in.answer(body)
         if path == "/v1/chat/completions":
