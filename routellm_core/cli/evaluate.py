@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +22,7 @@ from ..evaluation.benchmarks import (
     mmlu_gold_hashes,
     read_hashes,
 )
-from ..evaluation.compare import compare
+from ..evaluation.compare import compare, reason
 from ..evaluation.notes import notes
 from ..evaluation.plots import require_matplotlib
 from ..evaluation.report import write_report
@@ -110,6 +112,8 @@ def evaluate(
         raise ConfigError("--checkpoint goes with a single --router: run them one by one")
     if strong_price == 0:
         raise ConfigError("--strong-price is 0: without a price there is nothing to save")
+    if math.inf in (strong_price, weak_price):
+        raise ConfigError("a price is infinite: write what a query costs, like 24.7")
     if scores and out is None:
         raise ConfigError("--scores go to a file: say where with --out FOLDER")
     if out:
@@ -117,6 +121,8 @@ def evaluate(
     routers = _routers(router, {"checkpoint": checkpoint} if checkpoint else {})
     hashes = _excluded(exclude, data)
     benchmarks = _benchmarks(benchmark, data, hashes)
+    if exclude and not any(loaded.excluded for loaded in benchmarks):
+        typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
     if out:
         _make(out)
     console, messages = Console(), Console(stderr=True)
@@ -158,15 +164,23 @@ def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router 
             raise
         except Exception as error:
             routers[name] = error
+    failed = {name: each for name, each in routers.items() if isinstance(each, Exception)}
+    if len(failed) == len(routers):
+        reasons = "; ".join(f"'{name}': {reason(error)}" for name, error in failed.items())
+        raise ConfigError(f"no router could be loaded: {reasons}")
     return routers
 
 
 def _make(out: Path) -> None:
-    """Make the folder before time is spent on scores."""
+    """Make the folder, and make sure of it, before time is spent on scores."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
-        raise ConfigError(f"--out {out} cannot be made ({error.strerror}): name another") from error
+        raise ConfigError(
+            f"--out {out} cannot be written ({error.strerror}): name another folder"
+        ) from error
 
 
 def _command(context: typer.Context) -> str:
@@ -181,7 +195,9 @@ def _command(context: typer.Context) -> str:
         for each in value if isinstance(value, (list, tuple)) else [value]:
             words.append(parameter.opts[0])
             if not isinstance(each, bool):
-                words.append(Path(each).name if Path(str(each)).exists() else str(each))
+                text = str(each)
+                is_file = not isinstance(each, (int, float)) and Path(text).exists()
+                words.append(Path(text).name if is_file else text)
     return shlex.join(words)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,8 @@ MMLU_GOLD = "mmlu-gold"
 
 MMLU_GOLD_SIZE = 1_500
 
+_DIGEST = re.compile("[0-9a-fA-F]{64}")
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -59,6 +63,8 @@ class Benchmark:
     costs: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     """Of the strong and of the weak model's answers, each of shape (n,); None if the files do
     not tell."""
+    excluded: int = 0
+    """Queries left out because one was told to."""
 
     @property
     def prompt_sha256(self) -> tuple[str, ...]:
@@ -90,11 +96,11 @@ def load_benchmark(
             and row), there are not two queries that are independent, or the strong model is no
             better than the weak one.
     """
-    rows = list(_read(name, folder))
-    if not rows:
+    everything = list(_read(name, folder))
+    if not everything:
         raise DataError(f"benchmark '{name}' holds no queries: check its files")
     excluded = frozenset(exclude)
-    rows = [row for row in rows if sha256_of(row.prompt) not in excluded]
+    rows = [row for row in everything if sha256_of(row.prompt) not in excluded]
     if not rows:
         raise DataError(f"benchmark '{name}': every prompt is excluded; check --exclude")
     strong, weak = (np.array([getattr(row, model) for row in rows]) for model in ("strong", "weak"))
@@ -114,13 +120,14 @@ def load_benchmark(
             "there is nothing to resample; give several hundred"
         )
     return Benchmark(
-        name if name in PUBLISHED else Path(name).stem,
+        name if name in PUBLISHED else _own_name(Path(name)),
         [row.prompt for row in rows],
         strong,
         weak,
         [row.group for row in rows],
         units,
         (costs[0], costs[1]) if costs is not None else None,
+        len(everything) - len(rows),
     )
 
 
@@ -152,7 +159,7 @@ def mmlu_gold_hashes(folder: Path) -> list[str]:
 
 
 def read_hashes(path: Path) -> list[str]:
-    """Return the SHA-256 digests (hex) listed in a JSON file.
+    """Return the SHA-256 digests (hex, in small letters) listed in a JSON file.
 
     Raises:
         DataError: it is no JSON array of such digests.
@@ -164,10 +171,10 @@ def read_hashes(path: Path) -> list[str]:
             f"{path} cannot be read as JSON ({error}): give a list of SHA-256"
         ) from error
     if not isinstance(digests, list) or not all(
-        isinstance(digest, str) and len(digest) == 64 for digest in digests
+        isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests
     ):
         raise DataError(f"{path} is no list of SHA-256 in hex: give one digest per prompt")
-    return digests
+    return [digest.lower() for digest in digests]
 
 
 def sha256_of(prompt: str) -> str:
@@ -186,6 +193,12 @@ def _read(name: str, folder: Path | None) -> Iterator[Row]:
     raise DataError(
         f"no benchmark '{name}': {did_you_mean(name, PUBLISHED)}, or give a .jsonl file"
     )
+
+
+def _own_name(path: Path) -> str:
+    """Return what to call a file: not what a published benchmark is called."""
+    name = path.name if path.stem in PUBLISHED else path.stem
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _units(rows: list[Row]) -> NDArray[np.int64]:

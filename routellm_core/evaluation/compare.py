@@ -103,6 +103,7 @@ def compare(
         benchmark=benchmark.name,
         n=len(benchmark.prompts),
         units=int(benchmark.units.max()) + 1,
+        excluded=benchmark.excluded,
         data_sha256=benchmark.data_sha256,
         draws=draws,
         seed=SEED,
@@ -138,9 +139,13 @@ def _scores(
                 raise router
             scores[name] = score_prompts(name, router, benchmark.prompts, cache=cache, track=track)
         except Exception as error:
-            known = isinstance(error, RouteLLMError)
-            errors[name] = str(error) if known else f"{type(error).__name__}: {error}"
+            errors[name] = reason(error)
     return scores, errors
+
+
+def reason(error: Exception) -> str:
+    """Return why a router failed, in words."""
+    return str(error) if isinstance(error, RouteLLMError) else f"{type(error).__name__}: {error}"
 
 
 class _Found:

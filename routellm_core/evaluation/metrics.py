@@ -72,8 +72,10 @@ class Curves:
         self._counts = ranking.ordered(counts)
         self._calls = ranking.summed(self._counts)
         self._gained = ranking.summed(self._counts * ranking.ordered(gains))
-        self._total = np.where(self._gained[:, -1] > 0, self._gained[:, -1], np.nan)
         self._n = self._calls[:, -1]
+        # Sums of 0.1, 0.2 and -0.3 are not 0, and not the same in every order.
+        least = _ROUNDING * self._n * np.abs(gains).max()
+        self._total = np.where(self._gained[:, -1] > least, self._gained[:, -1], np.nan)
 
     def apgr(self) -> Floats:
         """Return the average performance gap recovered, shape (r,): 0.5 for a constant score."""

@@ -61,7 +61,8 @@ def write_report(results: Sequence[BenchmarkResult], folder: Path, *, command: s
     pages = [_benchmark(result, write_plots(result, folder)) for result in results]
     first = f"# Results\n\nBy routellm-plugins {__version__}:\n\n```console\n$ {command}\n```\n"
     page = "\n".join([first, *pages, _HOW_TO_READ])
-    write_whole(folder / REPORT, page.encode())
+    # A failed router's words may hold what UTF-8 has no bytes for.
+    write_whole(folder / REPORT, page.encode("utf-8", "replace"))
 
 
 def _benchmark(result: BenchmarkResult, plots: Sequence[Plot]) -> str:
@@ -91,9 +92,10 @@ def _benchmark(result: BenchmarkResult, plots: Sequence[Plot]) -> str:
 def _facts(result: BenchmarkResult) -> str:
     strong, weak = (result.named(name).at[0].quality for name in (STRONG, WEAK))
     groups = f" in {result.units:,} groups resampled together" if result.units < result.n else ""
+    excluded = f", {result.excluded:,} more excluded" if result.excluded else ""
     return (
-        f"n = {result.n:,} queries{groups}. Mean quality: strong model {estimated(strong)}, "
-        f"weak model {estimated(weak)}. {result.draws:,} resamples, seed {result.seed}. "
+        f"n = {result.n:,} queries{groups}{excluded}. "
+        f"Mean quality: strong model {estimated(strong)}, weak model {estimated(weak)}. {result.draws:,} resamples, seed {result.seed}. "
         f"Data: SHA-256 `{result.data_sha256}`."
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..checkpoints.store import write_whole
 from ..errors import ScoringError
@@ -68,13 +69,18 @@ def cache_folder() -> Path:
 
 
 def _checked(router: Router, batch: Sequence[str]) -> Floats:
+    n = len(batch)
     scores = np.asarray(router.score(batch), np.float64)
-    if scores.shape != (len(batch),):
-        raise ScoringError(f"{len(batch)} prompts got scores of shape {scores.shape}")
-    wrong = ~((scores >= 0) & (scores <= 1))
+    if scores.shape != (n,):
+        raise ScoringError(f"{n} prompts got scores of shape {scores.shape}")
+    wrong = ~_win_rates(scores)
     if wrong.any():
         raise ScoringError(f"a score is {scores[wrong][0]}, not a win rate in [0, 1]")
     return scores
+
+
+def _win_rates(scores: Floats) -> NDArray[np.bool_]:
+    return np.asarray((scores >= 0) & (scores <= 1))
 
 
 def _kept(router: Router, prompts: Sequence[str], cache: Path | None) -> Path | None:
@@ -91,10 +97,12 @@ def _kept(router: Router, prompts: Sequence[str], cache: Path | None) -> Path | 
 def _read(path: Path, n: int) -> Floats | None:
     """Return what is kept there; None if that is nothing, or damaged."""
     try:
-        scores = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with path.open("rb") as file:
+            scores = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception:  # a damaged head fails in many ways, down to NumPy's tokenizer
         return None
-    return scores if scores.shape == (n,) and scores.dtype == np.float64 else None
+    whole = scores.shape == (n,) and scores.dtype == np.float64
+    return scores if whole and _win_rates(scores).all() else None
 
 
 def _write(path: Path, scores: Floats) -> None:

@@ -37,6 +37,12 @@ def own(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is about results alone: to draw takes a second."""
+    monkeypatch.setattr("routellm_core.evaluation.report.write_plots", lambda *_: [])
+
+
 def _run(*arguments: str, columns: int = 120) -> Result:
     few = [] if "--draws" in arguments else ["--draws", "100"]
     return CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["evaluate", *arguments, *few])
@@ -76,6 +82,7 @@ def test_results_are_the_same_bytes_again(own: str, tmp_path: Path) -> None:
     assert {Path("results.json"), Path("report.md")} < first.keys()
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_results_hold_every_figure_and_scores_on_request(own: str, tmp_path: Path) -> None:
     arguments = ("--router", "random", "--benchmark", own, "--out", str(tmp_path / "out"))
     _run(*arguments)
@@ -96,6 +103,7 @@ def test_results_hold_every_figure_and_scores_on_request(own: str, tmp_path: Pat
     assert len(scores) == len(benchmark["strong"]) == len(benchmark["prompt_sha256"]) == 30
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_a_failing_router_is_told_and_the_exit_code_is_1(
     own: str, tmp_path: Path, plugin: Callable[[object], object]
 ) -> None:
@@ -120,7 +128,9 @@ def test_a_failing_router_is_told_and_the_exit_code_is_1(
         (("--router", "random", "--exclude", "mmlu-gold"), "give --data"),
         (("--router", "random", "--scores"), "--out FOLDER"),
         (("--router", "random", "--strong-price", "0"), "--strong-price is 0"),
-        (("--router", "random", "--out", "/dev/null/out"), "/dev/null/out cannot be made"),
+        (("--router", "random", "--out", "/dev/null/out"), "/dev/null/out cannot be written"),
+        (("--router", "random", "--strong-price", "inf"), "a price is infinite"),
+        (("--router", "mf", "--checkpoint", "absent"), "'mf': no checkpoint 'absent'"),
         (("--router", "random", "--router", "mf", "--checkpoint", "mf"), "a single --router"),
     ],
 )
@@ -145,16 +155,66 @@ def test_mistakes_are_told_in_a_line_with_exit_code_2(
     assert not out.exists()
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_scoring(
+    own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*, dir: Path) -> None:  # noqa: A002  # as it is called
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    result = _run("--router", "random", "--benchmark", own, "--out", str(tmp_path))
+    assert isinstance(result.exception, ConfigError)
+    assert "cannot be written (Permission denied)" in str(result.exception)
+    assert result.output == ""
+
+
+def test_an_interrupted_run_writes_nothing(
+    own: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plugin: Callable[[object], object],
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fake_routers.LengthRouter, "score", interrupted)
+    plugin(fake_routers)
+    out = tmp_path / "out"
+    result = _run("--router", "length", "--benchmark", own, "--out", str(out))
+    assert result.exit_code == 130
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_files_called_like_a_number_change_nothing(
+    own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("100", "0.25"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--router", "random", "--benchmark", own, "--strong-share", "0.25")
+    assert _run(*arguments, "--out", str(tmp_path / "out")).exit_code == 0
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert content["command"].endswith("--strong-share 0.25 --draws 100")
+
+
 def test_two_benchmarks_of_one_name_are_refused(own: str) -> None:
     result = _run("--router", "random", "--benchmark", own, "--benchmark", own)
     assert isinstance(result.exception, ConfigError)
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_prompts_are_excluded_by_file(own: str, tmp_path: Path) -> None:
     hashes = tmp_path / "hashes.json"
-    hashes.write_text(json.dumps([hashlib.sha256(b"word 0").hexdigest()]))
-    result = _run("--router", "random", "--benchmark", own, "--exclude", str(hashes))
+    arguments = ("--router", "random", "--benchmark", own, "--exclude", str(hashes))
+    hashes.write_text(json.dumps([hashlib.sha256(b"word 0").hexdigest().upper()]))
+    result = _run(*arguments, "--out", str(tmp_path / "out"))
     assert "own, n = 29" in result.output
+    assert "names no prompt" not in result.stderr
+    (benchmark,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    assert benchmark["excluded"] == 1
+    hashes.write_text(json.dumps([hashlib.sha256(b"another").hexdigest()]))
+    assert "hashes.json names no prompt of these benchmarks" in _run(*arguments).stderr
 
 
 class Slow(Router):
@@ -201,7 +261,10 @@ def test_a_router_without_a_fingerprint_is_scored_anew(cache: Path) -> None:
 def test_a_damaged_or_unwritable_cache_costs_time_alone(cache: Path) -> None:
     _score(Slow("a"), ["x"], cache)
     (kept,) = (cache / "scores").iterdir()
-    for damage in (b"", b"\x93NUMPY", kept.read_bytes()[:-3]):
+    whole = kept.read_bytes()
+    beyond = whole[:-8] + np.array([1.5]).tobytes()
+    unfinished = whole.replace(b"}", b"(")
+    for damage in (b"", b"\x93NUMPY", b"PK\x03\x04", whole[:-3], beyond, unfinished):
         kept.write_bytes(damage)
         assert _score(Slow("a"), ["x"], cache) == [0.5]
     cache.rename(cache.with_name("moved"))

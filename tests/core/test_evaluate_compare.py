@@ -28,6 +28,15 @@ class Given(Router):
         return self._scores[[int(prompt) for prompt in prompts]]
 
 
+class Emptying(Router):
+    """Takes away the prompts it is given."""
+
+    def score(self, prompts: Sequence[str]) -> Floats:
+        if isinstance(prompts, list):
+            prompts.clear()
+        return np.zeros(len(prompts))
+
+
 def _benchmark(strong: Sequence[float], weak: Sequence[float], **more: object) -> Benchmark:
     n = len(strong)
     return Benchmark(
@@ -106,13 +115,15 @@ def test_a_router_that_fails_is_told_and_the_others_go_on() -> None:
         "nan": Given([0.5, np.nan, 0.5, 0.5]),
         "beyond": Given([0.5, 1.5, 0.5, 0.5]),
         "short": Given([0.5]),
+        "emptying": Emptying(),
         "knowing": KNOWING,
     }
     result = compare(FOUR, routers, draws=20)
-    assert [router.name for router in result.results][:5] == list(routers)
+    assert [router.name for router in result.results][:6] == list(routers)
     assert result.named("absent").error == "ValueError: no weights"
     assert "a score is nan" in str(result.named("nan").error)
     assert "a score is 1.5" in str(result.named("beyond").error)
+    assert "4 prompts got scores of shape (0,)" in str(result.named("emptying").error)
     assert "IndexError" in str(result.named("short").error)
     assert result.named("knowing").error is None
     assert set(result.named("knowing").over) == {"prompt length", "constant mix"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gsm8k_responses\.csv cannot be read .*routellm/evals"):
         load_benchmark("gsm8k", folder)
     hashes = tmp_path / "hashes.json"
-    for content in ('{"a": 1}', "[1]", "["):
+    for content in ('{"a": 1}', "[1]", "[", json.dumps(["z" * 64])):
         hashes.write_text(content)
         with pytest.raises(DataError, match=r"hashes\.json"):
             read_hashes(hashes)
@@ -169,6 +170,20 @@ def test_a_benchmark_of_ones_own(own: Callable[[str], str]) -> None:
     assert benchmark.costs is not None
     assert [costs.tolist() for costs in benchmark.costs] == [[3.0, 1.0], [0.0, 0.5]]
     assert benchmark.units.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [(b"mmlu.jsonl", "mmlu.jsonl"), (b"caf\xe9.jsonl", "caf\ufffd")]
+)
+def test_a_file_is_not_called_like_a_published_benchmark(
+    tmp_path: Path, file: bytes, name: str
+) -> None:
+    path = tmp_path / os.fsdecode(file)
+    try:
+        path.write_text(_lines(*({"prompt": p, "strong": 1, "weak": 0} for p in "ab")))
+    except OSError:
+        pytest.skip("no such file names here")
+    assert load_benchmark(str(path)).name == name
 
 
 def test_rows_of_a_group_are_one_unit(own: Callable[[str], str]) -> None:

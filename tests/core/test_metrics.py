@@ -86,8 +86,10 @@ def test_a_value_is_summed_over_the_strong_calls() -> None:
 
 
 def test_without_a_gap_there_are_no_figures() -> None:
-    for gains in (np.array([1.0, -1.0]), np.array([0.0, -1.0])):
-        curves = _curves(gains, gains)
+    # In floating point, a tenth, two tenths and minus three tenths add up to something.
+    for values in ([1.0, -1.0], [0.0, -1.0], [0.1, 0.2, -0.3], [-0.3, 0.2, 0.1]):
+        gains = np.array(values)
+        curves = _curves(np.arange(len(gains), 0, -1.0), gains)
         figures = (curves.apgr(), curves.apgr_at_thresholds(), curves.cpt(0.5))
         assert all(np.isnan(figure[0]) for figure in figures)
         assert np.isnan(curves.pgr(np.array([0.5]))).all()

@@ -12,6 +12,7 @@ import pytest
 
 from routellm_core.errors import MissingExtraError
 from routellm_core.evaluation.plots import (
+    Plot,
     draw_quality,
     draw_reliability,
     draw_scores,
@@ -28,30 +29,37 @@ def result() -> BenchmarkResult:
     return result_of({"first": Fixed(1), "second": Fixed(2), "broken": OSError("no weights")})
 
 
-def test_each_plot_is_written_as_png_and_svg(result: BenchmarkResult, tmp_path: Path) -> None:
-    plots = write_plots(result, tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plots")
+
+
+@pytest.fixture(scope="module")
+def plots(result: BenchmarkResult, folder: Path) -> list[Plot]:
+    return write_plots(result, folder)
+
+
+def test_each_plot_is_written_as_png_and_svg(plots: list[Plot], folder: Path) -> None:
     assert [plot.kind for plot in plots] == ["quality", "reliability", "scores"]
     for plot in plots:
-        assert (tmp_path / plot.path("png")).read_bytes().startswith(b"\x89PNG")
-        assert (tmp_path / plot.path("svg")).read_text().rstrip().endswith("</svg>")
+        assert (folder / plot.path("png")).read_bytes().startswith(b"\x89PNG")
+        assert (folder / plot.path("svg")).read_text().rstrip().endswith("</svg>")
 
 
-def test_same_results_same_bytes(result: BenchmarkResult, tmp_path: Path) -> None:
-    write_plots(result, tmp_path / "one")
+@pytest.mark.usefixtures("plots")
+def test_same_results_same_bytes(result: BenchmarkResult, folder: Path, tmp_path: Path) -> None:
     # A user's own style must make no difference.
     with mpl.rc_context({"font.size": 20, "savefig.facecolor": "black"}):
-        write_plots(result, tmp_path / "two")
-    files = sorted((tmp_path / "one" / "images").iterdir())
+        write_plots(result, tmp_path)
+    files = sorted((folder / "images").iterdir())
     assert len(files) == 6
     for file in files:
-        assert file.read_bytes() == (tmp_path / "two" / "images" / file.name).read_bytes()
+        assert file.read_bytes() == (tmp_path / "images" / file.name).read_bytes()
 
 
-def test_every_router_that_works_is_named_in_every_plot(
-    result: BenchmarkResult, tmp_path: Path
-) -> None:
-    for plot in write_plots(result, tmp_path):
-        text = (tmp_path / plot.path("svg")).read_text()
+def test_every_router_that_works_is_named_in_every_plot(plots: list[Plot], folder: Path) -> None:
+    for plot in plots:
+        text = (folder / plot.path("svg")).read_text()
         assert "first" in text
         assert "second" in text
         assert "broken" not in text

@@ -26,6 +26,12 @@ def page_of(folder: Path, *results: BenchmarkResult) -> str:
     return (folder / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is about words alone: to draw takes a second."""
+    monkeypatch.setattr("routellm_core.evaluation.report.write_plots", lambda *_: [])
+
+
 def rows_of(page: str, heading: str) -> dict[str, list[str]]:
     """Return the rows of the first table with that heading, by their first cell."""
     lines = iter(page.splitlines())
@@ -47,8 +53,16 @@ def result() -> BenchmarkResult:
     return result_of({"first": Fixed(1), "second": Fixed(2), "broken": OSError("no\nweights")})
 
 
-def test_the_page_has_its_parts_in_order(result: BenchmarkResult, tmp_path: Path) -> None:
-    page = page_of(tmp_path, result, result_of({"first": Fixed(1)}, "mmlu"))
+@pytest.fixture(scope="module")
+def folder(result: BenchmarkResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of those results and of others, with all its plots."""
+    folder = tmp_path_factory.mktemp("report")
+    page_of(folder, result, result_of({"first": Fixed(1)}, "mmlu"))
+    return folder
+
+
+def test_the_page_has_its_parts_in_order(result: BenchmarkResult, folder: Path) -> None:
+    page = (folder / "report.md").read_text(encoding="utf-8")
     assert f"$ {COMMAND}\n" in page
     assert re.findall(r"^#+ .*$", page, re.MULTILINE) == [
         "# Results",
@@ -76,8 +90,8 @@ def test_the_page_has_its_parts_in_order(result: BenchmarkResult, tmp_path: Path
     assert found == sorted(found)
 
 
-def test_tables_hold_the_results(result: BenchmarkResult, tmp_path: Path) -> None:
-    page = page_of(tmp_path, result)
+def test_tables_hold_the_results(result: BenchmarkResult, folder: Path) -> None:
+    page = (folder / "report.md").read_text(encoding="utf-8").split("## mmlu")[0]
     first = result.named("first")
     assert rows_of(page, "CPT(50 %)")["**first**"] == [
         estimated(first.apgr),
@@ -95,6 +109,7 @@ def test_tables_hold_the_results(result: BenchmarkResult, tmp_path: Path) -> Non
     assert len(re.findall(r"^\| \*\*first\*\* \| (prompt|const|second)", page, re.MULTILINE)) == 3
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_each_share_has_its_table(tmp_path: Path) -> None:
     result = result_of({"first": Fixed(1)}, shares=(0.2, 0.8))
     page = page_of(tmp_path, result)
@@ -109,17 +124,25 @@ def test_each_share_has_its_table(tmp_path: Path) -> None:
         ]
 
 
-def test_every_image_shown_is_there(result: BenchmarkResult, tmp_path: Path) -> None:
-    page = page_of(tmp_path, result)
+def test_every_image_shown_is_there(folder: Path) -> None:
+    page = (folder / "report.md").read_text(encoding="utf-8")
     images = re.findall(r"!\[.*?\]\((.*?)\)", page)
-    assert len(images) == 3
-    assert all((tmp_path / image).stat().st_size > 1000 for image in images)
+    assert len(images) == 6
+    assert all((folder / image).stat().st_size > 1000 for image in images)
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_same_results_same_bytes(result: BenchmarkResult, tmp_path: Path) -> None:
     assert page_of(tmp_path / "one", result) == page_of(tmp_path / "two", result)
 
 
+@pytest.mark.usefixtures("no_plots")
+def test_words_that_utf_8_does_not_hold_spoil_no_page(tmp_path: Path) -> None:
+    failed = result_of({"first": Fixed(1), "broken": ValueError("bad \ud800 text")})
+    assert "> `broken` failed: ValueError: bad ? text\n" in page_of(tmp_path, failed)
+
+
+@pytest.mark.usefixtures("no_plots")
 def test_the_paper_stands_beside_its_benchmarks_alone(
     result: BenchmarkResult, tmp_path: Path
 ) -> None:
@@ -138,13 +161,14 @@ def test_the_paper_has_the_same_routers_on_every_benchmark() -> None:
     }
 
 
-def test_groups_are_told(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_groups_and_exclusion_are_told(tmp_path: Path) -> None:
     benchmark = Benchmark(
         "grouped", ["a 0", "b 1", "c 2"] * 20, np.ones(60), np.zeros(60), [""] * 60,
-        np.arange(60) % 3,
+        np.arange(60) % 3, excluded=1234,
     )  # fmt: skip
     page = page_of(tmp_path, compare(benchmark, {"first": Fixed(1)}, draws=100))
-    assert "n = 60 queries in 3 groups resampled together" in page
+    assert "n = 60 queries in 3 groups resampled together, 1,234 more excluded." in page
 
 
 def test_figures_are_written_short() -> None:
