@@ -299,7 +299,8 @@ def test_a_wrong_override_says_what_to_write(llm, strong, weak, override, messag
 @pytest.mark.parametrize("tier", ["strong", "weak"])
 @pytest.mark.parametrize(("router", "error"), [("failing", "Runtime"), ("stuck", "Timeout")])
 async def test_a_failing_scorer_fails_no_call(strong, weak, stuck, router, error, tier):
-    settings = {"router": router, "threshold": 0.5, "on_error": tier, "timeout_ms": 30}
+    timeout_ms = 30 if router == "stuck" else 10_000
+    settings = {"router": router, "threshold": 0.5, "on_error": tier, "timeout_ms": timeout_ms}
     llm = ChatRouteLLM(client(strong), client(weak), **settings)
     for message in (llm.invoke(EASY), await llm.ainvoke(EASY), *llm.batch([EASY, HARD])):
         made = message.response_metadata["routellm"]
