@@ -95,8 +95,8 @@ def _facts(result: BenchmarkResult) -> str:
     excluded = f", {result.excluded:,} more excluded" if result.excluded else ""
     return (
         f"n = {result.n:,} queries{groups}{excluded}. "
-        f"Mean quality: strong model {estimated(strong)}, weak model {estimated(weak)}. {result.draws:,} resamples, seed {result.seed}. "
-        f"Data: SHA-256 `{result.data_sha256}`."
+        f"Mean quality: strong model {estimated(strong)}, weak model {estimated(weak)}. "
+        f"{result.draws:,} resamples, seed {result.seed}. Data: SHA-256 `{result.data_sha256}`."
     )
 
 
