@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+
+_LARGEST = 1e100
+"""Of a number, so that sums and squares are still finite."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def json_objects(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def number(where: str, row: dict[str, Any], column: str, what: str) -> float:
-    """Return a finite number of a row; True is 1 and False is 0.
+    """Return a number of a row, of at most ``_LARGEST``; True is 1 and False is 0.
 
     Args:
         where: file and row, for the message.
@@ -85,12 +87,8 @@ def number(where: str, row: dict[str, Any], column: str, what: str) -> float:
     if column not in row:
         raise DataError(f"{where}: no '{column}': write {what}")
     value = row[column]
-    if isinstance(value, (int, float)):
-        try:
-            if math.isfinite(value):
-                return float(value)
-        except OverflowError:  # an integer that no float holds
-            pass
+    if isinstance(value, (int, float)) and abs(value) <= _LARGEST:
+        return float(value)
     raise DataError(f"{where}: '{column}' is {shown(value)}: write {what}")
 
 

@@ -212,6 +212,7 @@ GOOD = '{"prompt": "a", "strong": 1, "weak": 0}\n'
         (GOOD + '{"prompt": "b", "strong": 1}', "line 2: no 'weak': write the quality"),
         (GOOD + '{"prompt": "b", "strong": "1", "weak": 0}', "line 2: 'strong' is '1': write"),
         (GOOD + '{"prompt": "b", "strong": NaN, "weak": 0}', "line 2: 'strong' is nan: write"),
+        (GOOD + '{"prompt": "b", "strong": 1, "weak": -1e308}', "line 2: 'weak' is -1e\\+308"),
         (GOOD + '{"prompt": "b", "strong": 1, "weak": null}', "line 2: 'weak' is null: write"),
         (GOOD + '{"prompt": "b", "strong": 1' + 400 * "0" + ', "weak": 0}', "line 2: 'strong'"),
         (GOOD + '{"prompt": " ", "strong": 1, "weak": 0}', "line 2: 'prompt' is ' '"),
