@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,17 +57,14 @@ INSTANT_SIZE = 1_000_000
 million take another."""
 
 _BLOCK = 512
-"""Most vectors turned into float32 at a time, so that they are still in the cache when used."""
+"""Vectors turned into float32 at a time, so that they are still in the cache when used."""
 
 _SMALL_PRODUCT = 1 << 18
 """Most multiplications in one product. Larger ones OpenBLAS shares out among threads that wait
 for each other by spinning: on a machine with other work that takes a hundred times as long."""
 
-_QUERIES = 16
-"""Prompts that one thread handles together."""
-
-_THREADS = 4
-"""Most threads that share a batch."""
+_QUERIES = 64
+"""Prompts whose similarities are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -183,12 +179,13 @@ class SWRankingRouter(Router):
         in_order = bool((order == np.arange(len(order))).all())
         self._vectors = embeddings[: len(order)] if in_order else embeddings[order]
         self._shorten = _inverse_lengths(self._vectors)
-        cells, self._starts = np.unique(cell[order], return_index=True)
+        cells, starts = np.unique(cell[order], return_index=True)
         self._players = num_tiers + 1
         self._one, self._other = np.divmod(cells, self._players)
-        results = np.stack([columns.weight * p_one, columns.weight * (1 - p_one)], axis=1)
-        self._results = results[order].astype(np.float32)
-        """Wins of the one and of the other, shape (n, 2)."""
+        self._ends = [*starts[1:].tolist(), len(order)]
+        results = np.stack([columns.weight * p_one, columns.weight * (1 - p_one)])
+        self._results = np.ascontiguousarray(results[:, order], np.float32)
+        """Wins of the one and of the other, shape (2, n)."""
         self._sharpness = np.float32(math.log(gamma))
         self.encoder = encoder
         self.instant = (
@@ -320,11 +317,10 @@ class SWRankingRouter(Router):
         """
         queries = vectors.astype(np.float32)
         queries *= _inverse_lengths(queries)[:, None]
-        groups = [queries[at : at + _QUERIES] for at in range(0, len(queries), _QUERIES)]
-        if len(groups) < 2:
-            return self._fit(queries)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return np.concatenate(list(pool.map(self._fit, groups)))
+        strengths = np.empty((len(queries), self._players))
+        for start in range(0, len(queries), _QUERIES):
+            strengths[start : start + _QUERIES] = self._fit(queries[start : start + _QUERIES])
+        return strengths
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
@@ -344,20 +340,22 @@ class SWRankingRouter(Router):
         if self.encoder is None:
             return None
         digest = hashlib.sha256(f"{self._strong} {self._weak} {self._sharpness}".encode())
-        for array in (self._results, self._one, self._other, self._starts, self._vectors):
+        ends = np.array(self._ends)
+        for array in (self._results, self._one, self._other, ends, self._vectors):
             digest.update(np.ascontiguousarray(array).data)
         return f"sw_ranking:{digest.hexdigest()}:{self.encoder.fingerprint}"
 
     def _fit(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the strengths of the tiers, as ``tier_strengths`` does."""
-        if not len(queries):
-            return np.empty((0, self._players))
         weights = self._weights(self._similarities(queries))
+        totals = np.empty((len(self._ends), 2, len(queries)), np.float32)
+        start = 0
+        for total, end in zip(totals, self._ends, strict=True):
+            np.dot(self._results[:, start:end], weights[start:end], out=total)
+            start = end
         wins = np.zeros((len(queries), self._players, self._players))
-        ends = [*self._starts[1:], len(self._results)]
-        for one, other, start, end in zip(self._one, self._other, self._starts, ends, strict=True):
-            totals = self._results[start:end].T @ weights[start:end]
-            wins[:, one, other], wins[:, other, one] = totals
+        wins[:, self._one, self._other] = totals[:, 0].T
+        wins[:, self._other, self._one] = totals[:, 1].T
         return fit_strengths(wins)
 
     def _similarities(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -365,12 +363,14 @@ class SWRankingRouter(Router):
         columns = np.ascontiguousarray(queries.T)
         battles, dim = self._vectors.shape
         similarities = np.empty((battles, len(queries)), np.float32)
-        size = min(_BLOCK, max(1, _SMALL_PRODUCT // columns.size))
-        block = np.empty((size, dim), np.float32)
-        for start in range(0, battles, size):
-            rows = self._vectors[start : start + size]
+        small = max(1, _SMALL_PRODUCT // columns.size)
+        block = np.empty((_BLOCK, dim), np.float32)
+        for start in range(0, battles, _BLOCK):
+            rows = self._vectors[start : start + _BLOCK]
+            out = similarities[start : start + _BLOCK]
             np.copyto(block[: len(rows)], rows)
-            np.dot(block[: len(rows)], columns, out=similarities[start : start + size])
+            for at in range(0, len(rows), small):
+                np.dot(block[: len(rows)][at : at + small], columns, out=out[at : at + small])
         similarities *= self._shorten[:, None]
         return similarities
 
