@@ -28,6 +28,7 @@ class Decider:
 
     def __init__(self, settings: RouteSettings) -> None:
         self._settings = settings
+        self._logged: set[str] = set()
         self.threshold = policies.get(settings).threshold
 
     def decide(self, read: Callable[[], Asked]) -> Decision:
@@ -53,10 +54,18 @@ class Decider:
             return self._failed(error)
 
     def _failed(self, error: Exception) -> Decision:
-        tier, router = self._settings.on_error, self._settings.router
-        logger.error("a call goes to the %s model", tier, exc_info=error)
-        cause = f"error:{type(error).__name__}"
-        decision = Decision(tier, None, self.threshold, router, cause, elapsed_ms=0.0)
+        tier, router, kind = self._settings.on_error, self._settings.router, type(error).__name__
+        if kind not in self._logged:
+            self._logged.add(kind)
+            logger.error(
+                "a call could not be decided on (%s: %s) and goes to the %s model; "
+                "further failures of this kind are not logged",
+                kind,
+                error,
+                tier,
+                exc_info=error,
+            )
+        decision = Decision(tier, None, self.threshold, router, f"error:{kind}", elapsed_ms=0.0)
         plugins.decided(decision)
         return decision
 

@@ -47,7 +47,21 @@ def test_a_router_that_is_gone_costs_no_call(pair: Routed, caplog: pytest.LogCap
     assert (decision["tier"], decision["cause"]) == ("strong", "error:ConfigError")
     assert decision["threshold"] == 0.7
     assert decision == pair.decisions[-1].as_metadata()
-    assert "a call goes to the strong model" in caplog.text
+    assert "(ConfigError: no router named 'length'" in caplog.text
+    assert "goes to the strong model" in caplog.text
+
+
+async def test_a_router_that_is_gone_does_not_fill_the_log(
+    pair: Routed, caplog: pytest.LogCaptureFixture
+):
+    register_plugin(routers)
+    llm = pair.llm(router="length", threshold=0.7)
+    unregister_plugin(routers)
+    for _ in range(3):
+        llm.complete(EASY)
+        await llm.acomplete(EASY)
+    assert len(caplog.records) == 1
+    assert pair.answered() == {"strong": 6, "weak": 0}
 
 
 def test_what_cannot_be_read_fails_as_without_routing(pair: Routed):
