@@ -100,7 +100,7 @@ def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
     if text.startswith("Observation: "):
         # A human may begin like this too, but not after a step of ReAct.
         return before is not None and (before.content or "").startswith("Thought: ")
-    return text.startswith(_SAID_BY_AGENTS)
+    return any(text.startswith(start) and more in text for start, more in _SAID_BY_AGENTS)
 
 
 class _Filled(NamedTuple):
@@ -121,10 +121,11 @@ class _Filled(NamedTuple):
 
 
 _SAID_BY_AGENTS = (
-    "Error while parsing the output: ",
-    "FAILURE: Your previous response was empty.",
-    "Result of executing the code given:\n\n",
+    ("Error while parsing the output: ", "\n\nThe output should be in one of the following formats:"),
+    ("FAILURE: Your previous response was empty.", ""),
+    ("Result of executing the code given:\n\n", ""),
 )
+"""How it begins, and what else is in it where a human may begin like that too."""
 _FILLED = (
     _Filled.template(DEFAULT_CONDENSE_PROMPT_TEMPLATE, "question"),
     _Filled.template(QUERY_GEN_PROMPT, "query"),

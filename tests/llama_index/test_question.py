@@ -48,6 +48,7 @@ PARSING = (
         ([user(EASY), assistant("no"), user(PARSING)], EASY),
         ([user(EASY), assistant(""), user("FAILURE: Your previous response was empty.\n")], EASY),
         ([user(EASY), assistant("x"), user("Result of executing the code given:\n\n4")], EASY),
+        ([user("Error while parsing the output: why?")], "Error while parsing the output: why?"),
         ([user("Observation: it rains. Why?")], "Observation: it rains. Why?"),
         ([user(HARD), assistant("Dry."), user("Observation: it rains")], "Observation: it rains"),
         ([user(STATE_PROMPT.format(state="prove", msg=f"Well,\n\n{EASY}"))], f"Well,\n\n{EASY}"),
