@@ -29,6 +29,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.bridge.pydantic import (
     ConfigDict,
+    Field,
     PrivateAttr,
     SerializeAsAny,
     field_serializer,
@@ -88,9 +89,10 @@ class RouteLLM(FunctionCallingLLM):
     # Without it, LlamaIndex's base ignores what it does not know.
     model_config = ConfigDict(extra="forbid")
 
-    strong: SerializeAsAny[LLM]
-    weak: SerializeAsAny[LLM]
-    settings: RouteSettings
+    # Frozen, because what is assigned later would be neither checked nor obeyed.
+    strong: SerializeAsAny[LLM] = Field(frozen=True)
+    weak: SerializeAsAny[LLM] = Field(frozen=True)
+    settings: RouteSettings = Field(frozen=True)
     _decider: Decider = PrivateAttr()
 
     def __init__(

@@ -52,6 +52,13 @@ def test_a_mistake_is_told(given: dict[str, Any], told: str):
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["strong", "weak", "settings", "threshold", "temperature"])
+def test_what_would_not_be_obeyed_cannot_be_assigned(name: str):
+    llm = make()
+    with pytest.raises((ValueError, AttributeError), match=name):
+        setattr(llm, name, 0.3)
+
+
 def test_one_llm_twice_is_a_mistake():
     llm = MockLLM()
     with pytest.raises(ConfigError, match="are the same model: name two models"):
