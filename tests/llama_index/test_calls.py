@@ -87,6 +87,9 @@ async def test_every_response_and_chunk_says_how_it_was_routed(name: str, kind: 
     decision = pair.decisions[0].as_metadata()
     assert decision["score"] == 0.8
     assert [one.additional_kwargs["routellm"] for one in given] == [decision] * len(given)
+    for one in given:
+        if isinstance(one, ChatResponse):
+            assert "routellm" not in one.message.additional_kwargs
 
 
 async def test_the_decision_is_not_sent_on_with_the_conversation(pair: Routed):
@@ -94,7 +97,17 @@ async def test_the_decision_is_not_sent_on_with_the_conversation(pair: Routed):
     history = [ChatMessage(HARD)]
     history.append(llm.chat(history).message)
     history.append([*llm.stream_chat(history)][-1].message)
-    llm.chat([*history, ChatMessage(HARD)])
+    history.append(ChatMessage(HARD))
+    with_call = llm.chat_with_tools([TOOL], chat_history=history)
+    (call,) = llm.get_tool_calls_from_response(with_call)
+    history.append(with_call.message)
+    identity = {"tool_call_id": call.tool_id}
+    history.append(ChatMessage("3", role="tool", additional_kwargs=identity))
+    *_, last = await achunks(llm.astream_chat_with_tools([TOOL], chat_history=history))
+    llm.chat([*history, last.message, ChatMessage(HARD)])
+    assert not any("routellm" in message.additional_kwargs for message in history)
+    assert len(pair.strong.requests) == 5
+    assert "tool_calls" in str(pair.strong.requests[-1]["messages"])
     assert "routellm" not in str(pair.strong.requests)
 
 
@@ -144,6 +157,10 @@ def test_a_stream_left_early_leaves_nothing_behind(pair: Routed):
     next(stream)
     stream.close()
     assert active_instrument_tags.get() == {}
+
+
+async def achunks(stream: Any) -> list[Any]:
+    return [chunk async for chunk in await stream]
 
 
 def without_ids(given: Any) -> Any:
