@@ -59,6 +59,22 @@ def test_strengths_stay_finite(wins: list[list[float]]) -> None:
     assert (np.abs(strengths) < 50).all()
 
 
+def test_whole_steps_of_newton_would_run_away_and_these_do_not() -> None:
+    wins = np.array(
+        [
+            [0.0, 0.0, 0.0, 0.003745],
+            [24.64, 0.0, 5512.29, 0.0],
+            [0.0, 1.246e-05, 0.0, 16.0938],
+            [0.001038, 0.0122566, 0.0, 0.0],
+        ]
+    )
+    strengths = fit_strengths(wins)
+    assert (np.abs(strengths) < 30).all()
+    expected = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
+    surplus = (wins - (wins + wins.T) * expected) * (1 - np.eye(4))
+    assert surplus.sum(axis=1) == pytest.approx(np.zeros(4), abs=1e-3)
+
+
 def test_tiers_have_the_least_variance_of_all_ways_to_cut() -> None:
     strengths = np.random.default_rng(1).normal(size=9)
     ordered = np.sort(strengths)[::-1]
