@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shlex
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -124,7 +125,12 @@ def evaluate(
     if exclude and not any(loaded.excluded for loaded in benchmarks):
         typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
     if out:
-        _make(out)
+        with _told_of(out):
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(
+                prefix="routellm-", dir=out
+            ):  # before time is spent on scores
+                pass
     console, messages = Console(), Console(stderr=True)
 
     def shown(steps: Sequence[int], what: str) -> Iterable[int]:
@@ -148,8 +154,9 @@ def evaluate(
     if out:
         command = _command(context)
         content = results_json(results, command=command, exclude=hashes, per_query=scores)
-        write_whole(out / RESULTS, content)
-        write_report(results, out, command=command)
+        with _told_of(out):
+            write_whole(out / RESULTS, content)
+            write_report(results, out, command=command)
     if _failures(results):
         raise typer.Exit(1)
 
@@ -171,15 +178,15 @@ def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router 
     return routers
 
 
-def _make(out: Path) -> None:
-    """Make the folder, and make sure of it, before time is spent on scores."""
+@contextmanager
+def _told_of(out: Path) -> Iterator[None]:
+    """Say what to do about a folder that cannot be written."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
+        yield
     except OSError as error:
+        where = error.filename2 or error.filename or out
         raise ConfigError(
-            f"--out {out} cannot be written ({error.strerror}): name another folder"
+            f"--out: {where} cannot be written ({error.strerror}): name another folder"
         ) from error
 
 

@@ -158,14 +158,21 @@ def test_mistakes_are_told_in_a_line_with_exit_code_2(
 def test_a_folder_that_cannot_be_written_is_told_before_scoring(
     own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(*, dir: Path) -> None:  # noqa: A002  # as it is called
-        raise PermissionError(13, "Permission denied", str(dir))
+    def denied(*, prefix: str, dir: Path) -> None:  # noqa: A002  # as it is called
+        raise PermissionError(13, "Permission denied", str(dir / prefix))
 
     monkeypatch.setattr("tempfile.TemporaryFile", denied)
     result = _run("--router", "random", "--benchmark", own, "--out", str(tmp_path))
     assert isinstance(result.exception, ConfigError)
     assert "cannot be written (Permission denied)" in str(result.exception)
     assert result.output == ""
+
+
+def test_what_stands_in_the_way_of_a_file_is_told(own: str, tmp_path: Path) -> None:
+    (tmp_path / "results.json").mkdir()
+    result = _run("--router", "random", "--benchmark", own, "--out", str(tmp_path))
+    assert isinstance(result.exception, ConfigError)
+    assert "results.json cannot be written (Is a directory)" in str(result.exception)
 
 
 def test_an_interrupted_run_writes_nothing(
