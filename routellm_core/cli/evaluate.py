@@ -127,9 +127,8 @@ def evaluate(
     if out:
         with _told_of(out):
             out.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(
-                prefix="routellm-", dir=out
-            ):  # before time is spent on scores
+            # Before time is spent on scores.
+            with tempfile.TemporaryFile(prefix="routellm-", dir=out):
                 pass
     console, messages = Console(), Console(stderr=True)
 

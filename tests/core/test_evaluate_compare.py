@@ -166,6 +166,17 @@ def test_copies_in_a_unit_do_not_narrow_the_interval() -> None:
     assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.05)
 
 
+def test_differences_are_paired() -> None:
+    """The same order twice differs by nothing in every resample."""
+    benchmark, router = _sample(200, 200)
+    result = compare(benchmark, {"one": router, "same": router}, draws=100)
+    difference = result.named("one").over["same"]
+    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+    apgr, over = result.named("one").apgr, result.named("one").over["constant mix"]
+    assert apgr is not None
+    assert over.low == pytest.approx(apgr.low - 0.5, abs=EXACT)
+
+
 def test_notes_tell_significance_comparisons_and_few_queries() -> None:
     benchmark, router = _sample(400, 400)
     noise = Given(np.random.default_rng(1).random(400).tolist())
