@@ -86,11 +86,14 @@ class Battles:
 
         Args:
             rows: ``winner`` is ``model_a``, ``model_b``, ``tie`` or ``tie (bothbad)``; ``p_a``
-                instead is the probability that a's answer is better.
+                instead is the probability that a's answer is better. A data frame of pandas with
+                such columns does as well.
 
         Raises:
             DataError: a row is wrong; the message has its number, from 0.
         """
+        if hasattr(rows, "to_dict"):
+            rows = rows.to_dict("records")
         numbers: dict[str, int] = {}
         columns: list[tuple[int, int, float]] = []
         for index, row in enumerate(rows):

@@ -171,6 +171,15 @@ def test_the_order_of_battles_does_not_matter_and_the_right_one_saves_the_copy()
     )
 
 
+def test_a_data_frame_does_as_well(router: SWRankingRouter) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = SWRankingRouter(
+        pandas.DataFrame(_battles()), _vectors(600, 0), strong_model="m0", weak_model="m9"
+    )
+    queries = _vectors(5, 1)
+    assert (frame.score_embeddings(queries) == router.score_embeddings(queries)).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.int8])
 def test_short_numbers_do(router: SWRankingRouter, dtype: type) -> None:
     vectors = _vectors(600, 0)
