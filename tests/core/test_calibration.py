@@ -82,7 +82,7 @@ def test_intervals_cover_the_truth(shift: float) -> None:
     brier = float((rate * (1 - rate)).mean()) + shift**2
     rounds, ece_held, brier_held = 200, 0, 0
     for _ in range(rounds):
-        found = reliability(*_scored(rng, 600, shift), draws=200)
+        found = reliability(*_scored(rng, 600, shift), draws=119)
         ece_held += found.ece.low <= shift <= found.ece.high
         brier_held += found.brier.low <= brier <= found.brier.high
     spread = 3 * np.sqrt(0.95 * 0.05 * rounds)

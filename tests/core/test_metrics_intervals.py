@@ -60,7 +60,7 @@ def test_undefined_draws_are_left_out() -> None:
 def test_intervals_cover_the_truth_at_the_nominal_rate() -> None:
     """2,000 samples of 300 queries: 95 % of the intervals, within binomial error."""
     rng = np.random.default_rng(4)
-    share, draws, repeats, n = np.array([0.3]), 119, 2_000, 300  # 119: no interpolation
+    share, draws, repeats, n = np.array([0.3]), 79, 2_000, 300  # 79: no interpolation
 
     def sample(n: int) -> tuple[Floats, Floats, Floats]:
         score = rng.random(n)

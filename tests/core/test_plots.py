@@ -39,6 +39,12 @@ def plots(result: BenchmarkResult, folder: Path) -> list[Plot]:
     return write_plots(result, folder)
 
 
+@pytest.fixture
+def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what both formats show: PNG takes most of the time."""
+    monkeypatch.setattr("routellm_core.evaluation.plots.FORMATS", ("svg",))
+
+
 def test_each_plot_is_written_as_png_and_svg(plots: list[Plot], folder: Path) -> None:
     assert [plot.kind for plot in plots] == ["quality", "reliability", "scores"]
     for plot in plots:
@@ -110,6 +116,7 @@ def test_routers_never_look_the_same() -> None:
     assert len(set(looks)) == len(looks)
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_a_constant_score_can_be_drawn(tmp_path: Path) -> None:
     class Constant(Router):
         def score(self, prompts: Sequence[str]) -> np.ndarray:
@@ -121,6 +128,7 @@ def test_a_constant_score_can_be_drawn(tmp_path: Path) -> None:
     assert bar.get_width() > 0
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_names_are_written_as_they_are(tmp_path: Path) -> None:
     plots = write_plots(result_of({"$x_1$ & <co>": Fixed(1)}, "a b$"), tmp_path)
     for plot in plots:
@@ -129,6 +137,7 @@ def test_names_are_written_as_they_are(tmp_path: Path) -> None:
         assert "a b$: " in text
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_without_a_score_quality_alone_is_drawn(tmp_path: Path) -> None:
     plots = write_plots(result_of({"broken": OSError("no weights")}), tmp_path)
     assert [plot.kind for plot in plots] == ["quality"]
