@@ -121,7 +121,7 @@ class _Filled(NamedTuple):
 
 
 _SAID_BY_AGENTS = (
-    ("Error while parsing the output: ", "\n\nThe output should be in one of the following formats:"),
+    ("Error while parsing the output: ", "The output should be in one of the following formats:"),
     ("FAILURE: Your previous response was empty.", ""),
     ("Result of executing the code given:\n\n", ""),
 )

@@ -165,7 +165,7 @@ def client(model: Scripted, http: httpx.Client) -> OpenAILike:
         api_key="unused",
         is_chat_model=True,
         is_function_calling_model=True,
-        context_window=4096,
+        context_window=2304,
         max_tokens=256,
         max_retries=0,
         http_client=http,
@@ -173,7 +173,10 @@ def client(model: Scripted, http: httpx.Client) -> OpenAILike:
 
 
 def index(chunks: int = 3) -> VectorStoreIndex:
-    """Return an index whose chunks, if they were scored, would go to the strong model."""
-    text = "Chunk {} says: prove it. " + "Word after word goes by. " * 300
+    """Return an index whose chunks, if they were scored, would go to the strong model.
+
+    Two of them fill the context window of the models.
+    """
+    text = "Chunk {} says: prove it. " + "Word after word goes by. " * 150
     nodes = [TextNode(id_=str(i), text=text.format(i)) for i in range(chunks)]
     return VectorStoreIndex(nodes, embed_model=MockEmbedding(embed_dim=8))

@@ -11,6 +11,7 @@ import pytest
 from llama_index.core import QueryBundle, Settings, get_response_synthesizer
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
+from llama_index.core.node_parser import TokenTextSplitter
 from llama_index.core.postprocessor import LLMRerank, StructuredLLMRerank
 from llama_index.core.postprocessor.rankGPT_rerank import RankGPTRerank
 from llama_index.core.query_engine import (
@@ -226,7 +227,11 @@ def test_sub_questions_are_routed_each_by_its_own_words(pair: Routed):
 
 
 def test_citations_are_one_decision(pair: Routed):
-    engine = CitationQueryEngine.from_args(index(), llm=pair.llm(), similarity_top_k=2)
+    # LlamaIndex's default splitter takes seconds to import.
+    splitter = TokenTextSplitter(chunk_size=512)
+    engine = CitationQueryEngine.from_args(
+        index(), llm=pair.llm(), similarity_top_k=2, text_splitter=splitter
+    )
     engine.query(EASY)
     assert set(pair.texts) == {EASY}
     assert nothing_but("weak", pair)

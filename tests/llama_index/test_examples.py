@@ -7,9 +7,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,12 +22,20 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/llama_index"
 PAGE = (ROOT / "docs/llama_index.md").read_text(encoding="utf-8")
 SAMPLES = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE, re.DOTALL)
-TURNS = [
-    "What happens when scoring fails?",
-    "Compare strong_share with threshold, and derive which of them still holds when I replace "
-    "the checkpoint.",
-    "Thanks! Which text is scored?",
+SCRIPTS: list[tuple[str, list[str]]] = [
+    ("query_engine.py", []),
+    (
+        "chat_engine.py",
+        [
+            "What happens when scoring fails?",
+            "Compare strong_share with threshold, and derive which of them still holds when I "
+            "replace the checkpoint.",
+            "Thanks! Which text is scored?",
+        ],
+    ),
+    ("agent.py", []),
 ]
+"""The examples, and what is typed into them."""
 
 
 class OneApi(Upstream):
@@ -35,64 +44,73 @@ class OneApi(Upstream):
     def answer(self, body: dict[str, Any]) -> Answer:
         return Answer.to(body, body["model"])
 
-    @property
-    def models(self) -> list[str]:
-        """The models that were asked, in order."""
-        return [request["model"] for request in self.requests]
+
+class Run(NamedTuple):
+    """A process that ended, and what it asked the API."""
+
+    process: subprocess.CompletedProcess[str]
+    requests: list[dict[str, Any]]
 
 
-@pytest.fixture
-def api() -> Iterator[OneApi]:
-    with OneApi("either") as upstream:
-        yield upstream
+def run(command: Sequence[str | Path], typed: str) -> Run:
+    with OneApi("either") as api:
+        process = subprocess.run(
+            [sys.executable, *command],
+            env={**os.environ, "OPENAI_API_KEY": "unused", "OPENAI_API_BASE": api.url},
+            cwd=ROOT,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=150,
+        )
+    return Run(process, api.requests)
 
 
-@pytest.fixture
-def environment(api: OneApi) -> dict[str, str]:
-    return {**os.environ, "OPENAI_API_KEY": "unused", "OPENAI_API_BASE": api.url}
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the notebook goes that is run anew."""
+    return tmp_path_factory.mktemp("notebook") / "again.ipynb"
+
+
+@pytest.fixture(scope="module")
+def runs(notebook: Path) -> Iterator[dict[str, Future[Run]]]:
+    """Everything there is to run, two at a time, because each takes seconds to import."""
+    commands: dict[str, tuple[Sequence[str | Path], str]] = {
+        "notebook": ([EXAMPLES / "run_notebook.py", notebook], ""),
+        "samples": (["-c", RUN_SAMPLES], json.dumps([code for code, _ in SAMPLES])),
+        **{script: ([EXAMPLES / script], "\n".join([*typed, "", ""])) for script, typed in SCRIPTS},
+    }
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(run, *command) for name, command in commands.items()}
 
 
 @pytest.mark.parametrize(
-    ("script", "typed", "asked"),
+    ("script", "asked"),
     [
-        ("query_engine.py", [], ["gpt-4o-mini", "gpt-4o"]),
-        ("chat_engine.py", TURNS, ["gpt-4o-mini", "gpt-4o", "gpt-4o-mini"]),
-        ("agent.py", [], ["gpt-4o-mini", "gpt-4o-mini", "gpt-4o", "gpt-4o"]),
+        ("query_engine.py", ["gpt-4o-mini", "gpt-4o"]),
+        ("chat_engine.py", ["gpt-4o-mini", "gpt-4o", "gpt-4o-mini"]),
+        ("agent.py", ["gpt-4o-mini", "gpt-4o-mini", "gpt-4o", "gpt-4o"]),
     ],
 )
 def test_an_example_asks_the_models_it_says(
-    api: OneApi, environment: dict[str, str], script: str, typed: list[str], asked: list[str]
+    runs: dict[str, Future[Run]], script: str, asked: list[str]
 ) -> None:
-    run = subprocess.run(
-        [sys.executable, EXAMPLES / script],
-        env=environment,
-        input="\n".join([*typed, "", ""]),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
-    assert api.models == asked
-    told = re.findall(r"^(?:> )?\[(strong|weak): score", run.stdout, re.MULTILINE)
+    process, requests = runs[script].result()
+    assert process.returncode == 0, process.stderr
+    assert [request["model"] for request in requests] == asked
+    told = re.findall(r"^(?:> )?\[(strong|weak): score", process.stdout, re.MULTILINE)
     assert [{"weak": "gpt-4o-mini", "strong": "gpt-4o"}[tier] for tier in told] == asked
-    assert "gpt-4o here, as a stand-in" in run.stdout
+    assert "gpt-4o here, as a stand-in" in process.stdout
     if script != "agent.py":
-        assert re.search(r"page: \w+\.md", str(api.requests[0]["messages"]))
+        assert re.search(r"page: \w+\.md", str(requests[0]["messages"]))
 
 
-def test_the_notebook_still_gives_its_outputs(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_notebook_still_gives_its_outputs(runs: dict[str, Future[Run]], notebook: Path) -> None:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    again = tmp_path / "again.ipynb"
-    run = subprocess.run(
-        [sys.executable, EXAMPLES / "run_notebook.py", again],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=150,
-    )
-    assert run.returncode == 0, run.stderr
-    assert _outputs(again) == _outputs(EXAMPLES / "routing.ipynb")
+    process, _ = runs["notebook"].result()
+    assert process.returncode == 0, process.stderr
+    assert _outputs(notebook) == _outputs(EXAMPLES / "routing.ipynb")
 
 
 def _outputs(notebook: Path) -> list[Any]:
@@ -105,8 +123,10 @@ def _outputs(notebook: Path) -> list[Any]:
 RUN_SAMPLES = """
 import ast, asyncio, inspect, json, sys
 from llama_index.core import MockEmbedding, Settings
+from llama_index.core.node_parser import TokenTextSplitter
 
 Settings.embed_model = MockEmbedding(embed_dim=8)
+Settings.text_splitter = TokenTextSplitter()  # the default one takes seconds to import
 names, loop = {}, asyncio.new_event_loop()
 asyncio.set_event_loop(loop)
 for sample in json.load(sys.stdin):
@@ -119,24 +139,16 @@ for sample in json.load(sys.stdin):
 
 
 def test_the_samples_of_the_page_run_and_print_what_it_says(
-    api: OneApi, environment: dict[str, str]
+    runs: dict[str, Future[Run]],
 ) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", RUN_SAMPLES],
-        env=environment,
-        cwd=ROOT,
-        input=json.dumps([code for code, _ in SAMPLES]),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
-    *printed, rest = run.stdout.split("\0")
+    process, requests = runs["samples"].result()
+    assert process.returncode == 0, process.stderr
+    *printed, rest = process.stdout.split("\0")
     assert not rest
     assert len(printed) == len(SAMPLES) == 10
     for told, (_, said) in zip(printed, SAMPLES, strict=True):
         assert told == said or not said
-    assert set(api.models) == {"gpt-4o", "gpt-4o-mini"}
+    assert {request["model"] for request in requests} == {"gpt-4o", "gpt-4o-mini"}
 
 
 def test_every_setting_is_documented() -> None:
