@@ -14,10 +14,10 @@ from litellm import BadRequestError, Router
 
 from routellm_core import ConfigError, Decision, hookimpl
 from routellm_plugins.litellm import install, request
-from routellm_plugins.policies import Policies
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from routellm_plugins.litellm.routes import Routes
 from routellm_plugins.litellm.settings import parse_settings
+from routellm_plugins.policies import Policies
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
