@@ -202,8 +202,7 @@ def _command(context: typer.Context) -> str:
             words.append(parameter.opts[0])
             if not isinstance(each, bool):
                 text = str(each)
-                is_file = not isinstance(each, (int, float)) and Path(text).exists()
-                words.append(Path(text).name if is_file else text)
+                words.append(Path(text).name if Path(text).exists() else text)
     return shlex.join(words)
 
 
