@@ -19,8 +19,8 @@ def load_router(name: str, **options: Hashable) -> Router:
     """Return a router, shared by everyone in this process who asks for the same one.
 
     Args:
-        name: ``mf``, ``random``, or a plugin's.
-        options: what the router takes; for ``mf``: ``checkpoint`` (a bundled name, a folder
+        name: ``mf``, ``sw_ranking``, ``random``, or a plugin's.
+        options: what the router takes; for the first two: ``checkpoint`` (a bundled name, a folder
             or a Hugging Face id), ``strong_model`` and ``weak_model`` (the reference pair,
             among the models the checkpoint was trained on).
 
@@ -39,7 +39,7 @@ def load_encoder(name: str, **options: Hashable) -> Encoder:
     """Return an encoder, shared by everyone in this process who asks for the same one.
 
     Args:
-        name: ``static`` or a plugin's.
+        name: ``static``, ``openai``, or a plugin's.
         options: what the encoder takes.
 
     Raises:

@@ -107,7 +107,7 @@ class OpenAIEncoder(Encoder):
             from openai import OpenAI
         except ImportError as error:
             raise MissingExtraError(
-                "the encoder 'openai' needs its client: pip install openai"
+                "the encoder 'openai' needs its client: pip install \"routellm-plugins[openai]\""
             ) from error
         key, address = os.environ.get(API_KEY), os.environ.get(BASE_URL)
         if not key and not address:

@@ -186,7 +186,7 @@ def test_a_missing_client_is_named() -> None:
         "load_encoder('openai')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "pip install openai" in result.stderr
+    assert "routellm-plugins[openai]" in result.stderr
 
 
 def test_an_unknown_reference_model_is_an_error(folder: Path) -> None:
