@@ -26,9 +26,11 @@ from ..model_pair import check_pair
 from ..policies import policies
 from .arguments import AgentArguments
 from .deciding import Question, trace_metadata, with_decision
-from .failed_calls import FailedCalls
 from .inner_models import as_model, name_of
 from .settings import ChatSettings, take_settings
+
+_FIRST_MODEL = "routellm_first_model"
+"""Under which the state of a step tells the model that was first given to be routed."""
 
 
 class RoutedState(AgentState[Any]):
@@ -88,7 +90,6 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if strong is not None:
             self._strong = _chat_model("strong", strong)
             check_pair(strong, weak, name_of(self._strong), name_of(self._weak))
-        self._failed = FailedCalls()
         policies.get(self._settings)  # tells mistakes, and loads the router, before traffic
 
     def before_agent(
@@ -123,12 +124,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
         decision = _kept(request.state) or self._question(request.state).decide()
-        try:
-            response = handler(self._routed(request, decision))
-        except Exception:
-            self._failed.note(request)
-            raise
-        return _annotated(response, decision)
+        return _annotated(handler(self._routed(request, decision)), decision)
 
     async def awrap_model_call(
         self,
@@ -137,12 +133,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
         decision = _kept(request.state) or await self._question(request.state).adecide()
-        try:
-            response = await handler(self._routed(request, decision))
-        except Exception:
-            self._failed.note(request)
-            raise
-        return _annotated(response, decision)
+        return _annotated(await handler(self._routed(request, decision)), decision)
 
     def _question(self, state: AgentState[Any], config: RunnableConfig | None = None) -> Question:
         configurable = ensure_config(config).get("configurable", {})
@@ -156,13 +147,24 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model = self._weak if decision.tier == "weak" else self._strong or request.model
-        if self._failed.makes_fallback(request):
+        if _is_given_instead(request):
             model = request.model
         if isinstance(model, BaseChatModel):
             # A copy: the metadata is this call's, the model is shared by all.
             metadata = {**(model.metadata or {}), **trace_metadata(decision)}
             model = model.model_copy(update={"metadata": metadata})
         return request.override(model=model)
+
+
+def _is_given_instead(request: ModelRequest[Any]) -> bool:
+    """Whether middleware around ours calls anew in this step, with another model than before.
+
+    One that retries hands the same model again; one that falls back hands another, and routing
+    that away would undo it.
+    """
+    # The state is this step's own copy, read by its middleware and dropped when it ends.
+    first = cast("dict[str, Any]", request.state).setdefault(_FIRST_MODEL, id(request.model))
+    return bool(first != id(request.model))
 
 
 def _kept(state: AgentState[Any]) -> Decision | None:

@@ -30,6 +30,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
+from openai import APIError
 from pydantic import BaseModel
 
 from routellm_core import ConfigError, Decision, hookimpl
@@ -377,13 +378,15 @@ def _without_ids(request: dict[str, Any]) -> str:
     )
 
 
-@pytest.mark.parametrize("router", ["failing", "hanging"])
+@pytest.mark.parametrize("router", ["failing", "stuck"])
 @pytest.mark.parametrize(("tier", "model"), [("strong", "gpt-4o"), ("weak", "gpt-4o-mini")])
+@pytest.mark.usefixtures("stuck")
 async def test_an_agent_goes_on_when_scoring_fails(
     gpt_4o: ChatOpenAI, mini: ChatOpenAI, router: str, tier: Any, model: str
 ) -> None:
+    timeout_ms = 30 if router == "stuck" else 10_000
     middleware = RouteLLMMiddleware(
-        mini, router=router, threshold=0.5, on_error=tier, timeout_ms=100
+        mini, router=router, threshold=0.5, on_error=tier, timeout_ms=timeout_ms
     )
     agent = create_agent(gpt_4o, [lookup], middleware=[middleware])
     for output in (agent.invoke(asked(EASY)), await agent.ainvoke(asked(EASY))):
@@ -418,6 +421,8 @@ async def test_a_run_can_bring_a_threshold_of_its_own(gpt_4o: ChatOpenAI, mini: 
     assert who(await agent.ainvoke(asked(EASY), config)) == ["gpt-4o", "gpt-4o"]
     with pytest.raises(ConfigError, match="'threshold' is 2"):
         agent.invoke(asked(EASY), {"configurable": {"routellm_threshold": 2}})
+    with pytest.raises(ConfigError, match="did you mean 'threshold'"):
+        agent.invoke(asked(EASY), {"configurable": {"routellm_treshold": 0.4}})
 
 
 def test_a_cached_answer_is_found_again_and_not_changed(gpt_4o: ChatOpenAI, weak: Upstream) -> None:
@@ -486,6 +491,58 @@ def test_retries_ask_the_routed_model_and_the_fallback_again(
         after.extend([(500, 500), (500, None)])
         assert who(agent.invoke(asked(EASY))) == ["spare"]
     assert strong.requests == []
+
+
+async def test_a_fallback_takes_over_from_a_model_that_takes_too_long(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
+) -> None:
+    class Hanging(AgentMiddleware):
+        async def awrap_model_call(self, request: Any, handler: Any) -> Any:
+            if request.model.model_name == "gpt-4o-mini":
+                await asyncio.sleep(30)
+            return await handler(request)
+
+    class TimeLimit(AgentMiddleware):
+        async def awrap_model_call(self, request: Any, handler: Any) -> Any:
+            return await asyncio.wait_for(handler(request), 0.2)
+
+    with Upstream("spare") as spare:
+        fallback = ModelFallbackMiddleware(client(spare))
+        routing = RouteLLMMiddleware(mini, **LENGTH)
+        agent = create_agent(gpt_4o, middleware=[fallback, TimeLimit(), routing, Hanging()])
+        assert who(await agent.ainvoke(asked(EASY))) == ["spare"]
+
+
+def test_a_better_model_can_be_asked_after_the_routed_one(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI
+) -> None:
+    class Escalate(AgentMiddleware):
+        def wrap_model_call(self, request: Any, handler: Any) -> Any:
+            handler(request)
+            return handler(request.override(model=client(best)))
+
+    with Upstream("o1") as best:
+        routing = RouteLLMMiddleware(mini, **LENGTH)
+        agent = create_agent(gpt_4o, [lookup], middleware=[Escalate(), routing])
+        assert who(agent.invoke(asked(EASY))) == ["o1", "o1"]
+
+
+def test_a_failed_turn_goes_on_with_its_model_in_an_agent_made_anew(
+    strong: Upstream, mini: ChatOpenAI, weak: Upstream
+) -> None:
+    routing, memory = RouteLLMMiddleware(mini, **LENGTH), InMemorySaver()
+    thread: Any = {"configurable": {"thread_id": "1"}}
+
+    def agent() -> Any:
+        return create_agent(client(strong), middleware=[routing], checkpointer=memory)
+
+    weak.failing_with = 500
+    with pytest.raises(APIError, match="told to fail"):
+        agent().invoke(asked(EASY), thread)
+    weak.failing_with = None
+    output = agent().invoke(None, thread)
+    assert who(output) == ["gpt-4o-mini"]
+    assert list(agent().get_state(thread).values) == ["messages", "routellm"]
 
 
 def test_other_middleware_sees_the_routed_model_and_works_beside_it(
