@@ -7,10 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from routellm_core import PolicySettings, parse_model_name, validate_settings
+from routellm_core import ConfigError, PolicySettings, parse_model_name, validate_settings
+from routellm_core.errors import did_you_mean
 
 PER_CALL = ("router", "threshold", "strong_share")
-"""Settings that a call can override, under ``routellm_<name>`` in the config's configurable."""
+"""Settings that a call can override."""
+
+_IN_CONFIG = "routellm_"
+"""Before their names in a config's configurable."""
 
 _HOW_MUCH = ("threshold", "strong_share")
 
@@ -36,11 +40,12 @@ def take_settings(
         kwargs: of the call; what is about routing is taken out.
 
     Raises:
-        ConfigError: a value is of the wrong type or out of range, or values contradict each other.
+        ConfigError: a value is of the wrong type or out of range, values contradict each other, or
+            the config has a name of that form that means nothing.
     """
     layers = (
-        {key: configurable.get(f"routellm_{key}") for key in PER_CALL},
-        {key: kwargs.pop(key, None) for key in PER_CALL},
+        _of_config(configurable),
+        {key: kwargs.pop(key) for key in PER_CALL if key in kwargs},
         _take_model_name(kwargs),
     )
     values: dict[str, Any] = {}
@@ -54,6 +59,21 @@ def take_settings(
     if values.get("router", settings.router) != settings.router:
         values["router_options"] = {}  # they are for the other router
     return validate_settings(ChatSettings, {**settings.model_dump(), **values})
+
+
+def _of_config(configurable: Mapping[str, Any]) -> dict[str, Any]:
+    values = {
+        name.removeprefix(_IN_CONFIG): value
+        for name, value in configurable.items()
+        if name.startswith(_IN_CONFIG)
+    }
+    for key in values:
+        if key not in PER_CALL:
+            raise ConfigError(
+                f"unknown setting '{key}' in configurable's '{_IN_CONFIG}{key}': "
+                f"{did_you_mean(key, PER_CALL)}"
+            )
+    return values
 
 
 def _take_model_name(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -293,7 +293,24 @@ def test_another_model_name_is_for_the_provider(llm, weak):
 def test_a_wrong_override_says_what_to_write(llm, strong, weak, override, message):
     with pytest.raises(ConfigError, match=message):
         llm.invoke(EASY, **override)
+    if "model" not in override:
+        config = {"configurable": {f"routellm_{key}": value for key, value in override.items()}}
+        with pytest.raises(ConfigError, match=message):
+            llm.invoke(EASY, config)
     assert not strong.requests + weak.requests
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("treshold", "did you mean 'threshold'"),
+        ("sticky", "known: router, strong_share, threshold"),
+    ],
+)
+def test_a_typo_in_the_config_says_what_to_write(llm, key, message):
+    unknown = f"unknown setting '{key}' in configurable's 'routellm_{key}': {message}"
+    with pytest.raises(ConfigError, match=unknown):
+        llm.invoke(EASY, {"configurable": {f"routellm_{key}": 0.1}})
 
 
 @pytest.mark.parametrize("tier", ["strong", "weak"])
