@@ -92,9 +92,11 @@ def test_without_words_the_answer_is_the_one_that_was_set(state: Any) -> None:
 
 
 @with_decisions
-@pytest.mark.parametrize("router", ["failing", "hanging"])
-def test_a_failing_router_still_answers(router: str) -> None:
-    answer = answered(HARD, router=router, threshold=0.5, on_error="weak", timeout_ms=100)
+@pytest.mark.usefixtures("stuck")
+@pytest.mark.parametrize(("router", "timeout_ms"), [("failing", 10_000), ("stuck", 30)])
+def test_a_failing_router_still_answers(router: str, timeout_ms: float) -> None:
+    settings = {"router": router, "timeout_ms": timeout_ms}
+    answer = answered(HARD, **settings, threshold=0.5, on_error="weak")
     assert answer.choice == "weak"
 
 

@@ -116,6 +116,7 @@ def keys(api: OneApi, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("keys")
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of the OpenAI client
 def test_the_samples_of_the_page_run_and_print_what_it_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
