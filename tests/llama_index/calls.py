@@ -35,7 +35,7 @@ def _user(words: str) -> list[ChatMessage]:
     return [ChatMessage("You prove things.", role="system"), ChatMessage(words, role="user")]
 
 
-def _filled(question: str) -> dict[str, str]:
+def filled(question: str) -> dict[str, str]:
     return {"context_str": "prove it", "query_str": question}
 
 
@@ -43,9 +43,9 @@ CALLS: dict[str, Call] = {
     "chat": lambda llm, q: llm.chat(_user(q)),
     "complete": lambda llm, q: llm.complete(q),
     "chat_with_tools": lambda llm, q: llm.chat_with_tools([TOOL], q),
-    "predict": lambda llm, q: llm.predict(TEMPLATE, **_filled(q)),
+    "predict": lambda llm, q: llm.predict(TEMPLATE, **filled(q)),
     "predict_and_call": lambda llm, q: llm.predict_and_call([TOOL], q),
-    "structured_predict": lambda llm, q: llm.structured_predict(City, TEMPLATE, **_filled(q)),
+    "structured_predict": lambda llm, q: llm.structured_predict(City, TEMPLATE, **filled(q)),
     "as_structured_llm": lambda llm, q: llm.as_structured_llm(City).chat(_user(q)),
 }
 
@@ -53,9 +53,9 @@ STREAMS: dict[str, Call] = {
     "stream_chat": lambda llm, q: llm.stream_chat(_user(q)),
     "stream_complete": lambda llm, q: llm.stream_complete(q),
     "stream_chat_with_tools": lambda llm, q: llm.stream_chat_with_tools([TOOL], q),
-    "stream": lambda llm, q: llm.stream(TEMPLATE, **_filled(q)),
+    "stream": lambda llm, q: llm.stream(TEMPLATE, **filled(q)),
     "stream_structured_predict": lambda llm, q: llm.stream_structured_predict(
-        City, TEMPLATE, **_filled(q)
+        City, TEMPLATE, **filled(q)
     ),
     "as_structured_llm": lambda llm, q: llm.as_structured_llm(City).stream_chat(_user(q)),
 }
@@ -64,9 +64,9 @@ ASYNC_CALLS: dict[str, Callable[[FunctionCallingLLM, str], Awaitable[Any]]] = {
     "achat": lambda llm, q: llm.achat(_user(q)),
     "acomplete": lambda llm, q: llm.acomplete(q),
     "achat_with_tools": lambda llm, q: llm.achat_with_tools([TOOL], q),
-    "apredict": lambda llm, q: llm.apredict(TEMPLATE, **_filled(q)),
+    "apredict": lambda llm, q: llm.apredict(TEMPLATE, **filled(q)),
     "apredict_and_call": lambda llm, q: llm.apredict_and_call([TOOL], q),
-    "astructured_predict": lambda llm, q: llm.astructured_predict(City, TEMPLATE, **_filled(q)),
+    "astructured_predict": lambda llm, q: llm.astructured_predict(City, TEMPLATE, **filled(q)),
     "as_structured_llm": lambda llm, q: llm.as_structured_llm(City).achat(_user(q)),
 }
 
@@ -74,9 +74,9 @@ ASYNC_STREAMS: dict[str, Callable[[FunctionCallingLLM, str], Awaitable[Any]]] = 
     "astream_chat": lambda llm, q: llm.astream_chat(_user(q)),
     "astream_complete": lambda llm, q: llm.astream_complete(q),
     "astream_chat_with_tools": lambda llm, q: llm.astream_chat_with_tools([TOOL], q),
-    "astream": lambda llm, q: llm.astream(TEMPLATE, **_filled(q)),
+    "astream": lambda llm, q: llm.astream(TEMPLATE, **filled(q)),
     "astream_structured_predict": lambda llm, q: llm.astream_structured_predict(
-        City, TEMPLATE, **_filled(q)
+        City, TEMPLATE, **filled(q)
     ),
     "as_structured_llm": lambda llm, q: llm.as_structured_llm(City).astream_chat(_user(q)),
 }

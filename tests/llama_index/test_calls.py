@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags
 from pydantic import BaseModel
 
 from routellm_plugins.llama_index import RouteLLM
-from tests.llama_index.calls import EVERY, TOOL, run
+from tests.llama_index.calls import EVERY, TEMPLATE, TOOL, City, filled, run
 from tests.llama_index.routed import EASY, HARD, TIER, Routed
 
 # LlamaIndex's structured LLM uses it.
@@ -143,6 +144,43 @@ def test_the_model_that_answered_reads_its_tool_calls(stream: bool, pair: Routed
         else:
             response = llm.chat_with_tools([TOOL], question)
         assert llm.get_tool_calls_from_response(response)[0].tool_name == name
+
+
+def test_a_model_that_calls_no_functions_gives_typed_answers_in_its_own_way(pair: Routed):
+    llm = pair.llm()
+    llm.weak.is_function_calling_model = llm.weak.should_use_structured_outputs = False
+    pair.weak.replies = {"JSON schema": '{"name": "Canberra"}'}
+    easy, hard = (llm.structured_predict(City, TEMPLATE, **filled(q)) for q in (EASY, HARD))
+    assert (easy, hard) == (City(name="Canberra"), City(name="example"))
+    assert llm.as_structured_llm(City).complete(EASY).raw == City(name="Canberra")
+    assert [bool(model.requests[0].get("tools")) for model in (pair.weak, pair.strong)] == [
+        False,
+        True,
+    ]
+    assert pair.answered() == {"strong": 1, "weak": 2}
+
+
+def test_calls_at_the_same_time_keep_their_decisions(pair: Routed):
+    llm = pair.llm()
+    questions = [EASY, HARD] * 16
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(llm.complete, questions))
+    assert [answer.raw.model for answer in answers] == [
+        pair.model(TIER[question]).model for question in questions
+    ]
+    assert [answer.additional_kwargs["routellm"]["tier"] for answer in answers] == [
+        TIER[question] for question in questions
+    ]
+
+
+def test_two_thresholds_for_the_same_models(pair: Routed):
+    usual = pair.llm()
+    cheap = RouteLLM(usual.strong, usual.weak, router="recording", threshold=0.9)
+    assert [llm.complete(HARD).raw.model for llm in (usual, cheap, usual)] == [
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-4o",
+    ]
 
 
 def test_a_question_with_pictures_is_scored_by_its_words(pair: Routed):

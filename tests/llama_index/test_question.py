@@ -13,13 +13,14 @@ from llama_index.core.chat_engine.condense_plus_context import DEFAULT_CONDENSE_
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.prompts.default_prompts import DEFAULT_REFINE_PROMPT, DEFAULT_TEXT_QA_PROMPT
 from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_plugins.llama_index import route_on
-from tests.llama_index.calls import TOOL
+from tests.llama_index.calls import TOOL, City
 from tests.llama_index.routed import EASY, HARD, Routed, index
 
 
@@ -118,6 +119,14 @@ def test_a_template_without_a_question_is_not_scored(utility: str, pair: Routed)
 def test_the_weak_model_gets_templates_without_a_question_unless_told_otherwise(pair: Routed):
     pair.llm().predict(PromptTemplate("Prove: {context_str}"), context_str=HARD)
     assert pair.answered() == {"strong": 0, "weak": 1}
+
+
+def test_a_program_is_scored_by_the_prompt_that_it_fills(pair: Routed):
+    program = FunctionCallingProgram.from_defaults(
+        output_cls=City, llm=pair.llm(), prompt_template_str="Of {context_str}: {query_str}"
+    )
+    assert program(context_str="a map", query_str=EASY) == City(name="example")
+    assert pair.texts == [f"Of a map: {EASY}"]
 
 
 def test_templates_without_a_question_can_be_scored_whole(pair: Routed):
