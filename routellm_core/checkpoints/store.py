@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,13 @@ def save_checkpoint(
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader, or a kill half way, never meets a part of it."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    # A name of its own, because two processes may write the same file at once.
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _map_file(path: Path) -> Tensors:

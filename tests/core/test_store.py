@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from routellm_core.checkpoints.store import (
     find_checkpoint,
     load_checkpoint,
     save_checkpoint,
+    write_whole,
 )
 
 
@@ -88,3 +90,18 @@ def test_mapped_tensors_are_those_of_the_file(tmp_path: Path) -> None:
         assert mapped[name].dtype == tensor.dtype
         assert mapped[name].tolist() == tensor.tolist()
         assert not mapped[name].flags.writeable
+
+
+def test_two_may_write_the_same_file_at_once(tmp_path):
+    path = tmp_path / "file"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda at: write_whole(path, bytes([at]) * 1000), range(200)))
+    assert len(set(path.read_bytes())) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_whole(tmp_path / "folder", b"data")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
