@@ -24,10 +24,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         from . import events, llm
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if not (error.name or "").startswith("llama_index"):
             raise
         raise MissingExtraError(
-            'LlamaIndex is not installed: run pip install "routellm-plugins[llama-index]"'
+            'LlamaIndex is missing or too old: run pip install "routellm-plugins[llama-index]"'
         ) from error
     return getattr(llm if name == "RouteLLM" else events, name)

@@ -87,10 +87,18 @@ def test_tools_for_a_model_without_are_a_mistake():
         llm.chat_with_tools([], "question")
 
 
-def test_a_missing_extra_is_named():
-    code = """
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        'sys.modules["llama_index"] = None',
+        "from llama_index.core.retrievers import fusion_retriever as r; del r.QUERY_GEN_PROMPT",
+    ],
+    ids=["missing", "too old"],
+)
+def test_a_missing_extra_is_named(lacking: str):
+    code = f"""
 import sys
-sys.modules["llama_index"] = None
+{lacking}
 from routellm_plugins.llama_index import route_on
 from routellm_core import MissingExtraError
 try:
