@@ -11,6 +11,7 @@ from llama_index.core.instrumentation.events.llm import (
     LLMChatStartEvent,
 )
 from llama_index.core.llms import LLM, ChatMessage
+from llama_index_instrumentation.dispatcher import instrument_tags
 
 from routellm_plugins.llama_index import RouteDecisionEvent, RouteLLM
 from tests.llama_index.calls import EVERY, run
@@ -75,6 +76,13 @@ async def test_events_and_spans_of_the_call_are_tagged(pair: Routed, recorder: R
     assert len(inner) >= 4
     for tags in inner:
         assert tags["routellm_tier"] == "weak"
+
+
+def test_the_applications_own_tags_stay(pair: Routed, recorder: Recorder):
+    with instrument_tags({"customer": "one"}):
+        pair.llm().chat([ChatMessage(EASY)])
+    (start,) = recorder.events(LLMChatStartEvent)
+    assert (start.tags["customer"], start.tags["routellm_tier"]) == ("one", "weak")
 
 
 async def test_tags_end_with_the_call_and_between_the_chunks_of_a_stream(
