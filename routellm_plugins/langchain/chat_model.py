@@ -25,7 +25,7 @@ from routellm_core.errors import did_you_mean
 from ..model_pair import check_pair
 from ..policies import policies
 from .arguments import AgentArguments
-from .generating import agenerated, combined, generated
+from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
     InnerModel,
     as_model,
@@ -54,7 +54,7 @@ _HANDED_ON = {
 """What is set here in both models, unless it has this value. LangChain obeys these inside the
 model that makes the call."""
 
-_OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model", "model_provider", "timeout")
+_OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model_provider", "timeout")
 """What other chat models take. Near names here mean something else: 'timeout_ms' is of scoring."""
 
 
@@ -140,6 +140,11 @@ class ChatRouteLLM(Routed, BaseChatModel):
     ) -> None:
         known, settings = type(self).model_fields, dict[str, Any](arguments)
         for name in settings:
+            if name == "model":
+                raise ConfigError(
+                    "'model' names one model, and here are two: write strong='openai:gpt-4o', "
+                    "weak='openai:gpt-4o-mini', and for the routing router=, threshold="
+                )
             if name in _OF_THE_MODELS:
                 raise ConfigError(
                     f"'{name}' is for the models: give them as objects that have it, such as "
@@ -275,7 +280,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         model, bound, _ = unbound(call.target)
         if model is None:
             return ChatResult(generations=[ChatGeneration(message=call.invoke())])
-        return model._generate(messages, run_manager=run_manager, **{**bound, **call.kwargs})
+        result = model._generate(messages, run_manager=run_manager, **{**bound, **call.kwargs})
+        return ChatResult(
+            generations=carrying(result.generations, call.decision), llm_output=result.llm_output
+        )
 
     def _resolve_model_profile(self) -> Any:
         return common_profile(self.strong, self.weak)

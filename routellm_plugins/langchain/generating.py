@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, convert_to_messages
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables.config import merge_configs
+
+from routellm_core import Decision
 
 from .deciding import with_decision
 from .inner_models import unbound
@@ -22,7 +24,7 @@ def generated(call: RoutedCall) -> LLMResult:
     model, messages, kwargs = _generating(call)
     if model is None:
         return LLMResult(generations=[[ChatGeneration(message=call.invoke())]])
-    return _carrying(model.generate([messages], **kwargs), call)
+    return _decided(model.generate([messages], **kwargs), call)
 
 
 async def agenerated(call: RoutedCall) -> LLMResult:
@@ -30,7 +32,7 @@ async def agenerated(call: RoutedCall) -> LLMResult:
     model, messages, kwargs = _generating(call)
     if model is None:
         return LLMResult(generations=[[ChatGeneration(message=await call.ainvoke())]])
-    return _carrying(await model.agenerate([messages], **kwargs), call)
+    return _decided(await model.agenerate([messages], **kwargs), call)
 
 
 def combined(results: Sequence[LLMResult]) -> LLMResult:
@@ -46,6 +48,21 @@ def combined(results: Sequence[LLMResult]) -> LLMResult:
     )
 
 
+def carrying(candidates: Iterable[Generation], decision: Decision) -> list[ChatGeneration]:
+    """Return copies of the candidates of one prompt that carry the decision."""
+    return [
+        candidate.model_copy(update={"message": with_decision(candidate.message, decision)})
+        for candidate in candidates
+        if isinstance(candidate, ChatGeneration)
+    ]
+
+
+def _decided(result: LLMResult, call: RoutedCall) -> LLMResult:
+    return result.model_copy(
+        update={"generations": [carrying(result.generations[0], call.decision)]}
+    )
+
+
 def _generating(call: RoutedCall) -> tuple[BaseChatModel | None, list[BaseMessage], dict[str, Any]]:
     model, bound, configs = unbound(call.target)
     config = merge_configs(*configs, call.config)
@@ -56,15 +73,6 @@ def _generating(call: RoutedCall) -> tuple[BaseChatModel | None, list[BaseMessag
     }
     assert isinstance(call.model_input, Sequence)
     return model, convert_to_messages(call.model_input), kwargs
-
-
-def _carrying(result: LLMResult, call: RoutedCall) -> LLMResult:
-    candidates = [
-        candidate.model_copy(update={"message": with_decision(candidate.message, call.decision)})
-        for candidate in result.generations[0]
-        if isinstance(candidate, ChatGeneration)
-    ]
-    return result.model_copy(update={"generations": [candidates]})
 
 
 def _sum(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def as_model(tier: Tier, given: object) -> InnerModel:
         MissingExtraError: it is a name, and langchain is not installed.
     """
     if isinstance(given, str):
+        if not given.strip():
+            raise ConfigError(f"'{tier}' is an empty name: write one such as 'openai:gpt-4o'")
         try:
             from langchain.chat_models import init_chat_model
         except ImportError as error:

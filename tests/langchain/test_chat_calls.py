@@ -248,6 +248,7 @@ async def test_the_application_can_say_what_is_scored(llm):
         lambda llm: llm.invoke(EASY, {"configurable": {"routellm_threshold": 0.9}}, threshold=0.4),
         lambda llm: llm.invoke(EASY, threshold=0.9, model="router-length-0.4"),
         lambda llm: llm.bind_tools([], threshold=0.4).invoke(EASY),
+        lambda llm: llm.bind_tools([]).bind(threshold=0.4).invoke(EASY),
         lambda llm: next(iter(llm.stream(EASY, threshold=0.4))),
         lambda llm: llm.generate([[HumanMessage(EASY)]], threshold=0.4).generations[0][0].message,
     ],

@@ -329,6 +329,8 @@ def test_a_missing_package_names_the_extra(monkeypatch, name, module, package, e
     [
         ({"treshold": 0.1}, "unknown argument 'treshold': did you mean 'threshold'?"),
         ({"timeout": 60}, r"'timeout' is for the models: .*init_chat_model\(.*timeout=\.\.\.\)"),
+        ({"model": "router-mf-0.1"}, "'model' names one model, and here are two: write strong="),
+        ({"weak": " "}, "'weak' is an empty name: write one such as 'openai:gpt-4o'"),
         ({"threshold": 2}, "'threshold' is 2: input should be less than or equal to 1"),
         ({"strong_share": 0.3}, "both 'threshold' and 'strong_share' are set: keep one of them"),
         ({"threshold": None}, r"write strong_share: 0\.3"),

@@ -299,6 +299,9 @@ def test_an_agent_answers_in_a_form(llm, strategy):
     assert state["structured_response"] == City(name="example")
 
 
-def test_code_that_opened_a_run_of_its_own(llm):
-    result = llm._generate([HumanMessage(HARD)])
-    assert result.generations[0].text == llm.invoke(HARD).text
+def test_code_that_opened_a_run_of_its_own(llm, strong):
+    result = llm._generate([HumanMessage(HARD)], stop=["END"])
+    (generation,) = result.generations
+    assert generation.text == llm.invoke(HARD).text
+    assert generation.message.response_metadata["routellm"]["tier"] == "strong"
+    assert strong.requests[0]["stop"] == ["END"]
