@@ -21,8 +21,9 @@ _LADDERS: tuple[tuple[str, ...], ...] = (
 _PROVIDER = re.compile(r"^(?:[a-z][a-z_]*:)?(?:.*/)?")
 _BETWEEN = re.compile(r"[-_:@\s]+")
 _NOT_THE_MODEL = re.compile(r"latest|preview|exp|\d{2}|20\d{2}|\d{6,}")
-"""Dates and the like, by which releases of one model differ. Two digits: a month or a day. Mistral's
-four, as in 'mistral-medium-2505', are a version: a later medium one can be the better model."""
+"""Dates and the like, by which releases of one model differ. Two digits: a month or a day. Four
+that are no year, as in 'mistral-medium-2505', are a version: a later one can be the better model.
+"""
 _PARAMETERS = re.compile(r"(\d+(?:\.\d+)?)b")
 
 
