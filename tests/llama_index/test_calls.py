@@ -148,7 +148,7 @@ def test_the_model_that_answered_reads_its_tool_calls(stream: bool, pair: Routed
 
 def test_a_model_that_calls_no_functions_gives_typed_answers_in_its_own_way(pair: Routed):
     llm = pair.llm()
-    llm.weak.is_function_calling_model = llm.weak.should_use_structured_outputs = False
+    llm.weak.is_function_calling_model = False
     pair.weak.replies = {"JSON schema": '{"name": "Canberra"}'}
     easy, hard = (llm.structured_predict(City, TEMPLATE, **filled(q)) for q in (EASY, HARD))
     assert (easy, hard) == (City(name="Canberra"), City(name="example"))
@@ -171,6 +171,31 @@ def test_calls_at_the_same_time_keep_their_decisions(pair: Routed):
     assert [answer.additional_kwargs["routellm"]["tier"] for answer in answers] == [
         TIER[question] for question in questions
     ]
+
+
+@pytest.mark.parametrize("way", ["", "stream_", "a", "astream_"])
+@pytest.mark.parametrize("method", ["chat", "complete", "chat_with_tools", "structured_predict"])
+async def test_parameters_of_a_call_reach_the_model(method: str, way: str, pair: Routed):
+    arguments: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+        "chat": (([ChatMessage(HARD)],), {"temperature": 0.7}),
+        "complete": ((HARD,), {"formatted": True, "temperature": 0.7}),
+        "chat_with_tools": (([TOOL], HARD), {"tool_required": True, "temperature": 0.7}),
+        "structured_predict": ((City, TEMPLATE, {"temperature": 0.7}), filled(HARD)),
+    }
+    llm = pair.llm()
+    llm.strong.completion_to_prompt = lambda words: f"Not formatted yet: {words}"
+    args, kwargs = arguments[method]
+    given = getattr(llm, way + method)(*args, **kwargs)
+    if way.startswith("a"):
+        given = await given
+    if way == "astream_":
+        assert [chunk async for chunk in given]
+    elif way == "stream_":
+        assert list(given)
+    (sent,) = pair.strong.requests
+    assert sent["temperature"] == 0.7
+    assert "Not formatted yet" not in str(sent["messages"])
+    assert method != "chat_with_tools" or sent["tool_choice"] == "required"
 
 
 def test_two_thresholds_for_the_same_models(pair: Routed):
