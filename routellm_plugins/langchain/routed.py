@@ -268,7 +268,8 @@ class Routed:
 
     def _call(self, asked: _Asked, decision: Decision) -> RoutedCall:
         own, config = self._own_config(), asked.config
-        config["tags"] = [*config.get("tags", []), *own.get("tags", [])]
+        tags = own.get("tags", [])
+        config["tags"] = [*(tag for tag in config.get("tags", []) if tag not in tags), *tags]
         config["metadata"] = {
             **config.get("metadata", {}),
             **own.get("metadata", {}),
@@ -276,8 +277,10 @@ class Routed:
         }
         if own.get("callbacks"):
             callbacks: RunnableConfig = {"callbacks": config.get("callbacks")}
-            merged = merge_configs({"callbacks": own["callbacks"]}, callbacks)
-            config["callbacks"] = merged["callbacks"]
+            merged = merge_configs({"callbacks": own["callbacks"]}, callbacks)["callbacks"]
+            if isinstance(merged, list):  # a manager has each handler once
+                merged = [each for at, each in enumerate(merged) if each not in merged[:at]]
+            config["callbacks"] = merged
         target = self._target(decision.tier)
         return RoutedCall(target, asked.model_input, config, asked.kwargs, decision)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -182,6 +183,8 @@ def test_several_prompts_generate_one_result(llm, strong, weak):
     assert len(result.run) == 2
     expected = used(client(weak), EASY) + used(client(strong), HARD)
     assert result.llm_output["token_usage"]["total_tokens"] == expected
+    run_id = uuid4()
+    assert llm.generate([[HumanMessage(EASY)]], run_id=run_id).run[0].run_id == run_id
 
 
 def test_traces_show_the_model_and_the_decision(llm):
@@ -214,15 +217,22 @@ def test_typed_streams_leave_one_trace_with_the_decision(llm):
     assert metadata["routellm_tier"] == "weak"
 
 
-def test_callbacks_tags_and_metadata_of_the_model(strong, weak):
-    own, given = Events(), Events()
-    llm = routed(strong, weak, callbacks=[own], tags=["router"], metadata={"team": "a"})
-    trace = Trace()
-    llm.invoke(EASY, {"callbacks": [given, trace], "tags": ["call"], "metadata": {"user": 1}})
-    assert own.seen
-    assert own.seen == given.seen
-    assert set(trace.root.tags) == {"router", "call"}
-    assert trace.root.extra["metadata"].items() >= {"team": "a", "user": 1}.items()
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+@pytest.mark.parametrize("form", [lambda model: model, lambda model: RunnablePassthrough() | model])
+def test_callbacks_tags_and_metadata_of_the_model(strong, weak, form, run):
+    def events(make: Callable[..., Any]) -> Any:
+        own, given, both = Events(), Events(), Events()
+        callbacks, metadata = [own, both], {"team": "a", "user": 0}
+        model = make(callbacks=callbacks, tags=["router", "every"], metadata=metadata)
+        config = {"callbacks": [given, both], "tags": ["every", "call"], "metadata": {"user": 1}}
+        run(form(model), config)
+        assert own.seen
+        return own.seen, given.seen, both.seen
+
+    def bare(**settings: Any) -> Any:
+        return client(weak, stream_usage=True, **settings)
+
+    assert events(lambda **settings: routed(strong, weak, **settings)) == events(bare)
 
 
 def test_streamed_tokens_are_seen_once(llm):
