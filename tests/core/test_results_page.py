@@ -58,7 +58,8 @@ def test_the_readme_has_the_figures_of_the_results(name: str) -> None:
     assert n is not None
     assert shown == {
         "APGR": f"{name.upper()}, {n[0]}",
-        "mf (bundled)": figures["mf"],
+        "mf (default)": figures["mf"],
+        "sw_ranking": figures["sw_ranking"],
         "prompt length alone": figures["prompt length"],
         "chance": figures["constant mix"],
         "oracle": figures["oracle"],
