@@ -14,6 +14,7 @@ from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackH
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import LLMResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
 from langchain_core.tools import tool
@@ -22,6 +23,7 @@ from langchain_core.tracers.schemas import Run
 from pydantic import BaseModel
 
 from routellm_plugins.langchain import ChatRouteLLM
+from routellm_plugins.langchain.generating import combined
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
@@ -185,6 +187,25 @@ def test_several_prompts_generate_one_result(llm, strong, weak):
     assert result.llm_output["token_usage"]["total_tokens"] == expected
     run_id = uuid4()
     assert llm.generate([[HumanMessage(EASY)]], run_id=run_id).run[0].run_id == run_id
+
+
+def test_generating_tells_what_it_is_told(strong, weak):
+    def events(model: Any, tags: list[str]) -> Any:
+        recorded = Events()
+        told = {"tags": tags, "metadata": {"mine": 1}, "run_name": "named"}
+        model.generate([[HumanMessage(EASY)]], callbacks=[recorded], **told)
+        return recorded.seen
+
+    bare = client(weak)
+    llm = ChatRouteLLM(client(strong), bare.with_config(tags=["a"]), router="length", threshold=0.8)
+    assert events(llm, ["b"]) == events(bare, ["a", "b"])
+
+
+def test_token_usage_is_added_up_in_its_details_too():
+    usage = {"total_tokens": 3, "details": {"cached": 2}, "tier": "default", "none": None}
+    result = LLMResult(generations=[[]], llm_output={"token_usage": usage})
+    whole = combined([result, LLMResult(generations=[[]]), result])
+    assert whole.llm_output == {"token_usage": {"total_tokens": 6, "details": {"cached": 4}}}
 
 
 def test_traces_show_the_model_and_the_decision(llm):
