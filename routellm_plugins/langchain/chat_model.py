@@ -290,7 +290,6 @@ class ChatRouteLLM(Routed, BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = "routellm"
         params.setdefault("ls_model_name", self._route_name)
         return params
 

@@ -221,6 +221,13 @@ def test_standard_parameters_reach_both_models(models, strong, weak):
     assert models[0].temperature is None
 
 
+def test_standard_parameters_reach_fallbacks(models, strong, weak):
+    strong.failing_with = 500
+    llm = ChatRouteLLM(models[0].with_fallbacks([models[1]]), models[1], temperature=0.3, **LENGTH)
+    llm.invoke(HARD)
+    assert weak.requests[0]["temperature"] == 0.3
+
+
 def test_what_langchain_does_inside_the_model_is_done_there(models, weak):
     limiter = InMemoryRateLimiter(requests_per_second=1000)
     acquired = []
@@ -258,6 +265,14 @@ def test_tokens_are_counted_by_the_strong_model(models):
     assert llm.get_num_tokens("four") == 4
     models[0].custom_get_token_ids = lambda text: [1, 2]
     assert ChatRouteLLM(*models, **LENGTH).get_token_ids("four") == [1, 2]
+
+
+def test_tokens_of_messages_are_counted_by_the_strong_model():
+    strong = FakeListChatModel(responses=["a"], custom_get_token_ids=lambda text: [1] * len(text))
+    llm = ChatRouteLLM(strong.bind(), FakeListChatModel(responses=["b"]), **LENGTH)
+    messages = [HumanMessage("four")]
+    counted = llm.get_num_tokens_from_messages(messages)
+    assert counted == strong.get_num_tokens_from_messages(messages) > 4
 
 
 def test_a_copy_routes_like_the_original():

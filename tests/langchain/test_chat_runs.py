@@ -330,6 +330,12 @@ def test_an_agent_answers_in_a_form(llm, strategy):
     assert state["structured_response"] == City(name="example")
 
 
+def test_code_that_opens_a_run_of_its_own_can_name_what_it_calls(llm):
+    params = llm._get_ls_params(stop=["END"])
+    assert (params["ls_provider"], params["ls_model_name"]) == ("routellm", "router-length-0.8")
+    assert llm._get_ls_params(model="router-mf-0.1")["ls_model_name"] == "router-mf-0.1"
+
+
 def test_code_that_opened_a_run_of_its_own(llm, strong):
     result = llm._generate([HumanMessage(HARD)], stop=["END"])
     (generation,) = result.generations
