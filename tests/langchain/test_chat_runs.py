@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("langchain_openai")
 
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import LLMResult
@@ -262,6 +263,34 @@ def test_streamed_tokens_are_seen_once(llm):
         (PROMPT | llm | StrOutputParser()).stream({"question": EASY}, {"callbacks": [recorded]})
     )
     assert "".join(recorded.tokens) == whole
+
+
+async def test_a_stream_left_half_way_ends_the_models_run():
+    async def events(model: Any) -> list[Any]:
+        recorded = Events()
+        config = {"callbacks": [recorded]}
+        stream = model.stream(EASY, config)
+        next(stream)
+        stream.close()
+        later = model.astream(EASY, config)
+        await later.__anext__()
+        await later.aclose()
+        await asyncio.sleep(0.01)
+        task = asyncio.create_task(model.ainvoke(EASY, config))
+        while len(recorded.metadata) < 3:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return recorded.seen
+
+    def slow() -> FakeListChatModel:
+        return FakeListChatModel(responses=["Rayleigh scattering."], sleep=0.1)
+
+    bare = await events(slow())
+    assert await events(ChatRouteLLM(slow(), slow(), router="length", threshold=0.8)) == bare
+    ends = [event[-1] for event in bare if event[0] == "model error"]
+    assert ends[:2] == [GeneratorExit, GeneratorExit]
 
 
 @pytest.fixture
