@@ -363,6 +363,8 @@ def test_code_that_opens_a_run_of_its_own_can_name_what_it_calls(llm):
     params = llm._get_ls_params(stop=["END"])
     assert (params["ls_provider"], params["ls_model_name"]) == ("routellm", "router-length-0.8")
     assert llm._get_ls_params(model="router-mf-0.1")["ls_model_name"] == "router-mf-0.1"
+    identity = {"model": "router-length-0.8", "strong": "gpt-4o", "weak": "gpt-4o-mini"}
+    assert llm._identifying_params == identity
 
 
 def test_code_that_opened_a_run_of_its_own(llm, strong):
