@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from llama_index.core.llms import ChatMessage, MockLLM
 
-from routellm_core import register_plugin, unregister_plugin
+from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
 from routellm_plugins.llama_index import RouteLLM
 from tests.fakes import routers
 from tests.llama_index.calls import EVERY, run
-from tests.llama_index.routed import EASY, HARD, Routed
+from tests.llama_index.routed import EASY, HARD, Recording, Routed
 
 # LlamaIndex's structured LLM uses it.
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
@@ -62,6 +65,32 @@ async def test_a_router_that_is_gone_does_not_fill_the_log(
         await llm.acomplete(EASY)
     assert len(caplog.records) == 1
     assert pair.answered() == {"strong": 6, "weak": 0}
+
+
+async def test_a_router_that_is_loaded_anew_does_not_hold_up_the_event_loop(
+    pair: Routed, plugin: Any
+):
+    turned = threading.Event()
+
+    class Replaced:
+        @hookimpl
+        def routellm_register_routers(self, register: Callable[..., None]) -> None:
+            register("replaced", self.load)
+
+        def load(self) -> Router:
+            assert turned.wait(5)
+            return Recording(pair.texts)
+
+    turned.set()
+    first = Replaced()
+    register_plugin(first)
+    llm = pair.llm(router="replaced")
+    unregister_plugin(first)
+    plugin(Replaced())
+    turned.clear()
+    asyncio.get_running_loop().call_soon(turned.set)
+    response = await llm.achat([ChatMessage(EASY)])
+    assert response.additional_kwargs["routellm"]["cause"] == "score"
 
 
 def test_what_cannot_be_read_fails_as_without_routing(pair: Routed):
