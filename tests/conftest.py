@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 os.environ["ROUTELLM_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
-from routellm_core import register_plugin, unregister_plugin
+from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
 
 
 @pytest.fixture
@@ -25,3 +26,26 @@ def plugin() -> Iterator[Callable[[object], object]]:
     yield register
     for obj in registered:
         unregister_plugin(obj)
+
+
+@pytest.fixture
+def stuck(plugin: Callable[[object], object]) -> Iterator[str]:
+    """The name of a router that hangs until the test ends.
+
+    One that hangs for ever would leave the tests that follow without scoring threads.
+    """
+    release = threading.Event()
+
+    class Stuck(Router):
+        def score(self, prompts):
+            release.wait(30)
+            raise AssertionError
+
+    class Plugin:
+        @hookimpl
+        def routellm_register_routers(self, register):
+            register("stuck", Stuck)
+
+    plugin(Plugin())
+    yield "stuck"
+    release.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -79,6 +80,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], stand_in: StandIn) -> None:
         super().__init__(address, _Handler)
         self.stand_in = stand_in
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client may leave a stream half way.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_asyncio import is_async_test
 
-from routellm_core import Router, hookimpl
 from tests.fakes.openai_upstream import Upstream
 
 FOLDER = Path(__file__).parent
@@ -32,26 +30,3 @@ def strong() -> Iterator[Upstream]:
 def weak() -> Iterator[Upstream]:
     with Upstream("gpt-4o-mini") as upstream:
         yield upstream
-
-
-@pytest.fixture
-def stuck(plugin: Callable[[object], object]) -> Iterator[str]:
-    """The name of a router that hangs until the test ends.
-
-    One that hangs for ever would leave the tests that follow without scoring threads.
-    """
-    release = threading.Event()
-
-    class Stuck(Router):
-        def score(self, prompts):
-            release.wait(30)
-            raise AssertionError
-
-    class Plugin:
-        @hookimpl
-        def routellm_register_routers(self, register):
-            register("stuck", Stuck)
-
-    plugin(Plugin())
-    yield "stuck"
-    release.set()

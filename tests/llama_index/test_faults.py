@@ -33,9 +33,8 @@ async def test_every_call_is_answered_when_scoring_fails(
     assert {decision.cause for decision in pair.decisions} == {"error:RuntimeError"}
 
 
-async def test_a_router_that_hangs_holds_no_call_up(pair: Routed, plugin: Any):
-    plugin(routers)
-    llm = pair.llm(router="hanging", timeout_ms=20, on_error="weak")
+async def test_a_router_that_hangs_holds_no_call_up(pair: Routed, stuck: str):
+    llm = pair.llm(router=stuck, timeout_ms=20, on_error="weak")
     response = await llm.achat([ChatMessage(HARD)])
     assert response.additional_kwargs["routellm"]["cause"] == "error:ScoringTimeoutError"
     assert llm.complete(HARD).additional_kwargs["routellm"]["tier"] == "weak"
