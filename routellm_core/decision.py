@@ -200,16 +200,15 @@ class RoutingPolicy:
         return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
 
     def _score(self, text: str) -> float:
-        try:
-            answer = plugins.score(self._router, self.settings.router, text)
-        except (Exception, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # SystemExit or the like must not end the gateway
-            raise ScoringError(f"the scorer raised {type(error).__name__}") from error
-        return checked_win_rate(answer)
+        return checked_win_rate(
+            _answered(lambda: plugins.score(self._router, self.settings.router, text))
+        )
 
     def _score_many(self, texts: list[str]) -> list[float]:
-        return [checked_win_rate(score) for score in self._router.score(texts).tolist()]
+        answers = _answered(lambda: self._router.score(texts))
+        if len(answers) != len(texts):
+            raise ScoringError(f"{len(answers)} scores were given for {len(texts)} texts")
+        return [checked_win_rate(answer) for answer in answers]
 
     @property
     def _instant(self) -> bool:
@@ -263,6 +262,15 @@ class RoutingPolicy:
         decision = Decision(tier, score, self.threshold, self.settings.router, cause, elapsed_ms)
         plugins.decided(decision)
         return decision
+
+
+def _answered(score: Callable[[], T]) -> T:
+    try:
+        return score()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit or the like must not end the gateway
+        raise ScoringError(f"the scorer raised {type(error).__name__}") from error
 
 
 def checked_win_rate(answer: object) -> float:

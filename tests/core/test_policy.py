@@ -330,6 +330,23 @@ def test_a_text_that_cannot_be_scored_does_not_decide_for_the_others(counting):
     assert [d.tier for d in decisions] == ["weak", "strong", "weak"]
 
 
+@pytest.mark.parametrize("kind", ["fixed", "raise", "exit", "nan"])
+def test_a_router_that_cannot_score_many_is_asked_one_by_one(scripted, kind):
+    # It answers with one score, however many it is asked for.
+    decisions = policy_of(kind).decide_many(["a", "b", "c"])
+    one = policy_of(kind).decide("a")
+    assert [(d.tier, d.score, d.cause) for d in decisions] == [(one.tier, one.score, one.cause)] * 3
+
+
+def test_an_instant_router_that_exits_ends_nothing(counting):
+    def leave(prompts):
+        raise SystemExit(1)
+
+    counting.score = leave
+    decisions = RoutingPolicy("counting", threshold=0.5).decide_many(["a", "b"])
+    assert {d.cause for d in decisions} == {"error:ScoringError"}
+
+
 def test_many_texts_meet_the_hooks_one_by_one(counting, plugin):
     class Legal:
         @hookimpl
