@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import subprocess
 import sys
 from importlib.metadata import metadata
 from pathlib import Path
@@ -30,7 +32,7 @@ def test_every_hook_is_documented_with_its_arguments():
 
 def test_the_plugin_page_runs(capsys):
     samples = re.findall(r"```python\n(.*?)```", PLUGIN_PAGE, re.DOTALL)
-    assert len(samples) == 3
+    assert len(samples) == 4
     module = ModuleType("routellm_length")
     sys.modules["routellm_length"] = module
     try:
@@ -51,6 +53,16 @@ def test_the_score_samples_run(plugin):
     assert policy.decide("a contract").score == 1.0
     plain = policy._router.score(["hello"])[0]
     assert policy.decide("hello").score == pytest.approx(plain**2)
+
+
+def test_the_sample_of_the_contract_runs(tmp_path):
+    samples = re.findall(r"```python\n(.*?)```", PLUGIN_PAGE, re.DOTALL)
+    (tmp_path / "routellm_length.py").write_text(samples[0])
+    (tmp_path / "test_length.py").write_text(samples[3])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_length.py"]
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert "13 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
