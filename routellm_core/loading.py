@@ -53,6 +53,25 @@ def load_encoder(name: str, **options: Hashable) -> Encoder:
     return encoder
 
 
+def described_encoder(described: object) -> Encoder:
+    """Return the encoder that a configuration or a checkpoint describes.
+
+    Args:
+        described: its name, or ``{"name": its name, option: value, ...}``.
+
+    Raises:
+        ConfigError: it is neither, there is no such encoder, or an option it does not take.
+        CheckpointError: its weights are missing or damaged.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    options = {"name": described} if isinstance(described, str) else described
+    if not isinstance(options, dict) or not isinstance(options.get("name"), str):
+        raise ConfigError(
+            f"'encoder' is {described!r:.200}: write its name, or {{name: ..., option: value}}"
+        )
+    return load_encoder(**options)
+
+
 def _load(
     kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
 ) -> object:

@@ -34,7 +34,7 @@ from ..encoders.openai import OpenAIEncoder
 from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
 from ..encoders.with_surface import WithSurface
 from ..errors import CheckpointError, ConfigError, did_you_mean
-from ..loading import load_encoder
+from ..loading import described_encoder
 from .base import Router
 from .mf_released import RELEASED_MODELS
 
@@ -109,7 +109,7 @@ class MatrixFactorizationRouter(Router):
             return cls._released(folder, tensors, strong_model, weak_model)
         require_tensors(folder, tensors, TENSORS)
         try:
-            encoder = load_encoder(config["encoder"])
+            encoder = described_encoder(config["encoder"])
             fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
             models, default_pair = config["models"], (config["strong_model"], config["weak_model"])
         except KeyError as error:

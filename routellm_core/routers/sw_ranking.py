@@ -29,7 +29,7 @@ from ..encoders.openai import OpenAIEncoder
 from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
 from ..encoders.with_surface import Standardised, WithSurface
 from ..errors import CheckpointError, ConfigError, DataError, did_you_mean
-from ..loading import load_encoder
+from ..loading import described_encoder
 from .base import Router
 from .bradley_terry import fit_strengths, tiers_of
 from .mf import sigmoid
@@ -224,7 +224,7 @@ class SWRankingRouter(Router):
             return cls._released(folder, strong_model, weak_model)
         tensors, config = load_checkpoint(folder, TENSORS, mapped=True)
         try:
-            encoder = load_encoder(config["encoder"])
+            encoder = described_encoder(config["encoder"])
             fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
             models, num_tiers, gamma = (config[key] for key in ("models", "num_tiers", "gamma"))
             pair = config["strong_model"], config["weak_model"]

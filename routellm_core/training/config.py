@@ -34,7 +34,9 @@ class PairConfig(BaseModel):
     weak_model: str = Field(
         default="mixtral-8x7b-instruct-v0.1", description="the weak reference model"
     )
-    encoder: str = Field(default="static", description="name of the encoder")
+    encoder: str | dict[str, Any] = Field(
+        default="static", description="name of the encoder, or {name: ..., option: ...}"
+    )
     embedding_scale: float = Field(
         default=0.5, gt=0, description="spread of an embedding's element; surface features have 1"
     )

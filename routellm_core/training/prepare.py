@@ -14,7 +14,7 @@ from ..encoders.surface import surface_features
 from ..evaluation.benchmarks import sha256_of
 from ..evaluation.intervals import bootstrap_apgr, interval
 from ..evaluation.metrics import apgr
-from ..loading import load_encoder
+from ..loading import described_encoder
 from .battles import is_validation
 from .comparisons import Comparisons, compare_models
 from .config import TrainingConfig
@@ -108,13 +108,13 @@ def prepare(files: TrainingFiles, config: TrainingConfig, say: Say) -> Prepared:
     say("Reading")
     rows = read_files(files)
     comparisons = compare_models(rows.battles, rows.gold, config)
-    encoder = load_encoder(config.encoder)
+    encoder = described_encoder(config.encoder)
     say(f"Encoding {len(comparisons.prompts):,} prompts")
     embeddings = encoder.encode(comparisons.prompts)
     copies = np.zeros(len(comparisons.prompts), np.bool_)
     if rows.evaluation:
         say(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
-        copies = contaminated(embeddings, encoder.encode(rows.evaluation))
+        copies = contaminated(comparisons.prompts, embeddings, rows.evaluation, encoder)
     held_out = np.array(
         [is_validation(prompt, config.validation_share) for prompt in comparisons.prompts]
     )

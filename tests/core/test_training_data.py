@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from routellm_core.encoders.base import Encoder
 from routellm_core.errors import ConfigError, DataError
 from routellm_core.training.battles import (
     Battle,
@@ -105,11 +108,23 @@ def test_the_split_depends_on_the_prompt_alone() -> None:
     is_validation("\ud800", 0.1)
 
 
+class _Planes(Encoder):
+    """Reads a prompt as the angle of a vector, in degrees; other prompts as nothing."""
+
+    dim = 2
+    fingerprint = "planes"
+
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        angles = [np.deg2rad(float(p)) if p.isdecimal() else np.nan for p in prompts]
+        return np.nan_to_num(np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
+
+
 def test_copies_and_near_copies_are_contaminated() -> None:
-    vectors = np.array([[1, 0], [0.96, 0.28], [0.9, np.sqrt(1 - 0.81)], [0, 0]], np.float32)
-    evaluation = np.array([[1, 0]], np.float32)
-    assert contaminated(vectors, evaluation).tolist() == [True, True, False, False]
-    assert not contaminated(vectors, evaluation[:0]).any()
+    prompts = ["10", "28", "29", "unread", "unread too"]
+    vectors = _Planes().encode(prompts)
+    found = contaminated(prompts, vectors, ["10", "unread"], _Planes())
+    assert found.tolist() == [True, True, False, True, False]
+    assert not contaminated(prompts, vectors, [], _Planes()).any()
 
 
 def _config(**settings: Any) -> MFConfig:
