@@ -26,7 +26,7 @@ def card(
 
     Args:
         router: its name.
-        what: what it does, to be followed by "the embedding".
+        what: it does with a prompt, to end a sentence.
         config: what it was trained with.
         metrics: as in metrics.json.
         comparisons: all that there were.
@@ -37,8 +37,7 @@ def card(
     return f"""# {router}
 
 How likely the answer of `{config.strong_model}` is preferred to that of
-`{config.weak_model}`: {what} the `{_encoder_name(config)}` embedding of a prompt and
-features of its surface.
+`{config.weak_model}`: {what}.
 
 ## Data
 
@@ -86,10 +85,6 @@ The quantiles that turn `strong_share` into a threshold are those of {metrics["t
 validation prompts of {config.traffic or "all sources"}; their mean win rate is
 {metrics["traffic"]["mean_win_rate"]:.3f}.
 {config.notes}"""
-
-
-def _encoder_name(config: TrainingConfig) -> str:
-    return config.encoder if isinstance(config.encoder, str) else str(config.encoder["name"])
 
 
 def _data_rows(metrics: dict[str, Any], use: Callable[[str], str]) -> str:

@@ -24,7 +24,7 @@ class SourceConfig(BaseModel):
 
 
 class PairConfig(BaseModel):
-    """Which two models are compared, and on what features of a prompt."""
+    """Which two models are compared."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +34,11 @@ class PairConfig(BaseModel):
     weak_model: str = Field(
         default="mixtral-8x7b-instruct-v0.1", description="the weak reference model"
     )
+
+
+class FeatureConfig(PairConfig):
+    """What a router is told of a prompt that does not read it itself."""
+
     encoder: str | dict[str, Any] = Field(
         default="static", description="name of the encoder, or {name: ..., option: ...}"
     )
@@ -41,10 +46,15 @@ class PairConfig(BaseModel):
         default=0.5, gt=0, description="spread of an embedding's element; surface features have 1"
     )
 
+    @property
+    def encoder_name(self) -> str:
+        """The encoder's name, without options."""
+        return self.encoder if isinstance(self.encoder, str) else str(self.encoder.get("name"))
+
 
 class TrainingConfig(PairConfig):
     """What every router's configuration has. A router adds its hyper-parameters between the
-    pair and the rest: ``class MFConfig(TrainingConfig, Hyper)`` where Hyper is a PairConfig.
+    pair and the rest: ``class BERTConfig(TrainingConfig, Hyper)`` where Hyper is a PairConfig.
     """
 
     source_kind: ClassVar[type[SourceConfig]] = SourceConfig
@@ -73,6 +83,10 @@ class TrainingConfig(PairConfig):
     def canonical(self) -> dict[str, str]:
         """Return the one name of each model that has several."""
         return {other: name for name, others in self.models.items() for other in others}
+
+
+class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
+    """The same of a router that learns from an encoder's vectors and surface features."""
 
 
 Config = TypeVar("Config", bound=TrainingConfig)

@@ -92,7 +92,8 @@ def _write(
     }
     written = card(
         "mf",
-        "matrix factorization over",
+        f"matrix factorization over the `{config.encoder_name}` embedding of a prompt and\n"
+        "features of its surface",
         config,
         metrics,
         data.comparisons,

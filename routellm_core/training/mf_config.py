@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .config import PairConfig, SourceConfig, TrainingConfig
+from .config import FeatureConfig, FeatureTrainingConfig, SourceConfig
 
 
 class MFSourceConfig(SourceConfig):
@@ -23,7 +23,7 @@ class MFSourceConfig(SourceConfig):
     )
 
 
-class _HyperParameters(PairConfig):
+class _HyperParameters(FeatureConfig):
     rank: int = Field(default=8, ge=1, description="length of a model's vector")
     l2: float = Field(default=0.01, ge=0, description="penalty on squared weights of the features")
     level_l2: float = Field(
@@ -34,7 +34,7 @@ class _HyperParameters(PairConfig):
     seed: int = Field(default=0, description="of the initial weights")
 
 
-class MFConfig(TrainingConfig, _HyperParameters):
+class MFConfig(FeatureTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""
 
     source_kind: ClassVar[type[SourceConfig]] = MFSourceConfig

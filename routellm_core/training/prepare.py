@@ -1,4 +1,4 @@
-"""What happens before and after any router learns: features, splits, validation figures."""
+"""What happens before and after any router learns: splits, features, validation figures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..encoders.surface import surface_features
 from ..evaluation.benchmarks import sha256_of
 from ..evaluation.intervals import bootstrap_apgr, interval
 from ..evaluation.metrics import apgr
-from ..loading import described_encoder
+from ..loading import described_encoder, load_encoder
 from .battles import is_validation
 from .comparisons import Comparisons, compare_models
-from .config import TrainingConfig
+from .config import FeatureTrainingConfig, TrainingConfig
 from .decontaminate import contaminated
 from .files import TrainingFiles, read_files
 
@@ -25,17 +25,10 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Comparisons with the features of their prompts, and which prompts are for what."""
+class Split:
+    """Comparisons, and which of their prompts are for what."""
 
     comparisons: Comparisons
-    encoder: Encoder
-    mean: NDArray[np.float32]
-    """Of each raw feature over the prompts to learn from, shape (D,)."""
-    scale: NDArray[np.float32]
-    """What a raw feature less its mean is multiplied by, shape (D,)."""
-    features: NDArray[np.float32]
-    """Embedding and surface of each prompt, standardised, shape (n, D)."""
     train: NDArray[np.bool_]
     """Which prompts are learned from, shape (n,)."""
     validation: NDArray[np.bool_]
@@ -93,7 +86,37 @@ class Prepared:
         return sha256_of("\n".join(sorted(sha256_of(prompts[i]) for i in np.flatnonzero(rows))))
 
 
-def prepare(files: TrainingFiles, config: TrainingConfig, say: Say) -> Prepared:
+@dataclass(frozen=True)
+class Prepared(Split):
+    """The same, with the features of the prompts."""
+
+    encoder: Encoder
+    mean: NDArray[np.float32]
+    """Of each raw feature over the prompts to learn from, shape (D,)."""
+    scale: NDArray[np.float32]
+    """What a raw feature less its mean is multiplied by, shape (D,)."""
+    features: NDArray[np.float32]
+    """Embedding and surface of each prompt, standardised, shape (n, D)."""
+
+
+def split(files: TrainingFiles, config: TrainingConfig, say: Say) -> Split:
+    """Read the files, for a router that reads the prompts itself.
+
+    Copies of evaluation prompts are told by the static encoder.
+
+    Args:
+        files: what to learn from.
+        config: how.
+        say: told what is going on.
+
+    Raises:
+        DataError: a file cannot be used; the message names file, line and remedy.
+        ConfigError: the configuration does not fit the data.
+    """
+    return _split(files, config, load_encoder("static"), say)[0]
+
+
+def prepare(files: TrainingFiles, config: FeatureTrainingConfig, say: Say) -> Prepared:
     """Read the files and encode their prompts.
 
     Args:
@@ -105,33 +128,32 @@ def prepare(files: TrainingFiles, config: TrainingConfig, say: Say) -> Prepared:
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
+    encoder = described_encoder(config.encoder)
+    parts, embeddings = _split(files, config, encoder, say)
+    raw = np.hstack([embeddings, surface_features(parts.comparisons.prompts)])
+    mean, scale = _standardisation(raw[parts.train], encoder.dim, config.embedding_scale)
+    features = ((raw - mean) * scale).astype(np.float32)
+    return Prepared(**vars(parts), encoder=encoder, mean=mean, scale=scale, features=features)
+
+
+def _split(
+    files: TrainingFiles, config: TrainingConfig, encoder: Encoder, say: Say
+) -> tuple[Split, NDArray[np.float32]]:
+    """Return what is for what, and the vectors of the prompts."""
     say("Reading")
     rows = read_files(files)
     comparisons = compare_models(rows.battles, rows.gold, config)
-    encoder = described_encoder(config.encoder)
     say(f"Encoding {len(comparisons.prompts):,} prompts")
-    embeddings = encoder.encode(comparisons.prompts)
-    copies = np.zeros(len(comparisons.prompts), np.bool_)
+    vectors = encoder.encode(comparisons.prompts)
     if rows.evaluation:
         say(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
-        copies = contaminated(comparisons.prompts, embeddings, rows.evaluation, encoder)
+    copies = contaminated(comparisons.prompts, vectors, rows.evaluation, encoder)
     held_out = np.array(
         [is_validation(prompt, config.validation_share) for prompt in comparisons.prompts]
     )
     train, validation = ~held_out & ~copies, held_out & ~copies
-    raw = np.hstack([embeddings, surface_features(comparisons.prompts)])
-    mean, scale = _standardisation(raw[train], encoder.dim, config.embedding_scale)
-    return Prepared(
-        comparisons,
-        encoder,
-        mean,
-        scale,
-        ((raw - mean) * scale).astype(np.float32),
-        train,
-        validation,
-        copies,
-        _traffic(comparisons, validation, config),
-    )
+    usual = _traffic(comparisons, validation, config)
+    return Split(comparisons, train, validation, copies, usual), vectors
 
 
 def _standardisation(

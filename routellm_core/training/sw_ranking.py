@@ -162,7 +162,8 @@ def _write(
     }
     written = card(
         "sw_ranking",
-        "similarity-weighted ranking of battles by",
+        f"similarity-weighted ranking of battles by the `{config.encoder_name}` embedding of a "
+        "prompt and\nfeatures of its surface",
         config,
         metrics,
         data.comparisons,

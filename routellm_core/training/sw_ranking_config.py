@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .config import PairConfig, TrainingConfig
+from .config import FeatureConfig, FeatureTrainingConfig
 
 
-class _HyperParameters(PairConfig):
+class _HyperParameters(FeatureConfig):
     gamma: float = Field(
         default=10.0,
         gt=1,
@@ -17,5 +17,5 @@ class _HyperParameters(PairConfig):
     num_tiers: int = Field(default=10, ge=2, description="tiers of models, at most")
 
 
-class SWRankingConfig(TrainingConfig, _HyperParameters):
+class SWRankingConfig(FeatureTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""
