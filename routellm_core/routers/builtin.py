@@ -6,6 +6,12 @@ from ..hookspecs import Register, hookimpl
 from .base import Router
 
 
+def _bert(checkpoint: str = "bert", device: str | None = None) -> Router:
+    from .bert import BERTRouter
+
+    return BERTRouter.from_pretrained(checkpoint, device=device)
+
+
 def _mf(
     checkpoint: str = "mf", strong_model: str | None = None, weak_model: str | None = None
 ) -> Router:
@@ -39,6 +45,7 @@ def _sw_ranking(
 
 @hookimpl
 def routellm_register_routers(register: Register) -> None:
+    register("bert", _bert)
     register("mf", _mf)
     register("random", _random)
     register("sw_ranking", _sw_ranking)

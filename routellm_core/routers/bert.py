@@ -1,0 +1,160 @@
+"""BERT: an encoder of text, fine-tuned to tell who wins on a prompt.
+
+    P(strong wins | q) = 1 - P(tie | q) - P(weak wins | q)
+
+with a softmax over the three outcomes (Ong et al., RouteLLM, arXiv 2406.18665, section 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checkpoints.store import CONFIG, find_checkpoint
+from ..errors import CheckpointError, ScoringError
+from .base import Router
+from .pretrained import (
+    checked_length,
+    extra,
+    fingerprint_of,
+    length_limit,
+    load_pretrained,
+    read_description,
+    readable,
+)
+from .token_batches import batches, padded
+
+OUTCOMES = ("strong wins", "tie", "weak wins")
+"""What the model's labels mean, in their order."""
+
+MOST_TOKENS = 512
+"""Read where the checkpoint does not say how many, as in the original release."""
+
+
+class BERTRouter(Router):
+    """Win rates from a sequence classifier with three labels: strong wins, tie, weak wins.
+
+    The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``, and as many
+    tokens read as ``max_length`` says. Computed in float32. Thread-safe.
+
+    Args:
+        model: of transformers, any ``AutoModelForSequenceClassification``, in evaluation mode.
+        tokenizer: of transformers, a fast one.
+        max_length: tokens that are read, special ones included.
+        score_quantiles: of the scores over usual traffic, or None.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        max_length: int,
+        score_quantiles: NDArray[np.float64] | None = None,
+    ) -> None:
+        self._torch = extra("torch", "bert", "bert")
+        self._model = model
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+        self._score_quantiles = score_quantiles
+        # A copy, since transformers' own tokenizers change their state when they are called.
+        self._encode = type(tokenizer.backend_tokenizer).from_str(
+            tokenizer.backend_tokenizer.to_str()
+        )
+        self._encode.no_padding()
+        self._encode.enable_truncation(max_length)
+        self._takes_types = "token_type_ids" in tokenizer.model_input_names
+        self._filler = tokenizer.pad_token_id or 0
+
+    @classmethod
+    def from_pretrained(cls, checkpoint: str = "bert", *, device: str | None = None) -> BERTRouter:
+        """Load a checkpoint of ``routellm train bert``, of the original release, or any like it.
+
+        Args:
+            checkpoint: a bundled name, a folder or a Hugging Face id.
+            device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or has not three labels.
+            MissingExtraError: torch or transformers is not installed.
+        """
+        torch = extra("torch", "bert", "bert")
+        transformers = extra("transformers", "bert", "bert")
+        folder = find_checkpoint(checkpoint)
+        described = read_description(folder, "bert")
+        model, tokenizer = load_pretrained(
+            folder, "AutoModelForSequenceClassification", transformers
+        )
+        if model.config.num_labels != len(OUTCOMES):
+            raise CheckpointError(
+                f"{folder / CONFIG} has {model.config.num_labels} labels where 3 are expected "
+                f"({', '.join(OUTCOMES)}): give a checkpoint of `routellm train bert`"
+            )
+        length = checked_length(folder, described.max_length, model)
+        model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(
+            model,
+            tokenizer,
+            length or length_limit(tokenizer, model, MOST_TOKENS),
+            described.score_quantiles,
+        )
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
+
+        Raises:
+            ScoringError: the model gives numbers that are none.
+        """
+        return self.outcomes(prompts)[:, 0]
+
+    def outcomes(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return how likely each outcome is: shape (n, 3), in the order of ``OUTCOMES``.
+
+        Raises:
+            ScoringError: the model gives numbers that are none.
+        """
+        encodings = [self._encode.encode(readable(prompt)) for prompt in prompts]
+        logits = np.empty((len(prompts), len(OUTCOMES)))
+        for rows in batches([len(encoding) for encoding in encodings]):
+            logits[rows] = self._forward([encodings[row] for row in rows])
+        if not np.isfinite(logits).all():
+            raise ScoringError("the model of router 'bert' gives no numbers: restore its weights")
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        chances: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return chances
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64] | None:
+        """Quantiles of the scores over the checkpoint's validation prompts."""
+        return self._score_quantiles
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        settings = {"max_length": self._max_length}
+        return f"bert:{fingerprint_of(self._model, self._tokenizer, settings)}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of weights, tokenizer and length."""
+        return self._fingerprint
+
+    def _forward(self, encodings: Sequence[Any]) -> NDArray[np.float32]:
+        # Not every tokenizer makes a token of an empty text, and a model needs one.
+        ids = [encoding.ids or [self._filler] for encoding in encodings]
+        columns = {
+            "input_ids": padded(ids, self._filler, "right"),
+            "attention_mask": padded([[1] * len(row) for row in ids], 0, "right"),
+        }
+        if self._takes_types:
+            types = [encoding.type_ids or [0] for encoding in encodings]
+            columns["token_type_ids"] = padded(types, 0, "right")
+        with self._torch.inference_mode():
+            given = {
+                name: self._torch.from_numpy(column).to(self._model.device)
+                for name, column in columns.items()
+            }
+            logits: NDArray[np.float32] = self._model(**given).logits.cpu().numpy()
+        return logits

@@ -1,0 +1,49 @@
+"""Share texts of different lengths out in batches, with little padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_TOKENS = 4_096
+"""In a batch, padding included: what bounds the memory that scoring takes."""
+
+
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the numbers of texts that go together: alike in length, ``MOST_TOKENS`` at most.
+
+    Args:
+        lengths: of each text, in tokens. A longer one than the bound goes alone.
+    """
+    batch: list[int] = []
+    # The longest first, so that a batch that takes too much memory fails at once.
+    for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > MOST_TOKENS:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def padded(
+    rows: Sequence[Sequence[int]], filler: int, side: Literal["left", "right"]
+) -> NDArray[np.int64]:
+    """Return rows of numbers as a matrix: shape (len(rows), longest row).
+
+    Args:
+        rows: of token ids, or of what else there is one of per token.
+        filler: put where a row has no number.
+        side: where it is put.
+    """
+    longest = max(len(row) for row in rows)
+    matrix = np.full((len(rows), longest), filler, np.int64)
+    for line, row in zip(matrix, rows, strict=True):
+        if side == "left":
+            line[longest - len(row) :] = row
+        else:
+            line[: len(row)] = row
+    return matrix
