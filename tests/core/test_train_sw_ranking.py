@@ -6,15 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
 
 pytest.importorskip("yaml")
 
@@ -170,28 +166,6 @@ def test_quantiles_are_those_of_usual_traffic(router: SWRankingRouter, trained: 
     assert quantiles[0] < policy.threshold < quantiles[-1]
 
 
-@settings(max_examples=30, deadline=None)
-@given(prompts=st.lists(st.text(st.characters(codec=None), max_size=200), max_size=6))
-def test_any_prompts_score_the_same_together_and_alone(
-    router: SWRankingRouter, prompts: list[str]
-) -> None:
-    together = router.score(prompts)
-    assert together.shape == (len(prompts),)
-    assert together.dtype == np.float64
-    assert ((together >= 0) & (together <= 1)).all()
-    assert (together == router.score(prompts)).all()
-    alone = np.array([router.score([prompt])[0] for prompt in prompts])
-    assert together == pytest.approx(alone, abs=1e-6)
-
-
-def test_odd_prompts_score_in_many_threads(router: SWRankingRouter) -> None:
-    expected = router.score(ODD)
-    assert np.isfinite(expected).all()
-    with ThreadPoolExecutor(8) as pool:
-        for scores in pool.map(lambda _: router.score(ODD), range(16)):
-            assert (scores == expected).all()
-
-
 def test_sources_of_gold_are_brought_to_the_level_of_traffic() -> None:
     config = SWRankingConfig(strong_model="s", weak_model="w", traffic="votes")
     votes = [Battle(f"v{i}", "s", "w", float(i < 3)) for i in range(4)]
@@ -234,62 +208,6 @@ def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, message: str)
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_config(path, SWRankingConfig)
-
-
-def test_an_encoder_of_another_fingerprint_is_refused(folder: Path) -> None:
-    config = json.loads((folder / CONFIG).read_text())
-    config["encoder_fingerprint"] = "static:0"
-    (folder / CONFIG).write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="encoder static:0"):
-        SWRankingRouter.from_pretrained(str(folder))
-
-
-@pytest.mark.parametrize("key", ["encoder", "models", "gamma", "num_tiers", "weak_model"])
-def test_a_missing_setting_is_named(folder: Path, key: str) -> None:
-    config = json.loads((folder / CONFIG).read_text())
-    del config[key]
-    (folder / CONFIG).write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match=f"has no '{key}'"):
-        SWRankingRouter.from_pretrained(str(folder))
-
-
-@pytest.mark.parametrize("name", ["vectors", "first", "p_first", "weight", "traffic"])
-def test_a_missing_tensor_is_named(folder: Path, name: str) -> None:
-    tensors = load_file(folder / WEIGHTS)
-    del tensors[name]
-    save_file(tensors, folder / WEIGHTS)
-    with pytest.raises(CheckpointError, match=f"no tensor '{name}'"):
-        SWRankingRouter.from_pretrained(str(folder))
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        ("vectors", None),
-        ("traffic", None),
-        ("first", 99),
-        ("second", -1),
-        ("p_first", 1.5),
-        ("p_first", np.nan),
-        ("weight", 0.0),
-        ("features.scale", np.nan),
-    ],
-)
-def test_a_wrong_shape_or_number_is_damage(folder: Path, name: str, number: float | None) -> None:
-    tensors = load_file(folder / WEIGHTS)
-    if number is None:
-        tensors[name] = np.ascontiguousarray(tensors[name][:, 1:])
-    else:
-        tensors[name][0] = number
-    save_file(tensors, folder / WEIGHTS)
-    with pytest.raises(CheckpointError, match="damaged"):
-        SWRankingRouter.from_pretrained(str(folder))
-
-
-def test_a_truncated_file_is_damage(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="damaged"):
-        SWRankingRouter.from_pretrained(str(folder))
 
 
 def test_few_battles_are_instant_and_many_are_not(router: SWRankingRouter) -> None:
