@@ -20,7 +20,14 @@ def _openai(model: str = "text-embedding-3-small", dim: int = 1536) -> Encoder:
     return encoder
 
 
+def _sentence_transformer(model: str) -> Encoder:
+    from .sentence_transformer import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(model)
+
+
 @hookimpl
 def routellm_register_encoders(register: Register) -> None:
     register("static", _static)
     register("openai", _openai)
+    register("sentence_transformer", _sentence_transformer)

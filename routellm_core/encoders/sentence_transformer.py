@@ -1,0 +1,151 @@
+"""Sentence embeddings from any model that the sentence-transformers library reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checkpoints.store import find_checkpoint
+from ..errors import CheckpointError, MissingExtraError
+from .base import Encoder
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+READ_CHARACTERS = 16_384
+"""How much of a prompt is given to the tokenizer; of its tokens the model reads as many as its
+``max_seq_length`` says."""
+
+_BATCH = 32
+
+_MODULES = "modules.json"
+"""Names the parts of a model; a folder without it is a plain model of transformers."""
+
+_READ = (".safetensors", ".json", ".txt")
+"""Endings of files on whose content the vectors may depend."""
+
+_PROBE = "The quick brown fox jumps over the lazy dog."
+
+
+class SentenceTransformerEncoder(Encoder):
+    """Vectors of length 1 from a neural network, in float32, on a GPU if there is one.
+
+    Only the first 16,384 characters of a prompt are read, and of those as many tokens as the
+    model takes. Lone surrogates are read as "?". Thread-safe: one call encodes at a time, on all
+    of torch's threads. Weights are read from safetensors only, and no code that comes with a
+    model is run.
+
+    Args:
+        model: a folder or a Hugging Face id ``owner/name``, the only case that touches the
+            network.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+        CheckpointError: there is no such model, or it is damaged, incomplete or pickled.
+    """
+
+    def __init__(self, model: str) -> None:
+        folder = find_checkpoint(model)
+        _refuse_pickle(folder)
+        self.fingerprint = _fingerprint_of(folder)
+        self._encoding = threading.Lock()
+        self._model = _load(folder)
+        first = self._vectors([_PROBE])
+        # transformers fills in at random what the file lacks, and only logs it.
+        self._model = _load(folder)
+        probed = self._vectors([_PROBE])
+        if not np.isfinite(probed).all() or not np.allclose(first, probed, atol=1e-4):
+            raise CheckpointError(
+                f"{folder} is incomplete: its weights do not settle a prompt's vector, as if some "
+                "were missing or NaN: restore the folder"
+            )
+        self.dim = probed.shape[1]
+
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector per prompt: shape (n, dim), each of length 1 or all zero."""
+        if not len(prompts):
+            return np.zeros((0, self.dim), np.float32)
+        return self._vectors([_readable(prompt) for prompt in prompts])
+
+    def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
+        with self._encoding:  # the tokenizer keeps its padding in itself, so threads would mix it
+            vectors = self._model.encode(
+                texts, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
+            )
+        return np.asarray(vectors, np.float32)
+
+
+def _load(folder: Path) -> SentenceTransformer:
+    try:
+        from sentence_transformers import SentenceTransformer
+
+        logging: Any = import_module("transformers.utils.logging")
+    except ImportError as error:
+        raise MissingExtraError(
+            "the encoder 'sentence_transformer' needs a library: "
+            'pip install "routellm-plugins[sentence-transformers]"'
+        ) from error
+    shows_progress = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model = SentenceTransformer(
+            str(folder),
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:  # the libraries below have no error of their own
+        raise CheckpointError(
+            f"{folder} cannot be read as a sentence-transformers model "
+            f"({type(error).__name__}: {error}): restore it, or name another model"
+        ) from error
+    finally:
+        if shows_progress:
+            logging.enable_progress_bar()
+    return model.float().eval()
+
+
+def _refuse_pickle(folder: Path) -> None:
+    for part in _parts(folder):
+        pickled = next(part.glob("*.bin"), None)
+        if pickled and not any(part.glob("*.safetensors")):
+            raise CheckpointError(
+                f"{pickled} is pickled, and only safetensors are read: convert it with "
+                "model.save_pretrained(folder, safe_serialization=True)"
+            )
+
+
+def _fingerprint_of(folder: Path) -> str:
+    """Return the name of a model: it changes with any byte of what the vectors depend on."""
+    digest = hashlib.sha256()
+    files = (path for part in _parts(folder) for path in part.iterdir() if path.suffix in _READ)
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return f"sentence_transformer:{digest.hexdigest()[:16]}"
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    """Yield the folders that hold the model's modules, each once."""
+    modules = folder / _MODULES
+    paths = {""}
+    if modules.is_file():
+        try:
+            paths |= {str(module["path"]) for module in json.loads(modules.read_bytes())}
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(f"{modules} is damaged ({error!r}): restore it") from error
+    return (folder / path for path in sorted(paths) if (folder / path).is_dir())
+
+
+def _readable(prompt: str) -> str:
+    return prompt[:READ_CHARACTERS].encode("utf-8", "replace").decode()
