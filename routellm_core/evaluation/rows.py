@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+
+_GZIP = b"\x1f\x8b"
+"""What a gzip file begins with; nothing in UTF-8 does."""
 
 _LARGEST = 1e100
 """Of a number, so that sums and squares are still finite."""
@@ -31,7 +36,7 @@ class Row:
 
 
 def read_text(path: Path, remedy: str) -> str:
-    """Return the content of a UTF-8 file, with or without a byte order mark.
+    """Return the content of a UTF-8 file, plain or gzip, with or without a byte order mark.
 
     Args:
         path: the file.
@@ -44,6 +49,11 @@ def read_text(path: Path, remedy: str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
+    if data.startswith(_GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be read, damaged gzip ({error}): {remedy}") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,24 +2,26 @@
 
 A row of battles is ``{"prompt", "model_a", "model_b"}`` with either ``"winner"`` (``model_a``,
 ``model_b`` or ``tie``) or ``"p_a"``, the probability in [0, 1] that a's answer is better. A row of
-gold is ``{"prompt", "task", "correct": {model: quality in [0, 1]}}``. Further columns are
-ignored. Files are JSON lines in UTF-8, plain or gzip.
+gold is ``{"prompt", "task", "correct": {model: quality in [0, 1]}}``; a model whose quality is
+null was not measured. Further columns are ignored. Files are as in ``tables.py``.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import DataError
+from ..evaluation.rows import shown
+from .tables import table_rows
 
-_WINNERS = {"model_a": 1.0, "tie": 0.5, "model_b": 0.0}
+_WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
+"""Chatbot Arena's own words."""
+
+_REMEDY = "give JSON lines in UTF-8, plain or gzip, or parquet"
 
 
 @dataclass(frozen=True)
@@ -84,68 +86,68 @@ def is_validation(prompt: str, share: float) -> bool:
 Row = TypeVar("Row")
 
 
-def _read(path: Path, parse: Callable[[Any], Row]) -> list[Row]:
+def _read(path: Path, parse: Callable[[Mapping[str, Any]], Row]) -> list[Row]:
     rows = []
-    for number, line in _lines(path):
+    for where, row in table_rows(path, _REMEDY):
         try:
-            rows.append(parse(json.loads(line)))
-        except (ValueError, _WrongRowError) as error:
-            raise DataError(f"{path}, line {number}: {error}") from error
+            rows.append(parse(row))
+        except _WrongRowError as error:
+            raise DataError(f"{where}: {error}") from error
     if not rows:
-        raise DataError(f"{path} holds no rows: give a file of JSON lines")
+        raise DataError(f"{path} holds no rows: {_REMEDY}")
     return rows
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield number, line
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read ({error}): it must be JSON lines in UTF-8, plain or gzip"
-        ) from error
 
 
 class _WrongRowError(Exception):
     """Says what is wrong with a row; the file and line are added above."""
 
 
-def _battle(row: Any) -> Battle:
+def _battle(row: Mapping[str, Any]) -> Battle:
     prompt, model_a, model_b = (_text(row, key) for key in ("prompt", "model_a", "model_b"))
     if model_a == model_b:
         raise _WrongRowError(f"'{model_a}' is compared with itself: leave the row out")
-    if "p_a" in row:
+    if row.get("p_a") is not None:
         return Battle(prompt, model_a, model_b, _unit(row["p_a"], "p_a"))
-    if row.get("winner") not in _WINNERS:
+    winner = row.get("winner")
+    if not isinstance(winner, str) or winner not in _WINNERS:
         raise _WrongRowError(
-            f"'winner' is {row.get('winner')!r}: write model_a, model_b or tie, "
-            "or give 'p_a' in [0, 1] instead"
+            f"'winner' is {shown(winner)}: write model_a, model_b or tie, or give 'p_a' in [0, 1] "
+            f"instead{_columns(row, 'winner')}"
         )
-    return Battle(prompt, model_a, model_b, _WINNERS[row["winner"]])
+    return Battle(prompt, model_a, model_b, _WINNERS[winner])
 
 
-def _gold(row: Any) -> Gold:
+def _gold(row: Mapping[str, Any]) -> Gold:
     prompt, task = _text(row, "prompt"), _text(row, "task")
     correct = row.get("correct")
-    if not isinstance(correct, dict) or not correct:
-        raise _WrongRowError("'correct' is missing: write {model: quality in [0, 1], ...}")
-    qualities = {model: _unit(quality, model) for model, quality in correct.items()}
+    if not isinstance(correct, dict):
+        raise _WrongRowError(
+            f"'correct' is {shown(correct)}: write {{model: quality in [0, 1], ...}}"
+            f"{_columns(row, 'correct')}"
+        )
+    qualities = {
+        model: _unit(quality, model) for model, quality in correct.items() if quality is not None
+    }
+    if not qualities:
+        raise _WrongRowError("'correct' has no model's quality: leave the row out")
     return Gold(prompt, task, qualities)
 
 
-def _text(row: Any, key: str) -> str:
-    if not isinstance(row, dict):
-        raise _WrongRowError(f"it is no object: write {{{key!r}: ..., ...}}")
+def _text(row: Mapping[str, Any], key: str) -> str:
     value = row.get(key)
-    if not isinstance(value, str) or not value:
-        raise _WrongRowError(f"'{key}' is {value!r}: write a text that is not empty")
+    if not isinstance(value, str) or not value.strip():
+        raise _WrongRowError(
+            f"'{key}' is {shown(value)}: write a text that is not blank{_columns(row, key)}"
+        )
     return value
+
+
+def _columns(row: Mapping[str, Any], key: str) -> str:
+    """Return what the row has, if a column is missing: perhaps it has another name there."""
+    return "" if key in row else f"; the row has {', '.join(map(repr, row)) or 'no columns'}"
 
 
 def _unit(value: Any, name: str) -> float:
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise _WrongRowError(f"'{name}' is {value!r}: write a number in [0, 1]")
+        raise _WrongRowError(f"'{name}' is {shown(value)}: write a number in [0, 1]")
     return float(value)

@@ -30,8 +30,8 @@ class TrainingFiles:
     gold_mmlu: Path | None = None
     """The published evaluation folder, for the MMLU prompts whose labels may be learned."""
     decontaminate: Sequence[Path] = ()
-    """Whose prompts are kept out of training: published evaluation folders, or JSON lines with
-    a "prompt"."""
+    """Whose prompts are kept out of training: published evaluation folders, or tables with a
+    "prompt"."""
     config: Path | None = None
     """Where the configuration was read from."""
 
@@ -64,6 +64,7 @@ def read_files(files: TrainingFiles) -> TrainingRows:
     Raises:
         DataError: a file cannot be used, or there is none; names file, line and remedy.
     """
+    _check_names(files)
     battles = {source_name(path): read_battles(path) for path in files.battles}
     gold = {source_name(path): read_gold(path) for path in files.gold}
     learnable: set[str] = set()
@@ -79,6 +80,17 @@ def read_files(files: TrainingFiles) -> TrainingRows:
         if sha256_of(prompt) not in learnable
     ]
     return TrainingRows(battles, gold, evaluation)
+
+
+def _check_names(files: TrainingFiles) -> None:
+    named = [(source_name(path), path) for path in (*files.battles, *files.gold)]
+    seen = {MMLU_GOLD: files.gold_mmlu} if files.gold_mmlu else {}
+    for name, path in named:
+        if name in seen:
+            raise DataError(
+                f"{seen[name]} and {path} are both the source '{name}': rename one of them"
+            )
+        seen[name] = path
 
 
 def _mmlu_gold(folder: Path, hashes: set[str]) -> list[Gold]:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from routellm_core.encoders.base import Encoder
-from routellm_core.errors import ConfigError, DataError
+from routellm_core.errors import ConfigError, DataError, MissingExtraError
 from routellm_core.training.battles import (
     Battle,
     Gold,
     is_validation,
     read_battles,
     read_gold,
+    read_prompts,
     source_name,
 )
 from routellm_core.training.comparisons import compare_models
 from routellm_core.training.decontaminate import contaminated
+from routellm_core.training.files import TrainingFiles, read_files
 from routellm_core.training.mf_config import MFConfig
 
 BATTLE = {"prompt": "p", "model_a": "a", "model_b": "b"}
@@ -39,9 +44,10 @@ def test_battles_take_winners_and_probabilities(tmp_path: Path) -> None:
         tmp_path / "b.jsonl",
         {**BATTLE, "winner": "model_b", "more": 1},
         {**BATTLE, "winner": "tie"},
+        {**BATTLE, "winner": "tie (bothbad)"},
         {**BATTLE, "p_a": 0.25},
     )
-    assert [battle.p_a for battle in read_battles(path)] == [0.0, 0.5, 0.25]
+    assert [battle.p_a for battle in read_battles(path)] == [0.0, 0.5, 0.5, 0.25]
 
 
 def test_gzip_is_read(tmp_path: Path) -> None:
@@ -53,16 +59,64 @@ def test_gzip_is_read(tmp_path: Path) -> None:
     assert source_name(path) == "gold"
 
 
+def _parquet(path: Path, *rows: Any, **types: Any) -> Path:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.Table.from_pylist(list(rows))
+    for name, kind in types.items():
+        column = table.schema.get_field_index(name)
+        table = table.set_column(column, name, pa.array([row[name] for row in rows], kind))
+    pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    return path
+
+
+def test_parquet_is_read_as_json_lines_are(tmp_path: Path) -> None:
+    battles = [
+        {**BATTLE, "winner": "model_b", "p_a": None},
+        {**BATTLE, "winner": None, "p_a": 0.25, "more": [1]},
+    ]
+    gold = [{"prompt": "p", "task": "t", "correct": {"a": 1.0, "b": None}}]
+    lines = _file(tmp_path / "b.jsonl", *battles), _file(tmp_path / "g.jsonl", *gold)
+    tables = _parquet(tmp_path / "b.parquet", *battles), _parquet(tmp_path / "g.parquet", *gold)
+    assert read_battles(tables[0]) == read_battles(lines[0])
+    assert read_gold(tables[1]) == read_gold(lines[1]) == [Gold("p", "t", {"a": 1.0})]
+    assert read_prompts(tables[0]) == ["p", "p"]
+    assert source_name(tables[0]) == "b"
+
+
+def test_correct_may_be_a_struct_or_a_map_in_parquet(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    rows = [
+        {"prompt": "p", "task": "t", "correct": {"a": 1.0}},
+        {"prompt": "q", "task": "t", "correct": {"b": 0.5, "a": None}},
+    ]
+    expected = [Gold("p", "t", {"a": 1.0}), Gold("q", "t", {"b": 0.5})]
+    kinds = {
+        "struct": pa.struct([("a", pa.float64()), ("b", pa.float32())]),
+        "map": pa.map_(pa.string(), pa.float64()),
+    }
+    for name, kind in kinds.items():
+        assert read_gold(_parquet(tmp_path / name, *rows, correct=kind)) == expected
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({**BATTLE, "winner": "c"}, "'winner' is 'c': write model_a, model_b or tie"),
-        ({**BATTLE}, "'winner' is None"),
+        ({**BATTLE, "winner": "modela"}, "'winner' is 'modela': write model_a, model_b or tie"),
+        ({**BATTLE, "winner": ["model_a"]}, "'winner' is .*: write model_a"),
+        ({**BATTLE, "winer": "tie"}, "'winner' is null: .*the row has .*'winer'"),
         ({**BATTLE, "p_a": 1.5}, "'p_a' is 1.5: write a number in"),
+        ({**BATTLE, "p_a": -0.01}, "'p_a' is -0.01"),
         ({**BATTLE, "p_a": float("nan")}, "'p_a' is nan"),
-        ({**BATTLE, "prompt": ""}, "'prompt' is ''"),
+        ({**BATTLE, "p_a": "0.5"}, "'p_a' is '0.5'"),
+        ({**BATTLE, "p_a": 10**400}, "'p_a' is 1000"),
+        ({**BATTLE, "prompt": "", "winner": "tie"}, "'prompt' is '': write a text"),
+        ({**BATTLE, "prompt": " \n", "winner": "tie"}, "'prompt' is ' .*not blank"),
+        ({**BATTLE, "prompt": ["p"], "winner": "tie"}, "'prompt' is .*write a text"),
+        ({**BATTLE, "model_a": None, "winner": "tie"}, "'model_a' is null"),
+        ({"question": "p"}, "'prompt' is null: .*the row has 'question'"),
         ({**BATTLE, "model_b": "a", "winner": "tie"}, "compared with itself"),
-        ([1], "no object"),
+        ([1], "no JSON object"),
+        ("text", "no JSON object"),
     ],
 )
 def test_a_bad_battle_is_named(tmp_path: Path, row: Any, message: str) -> None:
@@ -72,14 +126,64 @@ def test_a_bad_battle_is_named(tmp_path: Path, row: Any, message: str) -> None:
     assert f"{path}, line 2" in str(error.value)
 
 
-@pytest.mark.parametrize("correct", [None, {}, {"a": 2}, {"a": "yes"}, [1]])
-def test_bad_gold_is_named(tmp_path: Path, correct: Any) -> None:
-    path = _file(tmp_path / "g.jsonl", {"prompt": "p", "task": "t", "correct": correct})
-    with pytest.raises(DataError, match="line 1"):
+def test_a_bad_row_of_parquet_is_named(tmp_path: Path) -> None:
+    rows = [{**BATTLE, "p_a": p_a} for p_a in (*[0.5] * 1500, 1.5)]
+    path = _parquet(tmp_path / "b.parquet", *rows)
+    with pytest.raises(DataError, match=r"b.parquet, row 1501: 'p_a' is 1.5"):
+        read_battles(path)
+    path = _parquet(tmp_path / "n.parquet", {"prompt": 7, "task": "t"})
+    with pytest.raises(DataError, match=r"n.parquet, row 1: 'prompt' is 7: write a text"):
         read_gold(path)
 
 
-def test_files_that_are_no_json_lines_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "correct", [None, {}, {"a": None}, {"a": 2}, {"a": "yes"}, {"a": float("nan")}, [1], "a"]
+)
+def test_bad_gold_is_named(tmp_path: Path, correct: Any) -> None:
+    path = _file(tmp_path / "g.jsonl", {"prompt": "p", "task": "t", "correct": correct})
+    with pytest.raises(DataError, match=r"line 1: '(correct|a)' (is|has).*(write|leave)"):
+        read_gold(path)
+
+
+PLAIN = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3)
+JSON = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(st.text(max_size=3), PLAIN, max_size=2)
+
+
+# The first draw of text builds tables, which takes seconds on a busy machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    row=st.fixed_dictionaries(
+        {},
+        optional={
+            "prompt": JSON | st.just("p"),
+            "task": JSON | st.just("t"),
+            "model_a": JSON | st.just("a"),
+            "model_b": JSON | st.just("b"),
+            "winner": JSON | st.sampled_from(["model_a", "tie"]),
+            "p_a": JSON | st.floats(0, 1),
+            "correct": JSON | st.dictionaries(st.text(min_size=1), st.floats(0, 1), max_size=2),
+        },
+    )
+)
+def test_any_row_is_read_within_range_or_named(
+    tmp_path_factory: pytest.TempPathFactory, row: dict[str, Any]
+) -> None:
+    path = _file(tmp_path_factory.getbasetemp() / "any.jsonl", row)
+    for read in (read_battles, read_gold):
+        try:
+            (found,) = read(path)
+        except DataError as error:
+            where, _ = str(error).split(": ", 1)
+            if where != f"{path}, line 1":
+                raise
+            continue
+        qualities = [found.p_a] if isinstance(found, Battle) else found.correct.values()
+        assert found.prompt.strip()
+        assert qualities
+        assert all(0 <= quality <= 1 for quality in qualities)
+
+
+def test_files_that_are_no_tables_are_named(tmp_path: Path) -> None:
     path = tmp_path / "b.jsonl"
     with pytest.raises(DataError, match="cannot be read"):
         read_battles(path)
@@ -94,8 +198,38 @@ def test_files_that_are_no_json_lines_are_named(tmp_path: Path) -> None:
         read_battles(path)
     torn = tmp_path / "b.jsonl.gz"
     torn.write_bytes(gzip.compress(json.dumps({**BATTLE, "p_a": 1}).encode())[:-9])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="damaged gzip"):
         read_battles(torn)
+    table = _parquet(tmp_path / "b.parquet", {**BATTLE, "p_a": 1.0})
+    table.write_bytes(table.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"b.parquet.*damaged parquet .*write the file again"):
+        read_battles(table)
+
+
+def test_parquet_without_pyarrow_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _parquet(tmp_path / "b.parquet", {**BATTLE, "p_a": 1.0})
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"b.parquet.*routellm-plugins\[train\]"):
+        read_battles(path)
+
+
+def test_two_files_of_one_name_are_an_error(tmp_path: Path) -> None:
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths.append(_file(tmp_path / folder / "votes.jsonl", {**BATTLE, "winner": "tie"}))
+    with pytest.raises(DataError, match=r"both the source 'votes': rename one"):
+        read_files(TrainingFiles(battles=paths))
+
+
+def test_what_to_keep_out_may_be_tables_of_both_kinds(tmp_path: Path) -> None:
+    battles = _file(tmp_path / "votes.jsonl", {**BATTLE, "winner": "tie"})
+    lines = _file(tmp_path / "e.jsonl", {"prompt": "one"})
+    table = _parquet(tmp_path / "e.parquet", {"prompt": "two"})
+    rows = read_files(TrainingFiles(battles=[battles], decontaminate=[lines, table]))
+    assert rows.evaluation == ["one", "two"]
 
 
 def test_the_split_depends_on_the_prompt_alone() -> None:
