@@ -1,0 +1,288 @@
+"""What training does whatever the router: reads, splits, learns, measures, tells mistakes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("torch")
+pytest.importorskip("yaml")
+
+from routellm_core import RoutingPolicy, load_router
+from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.cli import app
+from routellm_core.errors import ConfigError, DataError, MissingExtraError
+from routellm_core.evaluation.benchmarks import sha256_of
+from routellm_core.training.battles import is_validation
+from routellm_core.training.card import METRICS
+from routellm_core.training.config import TrainingConfig, read_config
+from routellm_core.training.files import TrainingFiles
+from routellm_core.training.trainers import Trainer, find_trainer
+from tests.fakes.training_files import CHAT, GOLD, SUM, training_files
+
+PAIR = "strong_model: big\nweak_model: small\nvalidation_share: 0.2\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A router to train, in a moment."""
+
+    settings: str
+    wrong: tuple[tuple[str, str], ...]
+    """Configurations that are wrong, and what is said of them."""
+    heavy: tuple[str, ...] = ()
+    """Packages that its training needs, each with the modules that import it."""
+    files: tuple[str, ...] = (CARD, CONFIG, METRICS, WEIGHTS)
+    """What it writes."""
+
+
+CASES = {
+    "mf": Case(
+        settings=f"""{PAIR}
+steps: 120
+rank: 2
+l2: 0.001
+sources:
+  gold: {{level: pooled, about: Made up.}}
+  battles: {{weight: 2, level_only: true}}
+""",
+        wrong=(
+            ("step: 3", "unknown key 'step': did you mean 'steps'"),
+            ("sources: {a: {levle: own}}", "did you mean 'level'"),
+            ("rank: 0", "'rank' is 0"),
+        ),
+        heavy=("torch", "routellm_core.training.mf_fit", "routellm_core.training.mf"),
+    ),
+    "sw_ranking": Case(
+        settings=f"""{PAIR}
+gamma: 50
+traffic: battles
+sources:
+  gold: {{weight: 2, about: Made up.}}
+""",
+        wrong=(
+            ("gama: 3", "unknown key 'gama': did you mean 'gamma'"),
+            ("sources: {a: {level: own}}", "unknown key 'sources.a.level'"),
+            ("gamma: 1", "'gamma' is 1"),
+        ),
+    ),
+}
+WRONG = [(name, *wrong) for name, case in CASES.items() for wrong in case.wrong]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def trainer(name: str) -> Trainer:
+    return find_trainer(name)
+
+
+@pytest.fixture(scope="module")
+def files(name: str, tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
+    return training_files(tmp_path_factory.mktemp("data"), CASES[name].settings)
+
+
+@pytest.fixture(scope="module")
+def config(trainer: Trainer, files: TrainingFiles) -> TrainingConfig:
+    assert files.config is not None
+    return read_config(files.config, trainer.config)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    trainer: Trainer,
+    files: TrainingFiles,
+    config: TrainingConfig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    trainer.train(files, folder, config)
+    return folder
+
+
+def _metrics(folder: Path) -> Any:
+    return json.loads((folder / METRICS).read_text())
+
+
+def test_it_learns_what_needs_the_strong_model(name: str, trained: Path) -> None:
+    router = load_router(name, checkpoint=str(trained))
+    needed, not_needed = router.score([SUM, CHAT])
+    assert needed > not_needed + 0.1
+    assert _metrics(trained)["validation"]["gold"]["apgr"] > 0.7
+
+
+def test_it_writes_checkpoint_metrics_and_card(name: str, trained: Path) -> None:
+    card = (trained / CARD).read_text()
+    assert f"routellm train {name} --out DIR" in card
+    assert "--battles battles.jsonl" in card
+    assert "- gold: Made up." in card
+    for source in _metrics(trained)["sources"].values():
+        assert source["train_sha256"] in card
+    assert sorted(path.name for path in trained.iterdir()) == sorted(CASES[name].files)
+
+
+def test_copies_of_evaluation_prompts_are_left_out(trained: Path) -> None:
+    sources = _metrics(trained)["sources"]
+    assert sources["battles"]["near_evaluation"] == 0
+    gold = sources["gold"]
+    assert gold["near_evaluation"] >= 10
+    assert gold["train_prompts"] + gold["validation_prompts"] + gold["near_evaluation"] == GOLD
+
+
+def test_validation_prompts_are_picked_by_their_hash(
+    trained: Path, files: TrainingFiles, config: TrainingConfig
+) -> None:
+    rows = map(json.loads, files.battles[0].read_text().splitlines())
+    prompts = [row["prompt"] for row in rows]
+    held_out = [prompt for prompt in prompts if is_validation(prompt, config.validation_share)]
+    assert 0 < len(held_out) < len(prompts)
+    told = _metrics(trained)["sources"]["battles"]
+    assert told["validation_prompts"] == len(held_out)
+    assert told["validation_sha256"] == sha256_of("\n".join(sorted(map(sha256_of, held_out))))
+
+
+def test_a_share_of_usual_traffic_makes_a_threshold(name: str, trained: Path) -> None:
+    options = {"checkpoint": str(trained)}
+    quantiles = load_router(name, **options).score_quantiles
+    assert quantiles is not None
+    assert (np.diff(quantiles) >= 0).all()
+    policy = RoutingPolicy(name, strong_share=0.3, router_options=options)
+    assert quantiles[0] < policy.threshold < quantiles[-1]
+
+
+def test_the_command_writes_the_same_bytes(
+    name: str, files: TrainingFiles, trained: Path, tmp_path: Path
+) -> None:
+    arguments = [
+        *("train", name, "--out", str(tmp_path), "--config", str(files.config)),
+        *("--battles", str(files.battles[0]), "--gold", str(files.gold[0])),
+        *("--decontaminate", str(files.decontaminate[0])),
+    ]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "gold: APGR" in done.stderr
+    for file in CASES[name].files:
+        assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
+
+
+class _CutOffError(Exception):
+    pass
+
+
+def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
+    name: str,
+    trainer: Trainer,
+    files: TrainingFiles,
+    config: TrainingConfig,
+    trained: Path,
+    tmp_path: Path,
+) -> None:
+    def stop(message: str) -> None:
+        if message.startswith("Measuring"):
+            raise _CutOffError
+
+    with pytest.raises(_CutOffError):
+        trainer.train(files, tmp_path, config, say=stop)
+    assert not (tmp_path / WEIGHTS).exists()
+    trainer.train(files, tmp_path, config)
+    for file in CASES[name].files:
+        assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
+
+
+@pytest.mark.parametrize(("only", "prompt"), [("battles", "hello 7"), ("gold", SUM)])
+def test_votes_alone_and_gold_alone_do(
+    name: str,
+    trainer: Trainer,
+    files: TrainingFiles,
+    config: TrainingConfig,
+    tmp_path: Path,
+    only: str,
+    prompt: str,
+) -> None:
+    plain = config.model_copy(update={"sources": {}, "traffic": None})
+    metrics = trainer.train(TrainingFiles(**{only: getattr(files, only)}), tmp_path, plain)
+    assert list(metrics["sources"]) == [only]
+    assert list(metrics["validation"]) == [source for source in [only] if source == "gold"]
+    assert 0 < load_router(name, checkpoint=str(tmp_path)).score([prompt])[0] < 1
+
+
+def test_nothing_to_learn_from_is_an_error(
+    trainer: Trainer, config: TrainingConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="nothing to learn from: give --battles"):
+        trainer.train(TrainingFiles(), tmp_path, config)
+
+
+def test_a_wrong_row_is_named(
+    trainer: Trainer, files: TrainingFiles, config: TrainingConfig, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "battles.jsonl"
+    row = {"prompt": "p", "model_a": "big", "model_b": "small", "winner": "big"}
+    wrong.write_text(files.battles[0].read_text() + json.dumps(row) + "\n")
+    with pytest.raises(DataError, match=r"battles\.jsonl, line 101: 'winner' is 'big'"):
+        trainer.train(replace(files, battles=[wrong]), tmp_path / "out", config)
+    assert not (tmp_path / "out" / WEIGHTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"traffic": "battle"}, "did you mean 'battles'"),
+        ({"strong_model": "bigg"}, "'gold' does not compare 'bigg' with 'small'"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_the_data(
+    trainer: Trainer,
+    files: TrainingFiles,
+    config: TrainingConfig,
+    tmp_path: Path,
+    changed: dict[str, str],
+    message: str,
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        trainer.train(files, tmp_path, config.model_copy(update=changed))
+
+
+@pytest.mark.parametrize(("name", "text", "message"), WRONG, indirect=["name"])
+def test_a_wrong_configuration_is_named(
+    trainer: Trainer, tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_config(path, trainer.config)
+
+
+def test_a_configuration_that_is_no_yaml(trainer: Trainer, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a: [")
+    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+        read_config(path, trainer.config)
+
+
+def test_a_missing_package_names_the_extra(
+    name: str, files: TrainingFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["train", name, "--out", str(tmp_path), "--config", str(files.config)]
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "yaml", None)
+        done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, MissingExtraError)
+    assert "routellm-plugins[train]" in str(done.exception)
+    package, *modules = CASES[name].heavy or ("yaml",)
+    monkeypatch.setitem(sys.modules, package, None)
+    for module in modules:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, MissingExtraError)
+    assert "routellm-plugins[train]" in str(done.exception)
