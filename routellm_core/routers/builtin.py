@@ -12,6 +12,12 @@ def _bert(checkpoint: str = "bert", device: str | None = None) -> Router:
     return BERTRouter.from_pretrained(checkpoint, device=device)
 
 
+def _causal_llm(checkpoint: str = "causal_llm", device: str | None = None) -> Router:
+    from .causal_llm import CausalLLMRouter
+
+    return CausalLLMRouter.from_pretrained(checkpoint, device=device)
+
+
 def _mf(
     checkpoint: str = "mf", strong_model: str | None = None, weak_model: str | None = None
 ) -> Router:
@@ -46,6 +52,7 @@ def _sw_ranking(
 @hookimpl
 def routellm_register_routers(register: Register) -> None:
     register("bert", _bert)
+    register("causal_llm", _causal_llm)
     register("mf", _mf)
     register("random", _random)
     register("sw_ranking", _sw_ranking)
