@@ -19,10 +19,12 @@ def load_router(name: str, **options: Hashable) -> Router:
     """Return a router, shared by everyone in this process who asks for the same one.
 
     Args:
-        name: ``mf``, ``sw_ranking``, ``random``, or a plugin's.
-        options: what the router takes; for the first two: ``checkpoint`` (a bundled name, a folder
-            or a Hugging Face id), ``strong_model`` and ``weak_model`` (the reference pair,
-            among the models the checkpoint was trained on).
+        name: ``mf``, ``sw_ranking``, ``bert``, ``causal_llm``, ``random``, or a plugin's.
+        options: what the router takes; for the first four ``checkpoint`` (a bundled name, a folder
+            or a Hugging Face id); for the first two ``strong_model`` and ``weak_model`` (the
+            reference pair, among the models the checkpoint was trained on); for the next two
+            ``device`` (of torch); for ``causal_llm`` ``base_url`` and ``model``, with what else
+            ``CausalLLMRouter`` takes, to ask a server.
 
     Raises:
         ConfigError: no such router, or an option it does not take.

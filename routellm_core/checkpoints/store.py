@@ -23,7 +23,8 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
 
-_PATTERNS = ["*.safetensors", "*.json", "*.jsonl", "*.npy", "*.txt"]
+_SMALL_PATTERNS = ["*.json", "*.txt", "*.jinja"]
+_PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
 """What is fetched from a hub."""
 
 Tensors = dict[str, NDArray[Any]]
@@ -34,12 +35,13 @@ def bundled_names() -> list[str]:
     return sorted(path.name for path in BUNDLED.iterdir() if (path / CONFIG).is_file())
 
 
-def find_checkpoint(checkpoint: str) -> Path:
+def find_checkpoint(checkpoint: str, *, weights: bool = True) -> Path:
     """Return the folder of a checkpoint.
 
     Args:
         checkpoint: the name of a bundled one, a folder, or a Hugging Face id ``owner/name``
             (the only case that touches the network).
+        weights: fetch the weights, too, of a Hugging Face id.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -60,7 +62,7 @@ def find_checkpoint(checkpoint: str) -> Path:
             f"no checkpoint '{checkpoint}': it is neither a folder nor bundled; "
             f"{did_you_mean(checkpoint, bundled_names())}"
         )
-    return _download(checkpoint)
+    return _download(checkpoint, _PATTERNS if weights else _SMALL_PATTERNS)
 
 
 def load_checkpoint(
@@ -162,7 +164,7 @@ def _damaged(path: Path, why: object) -> CheckpointError:
     return CheckpointError(f"{path} is damaged ({why}): restore it, or reinstall the package")
 
 
-def _download(hub_id: str) -> Path:
+def _download(hub_id: str, patterns: list[str]) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
@@ -170,7 +172,7 @@ def _download(hub_id: str) -> Path:
             f"'{hub_id}' is a Hugging Face id: pip install huggingface-hub, or give a folder"
         ) from error
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=_PATTERNS))
+        return Path(snapshot_download(hub_id, allow_patterns=patterns))
     except Exception as error:
         raise CheckpointError(
             f"'{hub_id}' could not be fetched from the hub "

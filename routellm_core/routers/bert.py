@@ -145,12 +145,12 @@ class BERTRouter(Router):
         # Not every tokenizer makes a token of an empty text, and a model needs one.
         ids = [encoding.ids or [self._filler] for encoding in encodings]
         columns = {
-            "input_ids": padded(ids, self._filler, "right"),
-            "attention_mask": padded([[1] * len(row) for row in ids], 0, "right"),
+            "input_ids": padded(ids, self._filler),
+            "attention_mask": padded([[1] * len(row) for row in ids], 0),
         }
         if self._takes_types:
             types = [encoding.type_ids or [0] for encoding in encodings]
-            columns["token_type_ids"] = padded(types, 0, "right")
+            columns["token_type_ids"] = padded(types, 0)
         with self._torch.inference_mode():
             given = {
                 name: self._torch.from_numpy(column).to(self._model.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import ConfigError
 from ..hookspecs import Register, hookimpl
 from .base import Router
 
@@ -12,10 +13,36 @@ def _bert(checkpoint: str = "bert", device: str | None = None) -> Router:
     return BERTRouter.from_pretrained(checkpoint, device=device)
 
 
-def _causal_llm(checkpoint: str = "causal_llm", device: str | None = None) -> Router:
+def _causal_llm(
+    checkpoint: str = "causal_llm",
+    device: str | None = None,
+    base_url: str | None = None,
+    model: str | None = None,
+    chat: bool = False,
+    top_logprobs: int = 20,
+    timeout_s: float = 10.0,
+    max_retries: int = 2,
+    concurrency: int = 8,
+) -> Router:
     from .causal_llm import CausalLLMRouter
 
-    return CausalLLMRouter.from_pretrained(checkpoint, device=device)
+    if (base_url is None) != (model is None):
+        raise ConfigError(
+            "router 'causal_llm': base_url and model belong together: write the address of a "
+            "server and the name of the model there, or neither"
+        )
+    if base_url is None or model is None:
+        return CausalLLMRouter.from_pretrained(checkpoint, device=device)
+    return CausalLLMRouter(
+        base_url=base_url,
+        model=model,
+        checkpoint=checkpoint,
+        chat=chat,
+        top_logprobs=top_logprobs,
+        timeout_s=timeout_s,
+        max_retries=max_retries,
+        concurrency=concurrency,
+    )
 
 
 def _mf(

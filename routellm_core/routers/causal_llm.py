@@ -16,9 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import find_checkpoint
+from ..errors import ConfigError
 from .base import Router
 from .causal_llm_local import LocalRater
-from .causal_llm_prompt import MOST_TOKENS, RatingPrompt, RatingTexts, label_ids, template_of
+from .causal_llm_prompt import (
+    MOST_TOKENS,
+    RatingPrompt,
+    RatingTexts,
+    has_llama_format,
+    has_template,
+    label_ids,
+    template_of,
+)
+from .causal_llm_remote import RemoteRater
 from .pretrained import (
     checked_length,
     extra,
@@ -26,6 +36,7 @@ from .pretrained import (
     length_limit,
     load_pretrained,
     read_description,
+    read_tokenizer,
 )
 
 _GOOD = 3
@@ -40,17 +51,73 @@ class Rater(Protocol):
 
 
 class CausalLLMRouter(Router):
-    """Win rates from the ratings of a causal LLM.
+    """Win rates from the ratings of a causal LLM: here the one of a server.
 
-    The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``. Where it is
-    longer, with the two texts around it, than the model reads, its end is cut off. Thread-safe.
+    The server speaks OpenAI's API, as vLLM and TGI do; ``from_pretrained`` loads the model into
+    this process instead. The first 16,384 characters of a prompt are tokenised, lone surrogates as
+    ``?``. Where it is longer, with the two texts around it, than the model reads, its end is cut
+    off. Thread-safe.
+
+    Args:
+        base_url: address of the server, such as ``http://localhost:8000/v1``.
+        model: its name there.
+        checkpoint: a bundled name, a folder or a Hugging Face id: what the server serves. The two
+            texts, the tokenizer and the quantiles are taken from it, not the weights.
+        chat: ask for chat completions, in which the server applies the model's chat template;
+            otherwise for completions of a text in the format of the original release.
+        top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
+        timeout_s: how long one try of a request may take, in seconds.
+        max_retries: how often a request that failed is sent again.
+        concurrency: most requests of one call of ``score`` at a time.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged.
+        ConfigError: a number is out of range, or the model has a chat template of its own and
+            ``chat`` is not set.
+        MissingExtraError: the client is not installed.
     """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        checkpoint: str = "causal_llm",
+        chat: bool = False,
+        top_logprobs: int = 20,
+        timeout_s: float = 10.0,
+        max_retries: int = 2,
+        concurrency: int = 8,
+    ) -> None:
+        folder = find_checkpoint(checkpoint, weights=False)
+        described = read_description(folder, "causal_llm")
+        tokenizer, length = read_tokenizer(folder, MOST_TOKENS)
+        if not chat and not has_llama_format(tokenizer) and has_template(folder):
+            raise ConfigError(
+                f"the model of {folder} has a chat template of its own: write chat=True, so that "
+                "the server applies it"
+            )
+        prompt = RatingPrompt(
+            RatingTexts.from_folder(folder), tokenizer, described.max_length or length
+        )
+        rater = RemoteRater(
+            base_url,
+            model,
+            prompt,
+            chat=chat,
+            top_logprobs=top_logprobs,
+            timeout_s=timeout_s,
+            max_retries=max_retries,
+            concurrency=concurrency,
+        )
+        self._setup(rater, described.score_quantiles, None)
 
     @classmethod
     def from_pretrained(
         cls, checkpoint: str = "causal_llm", *, device: str | None = None
     ) -> CausalLLMRouter:
-        """Load a checkpoint of ``routellm train causal_llm``, or of the original release.
+        """Load a checkpoint of ``routellm train causal_llm``, or of the original release, to score
+        in this process.
 
         Computed in float32, and in bfloat16 where the weights are stored so.
 
@@ -101,7 +168,7 @@ class CausalLLMRouter(Router):
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Raises:
-            ScoringError: the model gives numbers that are none.
+            ScoringError: the model gives numbers that are none, or its server fails.
         """
         ratings = self._rater.rate(prompts)
         win_rates = 1 - ratings[:, _GOOD:].sum(axis=1)

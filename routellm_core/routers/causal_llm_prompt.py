@@ -202,14 +202,13 @@ def label_ids(folder: Path, tokenizer: Tokenizer) -> list[int]:
     Raises:
         CheckpointError: it has them not.
     """
-    ids = {label: tokenizer.token_to_id(label) for label in LABELS}
-    missing = [label for label, number in ids.items() if number is None]
-    if missing:
+    ids = [number for label in LABELS if (number := tokenizer.token_to_id(label)) is not None]
+    if len(ids) < len(LABELS):
         raise CheckpointError(
-            f"{folder / TOKENIZER} has no label tokens {' '.join(missing)}: "
+            f"{folder / TOKENIZER} has only {len(ids)} of the label tokens {' '.join(LABELS)}: "
             "give a checkpoint of `routellm train causal_llm`, which adds them"
         )
-    return list(ids.values())
+    return ids
 
 
 def has_template(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from ..checkpoints.store import CONFIG, WEIGHTS
 from ..errors import CheckpointError, MissingExtraError
@@ -25,6 +26,8 @@ TOKENIZER = "tokenizer.json"
 
 READ_CHARACTERS = 16_384
 """How much of a prompt is tokenised."""
+
+_TOKENIZER_CONFIG = "tokenizer_config.json"
 
 _SHARDS = f"{WEIGHTS}.index.json"
 
@@ -112,6 +115,29 @@ def read_description(folder: Path, router: str) -> Description:
             f"name that router, or give another folder"
         )
     return Description(max_length, quantiles)
+
+
+def read_tokenizer(folder: Path, most: int) -> tuple[Tokenizer, int]:
+    """Return a tokenizer without transformers, and how many tokens its model reads.
+
+    Args:
+        folder: of a checkpoint, where the weights may be missing.
+        most: never more than so many.
+
+    Raises:
+        CheckpointError: its file is missing or damaged.
+    """
+    path = folder / TOKENIZER
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        config = json.loads((folder / _TOKENIZER_CONFIG).read_text(encoding="utf-8"))
+        length = min(config.get("model_max_length", most), most)
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise CheckpointError(
+            f"{path} or {_TOKENIZER_CONFIG} beside it cannot be read "
+            f"({type(error).__name__}: {error}): restore them"
+        ) from error
+    return tokenizer, int(length)
 
 
 def load_pretrained(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,21 +28,14 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def padded(
-    rows: Sequence[Sequence[int]], filler: int, side: Literal["left", "right"]
-) -> NDArray[np.int64]:
+def padded(rows: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
     """Return rows of numbers as a matrix: shape (len(rows), longest row).
 
     Args:
         rows: of token ids, or of what else there is one of per token.
-        filler: put where a row has no number.
-        side: where it is put.
+        filler: put after the end of a shorter row.
     """
-    longest = max(len(row) for row in rows)
-    matrix = np.full((len(rows), longest), filler, np.int64)
+    matrix = np.full((len(rows), max(len(row) for row in rows)), filler, np.int64)
     for line, row in zip(matrix, rows, strict=True):
-        if side == "left":
-            line[longest - len(row) :] = row
-        else:
-            line[: len(row)] = row
+        line[: len(row)] = row
     return matrix
