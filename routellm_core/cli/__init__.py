@@ -12,6 +12,7 @@ from ..errors import RouteLLMError
 from ..version import __version__
 from .distill import distill
 from .evaluate import evaluate
+from .held_out import held_out
 from .score import score
 from .train import train_app
 
@@ -42,6 +43,7 @@ def _routellm(
 app.command()(score)
 app.command()(evaluate)
 app.add_typer(train_app)
+app.command(name="held-out")(held_out)
 app.command()(distill)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +34,15 @@ class TrainingFiles:
     "prompt"."""
     config: Path | None = None
     """Where the configuration was read from."""
+    held_out_subjects: Collection[str] = ()
+    """Subjects of MMLU of which nothing is learned, though ``gold_mmlu`` is given."""
 
     def command(self, router: str) -> str:
         """Return what to type to train on these files, which are named without folders."""
+        return " \\\n  ".join([f"routellm train {router} --out DIR", *self.options()])
+
+    def options(self) -> list[str]:
+        """Return the options that name these files, without folders."""
         options = {
             "config": [self.config] if self.config else [],
             "battles": self.battles,
@@ -44,8 +50,7 @@ class TrainingFiles:
             "gold-mmlu": [self.gold_mmlu] if self.gold_mmlu else [],
             "decontaminate": self.decontaminate,
         }
-        words = [f"--{name} {path.name}" for name, paths in options.items() for path in paths]
-        return " \\\n  ".join([f"routellm train {router} --out DIR", *words])
+        return [f"--{name} {path.name}" for name, paths in options.items() for path in paths]
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,9 @@ def read_files(files: TrainingFiles) -> TrainingRows:
     learnable: set[str] = set()
     if files.gold_mmlu:
         learnable = set(mmlu_gold_hashes(files.gold_mmlu))
-        gold[MMLU_GOLD] = _mmlu_gold(files.gold_mmlu, learnable)
+        rows = _mmlu_gold(files.gold_mmlu, learnable)
+        gold[MMLU_GOLD] = [row for row in rows if row.task not in files.held_out_subjects]
+        learnable -= {sha256_of(row.prompt) for row in rows if row.task in files.held_out_subjects}
     if not battles and not gold:
         raise DataError("nothing to learn from: give --battles, --gold or --gold-mmlu")
     evaluation = [
