@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import write_whole
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..evaluation.benchmarks import (
     Benchmark,
     evaluation_prompts,
@@ -182,8 +182,13 @@ def _digest(
         if path.is_dir():
             for prompt in evaluation_prompts(path):
                 digest.update(sha256_of(prompt).encode())
-        else:
+            continue
+        try:
             digest.update(path.read_bytes())
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be read ({error.strerror}): give a file of training data"
+            ) from error
     return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from routellm_core import cli
 from routellm_core.cli import app
-from routellm_core.errors import ConfigError
+from routellm_core.errors import ConfigError, DataError
 from routellm_core.evaluation import benchmarks
 from routellm_core.evaluation.benchmarks import (
     STRONG_MODEL,
@@ -187,6 +187,12 @@ def test_folds_must_fit_the_subjects(evals: Path, config: Path, tmp_path: Path, 
     refused = _run(evals, config, tmp_path, "--folds", folds)
     assert isinstance(refused.exception, ConfigError)
     assert "from 2 to 6" in str(refused.exception)
+
+
+def test_a_file_that_is_missing_is_named(evals: Path, config: Path, tmp_path: Path) -> None:
+    refused = _run(evals, config, tmp_path, "--gold", str(tmp_path / "none.jsonl"))
+    assert isinstance(refused.exception, DataError)
+    assert "none.jsonl cannot be read" in str(refused.exception)
 
 
 def test_a_router_that_cannot_be_trained_is_told(evals: Path, tmp_path: Path) -> None:
