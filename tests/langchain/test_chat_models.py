@@ -24,13 +24,15 @@ from pydantic import BaseModel
 
 from routellm_core import CheckpointError, ConfigError, MissingExtraError
 from routellm_plugins.langchain import ChatRouteLLM
-from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.clients import client
 
 # Of the OpenAI client, also without routing.
-pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+pytestmark = [
+    pytest.mark.usefixtures("fresh"),
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings"),
+]
 
 LENGTH: dict[str, Any] = {"router": "length", "threshold": 0.8}
 
@@ -51,14 +53,6 @@ def search(query: str) -> str:
 def calculate(formula: str) -> str:
     """Calculate."""
     return formula
-
-
-@pytest.fixture(autouse=True)
-def _fresh(strong: Upstream, weak: Upstream, plugin: Callable[[object], object]) -> None:
-    plugin(routers)
-    for upstream in (strong, weak):
-        upstream.requests.clear()
-        upstream.failing_with = None
 
 
 @pytest.fixture

@@ -25,10 +25,11 @@ from pydantic import BaseModel
 
 from routellm_plugins.langchain import ChatRouteLLM
 from routellm_plugins.langchain.generating import combined
-from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.clients import client
+
+pytestmark = pytest.mark.usefixtures("fresh")
 
 PROMPT = ChatPromptTemplate([("system", "Be brief."), ("human", "{question}")])
 
@@ -77,14 +78,6 @@ class Trace(BaseTracer):
 
     def _persist_run(self, run: Run) -> None:
         self.root = run
-
-
-@pytest.fixture(autouse=True)
-def _fresh(strong: Upstream, weak: Upstream, plugin: Callable[[object], object]) -> None:
-    plugin(routers)
-    for upstream in (strong, weak):
-        upstream.requests.clear()
-        upstream.failing_with = None
 
 
 @pytest.fixture

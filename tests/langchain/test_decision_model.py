@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,9 +15,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from routellm_core import ConfigError, MissingExtraError
 from routellm_plugins import langchain as adapter
 from routellm_plugins.langchain import route_on
-from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
+
+pytestmark = pytest.mark.usefixtures("fresh")
 
 VERSION = tuple(int(part) for part in __version__.split(".")[:2])
 NEW = VERSION >= (1, 8)
@@ -26,13 +26,6 @@ with_decisions = pytest.mark.skipif(
     not NEW, reason=f"langchain-core {__version__} has no decision models; 1.8 has"
 )
 LENGTH: dict[str, Any] = {"router": "length", "threshold": 0.8}
-
-
-@pytest.fixture(autouse=True)
-def _fresh(strong: Upstream, weak: Upstream, plugin: Callable[[object], object]) -> None:
-    plugin(routers)
-    for upstream in (strong, weak):
-        upstream.requests.clear()
 
 
 def choice(*labels: str) -> Any:
