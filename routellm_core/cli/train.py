@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 train_app = typer.Typer(name="train", help="Train a router.", no_args_is_help=True)
+
+_RANK = 16
 
 Out = Annotated[
     Path,
@@ -49,6 +53,12 @@ Decontaminate = Annotated[
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="Hyper-parameters and sources, YAML.", dir_okay=False),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        help="Model to start from: a folder, or a Hugging Face id. May stand in the configuration."
+    ),
 ]
 
 
@@ -118,8 +128,93 @@ def sw_ranking(
     _print_results(console, metrics, out)
 
 
+@train_app.command()
+def bert(
+    out: Out,
+    base: Base = None,
+    battles: BattleFiles = None,
+    gold: GoldFiles = None,
+    gold_mmlu: GoldMMLU = None,
+    decontaminate: Decontaminate = None,
+    config: ConfigFile = None,
+) -> None:
+    """Fine-tune an encoder such as BERT. Writes the model, metrics.json and a model card."""
+    from ..training.bert import train_bert
+    from ..training.bert_config import BERTConfig
+    from ..training.config import read_config
+    from ..training.files import TrainingFiles
+
+    settings = read_config(config, BERTConfig) if config else BERTConfig()
+    if base is not None:
+        settings = settings.model_copy(update={"base": base})
+    files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or (), config)
+    with _steps() as (console, say, progress):
+        metrics = train_bert(files, out, settings, say=say, progress=progress)
+    _print_results(console, metrics, out)
+
+
+@train_app.command(name="causal_llm")
+def causal_llm(
+    out: Out,
+    base: Base = None,
+    lora: Annotated[
+        bool,
+        typer.Option(
+            "--lora", help=f"Learn adapters (of rank {_RANK} if no lora_rank is configured)."
+        ),
+    ] = False,
+    battles: BattleFiles = None,
+    gold: GoldFiles = None,
+    gold_mmlu: GoldMMLU = None,
+    decontaminate: Decontaminate = None,
+    config: ConfigFile = None,
+) -> None:
+    """Tune a causal LLM, or make a small one. Writes the model, metrics.json and a model card."""
+    from ..training.causal_llm import train_causal_llm
+    from ..training.causal_llm_config import CausalLLMConfig
+    from ..training.config import read_config
+    from ..training.files import TrainingFiles
+
+    settings = read_config(config, CausalLLMConfig) if config else CausalLLMConfig()
+    if base is not None:
+        settings = settings.model_copy(update={"base": base})
+    if lora and settings.lora_rank is None:
+        settings = settings.model_copy(update={"lora_rank": _RANK})
+    files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or (), config)
+    with _steps() as (console, say, progress):
+        metrics = train_causal_llm(files, out, settings, say=say, progress=progress)
+    _print_results(console, metrics, out)
+
+
+@contextmanager
+def _steps() -> Iterator[tuple[Console, Callable[[str], None], Callable[[int, int, float], None]]]:
+    """Show what is going on, and the steps of a fine-tuning with their loss and the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    # Of several processes, which accelerate numbers, only the first one shows anything.
+    console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
+    doing = "Starting"
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(doing, total=None)
+
+        def say(message: str) -> None:
+            nonlocal doing
+            doing = message
+            bar.reset(task, total=None, description=message)
+
+        def progress(step: int, steps: int, loss: float) -> None:
+            description = f"{doing}, loss {loss:.4f}"
+            bar.update(task, completed=step, total=steps, description=description)
+
+        yield console, say, progress
+
+
 def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> None:
-    for name, result in metrics["validation"].items():
+    for name, result in metrics.get("validation", {}).items():
         low, high = result["interval"]
         console.print(
             f"{name}: APGR {result['apgr']:.3f} [{low:.3f}, {high:.3f}] on {result['n']} "

@@ -48,7 +48,26 @@ def _sw_ranking() -> Trainer:
     return Trainer(SWRankingConfig, train_sw_ranking)
 
 
-_TRAINERS: dict[str, Callable[[], Trainer]] = {"mf": _mf, "sw_ranking": _sw_ranking}
+def _bert() -> Trainer:
+    from .bert import train_bert
+    from .bert_config import BERTConfig
+
+    return Trainer(BERTConfig, train_bert)
+
+
+def _causal_llm() -> Trainer:
+    from .causal_llm import train_causal_llm
+    from .causal_llm_config import CausalLLMConfig
+
+    return Trainer(CausalLLMConfig, train_causal_llm)
+
+
+_TRAINERS: dict[str, Callable[[], Trainer]] = {
+    "bert": _bert,
+    "causal_llm": _causal_llm,
+    "mf": _mf,
+    "sw_ranking": _sw_ranking,
+}
 """Called when it is wanted, since some need packages of an extra."""
 
 

@@ -1,0 +1,268 @@
+"""Fine-tuning bert, and what all fine-tuning does: targets, order, resuming, the checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("accelerate")
+pytest.importorskip("transformers")
+
+from safetensors.numpy import load_file
+
+from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.errors import CheckpointError, ConfigError
+from routellm_core.routers.bert import BERTRouter
+from routellm_core.training.battles import Battle, Gold
+from routellm_core.training.bert import train_bert
+from routellm_core.training.bert_config import BERTConfig
+from routellm_core.training.card import METRICS
+from routellm_core.training.comparisons import compare_models
+from routellm_core.training.files import TrainingFiles
+from routellm_core.training.finetune import training_order
+from routellm_core.training.finetune_recipe import parameter_groups
+from routellm_core.training.finetune_state import STATE
+from routellm_core.training.finetune_targets import targets_of
+from tests.fakes import base_models
+from tests.fakes.training_files import CHAT, SUM, training_files
+
+FILES = [CARD, CONFIG, METRICS, WEIGHTS, "routellm.json", "tokenizer.json", "tokenizer_config.json"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
+    return training_files(tmp_path_factory.mktemp("data"), "")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> BERTConfig:
+    return BERTConfig(
+        strong_model="big",
+        weak_model="small",
+        validation_share=0.2,
+        base=str(base_models.bert(tmp_path_factory.mktemp("bases") / "tiny-bert")),
+        max_length=32,
+        epochs=3,
+        batch_size=16,
+        learning_rate=3e-3,
+        average=0.5,
+        dropout=0.1,
+        save_every=7,
+        sources={"battles": {"weight": 0.3}},
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(
+    files: TrainingFiles, config: BERTConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train_bert(files, folder, config)
+    return folder
+
+
+def test_it_learns_what_needs_the_strong_model(trained: Path) -> None:
+    needed, not_needed = BERTRouter.from_pretrained(str(trained)).score([SUM, CHAT])
+    assert needed > not_needed + 0.2
+    assert json.loads((trained / METRICS).read_text())["validation"]["gold"]["apgr"] > 0.7
+
+
+def test_it_writes_a_whole_checkpoint_in_float16(trained: Path, config: BERTConfig) -> None:
+    assert sorted(path.name for path in trained.iterdir()) == sorted(FILES)
+    assert {str(tensor.dtype) for tensor in load_file(trained / WEIGHTS).values()} == {"float16"}
+    card = (trained / CARD).read_text()
+    assert "--base tiny-bert" in card
+    assert str(config.base) not in card + (trained / "routellm.json").read_text()
+    base = json.loads((trained / METRICS).read_text())["base_sha256"]
+    assert [*base] == [WEIGHTS]
+    assert len(base[WEIGHTS]) == 64
+    quantiles = BERTRouter.from_pretrained(str(trained)).score_quantiles
+    assert quantiles is not None
+    assert len(quantiles) == 101
+
+
+class _Killed(Exception):  # noqa: N818
+    pass
+
+
+def _kill(files: TrainingFiles, folder: Path, config: BERTConfig, at: int) -> None:
+    def stop(step: int, steps: int, loss: float) -> None:
+        if step == at:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        train_bert(files, folder, config, progress=stop)
+
+
+@pytest.mark.parametrize("at", [9, 20])
+def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
+    files: TrainingFiles, config: BERTConfig, trained: Path, tmp_path: Path, at: int
+) -> None:
+    _kill(files, tmp_path, config, at)
+    assert not (tmp_path / WEIGHTS).exists()
+    # As a kill leaves it in the midst of saving: newer, and not whole.
+    shutil.copytree(
+        tmp_path / STATE / "tune" / f"checkpoint-{at - at % 7}",
+        tmp_path / STATE / "tune" / "checkpoint-99",
+        ignore=shutil.ignore_patterns("trainer_state.json"),
+    )
+    steps: list[int] = []
+    train_bert(files, tmp_path, config, progress=lambda step, of, loss: steps.append(step))
+    assert steps[0] == at - at % 7 + 1
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+def test_a_run_on_other_settings_does_not_go_on(
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
+) -> None:
+    _kill(files, tmp_path, config, 1)
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train_bert(files, tmp_path, config.model_copy(update={"learning_rate": 1e-3}))
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train_bert(
+            TrainingFiles(gold=files.gold), tmp_path, config.model_copy(update={"sources": {}})
+        )
+
+
+def test_it_writes_and_prints_nothing_elsewhere(
+    files: TrainingFiles,
+    config: BERTConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    short = config.model_copy(update={"epochs": 0.2})
+    train_bert(files, tmp_path / "out", short)
+    assert os.listdir() == []
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_base_is_an_error(
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
+) -> None:
+    def trying(base: str | None) -> None:
+        train_bert(files, tmp_path / "out", config.model_copy(update={"base": base}))
+
+    with pytest.raises(ConfigError, match="give --base"):
+        trying(None)
+    with pytest.raises(CheckpointError, match=r"no model '.*nowhere' to start from"):
+        trying(str(tmp_path / "nowhere"))
+    with pytest.raises(CheckpointError, match="a Hugging Face id, owner/name"):
+        trying("bert-base-uncased")
+    pickled = tmp_path / "pickled"
+    shutil.copytree(str(config.base), pickled)
+    (pickled / WEIGHTS).rename(pickled / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="pickled weights are not read"):
+        trying(str(pickled))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(str(config.base), damaged)
+    (damaged / WEIGHTS).write_bytes((damaged / WEIGHTS).read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="damaged cannot be loaded"):
+        trying(str(damaged))
+
+
+def test_a_base_without_its_own_weights_is_an_error(
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
+) -> None:
+    deeper = tmp_path / "deeper"
+    shutil.copytree(str(config.base), deeper)
+    described = json.loads((deeper / CONFIG).read_text())
+    (deeper / CONFIG).write_text(json.dumps({**described, "num_hidden_layers": 3}))
+    with pytest.raises(CheckpointError, match=r"no weights for bert\.encoder\.layer\.2"):
+        train_bert(files, tmp_path / "out", config.model_copy(update={"base": str(deeper)}))
+
+
+def test_more_tokens_than_the_base_reads_are_an_error(
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"'max_length' is 129: .* reads 128 tokens"):
+        train_bert(files, tmp_path, config.model_copy(update={"max_length": 129}))
+
+
+def test_targets_are_the_outcomes_by_how_much_better_an_answer_is() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w", models={"w": ["w2"]})
+    gold = [
+        Gold("both", "t", {"s": 1.0, "w": 1.0}),
+        Gold("strong", "t", {"s": 0.75, "w": 0.5, "w2": 0.0}),
+        Gold("weak", "t", {"s": 0.25, "w": 1.0}),
+    ]
+    battles = [
+        Battle("won", "s", "w", 1.0),
+        Battle("lost", "s", "w2", 0.0),
+        Battle("tied", "w", "s", 0.5),
+        Battle("soft", "w", "s", 0.1),
+        Battle("twice", "s", "w", 1.0),
+        Battle("twice", "w", "s", 0.5),
+        Battle("of others", "s", "x", 1.0),
+    ]
+    targets = targets_of(compare_models({"b": battles}, {"g": gold}, config), config)
+    told = dict(zip(targets.prompts, targets.probabilities.tolist(), strict=True))
+    assert told["both"] == [0, 1, 0]
+    assert told["strong"] == [0.5, 0.5, 0]
+    assert told["weak"] == [0, 0.25, 0.75]
+    assert told["won"] == [1, 0, 0]
+    assert told["lost"] == [0, 0, 1]
+    assert told["tied"] == [0, 1, 0]
+    assert told["soft"] == pytest.approx([0.8, 0.2, 0])
+    assert told["twice"] == [0.5, 0.5, 0]
+    assert "of others" not in told
+
+
+def test_sources_count_for_their_weights() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w", sources={"few": {"weight": 3.0}})
+    gold = {
+        "few": [Gold(f"f{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(4)],
+        "many": [Gold(f"m{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(40)],
+    }
+    targets = targets_of(compare_models({}, gold, config), config)
+    few = np.array([prompt.startswith("f") for prompt in targets.prompts])
+    assert targets.weight.mean() == pytest.approx(1)
+    assert targets.weight[few].sum() == pytest.approx(3 * targets.weight[~few].sum())
+    assert targets.rows == {"few": 4, "many": 40}
+
+
+def test_nothing_about_the_pair_is_an_error() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w")
+    battles = {"b": [Battle("p", "s", "x", 1.0), Battle("q", "x", "w", 1.0)]}
+    with pytest.raises(ConfigError, match="under 'models'"):
+        targets_of(compare_models(battles, {}, config), config)
+
+
+def test_batches_hold_rows_alike_in_length_and_all_rows_each_pass() -> None:
+    lengths = np.random.default_rng(0).integers(1, 200, 250).tolist()
+    order = training_order(lengths, 8, 2.5, np.random.default_rng(1))
+    steps = -(-250 // 8)
+    assert len(order) == round(2.5 * steps) * 8
+    for start in (0, steps * 8):
+        assert set(order[start : start + steps * 8]) == set(range(250))
+    spread = [np.ptp([lengths[i] for i in batch]) for batch in order.reshape(-1, 8)]
+    assert np.mean(spread) < 30
+    assert (order == training_order(lengths, 8, 2.5, np.random.default_rng(1))).all()
+
+
+def test_lower_layers_learn_more_slowly(config: BERTConfig) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(str(config.base), num_labels=3)
+    decaying = config.model_copy(update={"layer_decay": 0.5, "learning_rate": 1.0})
+    rates = {
+        id(tensor): (group["lr"], group["weight_decay"])
+        for group in parameter_groups(model, decaying)
+        for tensor in group["params"]
+    }
+    told = {name: rates[id(tensor)] for name, tensor in model.named_parameters()}
+    assert told["classifier.weight"] == (1.0, 0.01)
+    assert told["classifier.bias"] == (1.0, 0.0)
+    assert told["bert.encoder.layer.1.output.dense.weight"] == (1.0, 0.01)
+    assert told["bert.encoder.layer.0.output.dense.weight"] == (0.5, 0.01)
+    assert told["bert.embeddings.word_embeddings.weight"] == (0.25, 0.01)
