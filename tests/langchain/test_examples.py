@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import runpy
 import subprocess
 import sys
 import warnings
@@ -49,13 +49,9 @@ def api() -> Iterator[OneApi]:
 
 
 @pytest.fixture
-def environment(api: OneApi) -> dict[str, str]:
-    return {
-        **os.environ,
-        "OPENAI_API_KEY": "unused",
-        "OPENAI_BASE_URL": api.url,
-        "PYTHONWARNINGS": "error",
-    }
+def keys(api: OneApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "unused")
+    monkeypatch.setenv("OPENAI_BASE_URL", api.url)
 
 
 @pytest.mark.parametrize(
@@ -67,19 +63,21 @@ def environment(api: OneApi) -> dict[str, str]:
         ("rag.py", ["gpt-4o-mini", "gpt-4o"]),
     ],
 )
+@pytest.mark.usefixtures("keys")
 def test_an_example_asks_the_models_it_says(
-    api: OneApi, environment: dict[str, str], script: str, asked: list[str]
+    api: OneApi,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    asked: list[str],
 ) -> None:
-    run = subprocess.run(
-        [sys.executable, EXAMPLES / script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
+    # In this process, since importing LangChain anew takes longer than all examples.
+    monkeypatch.setattr(sys, "argv", [script])
+    monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
+    runpy.run_path(str(EXAMPLES / script), run_name="__main__")
     assert sorted(api.models) == sorted(asked)  # a batch is asked in parallel
-    said = re.findall(r"\[(?:answer, |check, )?(always strong|strong|weak)", run.stdout)
+    output = capsys.readouterr().out
+    said = re.findall(r"\[(?:answer, |check, )?(always strong|strong|weak)", output)
     models = {"weak": "gpt-4o-mini", "strong": "gpt-4o", "always strong": "gpt-4o"}
     assert [models[tier] for tier in said] == asked
     if script == "rag.py":
@@ -87,13 +85,13 @@ def test_an_example_asks_the_models_it_says(
         assert "[thresholds.md]\n## By share: `strong_share`" in context
 
 
-def test_the_notebook_still_gives_its_outputs(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.usefixtures("keys")
+def test_the_notebook_still_gives_its_outputs(tmp_path: Path) -> None:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     again = tmp_path / "again.ipynb"
     run = subprocess.run(
         [sys.executable, EXAMPLES / "run_notebook.py", again],
-        env={**environment, "PYTHONWARNINGS": "default"},
         capture_output=True,
         text=True,
         timeout=150,
@@ -107,12 +105,6 @@ def _outputs(notebook: Path) -> list[Any]:
     outputs = [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
     assert any(outputs)
     return outputs
-
-
-@pytest.fixture
-def keys(api: OneApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "unused")
-    monkeypatch.setenv("OPENAI_BASE_URL", api.url)
 
 
 @pytest.mark.usefixtures("keys")

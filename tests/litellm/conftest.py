@@ -137,7 +137,7 @@ def logged(payload_log: Path) -> Callable[[str], dict[str, Any]]:
     """Wait for what LiteLLM logs about the request with these words."""
 
     def wait(words: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             text = payload_log.read_text() if payload_log.exists() else ""
             for line in text.split("\n")[:-1]:  # the last may still be being written

@@ -26,7 +26,7 @@ def proxy(
             group("gpt-4o-mini", weak),
             alias("failing", router="failing", threshold=0.5),
             alias("failing-weak", router="failing", threshold=0.4, on_error="weak"),
-            alias("hanging", router="hanging", threshold=0.5, timeout_ms=500),
+            alias("hanging", router="hanging", threshold=0.5, timeout_ms=2_000),
         ],
         "litellm_settings": {"callbacks": [HANDLER]},
     }
@@ -61,7 +61,7 @@ async def test_a_router_that_hangs(async_client: Any, proxy: ProxyProcess) -> No
     assert alive.status_code == 200
     assert not asking.done(), "the event loop was held up"
     assert set(await asking) == {("gpt-4o", "error:ScoringTimeoutError")}
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20
     assert proxy.log.count("router 'hanging' failed") == 1
 
 

@@ -15,22 +15,21 @@ from tests.litellm.test_mistakes import MISTAKES
 STARTED = ["unknown key", "unknown router", "strong model that is no model group"]
 
 
-@pytest.mark.parametrize("mistake", STARTED)
-def test_the_proxy_ends_with_the_line(
-    strong: Upstream, weak: Upstream, proxy_with: Callable[..., ProxyProcess], mistake: str
+def test_the_proxy_ends_with_a_line_for_each_mistake(
+    strong: Upstream, weak: Upstream, proxy_with: Callable[..., ProxyProcess]
 ) -> None:
-    settings, line = MISTAKES[mistake]
+    aliases = [alias(f"router {at}", **MISTAKES[name][0]) for at, name in enumerate(STARTED)]
     config = {
-        "model_list": [
-            group("gpt-4o", strong),
-            group("gpt-4o-mini", weak),
-            alias("gpt-4o-router", **settings),
-        ],
+        "model_list": [group("gpt-4o", strong), group("gpt-4o-mini", weak), *aliases],
         "litellm_settings": {"callbacks": [HANDLER]},
     }
     process = proxy_with(config)
     with pytest.raises(RouteLLMError, match="the proxy ended at start"):
         process.start()
     assert process.wait() == 3
-    assert process.log.splitlines()[-1] == f"model_list entry 'gpt-4o-router': {line}"
+    told = [line for line in process.log.splitlines() if line.startswith("model_list entry")]
+    assert process.log.splitlines()[-len(STARTED) :] == told
+    assert set(told) == {
+        f"model_list entry 'router {at}': {MISTAKES[name][1]}" for at, name in enumerate(STARTED)
+    }
     assert "Traceback" not in process.log

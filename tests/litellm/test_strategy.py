@@ -197,7 +197,7 @@ async def test_a_router_that_loads_slowly_does_not_hold_up_the_others(
     class SlowToLoad(LengthRouter):
         def __init__(self) -> None:
             loading.set()
-            assert loaded.wait(10)
+            assert loaded.wait(30)
 
     plugin(
         SimpleNamespace(
