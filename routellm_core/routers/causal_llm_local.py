@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ScoringError
 from .causal_llm_prompt import LABELS, RatingPrompt
 from .pretrained import extra
-from .token_batches import batches, padded
+from .token_batches import batches
 
 NEW_TOKENS = 6
 """How many tokens a model may generate until a label comes, as in the original release."""
@@ -25,8 +25,9 @@ class LocalRater:
     the prompts is enough, of which only the logits of last positions are computed. For a prompt
     where it is none, up to six tokens are generated, the likeliest each.
 
-    A model in float32 takes prompts in batches. In bfloat16, whose rounding depends on what a
-    prompt is batched with, they are taken one by one, so that a score does not depend on others.
+    A score must not depend on what a prompt is batched with, and padding changes the order in
+    which numbers are added: in float32 a batch is of prompts with the same number of tokens. In
+    bfloat16 even their number changes what rounding does, so prompts are taken one by one.
     Thread-safe.
 
     Args:
@@ -51,7 +52,9 @@ class LocalRater:
             output_scores=True,
             return_dict_in_generate=True,
         )
-        self._takes = inspect.signature(model.forward).parameters
+        takes = inspect.signature(model.forward).parameters
+        wanted = {"use_cache": False, "logits_to_keep": 1}
+        self._settings = {name: value for name, value in wanted.items() if name in takes}
 
     def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
         """Return how likely each label is: shape (n, 5); NaN where the model gives none.
@@ -64,7 +67,7 @@ class LocalRater:
         together = self._model.dtype == self._torch.float32
         alone = ([row] for row in range(len(ids)))
         with self._torch.inference_mode():
-            for rows in batches([len(row) for row in ids]) if together else alone:
+            for rows in batches([len(row) for row in ids], equal=True) if together else alone:
                 logits[rows] = self._first([ids[row] for row in rows])
             for row in np.flatnonzero(np.isnan(logits[:, 0])):
                 logits[row] = self._later(ids[row])
@@ -74,23 +77,16 @@ class LocalRater:
 
     def _first(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Return the labels' logits at the reply's first token; NaN where that is no label."""
-        # What stands after a prompt changes nothing before it, so it needs no mask. Padding on
-        # the left would shift the prompts, and with them the order in which numbers are added.
-        given = self._tensor(padded(ids, self._labels[0]))
-        ends = np.array([len(row) - 1 for row in ids])
-        settings: dict[str, Any] = {"use_cache": False} if "use_cache" in self._takes else {}
-        if "logits_to_keep" in self._takes:
-            kept, ends = np.unique(ends, return_inverse=True)
-            settings["logits_to_keep"] = self._tensor(kept)
-        logits = self._model(input_ids=given, **settings).logits
-        return self._of_labels(logits[self._tensor(np.arange(len(ids))), self._tensor(ends)])
+        logits = self._model(input_ids=self._tensor(ids), **self._settings).logits
+        return self._of_labels(logits[:, -1])
 
     def _later(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """Return the labels' logits at the first token that is a label; NaN where none is."""
-        given = self._tensor(padded([ids], 0))
-        mask = self._torch.ones_like(given)
+        given = self._tensor([ids])
         reply = self._model.generate(
-            input_ids=given, attention_mask=mask, generation_config=self._generation
+            input_ids=given,
+            attention_mask=self._torch.ones_like(given),
+            generation_config=self._generation,
         )
         # It ends with the first label, if not with the end of the text.
         logits: NDArray[np.float64] = self._of_labels(reply.scores[-1])[0]
@@ -107,5 +103,5 @@ class LocalRater:
         of_labels[~labelled] = np.nan
         return of_labels
 
-    def _tensor(self, numbers: NDArray[np.int64]) -> Any:
-        return self._torch.from_numpy(numbers).to(self._model.device)
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> Any:
+        return self._torch.tensor(rows, device=self._model.device)

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _SHARDS = f"{WEIGHTS}.index.json"
 
 _NO_WEIGHTS = ("position_ids", "inv_freq")
 """How the names of tensors end that old checkpoints hold and that are computed, not learned."""
+
+_loading = threading.Lock()
+"""One at a time: loading sets what the whole process shares, such as torch's default type."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def load_pretrained(
     """
     check_files(folder)
     try:
-        with _quiet(transformers):
+        with _loading, _quiet(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model, loaded = getattr(transformers, auto).from_pretrained(
                 folder,

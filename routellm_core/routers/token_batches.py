@@ -11,18 +11,22 @@ MOST_TOKENS = 4_096
 """In a batch, padding included: what bounds the memory that scoring takes."""
 
 
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def batches(lengths: Sequence[int], *, equal: bool = False) -> Iterator[list[int]]:
     """Yield the numbers of texts that go together: alike in length, ``MOST_TOKENS`` at most.
 
     Args:
         lengths: of each text, in tokens. A longer one than the bound goes alone.
+        equal: only texts of the same length go together.
     """
     batch: list[int] = []
     # The longest first, so that a batch that takes too much memory fails at once.
     for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > MOST_TOKENS:
-            yield batch
-            batch = []
+        if batch:
+            longest = lengths[batch[0]]
+            full = (len(batch) + 1) * longest > MOST_TOKENS
+            if full or (equal and lengths[number] != longest):
+                yield batch
+                batch = []
         batch.append(number)
     if batch:
         yield batch
