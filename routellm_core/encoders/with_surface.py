@@ -1,4 +1,4 @@
-"""Encoders made of another: its vectors with the surface that they lose, brought to scale."""
+"""Encoders made of another: its vectors with the surface that they lose, along some directions."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ class WithSurface(Encoder):
         return np.hstack([self._encoder.encode(prompts), surface_features(prompts)])
 
 
-class Standardised(Encoder):
-    """The vector of another encoder, each element brought to its place and scale.
+class Projected(Encoder):
+    """The vector of another encoder, less its mean, along some directions.
 
     Args:
         encoder: the other one.
-        mean: taken off, shape (dim,).
-        scale: what the rest is multiplied by, shape (dim,).
+        mean: taken off, shape (encoder.dim,).
+        projection: a column for each direction, shape (encoder.dim, dim).
     """
 
     def __init__(
-        self, encoder: Encoder, mean: NDArray[np.float32], scale: NDArray[np.float32]
+        self, encoder: Encoder, mean: NDArray[np.float32], projection: NDArray[np.float32]
     ) -> None:
-        self.dim = encoder.dim
-        digest = hashlib.sha256(mean.tobytes() + scale.tobytes()).hexdigest()[:16]
-        self.fingerprint = f"{encoder.fingerprint}:standardised:{digest}"
+        self.dim = projection.shape[1]
+        digest = hashlib.sha256(mean.tobytes() + projection.tobytes()).hexdigest()[:16]
+        self.fingerprint = f"{encoder.fingerprint}:projected:{digest}"
         self.instant = encoder.instant
         self._encoder = encoder
         self._mean = mean
-        self._scale = scale
+        self._projection = projection
 
     def check(self) -> None:
         """Raise what would keep the encoder from encoding."""
@@ -60,5 +60,7 @@ class Standardised(Encoder):
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim)."""
-        vectors: NDArray[np.float32] = (self._encoder.encode(prompts) - self._mean) * self._scale
+        vectors: NDArray[np.float32] = (
+            self._encoder.encode(prompts) - self._mean
+        ) @ self._projection
         return vectors

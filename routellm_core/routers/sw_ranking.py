@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,7 @@ from ..checkpoints.store import CONFIG, WEIGHTS, Tensors, find_checkpoint, load_
 from ..encoders.base import Encoder
 from ..encoders.openai import OpenAIEncoder
 from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
-from ..encoders.with_surface import Standardised, WithSurface
+from ..encoders.with_surface import Projected, WithSurface
 from ..errors import CheckpointError, ConfigError, DataError, did_you_mean
 from ..loading import described_encoder
 from .base import Router
@@ -41,11 +42,12 @@ TENSORS = (
     "p_first",
     "weight",
     "features.mean",
-    "features.scale",
+    "features.projection",
     "traffic",
 )
-"""The tensors of a checkpoint, for n battles and D features: (n, D) int8, then the columns of
-``Battles``, (D,), (D,), and the vectors of prompts that stand for usual traffic, int8."""
+"""The tensors of a checkpoint, for n battles, D features and k directions along which prompts are
+compared: (n, k) int8, then the columns of ``Battles``, (D,), (D, k), and the vectors of prompts
+that stand for usual traffic, int8."""
 
 RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
 """The files that the data of the original release are put in: a row of each for each battle."""
@@ -56,12 +58,16 @@ INSTANT_SIZE = 1_000_000
 """Up to how many numbers in the vectors a prompt takes about a millisecond, on one thread. Three
 million take another."""
 
-_BLOCK = 512
-"""Vectors turned into float32 at a time, so that they are still in the cache when used."""
+_BLOCK = 200_000
+"""Numbers turned into float32 at a time, so that they are still in the cache when used."""
 
 _SMALL_PRODUCT = 1 << 18
 """Most multiplications in one product. Larger ones OpenBLAS shares out among threads that wait
-for each other by spinning: on a machine with other work that takes a hundred times as long."""
+for each other by spinning: on a machine with other work that takes a hundred times as long. A
+product with a single vector it shares out far earlier, so that is done without it."""
+
+_THREADS = 4
+"""How many compare a prompt with vectors of more than ``INSTANT_SIZE`` numbers."""
 
 _QUERIES = 64
 """Prompts whose similarities are held at a time."""
@@ -251,7 +257,7 @@ class SWRankingRouter(Router):
             tensors["p_first"].astype(np.float64),
             tensors["weight"].astype(np.float64),
         )
-        mean, scale = (tensors[f"features.{part}"].copy() for part in ("mean", "scale"))
+        mean, projection = (tensors[f"features.{part}"].copy() for part in ("mean", "projection"))
         return cls(
             battles,
             tensors["vectors"],
@@ -259,7 +265,7 @@ class SWRankingRouter(Router):
             weak_model=weak_model or pair[1],
             num_tiers=num_tiers,
             gamma=gamma,
-            encoder=Standardised(WithSurface(encoder), mean, scale),
+            encoder=Projected(WithSurface(encoder), mean, projection),
             traffic=tensors["traffic"],
         )
 
@@ -363,19 +369,35 @@ class SWRankingRouter(Router):
 
     def _similarities(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosines with all battles: shape (n, len(queries))."""
-        columns = np.ascontiguousarray(queries.T)
-        battles, dim = self._vectors.shape
-        similarities = np.empty((battles, len(queries)), np.float32)
-        small = max(1, _SMALL_PRODUCT // columns.size)
-        block = np.empty((_BLOCK, dim), np.float32)
-        for start in range(0, battles, _BLOCK):
-            rows = self._vectors[start : start + _BLOCK]
-            out = similarities[start : start + _BLOCK]
-            np.copyto(block[: len(rows)], rows)
-            for at in range(0, len(rows), small):
-                np.dot(block[: len(rows)][at : at + small], columns, out=out[at : at + small])
-        similarities *= self._shorten[:, None]
+        similarities = np.empty((len(self._vectors), len(queries)), np.float32)
+        blocks = list(_blocks(self._vectors))
+        if self._vectors.size <= INSTANT_SIZE:
+            self._compare(queries, blocks, similarities)
+        else:
+            # Started for each call: threads that wait for the next would be lost in a fork.
+            with ThreadPoolExecutor(_THREADS) as pool:
+                shares = (blocks[start::_THREADS] for start in range(_THREADS))
+                list(pool.map(lambda share: self._compare(queries, share, similarities), shares))
         return similarities
+
+    def _compare(
+        self, queries: NDArray[np.float32], blocks: list[slice], similarities: NDArray[np.float32]
+    ) -> None:
+        """Fill in the cosines with the battles of some blocks."""
+        columns = np.ascontiguousarray(queries.T)
+        small = max(1, _SMALL_PRODUCT // columns.size)
+        # One buffer for all: a fresh one each time would be fresh pages of the system each time.
+        buffer = np.empty((max(1, _BLOCK // len(columns)), len(columns)), np.float32)
+        for block in blocks:
+            out = similarities[block]
+            plain = buffer[: len(out)]
+            np.copyto(plain, self._vectors[block])
+            if len(queries) == 1:
+                np.einsum("ij,j->i", plain, queries[0], out=out[:, 0])
+            else:
+                for at in range(0, len(plain), small):
+                    np.dot(plain[at : at + small], columns, out=out[at : at + small])
+            out *= self._shorten[block, None]
 
     def _weights(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how often each battle counts, at most 1, in place of the similarities."""
@@ -401,15 +423,20 @@ def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def _consistent(tensors: Tensors, models: int, features: int) -> bool:
-    battles = len(tensors["first"])
+    battles, directions = len(tensors["first"]), tensors["vectors"].shape[-1]
     shapes = [tensors[name].shape for name in TENSORS[:-1]]
-    expected = [(battles, features), *[(battles,)] * 4, (features,), (features,)]
+    expected = [
+        (battles, directions),
+        *[(battles,)] * 4,
+        (features,),
+        (features, directions),
+    ]
     p_first, weight = tensors["p_first"], tensors["weight"]
     return (
         shapes == expected
-        and tensors["traffic"].shape[1:] == (features,)
+        and tensors["traffic"].shape[1:] == (directions,)
         and all(tensors[name].dtype == np.int8 for name in ("vectors", "traffic"))
-        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "scale"))
+        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "projection"))
         and all(
             ((tensors[name] >= 0) & (tensors[name] < models)).all() for name in ("first", "second")
         )
@@ -458,7 +485,14 @@ def _left_out(num_tiers: int) -> int:
 def _inverse_lengths(vectors: NDArray[Any]) -> NDArray[np.float32]:
     """Return 1 over the length of each row, 0 for a row of zeros: shape (n,)."""
     squares = np.empty(len(vectors), np.float32)
-    for start in range(0, len(vectors), _BLOCK):
-        rows = vectors[start : start + _BLOCK].astype(np.float32)
-        np.einsum("ij,ij->i", rows, rows, out=squares[start : start + _BLOCK])
+    for block in _blocks(vectors):
+        rows = vectors[block].astype(np.float32)
+        np.einsum("ij,ij->i", rows, rows, out=squares[block])
     return np.divide(1.0, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
+
+
+def _blocks(vectors: NDArray[Any]) -> Iterator[slice]:
+    """Yield which rows make a block, one block after the other."""
+    rows = max(1, _BLOCK // max(1, vectors.shape[1]))
+    for start in range(0, len(vectors), rows):
+        yield slice(start, start + rows)

@@ -1,7 +1,8 @@
 """Make an sw_ranking router: data in, checkpoint with metrics and model card out.
 
-Nothing is fitted here: the battles themselves are the checkpoint, with the vectors of their
-prompts. It takes seconds, so a run that was cut off is started again.
+Little is fitted here, only along which directions prompts are compared: the battles themselves
+are the checkpoint, with the vectors of their prompts. It takes seconds, so a run that was cut off
+is started again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .files import TrainingFiles
 from .prepare import Prepared, Say, prepare
 from .sw_ranking_battles import battles_of, of_votes
 from .sw_ranking_config import SWRankingConfig
+from .sw_ranking_metric import directions_of
 
 _DRAWS = 1_000
 
@@ -61,7 +63,9 @@ def train_sw_ranking(
         battles.p_first[order].astype(np.float32).astype(np.float64),
         battles.weight[order].astype(np.float32).astype(np.float64),
     )
-    vectors = shortened(data.features[data.train][learned.prompt[order]])
+    directions = directions_of(data.features[data.train], learned, config)
+    projected = (data.features @ directions).astype(np.float32)
+    vectors = shortened(projected[data.train][learned.prompt[order]])
     router = SWRankingRouter(
         battles,
         vectors,
@@ -73,15 +77,27 @@ def train_sw_ranking(
     say("Measuring on validation prompts")
     metrics = {
         "sources": data.sources(),
-        **data.validate("sw_ranking", lambda rows: router.score_embeddings(data.features[rows])),
-        "votes": _votes(data, router),
+        **data.validate("sw_ranking", lambda rows: router.score_embeddings(projected[rows])),
+        "votes": _votes(data, projected, router),
         "tiers": router.tiers,
     }
-    _write(folder, battles, vectors, data, config, metrics, files)
+    tensors: Tensors = {
+        "vectors": vectors,
+        "first": battles.first.astype(np.int32),
+        "second": battles.second.astype(np.int32),
+        "p_first": battles.p_first.astype(np.float32),
+        "weight": battles.weight.astype(np.float32),
+        "features.mean": data.mean,
+        "features.projection": (data.scale[:, None] * directions).astype(np.float32),
+        "traffic": shortened(projected[data.usual]),
+    }
+    _write(folder, tensors, battles.models, data, config, metrics, files)
     return metrics
 
 
-def _votes(data: Prepared, router: SWRankingRouter) -> dict[str, Any] | None:
+def _votes(
+    data: Prepared, projected: NDArray[np.float32], router: SWRankingRouter
+) -> dict[str, Any] | None:
     """Return the log loss on held-out votes, beside that of a Bradley-Terry model of the votes
     that are learned from, which is blind to the prompt; None if no votes are held out.
     """
@@ -95,7 +111,7 @@ def _votes(data: Prepared, router: SWRankingRouter) -> dict[str, Any] | None:
     blind = of_votes(comparisons, train).strengths()
     tiers = np.array([router.tiers[model] for model in comparisons.models])
     prompts, index = np.unique(comparisons.prompt[rows], return_inverse=True)
-    strengths = router.tier_strengths(data.features[prompts])[index]
+    strengths = router.tier_strengths(projected[prompts])[index]
     picked = np.arange(len(rows))
     ours = strengths[picked, tiers[first]] - strengths[picked, tiers[second]]
     p_first = comparisons.p_first[rows]
@@ -131,8 +147,8 @@ def _log_loss(logits: NDArray[np.float64], p_first: NDArray[np.float64]) -> NDAr
 
 def _write(
     folder: Path,
-    battles: Battles,
-    vectors: NDArray[np.int8],
+    tensors: Tensors,
+    models: list[str],
     data: Prepared,
     config: SWRankingConfig,
     metrics: dict[str, Any],
@@ -147,18 +163,8 @@ def _write(
         "surface_version": SURFACE_VERSION,
         "num_tiers": config.num_tiers,
         "gamma": config.gamma,
-        "models": battles.models,
+        "models": models,
         "training": config.model_dump(exclude={"notes"}),
-    }
-    tensors: Tensors = {
-        "vectors": vectors,
-        "first": battles.first.astype(np.int32),
-        "second": battles.second.astype(np.int32),
-        "p_first": battles.p_first.astype(np.float32),
-        "weight": battles.weight.astype(np.float32),
-        "features.mean": data.mean,
-        "features.scale": data.scale,
-        "traffic": shortened(data.features[data.usual]),
     }
     written = card(
         "sw_ranking",

@@ -15,6 +15,18 @@ class _HyperParameters(FeatureConfig):
         "prompt that has nothing in common",
     )
     num_tiers: int = Field(default=10, ge=2, description="tiers of models, at most")
+    directions: int = Field(
+        default=16, ge=1, description="along how many principal directions prompts are compared"
+    )
+    advantage: float = Field(
+        default=8.0,
+        ge=0,
+        description="spread of prompts along one more direction, the one in which the strong "
+        "model's advantage on gold grows",
+    )
+    l2: float = Field(
+        default=0.03, gt=0, description="penalty on squared weights of what finds that direction"
+    )
 
 
 class SWRankingConfig(FeatureTrainingConfig, _HyperParameters):

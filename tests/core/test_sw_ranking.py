@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from routellm_core.errors import ConfigError, DataError
+from routellm_core.routers import sw_ranking
 from routellm_core.routers.bradley_terry import fit_strengths, tiers_of
 from routellm_core.routers.sw_ranking import Battles, SWRankingRouter, order_of
 
@@ -140,6 +141,20 @@ def test_a_batch_gives_what_its_rows_give_alone(router: SWRankingRouter) -> None
     alone = [router.score_embeddings(query[None])[0] for query in queries]
     assert router.score_embeddings(queries) == pytest.approx(alone, abs=1e-6)
     assert router.score_embeddings(queries[:0]).shape == (0,)
+
+
+def test_threads_that_share_the_work_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sw_ranking, "_BLOCK", 3_000)
+    rows = _battles(1500)
+    many = SWRankingRouter(rows, _vectors(1500, 0), strong_model="m0", weak_model="m9")
+    queries = _vectors(70, 1)
+    alone = many.score_embeddings(queries), many.score_embeddings(queries[:1])
+    monkeypatch.setattr(sw_ranking, "INSTANT_SIZE", 0)
+    assert len(list(sw_ranking._blocks(many._vectors))) > 1
+    shared = many.score_embeddings(queries), many.score_embeddings(queries[:1])
+    assert all((ours == theirs).all() for ours, theirs in zip(shared, alone, strict=True))
 
 
 def test_a_prompt_that_resembles_nothing_gets_the_rate_of_all_battles(

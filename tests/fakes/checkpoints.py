@@ -47,7 +47,7 @@ def sw_ranking(folder: Path) -> None:
         "p_first": np.where(first < second, better, 1 - better).astype(np.float32),
         "weight": np.ones(BATTLES, np.float32),
         "features.mean": np.zeros(dim, np.float32),
-        "features.scale": np.ones(dim, np.float32),
+        "features.projection": np.eye(dim, dtype=np.float32),
         "traffic": rng.integers(-127, 128, (TRAFFIC, dim)).astype(np.int8),
     }
     save_checkpoint(folder, tensors, {**_config("sw_ranking"), "num_tiers": 4, "gamma": 10.0})

@@ -1,0 +1,64 @@
+"""Along which directions sw_ranking compares prompts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("yaml")
+
+from routellm_core.training.battles import Battle, Gold
+from routellm_core.training.comparisons import Comparisons, compare_models
+from routellm_core.training.sw_ranking_config import SWRankingConfig
+from routellm_core.training.sw_ranking_metric import directions_of
+
+CONFIG = SWRankingConfig(strong_model="s", weak_model="w", directions=2, advantage=5.0, l2=1e-6)
+N = 200
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    """Four features, the first two of which spread most and the last least."""
+    drawn = np.random.default_rng(0).normal(size=(N, 4)) * [4, 3, 1, 0.1]
+    return np.asarray(drawn - drawn.mean(axis=0), np.float32)
+
+
+def _gold(gains: np.ndarray) -> Comparisons:
+    rows = [Gold(f"p{i}", "t", {"s": gain, "w": 0.0}) for i, gain in enumerate(gains)]
+    return compare_models({}, {"gold": rows}, CONFIG)
+
+
+def test_the_widest_directions_come_first(features: np.ndarray) -> None:
+    gold = _gold((features[:, 3] > 0).astype(float))
+    directions = np.abs(directions_of(features, gold, CONFIG))
+    assert directions.shape == (4, 3)
+    assert directions[:, 0].argmax() == 0
+    assert directions[:, 1].argmax() == 1
+
+
+def test_the_last_is_the_one_in_which_the_advantage_grows(features: np.ndarray) -> None:
+    advantage = features @ directions_of(features, _gold(0.5 + features[:, 3]), CONFIG)[:, -1]
+    assert np.corrcoef(advantage, features[:, 3])[0, 1] > 0.999
+    assert advantage.std() == pytest.approx(5, rel=1e-6)
+
+
+def test_how_often_a_source_is_won_teaches_nothing(features: np.ndarray) -> None:
+    """Half the prompts are of an easy exam, and only which exam it is shows in the features."""
+    features = features.copy()
+    easy = np.arange(N) < N // 2
+    features[:, 3] = np.where(easy, 1, -1)
+    inside = (features[:, 2] > 0).astype(float)
+    exams = {
+        "easy": [Gold(f"p{i}", "t", {"s": inside[i] / 4, "w": 0.0}) for i in np.flatnonzero(easy)],
+        "hard": [
+            Gold(f"p{i}", "t", {"s": 0.75 + inside[i] / 4, "w": 0.0}) for i in np.flatnonzero(~easy)
+        ],
+    }
+    learned = directions_of(features, compare_models({}, exams, CONFIG), CONFIG)[:, -1]
+    assert abs(learned[3]) < 1e-3 * abs(learned[2])
+
+
+def test_votes_alone_leave_the_widest(features: np.ndarray) -> None:
+    votes = [Battle(f"p{i}", "s", "w", float(i % 2)) for i in range(N)]
+    comparisons = compare_models({"votes": votes}, {}, CONFIG)
+    assert directions_of(features, comparisons, CONFIG).shape == (4, 2)
