@@ -32,9 +32,9 @@ def test_parse(name, parsed):
 
 @pytest.mark.parametrize("name", ["router-x-" + "1" * 10**6 + "x", "router-" + "-1" * 10**6])
 def test_a_long_name_takes_no_time(name):
-    start = time.perf_counter()
+    start = time.thread_time()
     assert parse_model_name(name) is None
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
 
 
 def test_a_threshold_above_one():

