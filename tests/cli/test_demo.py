@@ -6,13 +6,14 @@ import os
 import re
 import signal
 import socket
-import subprocess
+from collections.abc import Iterator
+from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
-from routellm_core import load_router
+from routellm_core import RoutingPolicy, load_router
 
-from .command import COMMAND, routellm
+from .command import COMMAND, called
 
 pytest.importorskip("litellm.proxy")
 
@@ -30,57 +31,32 @@ def rows_of(output: str) -> list[tuple[float, float, str, str]]:
     return [(float(score), float(limit), tier, model) for score, limit, tier, model in found]
 
 
-def test_once_answers_every_prompt_and_uses_both_models():
-    from routellm_plugins.litellm.demo_prompts import PROMPTS
-
-    done = routellm("demo", "--once", timeout=150)
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = rows_of(done.stdout)
-    assert [score for score, *_ in rows] == pytest.approx(
-        load_router("mf").score(PROMPTS), abs=0.001
-    )
-    for score, threshold, tier, upstream in rows:
-        if abs(score - threshold) > 0.001:
-            assert tier == ("strong" if score > threshold else "weak")
-        assert upstream == ("gpt-4o" if tier == "strong" else "gpt-4o-mini")
-    assert {upstream for *_, upstream in rows} == {"gpt-4o", "gpt-4o-mini"}
-    assert re.search(r"\d+% saved against always strong", done.stdout)
-
-
-def test_once_fails_if_one_model_is_never_used(tmp_path):
-    (tmp_path / "pinned.py").write_text(PINNED)
-    info = tmp_path / "pinned-1.0.dist-info"
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Popen[str]]]:
+    """Demos that end by themselves, at once because each takes long to import: one as it is, and
+    one in which a plugin sends everything to the weak model.
+    """
+    site = tmp_path_factory.mktemp("site")
+    (site / "pinned.py").write_text(PINNED)
+    info = site / "pinned-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pinned\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[routellm]\npinned = pinned\n")
-    done = routellm(
-        "demo",
-        "--once",
-        timeout=150,
-        PYTHONPATH=str(tmp_path),
-        ROUTELLM_DISABLE_PLUGIN_AUTOLOAD="",
-    )
-    assert {upstream for *_, upstream in rows_of(done.stdout)} == {"gpt-4o-mini"}
-    assert done.returncode == 1
-    assert "by both models" in done.stdout
+    demos = {
+        "plain": started("--once", "--port", "0"),
+        "pinned": started(
+            *("--once", "--port", "0"), PYTHONPATH=str(site), ROUTELLM_DISABLE_PLUGIN_AUTOLOAD=""
+        ),
+    }
+    yield demos
+    for demo in demos.values():
+        ended(demo)
 
 
-@pytest.mark.parametrize("port", ["99999", "-1"])
-def test_a_port_that_cannot_be(port: str):
-    done = routellm("demo", "--port", port)
-    assert done.returncode == 2
-    assert "Invalid value for '--port'" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_it_stays_up_and_takes_the_proxy_along_when_stopped():
-    demo = subprocess.Popen(
-        [*COMMAND, "demo", "--port", "0"],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def up() -> Iterator[tuple[Popen[str], str]]:
+    """A demo that stays up, and what it has printed."""
+    demo = started("--port", "0")
     assert demo.stdout is not None
     try:
         output = ""
@@ -88,15 +64,93 @@ def test_it_stays_up_and_takes_the_proxy_along_when_stopped():
             line = demo.stdout.readline()
             assert line, output
             output += line
-        found = re.search(r"proxy up at http://127\.0\.0\.1:(\d+)", output)
-        assert found, output
-        address = ("127.0.0.1", int(found[1]))
-        socket.create_connection(address).close()
-        demo.send_signal(signal.SIGTERM)
-        assert demo.wait(30) == 0
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(address)
+        yield demo, output
     finally:
-        demo.kill()
-        demo.stdout.close()
-        demo.wait()
+        ended(demo)
+
+
+def started(*args: str, **env: str) -> Popen[str]:
+    return Popen(
+        [*COMMAND, "demo", *args],
+        env={**os.environ, "COLUMNS": "120", "PYTHONUNBUFFERED": "1", **env},
+        stdout=PIPE,
+        stderr=STDOUT,
+        text=True,
+    )
+
+
+def ended(demo: Popen[str]) -> None:
+    demo.kill()
+    assert demo.stdout is not None
+    demo.stdout.close()
+    demo.wait()
+
+
+def test_once_answers_every_prompt_and_ends(once: dict[str, Popen[str]]):
+    output, _ = once["plain"].communicate(timeout=150)
+    assert once["plain"].returncode == 0, output
+    assert {upstream for *_, upstream in rows_of(output)} == {"gpt-4o", "gpt-4o-mini"}
+    assert "Ctrl-C" not in output
+
+
+def test_once_fails_if_one_model_is_never_used(once: dict[str, Popen[str]]):
+    output, _ = once["pinned"].communicate(timeout=150)
+    assert {upstream for *_, upstream in rows_of(output)} == {"gpt-4o-mini"}
+    assert once["pinned"].returncode == 1
+    assert "by both models" in output
+
+
+def test_prompts_go_where_the_trained_router_sends_them(up: tuple[Popen[str], str]):
+    from routellm_plugins.litellm.demo_prompts import PROMPTS
+
+    _, output = up
+    policy = RoutingPolicy("mf", strong_share=0.3)
+    rows = rows_of(output)
+    expected = load_router("mf").score(PROMPTS)
+    assert [score for score, *_ in rows] == pytest.approx(expected, abs=0.001)
+    for score, (_, threshold, tier, upstream) in zip(expected, rows, strict=True):
+        assert threshold == pytest.approx(policy.threshold, abs=0.001)
+        assert tier == ("strong" if score >= policy.threshold else "weak")
+        assert upstream == ("gpt-4o" if tier == "strong" else "gpt-4o-mini")
+    assert {upstream for *_, upstream in rows} == {"gpt-4o", "gpt-4o-mini"}
+    assert re.search(r"\d+% saved against always strong", output)
+
+
+def test_it_can_be_called_as_it_says(up: tuple[Popen[str], str]):
+    from openai import OpenAI
+
+    address = re.search(r'OpenAI\(base_url="(.*)", api_key="(.*)"\)', up[1])
+    assert address
+    decision = RoutingPolicy("mf", strong_share=0.3).decide("hi")
+    with OpenAI(base_url=address[1], api_key=address[2], max_retries=0) as client:
+
+        def ask(model: str) -> tuple[str, float]:
+            raw = client.chat.completions.with_raw_response.create(
+                model=model, messages=[{"role": "user", "content": "hi"}]
+            )
+            text = raw.parse().choices[0].message.content or ""
+            return text.split(" ")[0], float(raw.headers["x-routellm-score"])
+
+        assert ask("gpt-4o-router")[0] == ("gpt-4o" if decision.tier == "strong" else "gpt-4o-mini")
+        assert ask("gpt-4o-router")[1] == pytest.approx(decision.score, rel=1e-4)
+        assert ask("router-mf-0")[0] == "gpt-4o"
+        assert ask("router-mf-1")[0] == "gpt-4o-mini"
+
+
+def test_it_takes_the_proxy_along_when_stopped(up: tuple[Popen[str], str]):
+    demo, output = up
+    found = re.search(r"proxy up at http://127\.0\.0\.1:(\d+)", output)
+    assert found, output
+    address = ("127.0.0.1", int(found[1]))
+    socket.create_connection(address).close()
+    demo.send_signal(signal.SIGTERM)
+    assert demo.wait(60) == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_be(port: str):
+    done = called("demo", "--port", port)
+    assert done.returncode == 2
+    assert "Invalid value for '--port'" in done.stderr
