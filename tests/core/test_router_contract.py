@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -134,12 +135,15 @@ class Bounded(Sound):
         return super().score(prompts)
 
 
-class Counting(Sound):
-    """Takes for a digit what is none: only texts made up show it."""
+class Naming(Sound):
+    """Takes every rare character for one that has a name: only texts made up show it."""
 
     def score(self, prompts: Sequence[str]) -> Any:
-        digits = [[int(sign) for sign in prompt if sign in "²³¹"] for prompt in prompts]
-        return np.array([min(sum(each), 1.0) for each in digits], np.float64)
+        for prompt in prompts:
+            for sign in prompt:
+                if sign > "\uffff":
+                    unicodedata.name(sign)
+        return super().score(prompts)
 
 
 class Remembering(Sound):
@@ -234,7 +238,7 @@ def test_a_router_without_fault_passes() -> None:
         (Narrow, "odd_strings_get_a_score", r"score(['\ud800']) raised UnicodeEncodeError"),
         (Wordy, "odd_strings_get_a_score", r"score(['']) raised IndexError"),
         (Bounded, "ten_million_characters_get_a_score", r"... (10,000,000 long)]) raised MemoryE"),
-        (Counting, "any_text_gets_a_score", r"raised ValueError: invalid literal for int()"),
+        (Naming, "any_text_gets_a_score", r"raised ValueError: no such name"),
         (Remembering, "many_threads_get_the_same_scores", r"in one of 8 threads"),
         (OneAtATime, "many_threads_get_the_same_scores", r"raised RuntimeError: busy"),
         (Falling, "score_quantiles_are_quantiles", r"ascending numbers in [0, 1], but are [1.0, "),
