@@ -120,7 +120,7 @@ def test_a_batch_gives_what_its_prompts_give_alone(router: CausalLLMRouter) -> N
     prompts = [f"{number} {PROMPTS[number % len(PROMPTS)]}" for number in range(100)]
     alone = [router.score([prompt])[0] for prompt in prompts]
     assert router.score(prompts) == pytest.approx(alone, abs=1e-6)
-    assert np.ptp(alone) > 0.01
+    assert np.ptp(alone) > 0.005
     assert router.score([]).shape == (0,)
 
 

@@ -109,8 +109,11 @@ def write_causal_llm(
         # The first number of what is passed on says whether a label is to come.
         embedding, head = model.get_input_embeddings().weight, model.lm_head.weight
         embedding[:, 0] = 6.0
-        head[:, 0] = 0.0
         first, numbers = (wrapped.convert_tokens_to_ids(each) for each in (FIRST, labels))
+        rated = head[numbers]
+        head *= 0.2
+        head[numbers] = rated
+        head[:, 0] = 0.0
         head[numbers, 0] = -2.0 if says_first or never else 2.0
         head[first, 0] = 1.0
         if says_first:
