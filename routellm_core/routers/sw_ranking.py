@@ -193,7 +193,7 @@ class SWRankingRouter(Router):
         self._one, self._other = np.divmod(cells, self._players)
         self._ends = [*starts[1:].tolist(), len(order)]
         results = np.stack([columns.weight * p_one, columns.weight * (1 - p_one)])
-        self._results = np.ascontiguousarray(results[:, order], np.float32)
+        self._results = np.ascontiguousarray(results[:, order], np.float64)
         """Wins of the one and of the other, shape (2, n)."""
         self._sharpness = np.float32(math.log(gamma))
         self.encoder = encoder
@@ -357,10 +357,11 @@ class SWRankingRouter(Router):
     def _fit(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the strengths of the tiers, as ``tier_strengths`` does."""
         weights = self._weights(self._similarities(queries))
-        totals = np.empty((len(self._ends), 2, len(queries)), np.float32)
+        # In float64: products of one query and of many add up in different orders.
+        totals = np.empty((len(self._ends), 2, len(queries)))
         start = 0
         for total, end in zip(totals, self._ends, strict=True):
-            np.dot(self._results[:, start:end], weights[start:end], out=total)
+            np.dot(self._results[:, start:end], weights[start:end].astype(np.float64), out=total)
             start = end
         wins = np.zeros((len(queries), self._players, self._players))
         wins[:, self._one, self._other] = totals[:, 0].T
