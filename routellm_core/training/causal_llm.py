@@ -81,7 +81,7 @@ def train_causal_llm(
         _add_labels(model, tokenizer)
     labels = tokenizer.convert_tokens_to_ids(list(LABELS))
     parameters = model.num_parameters()
-    task = _task(targets, model, _prompt(tokenizer, config), labels, config.teacher_weight)
+    task = _task(targets, model, _prompt(tokenizer, config), labels)
     if config.lora_rank is not None:
         model = _with_adapters(model, labels, config.lora_rank)
     say("Fine-tuning")
@@ -166,14 +166,12 @@ def _with_adapters(model: Any, labels: list[int], rank: int) -> Any:
     )
     with quiet():
         adapted = peft.get_peft_model(model, config)
-    # Else saving would look for the base, and keep all embeddings since they grew.
-    adapted.peft_config["default"].base_model_name_or_path = None
+    # Else each state would look for the base, and hold all embeddings since there are more now.
+    adapted.peft_config["default"].base_model_name_or_path = ""
     return adapted
 
 
-def _task(
-    targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int], teacher_weight: float
-) -> Task:
+def _task(targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int]) -> Task:
     tokens = [prompt.ids(text) for text in targets.prompts]
     ratings = [labels[rating] for rating in _RATINGS]
     rows_told = told(targets)
@@ -195,7 +193,7 @@ def _task(
         logits = model(**given).logits
         at_label = logits[torch.arange(len(place), device=place.device), place].float()
         log_probabilities = torch.log_softmax(at_label, dim=-1)[:, ratings]
-        return loss_of(log_probabilities, batch, teacher_weight)
+        return loss_of(log_probabilities, batch)
 
     return Task(tokens, collate, loss, [values.numpy() for values in rows_told.values()])
 

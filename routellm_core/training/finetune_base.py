@@ -48,7 +48,8 @@ def load_base(
         auto: a class of transformers such as ``AutoModelForCausalLM``.
         folder: what ``find_base`` gave.
         config: hyper-parameters.
-        new_head: whether what lies above the layers is drawn from the seed, if it is not there.
+        new_head: whether what lies above the layers is drawn from the seed, if it is not there or
+            of another size.
         settings: of the model's configuration.
 
     Raises:
@@ -68,6 +69,7 @@ def load_base(
                 output_loading_info=True,
                 local_files_only=True,
                 use_safetensors=True,
+                ignore_mismatched_sizes=new_head,
                 dtype="float32",
                 attn_implementation=attention(),
                 **settings,
@@ -78,9 +80,10 @@ def load_base(
             "model with its tokenizer, as transformers' save_pretrained writes them"
         ) from error
     body = f"{model.base_model_prefix}." if new_head else ""
+    of_other_sizes = [name for name, *_ in loaded["mismatched_keys"]]
     missing = sorted(
         name
-        for name in loaded["missing_keys"]
+        for name in [*loaded["missing_keys"], *of_other_sizes]
         if name.startswith(body) and not (new_head and "pooler" in name)
     )
     if missing:

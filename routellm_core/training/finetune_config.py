@@ -51,8 +51,8 @@ class FinetuneConfig(PairConfig):
     teacher_weight: float = Field(
         default=0.0,
         ge=0,
-        description="of the squared error to the margins of a linear model of the same labels, "
-        "beside the cross-entropy; 0: none is fitted",
+        description="of the squared error to a linear model of the same labels, relative to the "
+        "variance of what that says, beside the cross-entropy; 0: none is fitted",
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="wherever the model has some")
     precision: Literal["bf16", "fp32"] = Field(
@@ -85,4 +85,4 @@ class FinetuneTrainingConfig(TrainingConfig, FinetuneConfig):
         """Return it with the base by its name, without folders, as a card tells it."""
         if self.base is None or not Path(self.base).is_dir():
             return self
-        return self.model_copy(update={"base": Path(self.base).resolve().name})
+        return self.model_copy(update={"base": Path(self.base).absolute().name})

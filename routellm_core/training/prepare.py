@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..encoders.base import Encoder
 from ..encoders.surface import surface_features
+from ..errors import DataError
 from ..evaluation.benchmarks import sha256_of
 from ..evaluation.intervals import bootstrap_apgr, interval
 from ..evaluation.metrics import apgr
@@ -113,7 +114,13 @@ def split(files: TrainingFiles, config: TrainingConfig, say: Say) -> Split:
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
-    return _split(files, config, load_encoder("static"), say)[0]
+    parts, _ = _split(files, config, load_encoder("static"), say)
+    if not len(parts.usual):
+        raise DataError(
+            f"no prompt of {config.traffic or 'any source'} is held out to calibrate on: "
+            "give more prompts, or a greater validation_share"
+        )
+    return parts
 
 
 def prepare(files: TrainingFiles, config: FeatureTrainingConfig, say: Say) -> Prepared:

@@ -17,7 +17,7 @@ pytest.importorskip("transformers")
 from safetensors.numpy import load_file
 
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
-from routellm_core.errors import CheckpointError, ConfigError
+from routellm_core.errors import CheckpointError, ConfigError, DataError
 from routellm_core.routers.bert import BERTRouter
 from routellm_core.training.battles import Battle, Gold
 from routellm_core.training.bert import train_bert
@@ -26,7 +26,7 @@ from routellm_core.training.card import METRICS
 from routellm_core.training.comparisons import compare_models
 from routellm_core.training.files import TrainingFiles
 from routellm_core.training.finetune import training_order
-from routellm_core.training.finetune_recipe import parameter_groups
+from routellm_core.training.finetune_recipe import loss_of, parameter_groups
 from routellm_core.training.finetune_state import STATE
 from routellm_core.training.finetune_targets import targets_of
 from tests.fakes import base_models
@@ -182,6 +182,20 @@ def test_a_base_without_its_own_weights_is_an_error(
         train_bert(files, tmp_path / "out", config.model_copy(update={"base": str(deeper)}))
 
 
+def test_a_classifier_of_other_labels_gets_a_new_head(
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    base = tmp_path / "base"
+    shutil.copytree(str(config.base), base)
+    load = AutoModelForSequenceClassification.from_pretrained
+    load(str(config.base), num_labels=2).save_pretrained(base)
+    short = config.model_copy(update={"base": str(base), "epochs": 0.2})
+    train_bert(files, tmp_path / "out", short)
+    assert len(load_file(tmp_path / "out" / WEIGHTS)["classifier.bias"]) == 3
+
+
 def test_more_tokens_than_the_base_reads_are_an_error(
     files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
@@ -229,6 +243,67 @@ def test_sources_count_for_their_weights() -> None:
     assert targets.weight.mean() == pytest.approx(1)
     assert targets.weight[few].sum() == pytest.approx(3 * targets.weight[~few].sum())
     assert targets.rows == {"few": 4, "many": 40}
+
+
+def test_a_source_has_a_level_of_its_own() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w", sources={"easy": {"own_level": True}})
+    gold = {
+        "easy": [Gold(f"e{i}", "t", {"s": 1.0, "w": 1.0}) for i in range(4)],
+        "hard": [Gold(f"h{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(4)],
+    }
+    targets = targets_of(compare_models({}, gold, config), config)
+    easy = np.array([prompt.startswith("e") for prompt in targets.prompts])
+    assert targets.levels[easy] == pytest.approx(np.log([[0.02 / 0.5, 2, 1]] * 4))
+    assert (targets.levels[~easy] == 0).all()
+
+
+def test_a_teacher_says_something_of_every_prompt() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
+    gold = [
+        Gold(f"What is {i} + {i}?" if i % 2 else f"Tell me of {i} cats", "t", {"s": 1.0, "w": w})
+        for i, w in enumerate([1.0, 0.0] * 20)
+    ]
+    battles = [
+        Battle("What is 99 + 99?", "x", "w", 1.0),
+        Battle("Tell me of 9 dogs", "x", "y", 1.0),
+    ]
+    targets = targets_of(compare_models({"b": battles}, {"g": gold}, config), config)
+    margins = dict(zip(targets.prompts, targets.margins.tolist(), strict=True))
+    assert margins["What is 99 + 99?"] > margins["Tell me of 9 dogs"] + 1
+    others = np.array([prompt in {battle.prompt for battle in battles} for prompt in margins])
+    assert (targets.weight[others] == 0).all()
+    assert (targets.weight[~others] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "expected"),
+    [
+        ([0.5, 0.3, 0.2], [1, 1, 1], -2 * np.log(0.3)),
+        ([0.25, 0.15, 0.1], [1, 1, 1], -2 * (np.log(0.3) + np.log(0.5))),
+        ([0.5, 0.3, 0.2], [1, 2, 1], -2 * np.log(0.6 / 1.3)),
+    ],
+)
+def test_the_loss_of_a_row(given: list[float], level: list[float], expected: float) -> None:
+    import torch
+
+    rows = {
+        "probabilities": torch.tensor([[0.0, 1.0, 0.0]]),
+        "weight": torch.tensor([2.0]),
+        "levels": torch.tensor([level]).log(),
+        "margins": torch.tensor([1.0]),
+    }
+    log_probabilities = torch.tensor([given]).log()
+    assert float(loss_of(log_probabilities, rows, 0.0)) == pytest.approx(expected, rel=1e-5)
+    error = (np.log(given[0] / given[2]) - 1) ** 2
+    taught = float(loss_of(log_probabilities, rows, 3.0))
+    assert taught == pytest.approx(expected + 3 * error, rel=1e-5)
+
+
+def test_nothing_held_out_is_an_error(
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="a greater validation_share"):
+        train_bert(files, tmp_path, config.model_copy(update={"validation_share": 1e-9}))
 
 
 def test_nothing_about_the_pair_is_an_error() -> None:

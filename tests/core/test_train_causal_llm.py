@@ -1,0 +1,232 @@
+"""Tuning causal_llm: from a base, with adapters, and from nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("accelerate")
+pytest.importorskip("peft")
+
+import torch
+from safetensors.numpy import load_file
+
+from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.errors import CheckpointError, ConfigError
+from routellm_core.routers.causal_llm import CausalLLMRouter
+from routellm_core.routers.causal_llm_prompt import CLASSIFIER, LABELS, SYSTEM
+from routellm_core.training.card import METRICS
+from routellm_core.training.causal_llm import train_causal_llm
+from routellm_core.training.causal_llm_config import CausalLLMConfig
+from routellm_core.training.files import TrainingFiles
+from routellm_core.training.finetune_state import STATE
+from tests.fakes import base_models
+from tests.fakes.training_files import SUM, training_files
+
+FILES = [
+    *(CARD, CONFIG, METRICS, WEIGHTS, SYSTEM, CLASSIFIER, "generation_config.json"),
+    *("routellm.json", "tokenizer.json", "tokenizer_config.json"),
+]
+
+SETTINGS: dict[str, Any] = {
+    "strong_model": "big",
+    "weak_model": "small",
+    "validation_share": 0.2,
+    "system": "Rate",
+    "max_length": 64,
+    "epochs": 8,
+    "batch_size": 16,
+    "learning_rate": 1e-2,
+    "precision": "fp32",
+    "save_every": 7,
+    "sources": {"battles": {"weight": 0.3}},
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
+    return training_files(tmp_path_factory.mktemp("data"), "")
+
+
+@pytest.fixture(scope="module")
+def based(tmp_path_factory: pytest.TempPathFactory) -> CausalLLMConfig:
+    base = base_models.causal(tmp_path_factory.mktemp("bases") / "tiny-llama")
+    return CausalLLMConfig(**SETTINGS, base=str(base))
+
+
+@pytest.fixture(scope="module")
+def from_nothing() -> CausalLLMConfig:
+    sizes = {"vocabulary": 320, "hidden_size": 32, "layers": 2, "heads": 2}
+    return CausalLLMConfig(**SETTINGS, **sizes, pretrain_epochs=2, pretrain_learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def tuned(
+    files: TrainingFiles, based: CausalLLMConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("tuned")
+    train_causal_llm(files, folder, based)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(
+    files: TrainingFiles, from_nothing: CausalLLMConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    train_causal_llm(files, folder, from_nothing)
+    return folder
+
+
+def _learned(folder: Path) -> None:
+    prompts = [
+        "What is 9 + 63 times 3? moon cat river poem cat",
+        "Tell me: 9 moon cat river poem cat",
+    ]
+    needed, not_needed = CausalLLMRouter.from_pretrained(str(folder)).score(prompts)
+    assert needed > not_needed + 0.2
+    assert json.loads((folder / METRICS).read_text())["validation"]["gold"]["apgr"] > 0.7
+
+
+def test_it_learns_what_needs_the_strong_model(tuned: Path) -> None:
+    _learned(tuned)
+
+
+def test_it_writes_a_whole_checkpoint(tuned: Path, based: CausalLLMConfig) -> None:
+    assert sorted(path.name for path in tuned.iterdir()) == sorted(FILES)
+    assert {str(tensor.dtype) for tensor in load_file(tuned / WEIGHTS).values()} == {"float16"}
+    card = (tuned / CARD).read_text()
+    assert "--base tiny-llama" in card
+    assert str(based.base) not in card + (tuned / "routellm.json").read_text()
+    assert (tuned / SYSTEM).read_text() == "Rate"
+    assert (tuned / CLASSIFIER).read_text() == "{question}"
+    tokens = [
+        token["content"]
+        for token in json.loads((tuned / "tokenizer.json").read_text())["added_tokens"]
+    ]
+    assert set(LABELS) <= set(tokens)
+
+
+def test_adapters_are_merged_so_that_peft_is_not_needed(
+    files: TrainingFiles, based: CausalLLMConfig, tmp_path: Path
+) -> None:
+    adapted = based.model_copy(update={"lora_rank": 8, "learning_rate": 2e-2})
+    train_causal_llm(files, tmp_path, adapted)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
+    assert "--lora" in (tmp_path / CARD).read_text()
+    assert json.loads((tmp_path / METRICS).read_text())["validation"]["gold"]["apgr"] > 0.65
+    code = (
+        "import sys; sys.modules['peft'] = None; sys.modules['accelerate'] = None;"
+        "from routellm_core.routers.causal_llm import CausalLLMRouter;"
+        f"print(CausalLLMRouter.from_pretrained({str(tmp_path)!r}).score([{SUM!r}])[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    score = CausalLLMRouter.from_pretrained(str(tmp_path)).score([SUM])[0]
+    assert float(done.stdout) == pytest.approx(score, abs=1e-6)
+
+
+def test_adapters_leave_the_rest_as_it_was(
+    files: TrainingFiles, based: CausalLLMConfig, tmp_path: Path
+) -> None:
+    train_causal_llm(files, tmp_path, based.model_copy(update={"lora_rank": 2, "epochs": 0.2}))
+    before = load_file(Path(str(based.base)) / WEIGHTS)
+    after = load_file(tmp_path / WEIGHTS)
+    words = len(before["lm_head.weight"])
+    for name in ("model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"):
+        rest = slice(None) if name == "model.norm.weight" else slice(words)
+        assert (after[name][rest] == before[name].astype("float16")[rest]).all(), name
+    assert len(after["lm_head.weight"]) == words + len(LABELS)
+
+
+def test_from_nothing_it_learns_too(made: Path) -> None:
+    _learned(made)
+    card = (made / CARD).read_text()
+    assert "trained from nothing" in card
+    assert "--base" not in card
+
+
+class _Killed(Exception):  # noqa: N818
+    pass
+
+
+@pytest.mark.parametrize(("doing", "at"), [("pretrain", 8), ("tune", 20)])
+def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
+    files: TrainingFiles,
+    from_nothing: CausalLLMConfig,
+    made: Path,
+    tmp_path: Path,
+    doing: str,
+    at: int,
+) -> None:
+    def stop(step: int, steps: int, loss: float) -> None:
+        if (tmp_path / STATE / doing).exists() and step == at:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        train_causal_llm(files, tmp_path, from_nothing, progress=stop)
+    steps: list[int] = []
+    train_causal_llm(files, tmp_path, from_nothing, progress=lambda step, *_: steps.append(step))
+    assert steps[0] == at - at % 7 + 1
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (made / name).read_bytes(), name
+
+
+def test_a_run_on_other_settings_does_not_go_on(
+    files: TrainingFiles, from_nothing: CausalLLMConfig, tmp_path: Path
+) -> None:
+    def stop(step: int, steps: int, loss: float) -> None:
+        raise _Killed
+
+    with pytest.raises(_Killed):
+        train_causal_llm(files, tmp_path, from_nothing, progress=stop)
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train_causal_llm(files, tmp_path, from_nothing.model_copy(update={"system": "Judge"}))
+
+
+def test_the_score_is_how_likely_the_strong_model_wins(made: Path) -> None:
+    """What is learned of the labels is what bert learns: strong wins, tie, weak wins."""
+    rated = CausalLLMRouter.from_pretrained(str(made))._rater.rate([SUM])
+    assert (rated[:, [1, 2, 4]] < 0.1).all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"hidden_size": 36, "heads": 4}, "a multiple of twice 'heads', 8"),
+        ({"base": "nowhere"}, "no model 'nowhere' to start from"),
+    ],
+)
+def test_what_cannot_be_made_is_an_error(
+    files: TrainingFiles,
+    from_nothing: CausalLLMConfig,
+    tmp_path: Path,
+    changed: dict[str, Any],
+    message: str,
+) -> None:
+    with pytest.raises((ConfigError, CheckpointError), match=message):
+        train_causal_llm(files, tmp_path, from_nothing.model_copy(update=changed))
+
+
+def test_a_text_without_a_place_for_the_prompt_is_an_error() -> None:
+    with pytest.raises(ValueError, match="classifier"):
+        CausalLLMConfig(classifier="Rate.")
+
+
+def test_a_model_in_bfloat16_stays_so(
+    files: TrainingFiles, based: CausalLLMConfig, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = tmp_path / "base"
+    AutoTokenizer.from_pretrained(str(based.base)).save_pretrained(base)
+    model = AutoModelForCausalLM.from_pretrained(str(based.base), dtype=torch.bfloat16)
+    model.save_pretrained(base)
+    short = based.model_copy(update={"base": str(base), "epochs": 0.5})
+    train_causal_llm(files, tmp_path / "out", short)
+    assert json.loads((tmp_path / "out" / CONFIG).read_text())["dtype"] == "bfloat16"
+    assert 0 <= CausalLLMRouter.from_pretrained(str(tmp_path / "out")).score([SUM])[0] <= 1
