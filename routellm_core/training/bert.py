@@ -102,6 +102,6 @@ def _task(targets: Targets, tokenizer: Any, config: BERTConfig) -> Task:
     def loss(model: Any, batch: Batch) -> torch.Tensor:
         read = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
         log_probabilities = torch.log_softmax(read.logits.float(), dim=-1)
-        return loss_of(log_probabilities, batch, config.teacher_weight)
+        return loss_of(log_probabilities, batch)
 
     return Task(tokens, collate, loss, [values.numpy() for values in rows_told.values()])

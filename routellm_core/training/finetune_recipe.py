@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,30 +22,29 @@ def told(targets: Targets) -> dict[str, torch.Tensor]:
     """Return what ``loss_of`` needs to know of each row, by name, the rows in their order."""
     return {
         name: torch.from_numpy(getattr(targets, name))
-        for name in ("probabilities", "weight", "levels", "margins")
+        for name in ("probabilities", "weight", "levels", "taught", "teaching")
     }
 
 
-def loss_of(
-    log_probabilities: torch.Tensor, rows: Mapping[str, torch.Tensor], teacher_weight: float
-) -> torch.Tensor:
+def loss_of(log_probabilities: torch.Tensor, rows: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return the mean loss over a batch.
 
     It is the cross-entropy of each row, after its level was added, times its weight; for
     probability that goes to none of the outcomes, the negative logarithm of the rest; and
-    ``teacher_weight`` times the squared error of ``log P(strong wins) - log P(weak wins)``.
+    the squared error of the logit of P(strong wins) + P(tie) / 2, times what teaching counts for.
 
     Args:
         log_probabilities: of the strong model winning, a tie, the weak one winning, shape (b, 3).
         rows: what ``told`` gave, of the rows of the batch.
-        teacher_weight: as configured.
     """
     among = torch.log_softmax(log_probabilities + rows["levels"], dim=-1)
     entropy = -(rows["probabilities"] * among).sum(dim=-1)
     elsewhere = -torch.logsumexp(log_probabilities, dim=-1)
-    margin = log_probabilities[:, 0] - log_probabilities[:, 2]
-    error = (margin - rows["margins"]).square()
-    of_row: torch.Tensor = (entropy + elsewhere) * rows["weight"] + teacher_weight * error
+    strong, tie, weak = log_probabilities.unbind(dim=-1)
+    half = tie - math.log(2)
+    logit = torch.logaddexp(strong, half) - torch.logaddexp(weak, half)
+    error = (logit - rows["taught"]).square()
+    of_row: torch.Tensor = (entropy + elsewhere) * rows["weight"] + error * rows["teaching"]
     return of_row.mean()
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .comparisons import Comparisons
 from .finetune_config import FinetuneTrainingConfig
-from .teacher import linear_margins
+from .teacher import linear_teacher
 
 _RARE = 0.02
 """Least share of an outcome that a level tells apart from none."""
@@ -27,8 +27,10 @@ class Targets:
     """Of each prompt in the loss, shape (n,), 1 on average; 0 where nothing compares the pair."""
     levels: NDArray[np.float32]
     """What a prompt's source adds to the logarithms of the probabilities, shape (n, 3)."""
-    margins: NDArray[np.float32]
-    """What a linear teacher says of each prompt, shape (n,); zeros without one."""
+    taught: NDArray[np.float32]
+    """The logit of P(strong wins) + P(tie) / 2 by a linear teacher, shape (n,)."""
+    teaching: NDArray[np.float32]
+    """What its squared error counts for, shape (n,); zeros without a teacher."""
     rows: dict[str, int]
     """Prompts that compare the pair, by source."""
 
@@ -59,8 +61,10 @@ def targets_of(comparisons: Comparisons, config: FinetuneTrainingConfig) -> Targ
             f"nothing to learn from compares '{config.strong_model}' with '{config.weak_model}': "
             "under 'models', say which models count as them"
         )
-    teacher = config.teacher_weight > 0
+    teacher = linear_teacher(comparisons, config) if config.teacher_weight else None
     used = np.arange(len(margin)) if teacher else np.flatnonzero(compared)
+    taught = teacher.logits if teacher else np.zeros(len(used), np.float32)
+    teaching = config.teacher_weight / teacher.variance if teacher else 0.0
     d, source = np.nan_to_num(margin)[used], comparisons.source[used]
     sizes = np.bincount(comparisons.source[compared], minlength=len(comparisons.sources))
     shares = np.array([config.source(name).weight for name in comparisons.sources])
@@ -71,7 +75,8 @@ def targets_of(comparisons: Comparisons, config: FinetuneTrainingConfig) -> Targ
         probabilities.astype(np.float32),
         (weight / weight.mean()).astype(np.float32),
         _levels(comparisons, probabilities, weight, source, config).astype(np.float32),
-        linear_margins(comparisons, config) if teacher else np.zeros(len(used), np.float32),
+        taught,
+        np.full(len(used), teaching, np.float32),
         dict(zip(comparisons.sources, sizes.tolist(), strict=True)),
     )
 

@@ -3,11 +3,14 @@
 A transformer knows a few thousand noisy labels by heart before it has learned from them what
 holds elsewhere. A ridge regression on the static embedding and the surface features does not, and
 it has an opinion on every prompt, those of votes included. So it is fitted first, on the same
-labels, and its margins are taught beside them (Hinton et al., arXiv 1503.02531, with a teacher
+labels, and what it says is taught beside them (Hinton et al., arXiv 1503.02531, with a teacher
 that is simpler than its student).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +26,26 @@ _EMBEDDING_SCALE = 0.25
 """Spread of an embedding's element; surface features have 1."""
 
 
-def linear_margins(comparisons: Comparisons, config: FinetuneTrainingConfig) -> NDArray[np.float32]:
-    """Return, for each prompt, how far ahead the strong model is, by a linear model of gold.
+@dataclass(frozen=True)
+class Teacher:
+    """What a linear model says."""
 
-    The model is a ridge regression on the gold differences, each source brought to variance 1
-    and counted for its weight. Those with ``own_level`` are brought to mean 0 too, the others
-    together.
+    logits: NDArray[np.float32]
+    """Of each prompt, shape (n,): the logit of P(strong wins) + P(tie) / 2."""
+    variance: float
+    """Of the logits, over the prompts with gold."""
+
+
+def linear_teacher(comparisons: Comparisons, config: FinetuneTrainingConfig) -> Teacher:
+    """Fit a ridge regression to the gold differences and ask it about every prompt.
+
+    Each source is brought to variance 1 and counted for its weight. Those with ``own_level`` are
+    brought to mean 0 too, the others together. With the mean and the spread of the differences
+    put back, a difference d is a logit of 2 d, the logit of (1 + d) / 2 near 0.
 
     Args:
         comparisons: to be learned from.
         config: names the weights of sources.
-
-    Returns:
-        Shape (len(comparisons.prompts),), of variance 1 over the prompts with gold.
 
     Raises:
         ConfigError: no gold differs from prompt to prompt.
@@ -44,23 +54,27 @@ def linear_margins(comparisons: Comparisons, config: FinetuneTrainingConfig) -> 
     if not gold:
         raise ConfigError("'teacher_weight' needs gold labels: give some, or leave it at 0")
     shares = {name: config.source(name).weight for name in gold}
-    together = [name for name in gold if not config.source(name).own_level]
-    level = sum(shares[name] * gold[name][1].mean() for name in together) / max(
-        sum(shares[name] for name in together), 1e-9
-    )
+    together = [name for name in gold if not config.source(name).own_level] or list(gold)
+    means = {name: float(difference.mean()) for name, (_, difference) in gold.items()}
+    level = _mean(means, {name: shares[name] for name in together})
     features = _features(comparisons.prompts)
     target, weight = np.zeros(len(features)), np.zeros(len(features))
     for name, (rows, difference) in gold.items():
-        own = level if name in together else difference.mean()
+        own = means[name] if config.source(name).own_level else level
         target[rows] = (difference - own) / difference.std()
         weight[rows] = shares[name] / len(rows)
     weight /= weight.sum()
     features -= weight @ features
     weighted = features.T * weight
     ridge = _RIDGE * np.eye(features.shape[1])
-    margins = features @ np.linalg.solve(weighted @ features + ridge, weighted @ target)
-    scaled: NDArray[np.float32] = (margins / margins[weight > 0].std()).astype(np.float32)
-    return scaled
+    told = features @ np.linalg.solve(weighted @ features + ridge, weighted @ target)
+    spread = _mean({name: float(each.std()) for name, (_, each) in gold.items()}, shares)
+    logits = 2 * (level + spread * told)
+    return Teacher(logits.astype(np.float32), float(logits[weight > 0].var()))
+
+
+def _mean(values: Mapping[str, float], shares: Mapping[str, float]) -> float:
+    return sum(values[name] * share for name, share in shares.items()) / sum(shares.values())
 
 
 def _by_source(

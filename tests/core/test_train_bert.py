@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.errors import CheckpointError, ConfigError, DataError
 from routellm_core.routers.bert import BERTRouter
+from routellm_core.routers.pretrained import DESCRIPTION
 from routellm_core.training.battles import Battle, Gold
 from routellm_core.training.bert import train_bert
 from routellm_core.training.bert_config import BERTConfig
@@ -32,7 +33,7 @@ from routellm_core.training.finetune_targets import targets_of
 from tests.fakes import base_models
 from tests.fakes.training_files import CHAT, SUM, training_files
 
-FILES = [CARD, CONFIG, METRICS, WEIGHTS, "routellm.json", "tokenizer.json", "tokenizer_config.json"]
+FILES = [CARD, CONFIG, METRICS, WEIGHTS, DESCRIPTION, "tokenizer.json", "tokenizer_config.json"]
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +74,18 @@ def test_it_learns_what_needs_the_strong_model(trained: Path) -> None:
     assert json.loads((trained / METRICS).read_text())["validation"]["gold"]["apgr"] > 0.7
 
 
+def test_others_may_read_it_as_umask_says(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    modes = {path.name: path.stat().st_mode for path in trained.iterdir()}
+    assert modes == dict.fromkeys(FILES, (tmp_path / "other").stat().st_mode)
+
+
 def test_it_writes_a_whole_checkpoint_in_float16(trained: Path, config: BERTConfig) -> None:
     assert sorted(path.name for path in trained.iterdir()) == sorted(FILES)
     assert {str(tensor.dtype) for tensor in load_file(trained / WEIGHTS).values()} == {"float16"}
     card = (trained / CARD).read_text()
     assert "--base tiny-bert" in card
-    assert str(config.base) not in card + (trained / "routellm.json").read_text()
+    assert str(config.base) not in card + (trained / DESCRIPTION).read_text()
     base = json.loads((trained / METRICS).read_text())["base_sha256"]
     assert [*base] == [WEIGHTS]
     assert len(base[WEIGHTS]) == 64
@@ -167,7 +174,7 @@ def test_what_is_no_base_is_an_error(
     damaged = tmp_path / "damaged"
     shutil.copytree(str(config.base), damaged)
     (damaged / WEIGHTS).write_bytes((damaged / WEIGHTS).read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="damaged cannot be loaded"):
+    with pytest.raises(CheckpointError, match=r"damaged.model\.safetensors is damaged"):
         trying(str(damaged))
 
 
@@ -257,22 +264,55 @@ def test_a_source_has_a_level_of_its_own() -> None:
     assert (targets.levels[~easy] == 0).all()
 
 
+def _sums(name: str, sure: float, unsure: float) -> list[Gold]:
+    """Return gold in which the strong model is by ``sure`` better on sums, else by ``unsure``."""
+    sums = [Gold(f"{name} {i} + {i} times 3?", "t", {"s": 1.0, "w": 1 - sure}) for i in range(20)]
+    chat = [Gold(f"Tell {name} {i} cats", "t", {"s": 1.0, "w": 1 - unsure}) for i in range(20)]
+    return sums + chat
+
+
 def test_a_teacher_says_something_of_every_prompt() -> None:
-    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
-    gold = [
-        Gold(f"What is {i} + {i}?" if i % 2 else f"Tell me of {i} cats", "t", {"s": 1.0, "w": w})
-        for i, w in enumerate([1.0, 0.0] * 20)
-    ]
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=3.0)
     battles = [
-        Battle("What is 99 + 99?", "x", "w", 1.0),
-        Battle("Tell me of 9 dogs", "x", "y", 1.0),
+        Battle("What is 99 + 99 times 3?", "x", "w", 1.0),
+        Battle("Tell me 9 dogs", "x", "y", 1.0),
     ]
-    targets = targets_of(compare_models({"b": battles}, {"g": gold}, config), config)
-    margins = dict(zip(targets.prompts, targets.margins.tolist(), strict=True))
-    assert margins["What is 99 + 99?"] > margins["Tell me of 9 dogs"] + 1
-    others = np.array([prompt in {battle.prompt for battle in battles} for prompt in margins])
+    gold = {"g": _sums("me", 1.0, 0.0)}
+    targets = targets_of(compare_models({"b": battles}, gold, config), config)
+    others = np.array(
+        [prompt in {battle.prompt for battle in battles} for prompt in targets.prompts]
+    )
+    taught = dict(zip(targets.prompts, targets.taught.tolist(), strict=True))
+    # The logits of differences of 1 and 0, as a line tells them: 2 and 0.
+    assert taught["What is 99 + 99 times 3?"] == pytest.approx(2, abs=0.5)
+    assert taught["Tell me 9 dogs"] == pytest.approx(0, abs=0.5)
+    assert targets.teaching == pytest.approx(3 / targets.taught[~others].var(), rel=1e-5)
     assert (targets.weight[others] == 0).all()
     assert (targets.weight[~others] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("own_level", "expected"), [([], 1.0), (["easy"], 1.5), (["easy", "hard"], 1.0)]
+)
+def test_a_teacher_speaks_at_the_level_of_sources_without_their_own(
+    own_level: list[str], expected: float
+) -> None:
+    config = BERTConfig(
+        strong_model="s",
+        weak_model="w",
+        teacher_weight=1.0,
+        sources={name: {"own_level": True} for name in own_level},
+    )
+    gold = {"easy": _sums("Ann", 0.5, 0.0), "hard": _sums("Bob", 1.0, 0.5)}
+    targets = targets_of(compare_models({}, gold, config), config)
+    assert targets.taught.mean() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_teacher_without_gold_is_an_error() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
+    battles = {"b": [Battle("p", "s", "w", 1.0)]}
+    with pytest.raises(ConfigError, match="'teacher_weight' needs gold labels"):
+        targets_of(compare_models(battles, {}, config), config)
 
 
 @pytest.mark.parametrize(
@@ -286,17 +326,20 @@ def test_a_teacher_says_something_of_every_prompt() -> None:
 def test_the_loss_of_a_row(given: list[float], level: list[float], expected: float) -> None:
     import torch
 
-    rows = {
-        "probabilities": torch.tensor([[0.0, 1.0, 0.0]]),
-        "weight": torch.tensor([2.0]),
-        "levels": torch.tensor([level]).log(),
-        "margins": torch.tensor([1.0]),
-    }
-    log_probabilities = torch.tensor([given]).log()
-    assert float(loss_of(log_probabilities, rows, 0.0)) == pytest.approx(expected, rel=1e-5)
-    error = (np.log(given[0] / given[2]) - 1) ** 2
-    taught = float(loss_of(log_probabilities, rows, 3.0))
-    assert taught == pytest.approx(expected + 3 * error, rel=1e-5)
+    def loss(teaching: float) -> float:
+        rows = {
+            "probabilities": torch.tensor([[0.0, 1.0, 0.0]]),
+            "weight": torch.tensor([2.0]),
+            "levels": torch.tensor([level]).log(),
+            "taught": torch.tensor([1.0]),
+            "teaching": torch.tensor([teaching]),
+        }
+        return float(loss_of(torch.tensor([given]).log(), rows))
+
+    assert loss(0.0) == pytest.approx(expected, rel=1e-5)
+    # The odds of half a tie: (0.5 + 0.3 / 2) to (0.2 + 0.3 / 2), also where more is possible.
+    error = (np.log(0.65 / 0.35) - 1) ** 2
+    assert loss(3.0) == pytest.approx(expected + 3 * error, rel=1e-5)
 
 
 def test_nothing_held_out_is_an_error(
