@@ -60,7 +60,6 @@ class Projected(Encoder):
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim)."""
-        vectors: NDArray[np.float32] = (
-            self._encoder.encode(prompts) - self._mean
-        ) @ self._projection
+        centred = self._encoder.encode(prompts) - self._mean
+        vectors: NDArray[np.float32] = np.dot(centred, self._projection)
         return vectors
