@@ -60,7 +60,7 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml
 $(VENV)/.dev: $(VENV)/.venv pyproject.toml
 	@echo "Installing everything the tests need into $(VENV), once; a few minutes ..."
 	$(BIN)/pip install -q "$(TORCH)"
-	$(BIN)/pip install -q -e ".[eval,langchain-agents,litellm,llama-index,train,dev]"
+	$(BIN)/pip install -q -e ".[all,dev]"
 	@touch $@ $(VENV)/.demo
 
 clean:

@@ -41,7 +41,7 @@ def load_encoder(name: str, **options: Hashable) -> Encoder:
     """Return an encoder, shared by everyone in this process who asks for the same one.
 
     Args:
-        name: ``static``, ``openai``, or a plugin's.
+        name: ``static``, ``openai``, ``sentence_transformer``, or a plugin's.
         options: what the encoder takes.
 
     Raises:

@@ -26,7 +26,8 @@ try:
     from hypothesis import strategies as st
 except ImportError as error:
     raise MissingExtraError(
-        "the tests of the contract need pytest and hypothesis: pip install pytest hypothesis"
+        "the tests of the contract need pytest and hypothesis: "
+        'pip install "routellm-plugins[testing]"'
     ) from error
 
 TOLERANCE = 1e-6
