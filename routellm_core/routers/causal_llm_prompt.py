@@ -28,7 +28,7 @@ MOST_TOKENS = 2_048
 
 _QUESTION = "{question}"
 
-_HEADERS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+HEADERS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 """Tokens of Llama 3's format."""
 
 Template = Callable[[Sequence[Mapping[str, str]]], str]
@@ -155,7 +155,7 @@ class RatingPrompt:
             return self._template(messages)
         if not self._llama:
             return "\n\n".join(message["content"] for message in messages) + "\n"
-        start, end, done = _HEADERS
+        start, end, done = HEADERS
         return "".join(
             f"{start}{message['role']}{end}\n\n{message['content']}{done}" for message in messages
         )
@@ -163,7 +163,7 @@ class RatingPrompt:
 
 def has_llama_format(tokenizer: Tokenizer) -> bool:
     """Whether a tokenizer has the tokens of Llama 3's headers."""
-    return all(tokenizer.token_to_id(token) is not None for token in _HEADERS)
+    return all(tokenizer.token_to_id(token) is not None for token in HEADERS)
 
 
 def template_of(tokenizer: Any) -> Template | None:

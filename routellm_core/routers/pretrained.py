@@ -7,6 +7,7 @@ import importlib
 import json
 import math
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from ..checkpoints.store import CONFIG, WEIGHTS
@@ -65,7 +67,7 @@ def extra(module: str, router: str, name: str) -> Any:
 
 
 def check_files(folder: Path) -> None:
-    """See that the files of a model are there.
+    """See that the files of a model are there and whole.
 
     Raises:
         CheckpointError: one is not; the message names it.
@@ -76,11 +78,24 @@ def check_files(folder: Path) -> None:
                 f"{folder / name} is missing: give the folder of a whole model, as transformers' "
                 "save_pretrained writes it"
             )
-    if not (folder / WEIGHTS).is_file() and not (folder / _SHARDS).is_file():
-        raise CheckpointError(
-            f"{folder / WEIGHTS} is missing (pickled weights are not read): "
-            "save the model with transformers' save_pretrained"
-        )
+        _read_object(folder / name)
+    weights = [folder / WEIGHTS]
+    if not weights[0].is_file() and (folder / _SHARDS).is_file():
+        shards = _read_object(folder / _SHARDS).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise _damaged(folder / _SHARDS, "no weight_map")
+        weights = [folder / name for name in sorted({str(name) for name in shards.values()})]
+    for path in weights:
+        if not path.is_file():
+            raise CheckpointError(
+                f"{path} is missing (pickled weights are not read): "
+                "save the model with transformers' save_pretrained"
+            )
+        try:
+            with safe_open(path, "numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise _damaged(path, error) from error
 
 
 def read_description(folder: Path, router: str) -> Description:
@@ -165,7 +180,7 @@ def load_pretrained(
     """
     check_files(folder)
     try:
-        with _loading, _quiet(transformers):
+        with _loading, quiet(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model, loaded = getattr(transformers, auto).from_pretrained(
                 folder,
@@ -194,6 +209,29 @@ def load_pretrained(
     if str(model.dtype) != f"torch.{keep}":
         model.float()
     return model.eval(), tokenizer
+
+
+@contextmanager
+def quiet(transformers: Any) -> Iterator[None]:
+    """Keep transformers' progress bars and advice from terminal and log: what is wrong is raised.
+
+    So too its warnings of what a later release renames, such as peft meets.
+
+    Args:
+        transformers: the package.
+    """
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
 
 
 def length_limit(tokenizer: Any, model: Any, most: int) -> int:
@@ -241,6 +279,20 @@ def fingerprint_of(model: Any, tokenizer: Any, settings: Mapping[str, object]) -
     return digest.hexdigest()
 
 
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(read, dict):
+        raise _damaged(path, "not a JSON object")
+    return read
+
+
+def _damaged(path: Path, why: object) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged ({why}): restore it")
+
+
 def _check_weights(folder: Path, model: Any, loaded: Mapping[str, Any]) -> None:
     torch = importlib.import_module("torch")
     missing = sorted(loaded["missing_keys"])
@@ -267,18 +319,3 @@ def _check_weights(folder: Path, model: Any, loaded: Mapping[str, Any]) -> None:
 
 def _computed(name: str) -> bool:
     return name.endswith(_NO_WEIGHTS)
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep progress bars and advice from the log of a gateway: what is wrong is raised."""
-    log = transformers.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()

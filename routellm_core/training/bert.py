@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..routers.bert import OUTCOMES, BERTRouter
-from ..routers.pretrained import readable
+from ..routers.pretrained import quiet, readable
 from ..routers.token_batches import padded
 from .bert_config import BERTConfig
 from .files import TrainingFiles
-from .finetune import Batch, Ints, Progress, Task, finetune, is_first_process, quiet
+from .finetune import Batch, Ints, Progress, Task, finetune, is_first_process
 from .finetune_base import digests_of, find_base, load_base
 from .finetune_extra import torch, transformers
 from .finetune_recipe import loss_of, told
@@ -68,7 +68,7 @@ def train_bert(
 
     def save(draft: Path) -> None:
         load = transformers.AutoModelForSequenceClassification.from_pretrained
-        with quiet():
+        with quiet(transformers):
             load(trained, dtype="float16", local_files_only=True).save_pretrained(draft)
             tokenizer.save_pretrained(draft)
 

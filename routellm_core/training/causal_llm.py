@@ -20,11 +20,12 @@ from ..routers.causal_llm_prompt import (
     RatingTexts,
     template_of,
 )
+from ..routers.pretrained import quiet
 from ..routers.token_batches import padded
 from .causal_llm_config import CausalLLMConfig
 from .causal_llm_scratch import new_model, next_token_task
 from .files import TrainingFiles
-from .finetune import Batch, Ints, Progress, Task, finetune, is_first_process, quiet
+from .finetune import Batch, Ints, Progress, Task, finetune, is_first_process
 from .finetune_base import attention, digests_of, find_base, load_base
 from .finetune_extra import torch, transformers
 from .finetune_recipe import loss_of, told
@@ -123,7 +124,7 @@ def _pretrained(
     )
     task = next_token_task([prompt.ids(text) for text in prompts])
     trained = finetune(model, task, first, folder / STATE / "pretrain", progress)
-    with quiet():
+    with quiet(transformers):
         model = type(model).from_pretrained(
             trained, dtype="float32", attn_implementation=attention(), local_files_only=True
         )
@@ -142,7 +143,7 @@ def _prompt(tokenizer: Any, config: CausalLLMConfig) -> RatingPrompt:
 def _add_labels(model: Any, tokenizer: Any) -> None:
     tokenizer.add_tokens(list(LABELS), special_tokens=True)
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
-        with quiet():
+        with quiet(transformers):
             model.resize_token_embeddings(len(tokenizer))
 
 
@@ -164,7 +165,7 @@ def _with_adapters(model: Any, labels: list[int], rank: int) -> Any:
         target_modules="all-linear",
         trainable_token_indices=labels if tied else {name: labels},
     )
-    with quiet():
+    with quiet(transformers):
         adapted = peft.get_peft_model(model, config)
     # Else each state would look for the base, and hold all embeddings since there are more now.
     adapted.peft_config["default"].base_model_name_or_path = ""
@@ -200,7 +201,7 @@ def _task(targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int])
 
 def _save(trained: Path, tokenizer: Any, dtype: str, draft: Path, config: CausalLLMConfig) -> None:
     load = transformers.AutoModelForCausalLM.from_pretrained
-    with quiet():
+    with quiet(transformers):
         load(trained, dtype=dtype, local_files_only=True).save_pretrained(draft)
         tokenizer.save_pretrained(draft)
     (draft / SYSTEM).write_text(config.system, encoding="utf-8")

@@ -8,15 +8,13 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from ..errors import ConfigError
+from ..routers.causal_llm_prompt import HEADERS
 from ..routers.pretrained import readable
 from ..routers.token_batches import padded
 from .causal_llm_config import CausalLLMConfig
 from .finetune import Batch, Ints, Task
 from .finetune_base import attention
 from .finetune_extra import torch, transformers
-
-_HEADERS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-"""Tokens by which ``RatingPrompt`` knows Llama 3's format."""
 
 _IGNORED = -100
 _WIDENING = 8 / 3
@@ -45,12 +43,12 @@ def new_model(prompts: Sequence[str], config: CausalLLMConfig) -> tuple[Any, Any
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocabulary,
-        special_tokens=list(_HEADERS),
+        special_tokens=list(HEADERS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(map(readable, prompts), trainer)
-    end = _HEADERS[-1]
+    end = HEADERS[-1]
     wrap: Any = transformers.PreTrainedTokenizerFast
     tokenizer = wrap(
         tokenizer_object=bpe, eos_token=end, pad_token=end, model_max_length=config.max_length

@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..routers.pretrained import quiet
 from .finetune_config import FinetuneConfig
 from .finetune_extra import accelerate, torch, transformers
 from .finetune_recipe import Average, parameter_groups
@@ -83,25 +82,6 @@ def finetune(
     if not trained.is_dir():
         _fit(model, task, config, folder, progress, trained)
     return trained
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep from the terminal what says nothing to who trains: progress bars of transformers,
-    warnings about new weights, and of what a later release of it will rename.
-    """
-    logging: Any = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def training_order(
@@ -203,7 +183,7 @@ def _fit(
     state = last_state(folder)
     if state and average:
         average.load(state)
-    with quiet():
+    with quiet(transformers):
         trainer.train(resume_from_checkpoint=str(state) if state else None)
         if average:
             average.apply()

@@ -75,6 +75,8 @@ def write(
     _describe(made, draft, quantiles.tolist())
     (draft / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (draft / CARD).write_text(_card(made, metrics), encoding="utf-8")
+    for path in draft.iterdir():  # safetensors writes for the owner alone, whatever umask says
+        shutil.copymode(draft / CARD, path)
     # Weights last: without them it is no checkpoint.
     for path in sorted(draft.iterdir(), key=lambda path: path.name == WEIGHTS):
         os.replace(path, folder / path.name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("accelerate")
@@ -20,6 +20,7 @@ from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.errors import CheckpointError, ConfigError
 from routellm_core.routers.causal_llm import CausalLLMRouter
 from routellm_core.routers.causal_llm_prompt import CLASSIFIER, LABELS, SYSTEM
+from routellm_core.routers.pretrained import DESCRIPTION
 from routellm_core.training.card import METRICS
 from routellm_core.training.causal_llm import train_causal_llm
 from routellm_core.training.causal_llm_config import CausalLLMConfig
@@ -30,7 +31,7 @@ from tests.fakes.training_files import SUM, training_files
 
 FILES = [
     *(CARD, CONFIG, METRICS, WEIGHTS, SYSTEM, CLASSIFIER, "generation_config.json"),
-    *("routellm.json", "tokenizer.json", "tokenizer_config.json"),
+    *(DESCRIPTION, "tokenizer.json", "tokenizer_config.json"),
 ]
 
 SETTINGS: dict[str, Any] = {
@@ -39,7 +40,7 @@ SETTINGS: dict[str, Any] = {
     "validation_share": 0.2,
     "system": "Rate",
     "max_length": 64,
-    "epochs": 8,
+    "epochs": 5,
     "batch_size": 16,
     "learning_rate": 1e-2,
     "precision": "fp32",
@@ -62,7 +63,8 @@ def based(tmp_path_factory: pytest.TempPathFactory) -> CausalLLMConfig:
 @pytest.fixture(scope="module")
 def from_nothing() -> CausalLLMConfig:
     sizes = {"vocabulary": 320, "hidden_size": 32, "layers": 2, "heads": 2}
-    return CausalLLMConfig(**SETTINGS, **sizes, pretrain_epochs=2, pretrain_learning_rate=1e-2)
+    passes = {"pretrain_epochs": 2, "pretrain_learning_rate": 1e-2, "epochs": 8}
+    return CausalLLMConfig(**{**SETTINGS, **sizes, **passes})
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,7 @@ def test_it_writes_a_whole_checkpoint(tuned: Path, based: CausalLLMConfig) -> No
     assert {str(tensor.dtype) for tensor in load_file(tuned / WEIGHTS).values()} == {"float16"}
     card = (tuned / CARD).read_text()
     assert "--base tiny-llama" in card
-    assert str(based.base) not in card + (tuned / "routellm.json").read_text()
+    assert str(based.base) not in card + (tuned / DESCRIPTION).read_text()
     assert (tuned / SYSTEM).read_text() == "Rate"
     assert (tuned / CLASSIFIER).read_text() == "{question}"
     tokens = [
@@ -112,22 +114,36 @@ def test_it_writes_a_whole_checkpoint(tuned: Path, based: CausalLLMConfig) -> No
     assert set(LABELS) <= set(tokens)
 
 
+def _prompt(first_words: str, number: int) -> str:
+    """Return a prompt that is as long whatever its first words are."""
+    words = np.random.default_rng(number).choice(["river", "poem", "cat", "moon"], 2 + number % 7)
+    return f"{first_words} {' '.join(words)} {number:03}"
+
+
 def test_adapters_are_merged_so_that_peft_is_not_needed(
-    files: TrainingFiles, based: CausalLLMConfig, tmp_path: Path
+    based: CausalLLMConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapted = based.model_copy(update={"lora_rank": 8, "learning_rate": 2e-2})
-    train_causal_llm(files, tmp_path, adapted)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
-    assert "--lora" in (tmp_path / CARD).read_text()
-    assert json.loads((tmp_path / METRICS).read_text())["validation"]["gold"]["apgr"] > 0.65
-    code = (
-        "import sys; sys.modules['peft'] = None; sys.modules['accelerate'] = None;"
-        "from routellm_core.routers.causal_llm import CausalLLMRouter;"
-        f"print(CausalLLMRouter.from_pretrained({str(tmp_path)!r}).score([{SUM!r}])[0])"
+    gold = tmp_path / "gold.jsonl"
+    needed, not_needed = "What is", "Tell me"
+    rows = [
+        {"prompt": _prompt(words, i), "task": "t", "correct": {"big": 1.0, "small": small}}
+        for i in range(100)
+        for words, small in ((needed, 0.0), (not_needed, 1.0))
+    ]
+    gold.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    adapted = based.model_copy(update={"lora_rank": 8, "sources": {}})
+    out = tmp_path / "out"
+    train_causal_llm(TrainingFiles(gold=[gold]), out, adapted)
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert "--lora" in (out / CARD).read_text()
+    for package in ("accelerate", "peft"):
+        monkeypatch.setitem(sys.modules, package, None)
+    router = CausalLLMRouter.from_pretrained(str(out))
+    high, low = (
+        router.score([_prompt(words, i) for i in range(500, 540)]).mean()
+        for words in (needed, not_needed)
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    score = CausalLLMRouter.from_pretrained(str(tmp_path)).score([SUM])[0]
-    assert float(done.stdout) == pytest.approx(score, abs=1e-6)
+    assert high > low + 0.4
 
 
 def test_adapters_leave_the_rest_as_it_was(

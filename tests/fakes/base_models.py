@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+# Threads of such small models do nothing but wait for each other where a machine is busy.
+torch.set_num_threads(1)
 
 WORDS = "What is times Tell me river poem cat moon hello + ? : Rate 0 1 2 3 4 5 6 7 8 9"
 SIZE = {

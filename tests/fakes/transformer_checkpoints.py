@@ -17,6 +17,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+# Threads of such small models do nothing but wait for each other where a machine is busy.
+torch.set_num_threads(1)
+
 LABELS = [f"[[{rating}]]" for rating in range(1, 6)]
 HEADERS = ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
 FIRST = "<|think|>"
