@@ -30,7 +30,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
 
 # The bundled routers; random is in every table.
-ROUTERS ?= mf sw_ranking
+ROUTERS ?= mf sw_ranking bert causal_llm
 
 results: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make results DATA=<RouteLLM's evals folder>"; exit 2; }

@@ -22,6 +22,8 @@ from .comparisons import Comparisons
 from .finetune_config import FinetuneTrainingConfig
 
 _RIDGE = 0.3
+_MOST = 4.0
+"""Standard deviations that it may be off the mean: some votes' prompts are like none with gold."""
 _EMBEDDING_SCALE = 0.25
 """Spread of an embedding's element; surface features have 1."""
 
@@ -41,7 +43,8 @@ def linear_teacher(comparisons: Comparisons, config: FinetuneTrainingConfig) -> 
 
     Each source is brought to variance 1 and counted for its weight. Those with ``own_level`` are
     brought to mean 0 too, the others together. With the mean and the spread of the differences
-    put back, a difference d is a logit of 2 d, the logit of (1 + d) / 2 near 0.
+    put back, a difference d is a logit of 2 d, the logit of (1 + d) / 2 near 0. No logit is
+    further than four standard deviations from the mean.
 
     Args:
         comparisons: to be learned from.
@@ -69,8 +72,9 @@ def linear_teacher(comparisons: Comparisons, config: FinetuneTrainingConfig) -> 
     ridge = _RIDGE * np.eye(features.shape[1])
     told = features @ np.linalg.solve(weighted @ features + ridge, weighted @ target)
     spread = _mean({name: float(each.std()) for name, (_, each) in gold.items()}, shares)
-    logits = 2 * (level + spread * told)
-    return Teacher(logits.astype(np.float32), float(logits[weight > 0].var()))
+    usual = told[weight > 0].std()
+    logits = 2 * (level + spread * np.clip(told, -_MOST * usual, _MOST * usual))
+    return Teacher(logits.astype(np.float32), float((2 * spread * usual) ** 2))
 
 
 def _mean(values: Mapping[str, float], shares: Mapping[str, float]) -> float:

@@ -183,12 +183,12 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_cut, "cannot be read by transformers"),
+        (_cut, "is damaged"),
         (_pickled, rf"{WEIGHTS} is missing \(pickled weights are not read\)"),
         (lambda folder: (folder / TOKENIZER).unlink(), f"{TOKENIZER} is missing"),
         (lambda folder: (folder / TOKENIZER).write_text("{}"), "cannot be read by transformers"),
         (lambda folder: (folder / CONFIG).unlink(), f"{CONFIG} is missing"),
-        (lambda folder: (folder / CONFIG).write_text("{"), "cannot be read by transformers"),
+        (lambda folder: (folder / CONFIG).write_text("{"), "is damaged"),
         (_tensors(lambda weights: weights.pop(QUERY)), f"has no tensor '{QUERY}'"),
         (_tensors(lambda weights: weights.pop("classifier.bias")), r"'classifier\.bias'"),
         (_tensors(lambda weights: weights[QUERY].fill_(torch.nan)), "holds numbers that are none"),

@@ -308,6 +308,15 @@ def test_a_teacher_speaks_at_the_level_of_sources_without_their_own(
     assert targets.taught.mean() == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_teacher_stays_near_what_it_says_of_most() -> None:
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
+    chat = [Gold(f"Tell me {i} cats", "t", {"s": 1.0, "w": 1.0}) for i in range(200)]
+    sums = [Gold(f"What is {i} + {i} times 3?", "t", {"s": 1.0, "w": 0.0}) for i in range(2)]
+    targets = targets_of(compare_models({}, {"g": [*chat, *sums]}, config), config)
+    usual = targets.teaching[0] ** -0.5
+    assert targets.taught.max() == pytest.approx(2 * 2 / 202 + 4 * usual, rel=1e-4)
+
+
 def test_a_teacher_without_gold_is_an_error() -> None:
     config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
     battles = {"b": [Battle("p", "s", "w", 1.0)]}
