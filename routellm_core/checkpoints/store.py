@@ -113,6 +113,26 @@ def require_tensors(folder: Path, tensors: Tensors, names: Iterable[str]) -> Non
             )
 
 
+def require_settings(
+    folder: Path, config: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]]
+) -> None:
+    """See that settings are there, each of its kind.
+
+    Raises:
+        CheckpointError: one is not; the message names it.
+    """
+    for name, kind in kinds.items():
+        if name not in config:
+            raise CheckpointError(
+                f"{folder / CONFIG} has no '{name}': train the checkpoint again, or restore it"
+            )
+        if not isinstance(config[name], kind):
+            raise CheckpointError(
+                f"{folder / CONFIG} is damaged: '{name}' cannot be {config[name]!r}; restore it, "
+                "or train the checkpoint again"
+            )
+
+
 def save_checkpoint(
     folder: Path, tensors: Tensors, config: Mapping[str, Any], card: str | None = None
 ) -> None:

@@ -27,6 +27,7 @@ from ..checkpoints.store import (
     Tensors,
     find_checkpoint,
     load_checkpoint,
+    require_settings,
     require_tensors,
 )
 from ..encoders.base import Encoder
@@ -50,6 +51,16 @@ TENSORS = (
 """The tensors of a checkpoint; the first, second and fourth are named as in the original
 release. Shapes for K models, rank d and D features: (K, d), (d, D), (d,), (1, d), (D,), (D,),
 and (n, D) for the standardised features of n prompts that stand for usual traffic."""
+
+SETTINGS: dict[str, type | tuple[type, ...]] = {
+    "encoder": (str, dict),
+    "encoder_fingerprint": str,
+    "surface_version": int,
+    "models": list,
+    "strong_model": str,
+    "weak_model": str,
+}
+"""What the configuration of a checkpoint says, and of what kind it is."""
 
 RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 """The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
@@ -108,14 +119,10 @@ class MatrixFactorizationRouter(Router):
         if "text_dim" in config:
             return cls._released(folder, tensors, strong_model, weak_model)
         require_tensors(folder, tensors, TENSORS)
-        try:
-            encoder = described_encoder(config["encoder"])
-            fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
-            models, default_pair = config["models"], (config["strong_model"], config["weak_model"])
-        except KeyError as error:
-            raise CheckpointError(
-                f"{folder / CONFIG} has no {error}: train the checkpoint again, or restore it"
-            ) from None
+        require_settings(folder, config, SETTINGS)
+        encoder = described_encoder(config["encoder"])
+        fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
+        models, default_pair = config["models"], (config["strong_model"], config["weak_model"])
         if (encoder.fingerprint, SURFACE_VERSION) != (fingerprint, surface):
             raise CheckpointError(
                 f"{folder} was trained on the features of encoder {fingerprint} and surface "

@@ -24,7 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibration.share import quantiles_of
-from ..checkpoints.store import CONFIG, WEIGHTS, Tensors, find_checkpoint, load_checkpoint
+from ..checkpoints.store import (
+    CONFIG,
+    WEIGHTS,
+    Tensors,
+    find_checkpoint,
+    load_checkpoint,
+    require_settings,
+)
 from ..encoders.base import Encoder
 from ..encoders.openai import OpenAIEncoder
 from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
@@ -33,7 +40,7 @@ from ..errors import CheckpointError, ConfigError, DataError, did_you_mean
 from ..loading import described_encoder
 from .base import Router
 from .bradley_terry import fit_strengths, tiers_of
-from .mf import sigmoid
+from .mf import SETTINGS, sigmoid
 
 TENSORS = (
     "vectors",
@@ -229,15 +236,11 @@ class SWRankingRouter(Router):
         if (folder / RELEASED_BATTLES).is_file():
             return cls._released(folder, strong_model, weak_model)
         tensors, config = load_checkpoint(folder, TENSORS, mapped=True)
-        try:
-            encoder = described_encoder(config["encoder"])
-            fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
-            models, num_tiers, gamma = (config[key] for key in ("models", "num_tiers", "gamma"))
-            pair = config["strong_model"], config["weak_model"]
-        except KeyError as error:
-            raise CheckpointError(
-                f"{folder / CONFIG} has no {error}: train the checkpoint again, or restore it"
-            ) from None
+        require_settings(folder, config, {**SETTINGS, "num_tiers": int, "gamma": (int, float)})
+        encoder = described_encoder(config["encoder"])
+        fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
+        models, num_tiers, gamma = (config[key] for key in ("models", "num_tiers", "gamma"))
+        pair = config["strong_model"], config["weak_model"]
         if (encoder.fingerprint, SURFACE_VERSION) != (fingerprint, surface):
             raise CheckpointError(
                 f"{folder} was trained on the features of encoder {fingerprint} and surface "

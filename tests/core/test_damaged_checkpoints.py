@@ -180,11 +180,15 @@ def test_a_file_that_is_no_json(
     assert silent == []
 
 
-def test_a_setting_that_is_missing(kind: Kind, whole: Path, folder: Path) -> None:
+@pytest.mark.parametrize("instead", [[], [None]], ids=["missing", "null"])
+def test_a_setting_that_is_none(
+    kind: Kind, whole: Path, folder: Path, instead: list[object]
+) -> None:
     config = json.loads((whole / CONFIG).read_text())
     silent = []
     for key in kind.settings:
         rest = {name: value for name, value in config.items() if name != key}
+        rest.update((key, value) for value in instead)
         (folder / CONFIG).write_text(json.dumps(rest))
         refusal = _refusal(kind, folder)
         if not _tells(refusal, folder):
