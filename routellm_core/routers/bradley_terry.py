@@ -24,7 +24,7 @@ _TOLERANCE = 1e-18
 _MOST_STEPS = 200
 
 
-def fit_strengths(wins: Floats) -> Floats:
+def fit_strengths(wins: Floats, start: Floats | float = 0.0) -> Floats:
     """Return the strengths of greatest likelihood, in natural logarithms of odds.
 
     Newton's method, each step shortened to log(1 + s) / s of itself, where s is how far it moves
@@ -33,6 +33,8 @@ def fit_strengths(wins: Floats) -> Floats:
     Args:
         wins: ``wins[..., i, j]`` is how often i beat j, at least 0, not necessarily whole; a draw
             is half a win each way. Shape (..., K, K); the diagonal is not looked at.
+        start: strengths near those sought, which save steps; they change nothing else. Of a shape
+            that goes with (..., K).
 
     Returns:
         Shape (..., K); each row sums to 0.
@@ -41,7 +43,7 @@ def fit_strengths(wins: Floats) -> Floats:
     battles = wins + wins.swapaxes(-1, -2)
     total = np.maximum(wins.sum(axis=(-1, -2)), np.finfo(np.float64).tiny)
     ridge = RIDGE * total[..., None]
-    strengths = np.zeros(wins.shape[:-1])
+    strengths = np.zeros(wins.shape[:-1]) + start
     diagonal = np.arange(wins.shape[-1])
     for _ in range(_MOST_STEPS):
         gaps = strengths[..., :, None] - strengths[..., None, :]

@@ -13,9 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,10 +34,12 @@ from ..encoders.base import Encoder
 from ..encoders.openai import OpenAIEncoder
 from ..encoders.surface import SURFACE_DIM, SURFACE_VERSION
 from ..encoders.with_surface import Projected, WithSurface
-from ..errors import CheckpointError, ConfigError, DataError, did_you_mean
+from ..errors import CheckpointError, ConfigError, did_you_mean
 from ..loading import described_encoder
 from .base import Router
+from .battles import Battles, cells_of, left_out
 from .bradley_terry import fit_strengths, tiers_of
+from .directions import Directions
 from .mf import SETTINGS, sigmoid
 
 TENSORS = (
@@ -59,80 +59,12 @@ that stand for usual traffic, int8."""
 RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
 """The files that the data of the original release are put in: a row of each for each battle."""
 
-_WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
-
-INSTANT_SIZE = 1_000_000
-"""Up to how many numbers in the vectors a prompt takes about a millisecond, on one thread. Three
-million take another."""
-
-_BLOCK = 200_000
-"""Numbers turned into float32 at a time, so that they are still in the cache when used."""
-
-_SMALL_PRODUCT = 1 << 18
-"""Most multiplications in one product. Larger ones OpenBLAS shares out among threads that wait
-for each other by spinning: on a machine with other work that takes a hundred times as long. A
-product with a single vector it shares out far earlier, so that is done without it."""
-
-_THREADS = 4
-"""How many compare a prompt with vectors of more than ``INSTANT_SIZE`` numbers."""
 
 _QUERIES = 64
 """Prompts whose similarities are held at a time."""
 
-
-@dataclass(frozen=True)
-class Battles:
-    """Comparisons of two models' answers, a column each. All arrays are of shape (n,)."""
-
-    models: list[str]
-    first: NDArray[np.int64]
-    """Number of the first model in ``models``."""
-    second: NDArray[np.int64]
-    p_first: NDArray[np.float64]
-    """Probability that the first model's answer is better; 0.5 for a tie."""
-    weight: NDArray[np.float64]
-    """How often the battle counts."""
-
-    @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> Battles:
-        """Return the columns of rows ``{"model_a", "model_b"}`` with ``"winner"`` or ``"p_a"``.
-
-        Args:
-            rows: ``winner`` is ``model_a``, ``model_b``, ``tie`` or ``tie (bothbad)``; ``p_a``
-                instead is the probability that a's answer is better. A data frame of pandas with
-                such columns does as well.
-
-        Raises:
-            DataError: a row is wrong; the message has its number, from 0.
-        """
-        if hasattr(rows, "to_dict"):
-            rows = rows.to_dict("records")
-        numbers: dict[str, int] = {}
-        columns: list[tuple[int, int, float]] = []
-        for index, row in enumerate(rows):
-            try:
-                p_first = float(row["p_a"]) if "p_a" in row else _WINNERS[row["winner"]]
-                if not 0 <= p_first <= 1:
-                    raise ValueError("no probability")
-                first, second = (
-                    numbers.setdefault(row[key], len(numbers)) for key in ("model_a", "model_b")
-                )
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"battle {index} is {row!r:.200}: write model_a, model_b and winner "
-                    f"({', '.join(_WINNERS)}), or p_a in [0, 1] instead of winner"
-                ) from error
-            columns.append((first, second, p_first))
-        table = np.array(columns, np.float64).reshape(-1, 3)
-        first_column, second_column = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-        return cls(list(numbers), first_column, second_column, table[:, 2], np.ones(len(table)))
-
-    def strengths(self) -> NDArray[np.float64]:
-        """Return how strong each model is by all battles, whatever the prompt: shape (K,)."""
-        wins = np.zeros((len(self.models), len(self.models)))
-        np.add.at(wins, (self.first, self.second), self.weight * self.p_first)
-        np.add.at(wins, (self.second, self.first), self.weight * (1 - self.p_first))
-        return fit_strengths(wins)
+_SEGMENT = 2_000
+"""Most battles added up in one product: see ``directions`` on large ones."""
 
 
 class SWRankingRouter(Router):
@@ -142,9 +74,9 @@ class SWRankingRouter(Router):
 
     Args:
         battles: rows as ``Battles.of`` takes them, or columns.
-        embeddings: of each battle's prompt, shape (n, dim), float or int8, of any length: only
-            directions count. They stay where they are, in memory or in a mapped file, if the
-            battles come in the order of ``order_of``; else they are copied into it.
+        embeddings: of each battle's prompt, shape (n, dim), of any length: only directions count.
+            Those of int8, float16 or float32 stay where they are, in memory or in a mapped file,
+            if the battles come in the order of ``order_of``; else they are copied into it.
         strong_model: the strong reference model, among the battles' models.
         weak_model: the weak one, likewise.
         num_tiers: how many tiers the models are grouped in, at most.
@@ -190,23 +122,28 @@ class SWRankingRouter(Router):
                 f"'{strong_model}' and '{weak_model}' are both in tier {self._strong}, so no "
                 "prompt tells them apart: name models further apart, or give more num_tiers"
             )
-        cell, p_one = _cells(columns, tiers, num_tiers, compat)
-        order = np.argsort(cell, kind="stable")[: int((cell < _left_out(num_tiers)).sum())]
+        cell, p_one = cells_of(columns, tiers, num_tiers, compat)
+        order = np.argsort(cell, kind="stable")[: int((cell < left_out(num_tiers)).sum())]
         in_order = bool((order == np.arange(len(order))).all())
-        self._vectors = embeddings[: len(order)] if in_order else embeddings[order]
-        self._shorten = _inverse_lengths(self._vectors)
+        self._directions = Directions(embeddings[: len(order)] if in_order else embeddings[order])
         cells, starts = np.unique(cell[order], return_index=True)
         self._players = num_tiers + 1
         self._one, self._other = np.divmod(cells, self._players)
-        self._ends = [*starts[1:].tolist(), len(order)]
+        self._ends = np.append(starts[1:], len(order))
+        self._segments = [
+            slice(at, min(at + _SEGMENT, end))
+            for start, end in zip(starts.tolist(), self._ends.tolist(), strict=True)
+            for at in range(start, end, _SEGMENT)
+        ]
+        self._first_segments = np.searchsorted([part.start for part in self._segments], starts)
         results = np.stack([columns.weight * p_one, columns.weight * (1 - p_one)])
         self._results = np.ascontiguousarray(results[:, order], np.float64)
         """Wins of the one and of the other, shape (2, n)."""
+        self._usual = fit_strengths(self._wins(np.ones((len(order), 1))))
+        """The strengths by all battles alike, near those of any prompt: shape (1, tiers)."""
         self._sharpness = np.float32(math.log(gamma))
         self.encoder = encoder
-        self.instant = (
-            encoder is not None and encoder.instant and self._vectors.size <= INSTANT_SIZE
-        )
+        self.instant = encoder is not None and encoder.instant and self._directions.instant
         self._traffic = traffic
 
     @classmethod
@@ -327,11 +264,9 @@ class SWRankingRouter(Router):
         Returns:
             Shape (n, num_tiers + 1), the last column being the anchor of ``compat``.
         """
-        queries = vectors.astype(np.float32)
-        queries *= _inverse_lengths(queries)[:, None]
-        strengths = np.empty((len(queries), self._players))
-        for start in range(0, len(queries), _QUERIES):
-            strengths[start : start + _QUERIES] = self._fit(queries[start : start + _QUERIES])
+        strengths = np.empty((len(vectors), self._players))
+        for start in range(0, len(vectors), _QUERIES):
+            strengths[start : start + _QUERIES] = self._fit(vectors[start : start + _QUERIES])
         return strengths
 
     @property
@@ -352,78 +287,35 @@ class SWRankingRouter(Router):
         if self.encoder is None:
             return None
         digest = hashlib.sha256(f"{self._strong} {self._weak} {self._sharpness}".encode())
-        ends = np.array(self._ends)
-        for array in (self._results, self._one, self._other, ends, self._vectors):
+        battles = self._results, self._one, self._other, self._ends
+        for array in (*battles, self._directions.vectors):
             digest.update(np.ascontiguousarray(array).data)
         return f"sw_ranking:{digest.hexdigest()}:{self.encoder.fingerprint}"
 
-    def _fit(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _fit(self, queries: NDArray[Any]) -> NDArray[np.float64]:
         """Return the strengths of the tiers, as ``tier_strengths`` does."""
-        weights = self._weights(self._similarities(queries))
+        weights = self._weights(self._directions.cosines(queries))
+        return fit_strengths(self._wins(weights), self._usual)
+
+    def _wins(self, weights: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how often each tier beat each, of weights of shape (n, m): (m, tiers, tiers)."""
         # In float64: products of one query and of many add up in different orders.
-        totals = np.empty((len(self._ends), 2, len(queries)))
-        start = 0
-        for total, end in zip(totals, self._ends, strict=True):
-            np.dot(self._results[:, start:end], weights[start:end].astype(np.float64), out=total)
-            start = end
-        wins = np.zeros((len(queries), self._players, self._players))
+        totals = np.empty((len(self._segments), 2, weights.shape[1]))
+        for total, part in zip(totals, self._segments, strict=True):
+            np.dot(self._results[:, part], weights[part].astype(np.float64), out=total)
+        totals = np.add.reduceat(totals, self._first_segments, axis=0)
+        wins = np.zeros((weights.shape[1], self._players, self._players))
         wins[:, self._one, self._other] = totals[:, 0].T
         wins[:, self._other, self._one] = totals[:, 1].T
-        return fit_strengths(wins)
-
-    def _similarities(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the cosines with all battles: shape (n, len(queries))."""
-        similarities = np.empty((len(self._vectors), len(queries)), np.float32)
-        blocks = list(_blocks(self._vectors))
-        if self._vectors.size <= INSTANT_SIZE:
-            self._compare(queries, blocks, similarities)
-        else:
-            # Started for each call: threads that wait for the next would be lost in a fork.
-            with ThreadPoolExecutor(_THREADS) as pool:
-                shares = (blocks[start::_THREADS] for start in range(_THREADS))
-                list(pool.map(lambda share: self._compare(queries, share, similarities), shares))
-        return similarities
-
-    def _compare(
-        self, queries: NDArray[np.float32], blocks: list[slice], similarities: NDArray[np.float32]
-    ) -> None:
-        """Fill in the cosines with the battles of some blocks."""
-        columns = np.ascontiguousarray(queries.T)
-        small = max(1, _SMALL_PRODUCT // columns.size)
-        # One buffer for all: a fresh one each time would be fresh pages of the system each time.
-        buffer = np.empty((max(1, _BLOCK // len(columns)), len(columns)), np.float32)
-        for block in blocks:
-            out = similarities[block]
-            plain = buffer[: len(out)]
-            np.copyto(plain, self._vectors[block])
-            if len(queries) == 1:
-                np.einsum("ij,j->i", plain, queries[0], out=out[:, 0])
-            else:
-                for at in range(0, len(plain), small):
-                    np.dot(plain[at : at + small], columns, out=out[at : at + small])
-            out *= self._shorten[block, None]
+        return wins
 
     def _weights(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how often each battle counts, at most 1, in place of the similarities."""
-        nearest = similarities.max(axis=0)
+        nearest = similarities.max(axis=0, initial=0.0)
         # Where nothing resembles the prompt, as where there is none, all battles count alike.
         similarities *= self._sharpness / np.where(nearest > 0, nearest, np.inf)
         similarities -= self._sharpness
         return np.exp(similarities, out=similarities)
-
-
-def order_of(battles: Battles, num_tiers: int) -> NDArray[np.int64]:
-    """Return the order of battles in which a router needs no copy of their vectors."""
-    tiers = tiers_of(battles.strengths(), num_tiers)
-    cell, _ = _cells(battles, tiers, num_tiers, compat=False)
-    return np.argsort(cell, kind="stable")
-
-
-def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return vectors of about the same directions, in a quarter of the bytes: shape (n, dim)."""
-    most = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    short: NDArray[np.int8] = np.rint(vectors / most * 127).astype(np.int8)
-    return short
 
 
 def _consistent(tensors: Tensors, models: int, features: int) -> bool:
@@ -459,44 +351,3 @@ def _check(battles: Battles, embeddings: NDArray[Any], num_tiers: int, gamma: fl
         raise ConfigError(
             f"num_tiers is {num_tiers} and gamma {gamma}: write 2 or more, and more than 1"
         )
-
-
-def _cells(
-    battles: Battles, tiers: NDArray[np.int64], num_tiers: int, compat: bool
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return, of each battle, which two tiers met, and the probability that the one won.
-
-    Tiers ``one < other`` make the number ``one * (num_tiers + 1) + other``. The released code
-    counts a battle within a tier as if the first model's win were a defeat of the tier by a
-    player who stays at Elo 1000: with ``compat`` that player is tier ``num_tiers``, and the one.
-    """
-    first, second = tiers[battles.first], tiers[battles.second]
-    within = first == second
-    one, other = np.minimum(first, second), np.maximum(first, second)
-    if compat:
-        one = np.where(within, num_tiers, one)
-    cell = one * (num_tiers + 1) + other
-    if not compat:
-        cell[within] = _left_out(num_tiers)
-    return cell, np.where(first <= second, battles.p_first, 1 - battles.p_first)
-
-
-def _left_out(num_tiers: int) -> int:
-    """Return what stands, above all cells, for battles that do not count."""
-    return (num_tiers + 1) ** 2
-
-
-def _inverse_lengths(vectors: NDArray[Any]) -> NDArray[np.float32]:
-    """Return 1 over the length of each row, 0 for a row of zeros: shape (n,)."""
-    squares = np.empty(len(vectors), np.float32)
-    for block in _blocks(vectors):
-        rows = vectors[block].astype(np.float32)
-        np.einsum("ij,ij->i", rows, rows, out=squares[block])
-    return np.divide(1.0, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
-
-
-def _blocks(vectors: NDArray[Any]) -> Iterator[slice]:
-    """Yield which rows make a block, one block after the other."""
-    rows = max(1, _BLOCK // max(1, vectors.shape[1]))
-    for start in range(0, len(vectors), rows):
-        yield slice(start, start + rows)

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from ..checkpoints.store import Tensors, save_checkpoint, write_whole
 from ..encoders.surface import SURFACE_VERSION
 from ..evaluation.intervals import interval
+from ..routers.battles import Battles, order_of
+from ..routers.directions import shortened
 from ..routers.mf import sigmoid
-from ..routers.sw_ranking import Battles, SWRankingRouter, order_of, shortened
+from ..routers.sw_ranking import SWRankingRouter
 from .card import METRICS, card
 from .files import TrainingFiles
 from .prepare import Prepared, Say, prepare

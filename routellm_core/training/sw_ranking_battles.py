@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from ..routers.battles import Battles
 from ..routers.mf import sigmoid
-from ..routers.sw_ranking import Battles
 from .comparisons import Comparisons
 from .sw_ranking_config import SWRankingConfig
 

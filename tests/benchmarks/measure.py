@@ -13,7 +13,10 @@ Milliseconds = float
 
 
 def race(
-    contestants: Mapping[str, Callable[[str], object]], prompts: Sequence[str], rounds: int = 5
+    contestants: Mapping[str, Callable[[str], object]],
+    prompts: Sequence[str],
+    rounds: int = 5,
+    between: Callable[[], object] = lambda: None,
 ) -> dict[str, Milliseconds]:
     """Return the p50 of each contestant over the prompts, in the quietest of some rounds.
 
@@ -24,11 +27,12 @@ def race(
         contestants: what to call, by name.
         prompts: shared out over the rounds, so that none is given twice.
         rounds: how often a p50 is taken.
+        between: done before each call, outside its time.
     """
     medians: dict[str, list[Milliseconds]] = {name: [] for name in contestants}
     for start in range(rounds):
         for name, call in contestants.items():
-            medians[name].append(p50(call, prompts[start::rounds]))
+            medians[name].append(p50(call, prompts[start::rounds], between))
     return {name: min(values) for name, values in medians.items()}
 
 

@@ -1,7 +1,4 @@
-"""bert: how long one prompt takes, and how much a batch saves.
-
-The bundled checkpoint is measured, or, where there is none, a model of its size.
-"""
+"""The bundled bert: how long one prompt takes, and how much a batch saves."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ pytest.importorskip("transformers")
 
 import torch
 
-from routellm_core.checkpoints.store import BUNDLED, CONFIG
+from routellm_core.checkpoints.store import BUNDLED
 from routellm_core.encoders.static import TOKENIZER, read_vocabulary
 from routellm_core.encoders.wordpiece import WordPiece
 from routellm_core.routers.bert import BERTRouter
@@ -29,22 +26,7 @@ into arithmetic, of which a batch saves none: it must not cost either."""
 
 @pytest.fixture(scope="module")
 def bert():
-    if (BUNDLED / "bert" / CONFIG).is_file():
-        return BERTRouter.from_pretrained("bert", device="cpu")
-    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(BUNDLED / "static" / TOKENIZER), pad_token="[PAD]"
-    )
-    torch.manual_seed(0)
-    config = BertConfig(
-        hidden_size=384,
-        num_hidden_layers=6,
-        num_attention_heads=12,
-        intermediate_size=1536,
-        num_labels=3,
-    )
-    return BERTRouter(BertForSequenceClassification(config).eval(), tokenizer, 512)
+    return BERTRouter.from_pretrained("bert", device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-from routellm_core.checkpoints.store import bundled_names
-
 from .measure import in_fresh_process
 
 MOST_MB = {"mf": 60, "sw_ranking": 90, "bert": 900, "causal_llm": 900}
@@ -32,8 +30,6 @@ print(json.dumps({{"added_mb": resident_mb() - before}}))
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("name", MOST_MB)
 def test_memory(benchmark, report, name):
-    if name not in bundled_names():
-        pytest.skip(f"no checkpoint of {name} is bundled")
     if name in ("bert", "causal_llm"):
         pytest.importorskip("transformers")
     cost = benchmark.pedantic(in_fresh_process, (CODE.format(name=name),), rounds=1)

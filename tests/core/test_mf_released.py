@@ -19,13 +19,13 @@ from safetensors.numpy import load_file, save_file
 pytest.importorskip("openai")
 
 from routellm_core import RoutingPolicy, load_encoder, load_router
-from routellm_core.checkpoints.store import CONFIG, WEIGHTS
+from routellm_core.checkpoints.store import WEIGHTS
 from routellm_core.encoders.openai import OpenAIEncoder
 from routellm_core.errors import CheckpointError, ConfigError, ScoringError
 from routellm_core.routers.mf import MatrixFactorizationRouter
-from routellm_core.routers.mf_released import RELEASED_MODELS
+from tests.fakes import checkpoints
 
-RANK, DIM = 8, 1536
+RANK, DIM = 8, checkpoints.RELEASED_DIM
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -94,16 +94,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    shapes = {
-        "P.weight": (len(RELEASED_MODELS), RANK),
-        "text_proj.0.weight": (RANK, DIM),
-        "classifier.0.weight": (1, RANK),
-    }
-    tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    save_file(tensors, tmp_path / WEIGHTS)
-    config = {"dim": RANK, "num_classes": 1, "num_models": 64, "text_dim": DIM, "use_proj": True}
-    (tmp_path / CONFIG).write_text(json.dumps(config))
+    checkpoints.released_mf(tmp_path, RANK)
     return tmp_path
 
 

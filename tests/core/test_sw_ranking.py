@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from routellm_core.errors import ConfigError, DataError
-from routellm_core.routers import sw_ranking
+from routellm_core.routers import directions
+from routellm_core.routers.battles import Battles, order_of
 from routellm_core.routers.bradley_terry import fit_strengths, tiers_of
-from routellm_core.routers.sw_ranking import Battles, SWRankingRouter, order_of
+from routellm_core.routers.sw_ranking import SWRankingRouter
 
 MODELS = [f"m{number}" for number in range(12)]
 
@@ -146,14 +147,15 @@ def test_a_batch_gives_what_its_rows_give_alone(router: SWRankingRouter) -> None
 def test_threads_that_share_the_work_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sw_ranking, "_BLOCK", 3_000)
+    monkeypatch.setattr(directions, "_BLOCK", 3_000)
     rows = _battles(1500)
     many = SWRankingRouter(rows, _vectors(1500, 0), strong_model="m0", weak_model="m9")
     queries = _vectors(70, 1)
     alone = many.score_embeddings(queries), many.score_embeddings(queries[:1])
-    monkeypatch.setattr(sw_ranking, "INSTANT_SIZE", 0)
-    assert len(list(sw_ranking._blocks(many._vectors))) > 1
-    shared = many.score_embeddings(queries), many.score_embeddings(queries[:1])
+    monkeypatch.setattr(directions, "INSTANT_SIZE", 0)
+    divided = SWRankingRouter(rows, _vectors(1500, 0), strong_model="m0", weak_model="m9")
+    assert len(list(directions._blocks(divided._directions.vectors, 23))) > directions._THREADS
+    shared = divided.score_embeddings(queries), divided.score_embeddings(queries[:1])
     assert all((ours == theirs).all() for ours, theirs in zip(shared, alone, strict=True))
 
 
@@ -179,7 +181,7 @@ def test_the_order_of_battles_does_not_matter_and_the_right_one_saves_the_copy()
     options = {"strong_model": "m0", "weak_model": "m9"}
     sorted_vectors = vectors[order]
     in_place = SWRankingRouter(ordered, sorted_vectors, **options)
-    assert np.shares_memory(in_place._vectors, sorted_vectors)
+    assert np.shares_memory(in_place._directions.vectors, sorted_vectors)
     queries = _vectors(5, 1)
     assert in_place.score_embeddings(queries) == pytest.approx(
         SWRankingRouter(columns, vectors, **options).score_embeddings(queries), abs=1e-7

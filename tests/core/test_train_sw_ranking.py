@@ -17,7 +17,7 @@ pytest.importorskip("yaml")
 from routellm_core import RoutingPolicy, load_router
 from routellm_core.checkpoints.store import BUNDLED, CARD, CONFIG
 from routellm_core.errors import CheckpointError, ConfigError
-from routellm_core.routers import sw_ranking
+from routellm_core.routers import directions
 from routellm_core.routers.sw_ranking import SWRankingRouter
 from routellm_core.training.battles import Battle, Gold
 from routellm_core.training.card import METRICS
@@ -91,7 +91,7 @@ def test_without_votes_none_are_measured(
 
 
 def test_vectors_stay_in_the_file(router: SWRankingRouter) -> None:
-    vectors: Any = router._vectors
+    vectors: Any = router._directions.vectors
     while vectors.base is not None and not isinstance(vectors, np.memmap):
         vectors = vectors.base
     assert isinstance(vectors, np.memmap)
@@ -125,7 +125,7 @@ def test_few_battles_are_instant_and_many_are_not(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert SWRankingRouter.from_pretrained(str(trained)).instant
-    monkeypatch.setattr(sw_ranking, "INSTANT_SIZE", 100)
+    monkeypatch.setattr(directions, "INSTANT_SIZE", 100)
     assert not SWRankingRouter.from_pretrained(str(trained)).instant
 
 
@@ -145,7 +145,7 @@ def test_the_bundled_checkpoint_is_the_default() -> None:
 def test_its_copy_takes_the_same_bytes_in_the_same_order() -> None:
     """A checkpoint out of order would be copied into memory."""
     router = SWRankingRouter.from_pretrained()
-    assert not router._vectors.flags.owndata
+    assert not router._directions.vectors.flags.owndata
 
 
 def test_a_change_of_anything_changes_the_fingerprint(folder: Path, trained: Path) -> None:

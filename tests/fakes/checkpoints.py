@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from routellm_core import load_encoder
-from routellm_core.checkpoints.store import BUNDLED, WEIGHTS, Tensors, save_checkpoint
+from routellm_core.checkpoints.store import BUNDLED, CONFIG, WEIGHTS, Tensors, save_checkpoint
 from routellm_core.encoders.static import TOKENIZER, fingerprint_of
 from routellm_core.encoders.surface import SURFACE_DIM, SURFACE_VERSION
+from routellm_core.routers.mf_released import RELEASED_MODELS
 
 MODELS = ["big", "middling", "small", "tiny"]
 RANK, BATTLES, TRAFFIC = 3, 40, 20
+RELEASED_DIM = 1536
 
 
 def mf(folder: Path) -> None:
@@ -31,6 +34,21 @@ def mf(folder: Path) -> None:
         "traffic.features": rng.normal(size=(TRAFFIC, dim)),
     }
     save_checkpoint(folder, {k: v.astype(np.float32) for k, v in tensors.items()}, _config("mf"))
+
+
+def released_mf(folder: Path, rank: int) -> None:
+    """Write mf as the original release has it, for vectors of text-embedding-3-small."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "P.weight": (len(RELEASED_MODELS), rank),
+        "text_proj.0.weight": (rank, RELEASED_DIM),
+        "classifier.0.weight": (1, rank),
+    }
+    tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    save_file(tensors, folder / WEIGHTS)
+    sizes = {"dim": rank, "num_models": len(RELEASED_MODELS), "text_dim": RELEASED_DIM}
+    config = {**sizes, "num_classes": 1, "use_proj": True}
+    (folder / CONFIG).write_text(json.dumps(config))
 
 
 def sw_ranking(folder: Path) -> None:
