@@ -36,6 +36,9 @@ class TrainingFiles:
     """Where the configuration was read from."""
     held_out_subjects: Collection[str] = ()
     """Subjects of MMLU of which nothing is learned, though ``gold_mmlu`` is given."""
+    fold: tuple[int, int] | None = None
+    """Which of how many folds of the prompts is held out, in place of the configuration's
+    ``validation_share``; None for that."""
 
     def command(self, router: str) -> str:
         """Return what to type to train on these files, which are named without folders."""

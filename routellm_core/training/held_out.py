@@ -7,21 +7,14 @@ the figures, by the same functions as ``routellm evaluate``.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..checkpoints.store import write_whole
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..evaluation.benchmarks import (
     Benchmark,
-    evaluation_prompts,
     load_benchmark,
     mmlu_gold_hashes,
     sha256_of,
@@ -29,31 +22,18 @@ from ..evaluation.benchmarks import (
 from ..evaluation.compare import compare
 from ..evaluation.results import BenchmarkResult
 from ..evaluation.results_file import RESULTS, results_json
-from ..evaluation.scoring import Track, score_prompts
+from ..evaluation.scoring import Track
 from ..evaluation.wording import estimated, percent, signed
-from ..plugins import plugins
-from ..routers.base import Router
-from ..version import __version__
 from .config import TrainingConfig
 from .files import TrainingFiles
+from .folds import ByItsFold, Run, digest_of
 from .prepare import Say
-from .trainers import find_trainer
 
 BENCHMARK = "mmlu, subjects held out"
 """What the result is called."""
 
 ROWS = "held_out.md"
 """The figures as rows of a table in Markdown."""
-
-
-class _ByItsFold(Router):
-    """Gives each prompt the score it got from the router that had not learned its subject."""
-
-    def __init__(self, scores: Mapping[str, float]) -> None:
-        self._scores = scores
-
-    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
-        return np.array([self._scores[sha256_of(prompt)] for prompt in prompts], np.float64)
 
 
 def held_out(
@@ -89,38 +69,29 @@ def held_out(
             trained, or ``folder`` holds another run.
         DataError: a file cannot be used; the message names file, line and remedy.
     """
-    trainer = find_trainer(router)
     if files.gold_mmlu is None:
         raise ConfigError("nothing to hold out: give RouteLLM's evaluation folder as --gold-mmlu")
     gold = mmlu_gold_hashes(files.gold_mmlu)
     fold_of = _deal(load_benchmark("mmlu", files.gold_mmlu).groups, folds)
     benchmark = _benchmark(files.gold_mmlu, gold, fold_of)
-    run = _digest(router, files, config, folds, benchmark)
+    digest = digest_of(router, config, files, str(folds), benchmark.data_sha256)
+    run = Run(router, config, folder, digest)
     scores: dict[str, float] = {}
     for fold in range(folds):
         subjects = sorted(subject for subject, own in fold_of.items() if own == fold)
-        done = folder / f"fold-{fold}.json"
-        found = _read(done, run)
-        if found is None:
+        prompts = [
+            prompt
+            for prompt, subject in zip(benchmark.prompts, benchmark.groups, strict=True)
+            if fold_of[subject] == fold
+        ]
 
-            def told(message: str, fold: int = fold) -> None:
-                say(f"Fold {fold + 1} of {folds}: {message}")
+        def told(message: str, fold: int = fold) -> None:
+            say(f"Fold {fold + 1} of {folds}: {message}")
 
-            checkpoint = folder / f"fold-{fold}"
-            trainer.train(replace(files, held_out_subjects=subjects), checkpoint, config, say=told)
-            prompts = [
-                prompt
-                for prompt, subject in zip(benchmark.prompts, benchmark.groups, strict=True)
-                if fold_of[subject] == fold
-            ]
-            told("Scoring")
-            found = _scores(router, checkpoint, prompts, track)
-            content = {"run": run, "subjects": subjects, "scores": found}
-            write_whole(done, (json.dumps(content, indent=1) + "\n").encode())
-            shutil.rmtree(checkpoint)
-        scores.update(found)
+        kept = replace(files, held_out_subjects=subjects)
+        scores.update(run.scores(fold, kept, prompts, told, track))
     say("Measuring")
-    result = compare(benchmark, {router: _ByItsFold(scores)}, draws=draws)
+    result = compare(benchmark, {router: ByItsFold(scores)}, draws=draws)
     command = " ".join([f"routellm held-out {router} --folds {folds}", *files.options()])
     write_whole(folder / RESULTS, results_json([result], command=command, exclude=gold))
     write_whole(folder / ROWS, markdown_rows(result).encode())
@@ -165,52 +136,3 @@ def _benchmark(folder: Path, gold: Sequence[str], fold_of: Mapping[str, int]) ->
         folds.setdefault(digest, set()).add(fold_of[subject])
     several = [digest for digest, own in folds.items() if len(own) > 1]
     return replace(load_benchmark("mmlu", folder, exclude=[*gold, *several]), name=BENCHMARK)
-
-
-def _digest(
-    router: str,
-    files: TrainingFiles,
-    config: TrainingConfig,
-    folds: int,
-    benchmark: Benchmark,
-) -> str:
-    """Return the name of a run: it changes with all that its scores depend on."""
-    digest = hashlib.sha256(f"{__version__}\0{router}\0{folds}\0".encode())
-    digest.update(f"{config.model_dump_json()}\0{benchmark.data_sha256}".encode())
-    for path in (*files.battles, *files.gold, *files.decontaminate):
-        digest.update(f"\0{path.name}\0".encode())
-        if path.is_dir():
-            for prompt in evaluation_prompts(path):
-                digest.update(sha256_of(prompt).encode())
-            continue
-        try:
-            digest.update(path.read_bytes())
-        except OSError as error:
-            raise DataError(
-                f"{path} cannot be read ({error.strerror}): give a file of training data"
-            ) from error
-    return digest.hexdigest()
-
-
-def _read(path: Path, run: str) -> dict[str, float] | None:
-    """Return the scores of a fold by SHA-256 of the prompt; None if it is not done."""
-    if not path.is_file():
-        return None
-    content = json.loads(path.read_bytes())
-    if content["run"] != run:
-        raise ConfigError(
-            f"{path} is of another run, with other files, settings or folds: name another --out, "
-            "or remove that folder"
-        )
-    scores: dict[str, float] = content["scores"]
-    return scores
-
-
-def _scores(router: str, checkpoint: Path, prompts: list[str], track: Track) -> dict[str, float]:
-    """Score with a router that is not shared, so that its memory is free again."""
-    trained = plugins.router_factory(router)(checkpoint=str(checkpoint))
-    assert isinstance(trained, Router)
-    scores = score_prompts(router, trained, prompts, cache=None, track=track)
-    return {
-        sha256_of(prompt): score for prompt, score in zip(prompts, scores.tolist(), strict=True)
-    }

@@ -16,7 +16,7 @@ from ..evaluation.benchmarks import sha256_of
 from ..evaluation.intervals import bootstrap_apgr, interval
 from ..evaluation.metrics import apgr
 from ..loading import described_encoder, load_encoder
-from .battles import is_validation
+from .battles import split_position
 from .comparisons import Comparisons, compare_models
 from .config import FeatureTrainingConfig, TrainingConfig
 from .decontaminate import contaminated
@@ -155,12 +155,19 @@ def _split(
     if rows.evaluation:
         say(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
     copies = contaminated(comparisons.prompts, vectors, rows.evaluation, encoder)
-    held_out = np.array(
-        [is_validation(prompt, config.validation_share) for prompt in comparisons.prompts]
-    )
+    positions = np.array([split_position(prompt) for prompt in comparisons.prompts])
+    if files.fold is None:
+        held_out = positions < config.validation_share
+    else:
+        held_out = fold_of(positions, files.fold[1]) == files.fold[0]
     train, validation = ~held_out & ~copies, held_out & ~copies
     usual = _traffic(comparisons, validation, config)
     return Split(comparisons, train, validation, copies, usual), vectors
+
+
+def fold_of(positions: NDArray[np.float64], folds: int) -> NDArray[np.int64]:
+    """Return which of so many folds prompts are in, by their ``split_position``."""
+    return (positions * folds).astype(np.int64)
 
 
 def _standardisation(

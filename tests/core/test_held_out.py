@@ -23,7 +23,7 @@ from routellm_core.evaluation.benchmarks import (
     mmlu_gold_hashes,
     sha256_of,
 )
-from routellm_core.training import held_out as held_out_module
+from routellm_core.training import folds as folds_module
 from routellm_core.training.files import MMLU_GOLD, TrainingFiles, read_files
 from routellm_core.training.sw_ranking import train_sw_ranking
 from routellm_core.training.trainers import Trainer, find_trainer
@@ -100,7 +100,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
         return train_sw_ranking(files, *arguments, **options)
 
     trainer = Trainer(find_trainer("sw_ranking").config, train)
-    monkeypatch.setattr(held_out_module, "find_trainer", lambda name: trainer)
+    monkeypatch.setattr(folds_module, "find_trainer", lambda name: trainer)
     return calls
 
 

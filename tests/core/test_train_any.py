@@ -20,7 +20,7 @@ from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError, MissingExtraError
 from routellm_core.evaluation.benchmarks import sha256_of
-from routellm_core.training.battles import is_validation
+from routellm_core.training.battles import split_position
 from routellm_core.training.card import METRICS
 from routellm_core.training.config import TrainingConfig, read_config
 from routellm_core.training.files import TrainingFiles
@@ -144,7 +144,7 @@ def test_validation_prompts_are_picked_by_their_hash(
 ) -> None:
     rows = map(json.loads, files.battles[0].read_text().splitlines())
     prompts = [row["prompt"] for row in rows]
-    held_out = [prompt for prompt in prompts if is_validation(prompt, config.validation_share)]
+    held_out = [prompt for prompt in prompts if split_position(prompt) < config.validation_share]
     assert 0 < len(held_out) < len(prompts)
     told = _metrics(trained)["sources"]["battles"]
     assert told["validation_prompts"] == len(held_out)

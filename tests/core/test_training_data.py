@@ -20,11 +20,11 @@ from routellm_core.errors import ConfigError, DataError, MissingExtraError
 from routellm_core.training.battles import (
     Battle,
     Gold,
-    is_validation,
     read_battles,
     read_gold,
     read_prompts,
     source_name,
+    split_position,
 )
 from routellm_core.training.comparisons import compare_models
 from routellm_core.training.decontaminate import contaminated
@@ -234,12 +234,12 @@ def test_what_to_keep_out_may_be_tables_of_both_kinds(tmp_path: Path) -> None:
 
 def test_the_split_depends_on_the_prompt_alone() -> None:
     prompts = [f"prompt {i}" for i in range(5000)]
-    held_out = [is_validation(prompt, 0.1) for prompt in prompts]
-    assert held_out == [is_validation(prompt, 0.1) for prompt in prompts]
-    assert 0.08 < np.mean(held_out) < 0.12
-    wider = [is_validation(prompt, 0.2) for prompt in prompts]
-    assert all(b for a, b in zip(held_out, wider, strict=True) if a)
-    is_validation("\ud800", 0.1)
+    positions = np.array([split_position(prompt) for prompt in prompts])
+    assert positions.tolist() == [split_position(prompt) for prompt in prompts]
+    assert 0.08 < (positions < 0.1).mean() < 0.12
+    assert positions.min() >= 0
+    assert positions.max() < 1
+    split_position("\ud800")
 
 
 class _Planes(Encoder):
