@@ -36,6 +36,14 @@ def cross_validate(
     gold_mmlu: GoldMMLU = None,
     decontaminate: Decontaminate = None,
     folds: Annotated[int, typer.Option(help="Into how many folds prompts are dealt.")] = 5,
+    by_source: Annotated[
+        bool,
+        typer.Option(
+            "--by-source",
+            help="Hold out one source of gold at a time instead: what a router is worth on prompts "
+            "of another kind than those it learned.",
+        ),
+    ] = False,
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
 ) -> None:
     """Train each candidate once per fold of the prompts, and judge it on those it did not learn.
@@ -59,14 +67,20 @@ def cross_validate(
     files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or ())
     console, messages = Console(), Console(stderr=True)
     with messages.status("Starting") as status:
-        results = measure(compared, files, out, folds=folds, draws=draws, say=status.update)
+        results = measure(
+            compared,
+            files,
+            out,
+            folds=None if by_source else folds,
+            draws=draws,
+            say=status.update,
+        )
     for head, *rows in tables(results):
         shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for column in head:
             shown.add_column(column.replace("=", "=\n"), overflow="fold")
         for source, *figures in rows:
-            # An interval stands below its figure, in one piece.
-            cells = (figure.replace(" ", "\n", 1).replace(", ", ",\u00a0") for figure in figures)
-            shown.add_row(source.replace(", ", "\n"), *cells)
+            below = (figure.replace(" ", "\n", 1) for figure in figures)
+            shown.add_row(source.replace(", ", "\n"), *below)
         console.print(shown)
     console.print(f"Written to {out}")

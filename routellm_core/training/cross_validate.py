@@ -1,8 +1,9 @@
 """Compare ways of training on the training files alone, so that no evaluation set picks one.
 
-The prompts are dealt into folds by their hash. Each candidate is trained once per fold, without
-that fold's prompts, and scores those that have gold labels. Each source of gold is then a
-benchmark, on which the candidates meet by the same functions as in ``routellm evaluate``.
+The prompts are dealt into folds by their hash, or each source of gold is a fold. Each candidate is
+trained once per fold, without that fold's prompts, and scores those that have gold labels. Each
+source of gold is then a benchmark, on which the candidates meet by the same functions as in
+``routellm evaluate``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..checkpoints.store import write_whole
 from ..errors import ConfigError, DataError
@@ -47,7 +47,7 @@ def cross_validate(
     files: TrainingFiles,
     folder: Path,
     *,
-    folds: int = 5,
+    folds: int | None = 5,
     draws: int = 1000,
     say: Say = lambda message: None,
     track: Track = lambda steps, what: steps,
@@ -59,7 +59,8 @@ def cross_validate(
         files: what to learn from, and to judge on.
         folder: for ``RESULTS``, ``ROWS`` and the scores of each fold. A run that was cut off goes
             on from what it left here.
-        folds: how many.
+        folds: how many; None to hold out one source of gold at a time, which tells what a router
+            is worth on prompts of another kind than those it learned.
         draws: resamples for the intervals.
         say: told what is going on.
         track: shows progress of long scoring.
@@ -82,27 +83,24 @@ def cross_validate(
             "nothing to judge on: give --gold or --gold-mmlu, with prompts on which the strong "
             "model is better than the weak one"
         )
-    prompts = list(dict.fromkeys(prompt for each in benchmarks for prompt in each.prompts))
-    fold = _folds(prompts, folds)
+    parts = list(_folds(benchmarks, files, folds))
     found = {}
     for candidate in candidates:
-        digest = digest_of(
-            candidate.router, candidate.config, files, str(folds), *map(_name_of, benchmarks)
-        )
+        judged_on = (benchmark.data_sha256 for benchmark in benchmarks)
+        digest = digest_of(candidate.router, candidate.config, files, str(folds), *judged_on)
         run = Run(candidate.router, candidate.config, folder / candidate.name, digest)
         scores: dict[str, float] = {}
-        for number in range(folds):
+        for number, part in enumerate(parts):
 
             def told(message: str, name: str = candidate.name, number: int = number) -> None:
-                say(f"{name}, fold {number + 1} of {folds}: {message}")
+                say(f"{name}, fold {number + 1} of {len(parts)}: {message}")
 
-            own = [prompts[i] for i in np.flatnonzero(fold == number)]
-            without = replace(files, fold=(number, folds))
-            scores.update(run.scores(number, without, own, told, track))
+            scores.update(run.scores(part.name, part.files, part.prompts, told, track))
         found[candidate.name] = ByItsFold(scores)
     say("Measuring")
     results = [compare(benchmark, found, draws=draws) for benchmark in benchmarks]
-    command = " ".join(["routellm cross-validate", *found, f"--folds {folds}", *files.options()])
+    how = f"--folds {folds}" if folds else "--by-source"
+    command = " ".join(["routellm cross-validate", *found, how, *files.options()])
     write_whole(folder / RESULTS, results_json(results, command=command))
     write_whole(folder / ROWS, markdown(results).encode())
     return results
@@ -149,8 +147,8 @@ def _markdown(rows: Rows) -> str:
     return "\n".join([head, f"|{' --- |' * len(rows[0])}", *rest]) + "\n"
 
 
-def _check(candidates: Sequence[Candidate], folds: int) -> None:
-    if folds < 2:
+def _check(candidates: Sequence[Candidate], folds: int | None) -> None:
+    if folds is not None and folds < 2:
         raise ConfigError(f"--folds is {folds}: write 2 or more")
     names = [candidate.name for candidate in candidates]
     for name in names:
@@ -179,12 +177,26 @@ def _benchmarks(files: TrainingFiles, config: TrainingConfig, say: Say) -> Itera
             yield Benchmark(source, prompts, strong, weak, [source] * len(rows), units)
 
 
-def _folds(prompts: Sequence[str], folds: int) -> NDArray[np.int64]:
-    return fold_of(np.array([split_position(prompt) for prompt in prompts]), folds)
+@dataclass(frozen=True)
+class _Fold:
+    name: str
+    files: TrainingFiles
+    prompts: list[str]
 
 
-def _name_of(benchmark: Benchmark) -> str:
-    return benchmark.data_sha256
+def _folds(
+    benchmarks: Sequence[Benchmark], files: TrainingFiles, folds: int | None
+) -> Iterator[_Fold]:
+    """Yield each fold with the prompts that are scored in it."""
+    if folds is None:
+        for each in benchmarks:
+            yield _Fold(each.name, replace(files, held_out_source=each.name), each.prompts)
+        return
+    prompts = list(dict.fromkeys(prompt for each in benchmarks for prompt in each.prompts))
+    fold = fold_of(np.array([split_position(prompt) for prompt in prompts]), folds)
+    for number in range(folds):
+        own = [prompts[i] for i in np.flatnonzero(fold == number)]
+        yield _Fold(f"fold-{number}", replace(files, fold=(number, folds)), own)
 
 
 def _title(result: BenchmarkResult) -> str:

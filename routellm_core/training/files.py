@@ -39,6 +39,8 @@ class TrainingFiles:
     fold: tuple[int, int] | None = None
     """Which of how many folds of the prompts is held out, in place of the configuration's
     ``validation_share``; None for that."""
+    held_out_source: str | None = None
+    """A source whose prompts are all held out, in other sources too."""
 
     def command(self, router: str) -> str:
         """Return what to type to train on these files, which are named without folders."""

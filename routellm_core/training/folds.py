@@ -54,12 +54,12 @@ class Run:
     """What the scores depend on, by ``digest_of``."""
 
     def scores(
-        self, fold: int, files: TrainingFiles, prompts: Sequence[str], say: Say, track: Track
+        self, fold: str, files: TrainingFiles, prompts: Sequence[str], say: Say, track: Track
     ) -> dict[str, float]:
         """Return the scores of a fold's prompts by SHA-256, from a router trained for it.
 
         Args:
-            fold: its number.
+            fold: its name, that of a file.
             files: what to learn from, which keep the fold's prompts out.
             prompts: the fold's.
             say: told what is going on.
@@ -68,7 +68,7 @@ class Run:
         Raises:
             ConfigError: ``folder`` holds another run.
         """
-        done, checkpoint = self.folder / f"fold-{fold}.json", self.folder / f"fold-{fold}"
+        done, checkpoint = self.folder / f"{fold}.json", self.folder / fold
         found = self._read(done)
         if found is None:
             find_trainer(self.router).train(files, checkpoint, self.config, say=say)

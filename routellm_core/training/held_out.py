@@ -89,7 +89,7 @@ def held_out(
             say(f"Fold {fold + 1} of {folds}: {message}")
 
         kept = replace(files, held_out_subjects=subjects)
-        scores.update(run.scores(fold, kept, prompts, told, track))
+        scores.update(run.scores(f"fold-{fold}", kept, prompts, told, track))
     say("Measuring")
     result = compare(benchmark, {router: ByItsFold(scores)}, draws=draws)
     command = " ".join([f"routellm held-out {router} --folds {folds}", *files.options()])

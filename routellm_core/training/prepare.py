@@ -160,6 +160,10 @@ def _split(
         held_out = positions < config.validation_share
     else:
         held_out = fold_of(positions, files.fold[1]) == files.fold[0]
+    if files.held_out_source is not None:
+        own = comparisons.source == comparisons.sources.index(files.held_out_source)
+        kept_out = {comparisons.prompts[i] for i in np.flatnonzero(own)}
+        held_out |= np.array([prompt in kept_out for prompt in comparisons.prompts])
     train, validation = ~held_out & ~copies, held_out & ~copies
     usual = _traffic(comparisons, validation, config)
     return Split(comparisons, train, validation, copies, usual), vectors

@@ -1,0 +1,189 @@
+"""`routellm cross-validate`: candidates meet on prompts that they did not learn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from routellm_core import cli
+from routellm_core.cli import app
+from routellm_core.errors import ConfigError, DataError
+from routellm_core.training import folds as folds_module
+from routellm_core.training.config import TrainingConfig
+from routellm_core.training.files import TrainingFiles
+from routellm_core.training.prepare import split
+from routellm_core.training.sw_ranking import train_sw_ranking
+from routellm_core.training.trainers import Trainer, find_trainer
+from tests.fakes.training_files import GOLD, training_files
+
+SETTINGS = """
+strong_model: big
+weak_model: small
+num_tiers: 3
+validation_share: 0.2
+"""
+FOLDS = 3
+IN_EVALUATION = 10
+"""Prompts of gold that stand in the evaluation file; some others are near copies of those."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> TrainingFiles:
+    return training_files(tmp_path, SETTINGS)
+
+
+def _run(files: TrainingFiles, out: Path, *arguments: str) -> Result:
+    given = [
+        *("--battles", str(files.battles[0]), "--gold", str(files.gold[0])),
+        *("--decontaminate", str(files.decontaminate[0]), "--out", str(out)),
+        *("--folds", str(FOLDS), "--draws", "100"),
+    ]
+    return CliRunner(env={"COLUMNS": "140"}).invoke(app, ["cross-validate", *given, *arguments])
+
+
+def _worse(files: TrainingFiles, name: str = "worse.yaml") -> str:
+    """Return a candidate to which all prompts are nearly alike."""
+    path = files.gold[0].with_name(name)
+    path.write_text(f"{SETTINGS}gamma: 1.0000001\n")
+    return f"sw_ranking={path}"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
+    """The files of each training, as they come."""
+    calls: list[TrainingFiles] = []
+
+    def train(files: TrainingFiles, *arguments: Any, **options: Any) -> dict[str, Any]:
+        calls.append(files)
+        return train_sw_ranking(files, *arguments, **options)
+
+    trainer = Trainer(find_trainer("sw_ranking").config, train)
+    monkeypatch.setattr(folds_module, "find_trainer", lambda name: trainer)
+    return calls
+
+
+def test_candidates_are_told_apart_on_every_source_of_gold(
+    files: TrainingFiles, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = _run(files, out, f"sw_ranking={files.config}", _worse(files))
+    assert done.exit_code == 0, done.output
+    # Votes are no source to judge on: they are of many pairs.
+    (found,) = json.loads((out / "results.json").read_text())["benchmarks"]
+    assert found["benchmark"] == "gold"
+    assert GOLD / 2 < found["n"] <= GOLD - IN_EVALUATION
+    good, worse, *_ = found["results"]
+    assert (good["name"], worse["name"]) == ("sw_ranking=config.yaml", "sw_ranking=worse.yaml")
+    # Half of the prompts need the strong model, so that no order has more than .75.
+    assert good["apgr"]["value"] > 0.7
+    difference = worse["over"]["sw_ranking=config.yaml"]
+    assert difference["high"] < 0
+    assert f"{difference['value']:.3f}".replace("0.", ".") in done.output
+    assert "worse.yaml" in done.output
+
+
+def test_the_tables_are_those_of_the_results(files: TrainingFiles, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert _run(files, out, f"sw_ranking={files.config}", _worse(files)).exit_code == 0
+    (found,) = json.loads((out / "results.json").read_text())["benchmarks"]
+    figures, differences = (out / "cross_validation.md").read_text().split("\n\n")
+    assert figures.splitlines()[0] == (
+        "| APGR | sw_ranking=config.yaml | sw_ranking=worse.yaml | prompt length |"
+    )
+    for number, each in enumerate(found["results"][:2]):
+        cell = figures.splitlines()[2].split(" | ")[1 + number]
+        assert cell.startswith(f"{each['apgr']['value']:.3f} [".replace("0.", "."))
+    assert differences.splitlines()[0] == "| over sw_ranking=config.yaml | sw_ranking=worse.yaml |"
+
+
+def test_each_prompt_is_kept_out_of_one_fold(
+    files: TrainingFiles, tmp_path: Path, trained: list[TrainingFiles]
+) -> None:
+    assert _run(files, tmp_path / "out", f"sw_ranking={files.config}").exit_code == 0
+    assert [each.fold for each in trained] == [(number, FOLDS) for number in range(FOLDS)]
+    config = TrainingConfig(strong_model="big", weak_model="small")
+    parts = [split(each, config, lambda message: None) for each in trained]
+    assert (sum(part.validation.astype(int) for part in parts) == ~parts[0].copies).all()
+    for number, part in enumerate(parts):
+        assert not (part.train & part.validation).any()
+        scored = json.loads(
+            (tmp_path / "out" / "sw_ranking=config.yaml" / f"fold-{number}.json").read_text()
+        )["scores"]
+        gold = part.comparisons.source == part.comparisons.sources.index("gold")
+        assert len(scored) == (part.validation & gold).sum() > 0
+
+
+def test_a_fold_that_is_done_is_not_trained_again(
+    files: TrainingFiles, tmp_path: Path, trained: list[TrainingFiles]
+) -> None:
+    out = tmp_path / "out"
+    candidate = f"sw_ranking={files.config}"
+    assert _run(files, out, candidate).exit_code == 0
+    before = (out / "results.json").read_bytes()
+    (out / "sw_ranking=config.yaml" / "fold-1.json").unlink()
+    trained.clear()
+    assert _run(files, out, candidate).exit_code == 0
+    assert len(trained) == 1
+    assert (out / "results.json").read_bytes() == before
+
+
+def test_another_candidate_trains_nothing_anew(
+    files: TrainingFiles, tmp_path: Path, trained: list[TrainingFiles]
+) -> None:
+    out = tmp_path / "out"
+    assert _run(files, out, f"sw_ranking={files.config}").exit_code == 0
+    trained.clear()
+    assert _run(files, out, f"sw_ranking={files.config}", _worse(files)).exit_code == 0
+    assert len(trained) == FOLDS
+
+
+def test_changed_settings_are_another_run(files: TrainingFiles, tmp_path: Path) -> None:
+    assert files.config is not None
+    assert _run(files, tmp_path / "out", f"sw_ranking={files.config}").exit_code == 0
+    files.config.write_text(f"{SETTINGS}gamma: 20\n")
+    refused = _run(files, tmp_path / "out", f"sw_ranking={files.config}")
+    assert isinstance(refused.exception, ConfigError)
+    assert "is of another run" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (lambda files: ["sw_rankin"], "did you mean 'sw_ranking'"),
+        (lambda files: [f"sw_ranking={files.config}", "mf"], "differ in 'strong_model'"),
+        (lambda files: [f"sw_ranking={files.config}"] * 2, "is given twice"),
+        (lambda files: [f"sw_ranking={files.config}", "--folds", "1"], "write 2 or more"),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error(
+    files: TrainingFiles,
+    tmp_path: Path,
+    arguments: Callable[[TrainingFiles], list[str]],
+    message: str,
+) -> None:
+    refused = _run(files, tmp_path / "out", *arguments(files))
+    assert isinstance(refused.exception, ConfigError)
+    assert message in str(refused.exception)
+
+
+def test_gold_on_which_the_strong_model_is_no_better_is_no_source_to_judge_on(
+    files: TrainingFiles, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in files.gold[0].read_text().splitlines()]
+    for row in rows:
+        row["correct"]["big"] = 0
+    files.gold[0].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    refused = CliRunner().invoke(
+        cli.app,
+        [
+            *("cross-validate", f"sw_ranking={files.config}", "--gold", str(files.gold[0])),
+            *("--out", str(tmp_path / "out")),
+        ],
+    )
+    assert isinstance(refused.exception, DataError)
+    assert "nothing to judge on" in str(refused.exception)
