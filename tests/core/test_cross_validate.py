@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -116,6 +117,37 @@ def test_each_prompt_is_kept_out_of_one_fold(
         )["scores"]
         gold = part.comparisons.source == part.comparisons.sources.index("gold")
         assert len(scored) == (part.validation & gold).sum() > 0
+
+
+def test_each_source_is_kept_out_of_one_fold(
+    files: TrainingFiles, tmp_path: Path, trained: list[TrainingFiles]
+) -> None:
+    """Also where another source has some of its prompts."""
+    rows = files.gold[0].read_text().splitlines()
+    other = tmp_path / "other.jsonl"
+    others = [row.replace("What is", "Please, what is") for row in rows[20:]]
+    other.write_text("\n".join([*others, *rows[-20:]]) + "\n")
+    done = _run(
+        files,
+        tmp_path / "out",
+        f"sw_ranking={files.config}",
+        *("--by-source", "--gold", str(other)),
+    )
+    assert done.exit_code == 0, done.output
+    names = ["gold", "other"]
+    assert [each.held_out_source for each in trained] == names
+    config = TrainingConfig(strong_model="big", weak_model="small")
+    for each, name in zip(trained, names, strict=True):
+        part = split(each, config, lambda message: None)
+        own = part.comparisons.source == part.comparisons.sources.index(name)
+        prompts = {part.comparisons.prompts[i] for i in np.flatnonzero(own)}
+        learned = {part.comparisons.prompts[i] for i in np.flatnonzero(part.train)}
+        assert learned
+        assert not prompts & learned
+    results = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    assert [found["benchmark"] for found in results] == names
+    # What sums need is learned from the one and holds in the other.
+    assert all(found["results"][0]["apgr"]["value"] > 0.65 for found in results)
 
 
 def test_a_fold_that_is_done_is_not_trained_again(
