@@ -89,13 +89,13 @@ def load_checkpoint(
     try:
         config = json.loads(config_path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise _damaged(config_path, error) from error
+        raise damaged(config_path, error) from error
     if not isinstance(config, dict):
-        raise _damaged(config_path, "not a JSON object")
+        raise damaged(config_path, "not a JSON object")
     try:
         tensors = _map_file(weights_path) if mapped else load_file(weights_path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise _damaged(weights_path, error) from error
+        raise damaged(weights_path, error) from error
     require_tensors(folder, tensors, required)
     return tensors, config
 
@@ -180,7 +180,8 @@ def _map_file(path: Path) -> Tensors:
     return tensors
 
 
-def _damaged(path: Path, why: object) -> CheckpointError:
+def damaged(path: Path, why: object) -> CheckpointError:
+    """Return the error that says that a file is damaged, why, and what to do."""
     return CheckpointError(f"{path} is damaged ({why}): restore it, or reinstall the package")
 
 

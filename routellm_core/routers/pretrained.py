@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
-from ..checkpoints.store import CONFIG, WEIGHTS
+from ..checkpoints.store import CONFIG, WEIGHTS, damaged
 from ..errors import CheckpointError, MissingExtraError
 
 DESCRIPTION = "routellm.json"
@@ -83,7 +83,7 @@ def check_files(folder: Path) -> None:
     if not weights[0].is_file() and (folder / _SHARDS).is_file():
         shards = _read_object(folder / _SHARDS).get("weight_map")
         if not isinstance(shards, dict) or not shards:
-            raise _damaged(folder / _SHARDS, "no weight_map")
+            raise damaged(folder / _SHARDS, "no weight_map")
         weights = [folder / name for name in sorted({str(name) for name in shards.values()})]
     for path in weights:
         if not path.is_file():
@@ -95,7 +95,7 @@ def check_files(folder: Path) -> None:
             with safe_open(path, "numpy"):
                 pass
         except (SafetensorError, OSError) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
 
 
 def read_description(folder: Path, router: str) -> Description:
@@ -283,14 +283,10 @@ def _read_object(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     if not isinstance(read, dict):
-        raise _damaged(path, "not a JSON object")
+        raise damaged(path, "not a JSON object")
     return read
-
-
-def _damaged(path: Path, why: object) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged ({why}): restore it")
 
 
 def _check_weights(folder: Path, model: Any, loaded: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +13,11 @@ from typer.testing import CliRunner, Result
 from routellm_core import cli
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError
-from routellm_core.training import folds as folds_module
 from routellm_core.training.config import TrainingConfig
 from routellm_core.training.files import TrainingFiles
 from routellm_core.training.prepare import split
-from routellm_core.training.sw_ranking import train_sw_ranking
-from routellm_core.training.trainers import Trainer, find_trainer
 from tests.fakes.training_files import GOLD, training_files
+from tests.fakes.watched_training import watched_training
 
 SETTINGS = """
 strong_model: big
@@ -56,16 +53,7 @@ def _worse(files: TrainingFiles, name: str = "worse.yaml") -> str:
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
-    """The files of each training, as they come."""
-    calls: list[TrainingFiles] = []
-
-    def train(files: TrainingFiles, *arguments: Any, **options: Any) -> dict[str, Any]:
-        calls.append(files)
-        return train_sw_ranking(files, *arguments, **options)
-
-    trainer = Trainer(find_trainer("sw_ranking").config, train)
-    monkeypatch.setattr(folds_module, "find_trainer", lambda name: trainer)
-    return calls
+    return watched_training(monkeypatch)
 
 
 def test_candidates_are_told_apart_on_every_source_of_gold(

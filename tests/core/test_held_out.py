@@ -23,10 +23,9 @@ from routellm_core.evaluation.benchmarks import (
     mmlu_gold_hashes,
     sha256_of,
 )
-from routellm_core.training import folds as folds_module
 from routellm_core.training.files import MMLU_GOLD, TrainingFiles, read_files
-from routellm_core.training.sw_ranking import train_sw_ranking
-from routellm_core.training.trainers import Trainer, find_trainer
+from routellm_core.training.trainers import find_trainer
+from tests.fakes.watched_training import watched_training
 
 SUBJECTS = [f"subject_{letter}" for letter in "abcdef"]
 QUESTIONS = 30
@@ -92,16 +91,7 @@ def _run(evals: Path, config: Path, out: Path, *arguments: str) -> Result:
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
-    """The files of each training, as they come."""
-    calls: list[TrainingFiles] = []
-
-    def train(files: TrainingFiles, *arguments: Any, **options: Any) -> dict[str, Any]:
-        calls.append(files)
-        return train_sw_ranking(files, *arguments, **options)
-
-    trainer = Trainer(find_trainer("sw_ranking").config, train)
-    monkeypatch.setattr(folds_module, "find_trainer", lambda name: trainer)
-    return calls
+    return watched_training(monkeypatch)
 
 
 def test_all_folds_together_are_judged_on_what_is_no_gold(
