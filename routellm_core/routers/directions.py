@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 INSTANT_SIZE = 1_000_000
 """Up to how many numbers in the vectors a comparison takes about a millisecond, on one thread."""
 
-_BLOCK = 200_000
-"""Numbers turned into float32 at a time, so that they are still in the cache when used."""
+_BLOCK = 400_000
+"""Numbers turned into float32 at a time: few enough to be in the cache still when used, and enough
+that threads seldom wait for the interpreter between two of its calls."""
 
 _SMALL_PRODUCT, _SMALL_PRODUCT_WITH_ONE = 1 << 18, 9_000
 """Most multiplications in one product, of many rows with many vectors and with a single one.

@@ -27,7 +27,7 @@ RANK = 128
 
 MOST_MS = 0.05
 
-LEAST_RATIO = 5.0
+LEAST_RATIO = 4.0
 """How many times as long the original takes at least: half of what a quiet machine shows."""
 
 

@@ -44,11 +44,21 @@ def _run(files: TrainingFiles, out: Path, *arguments: str) -> Result:
     return CliRunner(env={"COLUMNS": "140"}).invoke(app, ["cross-validate", *given, *arguments])
 
 
-def _worse(files: TrainingFiles, name: str = "worse.yaml") -> str:
+def _worse(files: TrainingFiles) -> str:
     """Return a candidate to which all prompts are nearly alike."""
-    path = files.gold[0].with_name(name)
+    path = files.gold[0].with_name("worse.yaml")
     path.write_text(f"{SETTINGS}gamma: 1.0000001\n")
     return f"sw_ranking={path}"
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A comparison of two candidates: its folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("compared")
+    files = training_files(folder, SETTINGS)
+    done = _run(files, folder / "out", f"sw_ranking={files.config}", _worse(files))
+    assert done.exit_code == 0, done.output
+    return folder / "out", done.output
 
 
 @pytest.fixture
@@ -56,12 +66,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
     return watched_training(monkeypatch)
 
 
-def test_candidates_are_told_apart_on_every_source_of_gold(
-    files: TrainingFiles, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    done = _run(files, out, f"sw_ranking={files.config}", _worse(files))
-    assert done.exit_code == 0, done.output
+def test_candidates_are_told_apart_on_every_source_of_gold(compared: tuple[Path, str]) -> None:
+    out, printed = compared
     # Votes are no source to judge on: they are of many pairs.
     (found,) = json.loads((out / "results.json").read_text())["benchmarks"]
     assert found["benchmark"] == "gold"
@@ -72,13 +78,12 @@ def test_candidates_are_told_apart_on_every_source_of_gold(
     assert good["apgr"]["value"] > 0.7
     difference = worse["over"]["sw_ranking=config.yaml"]
     assert difference["high"] < 0
-    assert f"{difference['value']:.3f}".replace("0.", ".") in done.output
-    assert "worse.yaml" in done.output
+    assert f"{difference['value']:.3f}".replace("0.", ".") in printed
+    assert "worse.yaml" in printed
 
 
-def test_the_tables_are_those_of_the_results(files: TrainingFiles, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert _run(files, out, f"sw_ranking={files.config}", _worse(files)).exit_code == 0
+def test_the_tables_are_those_of_the_results(compared: tuple[Path, str]) -> None:
+    out, _ = compared
     (found,) = json.loads((out / "results.json").read_text())["benchmarks"]
     figures, differences = (out / "cross_validation.md").read_text().split("\n\n")
     assert figures.splitlines()[0] == (
