@@ -76,22 +76,22 @@ class Directions:
         dim, others = columns.shape
         most = max((block.stop - block.start for block in blocks), default=0)
         # Buffers for all blocks: fresh ones each time would be fresh pages of the system.
-        plain = np.zeros((-(-most // rows), rows, dim), np.float32)
-        products = np.empty((*plain.shape[:2], others), np.float32)
+        plain = np.zeros((_whole(most, rows), dim), np.float32)
+        products = np.empty((len(plain), others), np.float32)
         for block in blocks:
             stored = self.vectors[block]
-            if stored.dtype == np.float32 and not len(stored) % rows:
-                operand = stored.reshape(-1, rows, dim)
-            else:
-                operand = plain
-                _widen(stored, plain.reshape(-1, dim)[: len(stored)])
-            out = products[: len(operand)]
+            size = _whole(len(stored), rows)
+            if stored.dtype != np.float32 or len(stored) < size:
+                _widen(stored, plain[: len(stored)])
+                stored = plain[:size]
+            operand = stored.reshape(size // rows, rows, dim)
+            out = products[:size].reshape(size // rows, rows, others)
             if others == 1:
                 np.matmul(operand, columns[:, 0], out=out[..., 0])
             else:
                 np.matmul(operand, columns, out=out)
-            found = products.reshape(-1, others)[: len(stored)]
-            np.multiply(found, self._scales[block, None], out=cosines[block])
+            own = slice(block.stop - block.start)
+            np.multiply(products[own], self._scales[block, None], out=cosines[block])
 
 
 def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -110,6 +110,11 @@ def _threads(process: int) -> ThreadPoolExecutor:
 def _rows_at_a_time(columns: NDArray[np.float32]) -> int:
     most = _SMALL_PRODUCT_WITH_ONE if columns.shape[1] == 1 else _SMALL_PRODUCT
     return max(1, most // max(1, columns.size))
+
+
+def _whole(count: int, rows: int) -> int:
+    """Return the count rounded up to some times the rows."""
+    return -(-count // rows) * rows
 
 
 def _blocks(vectors: NDArray[Any], rows: int) -> Iterator[slice]:
