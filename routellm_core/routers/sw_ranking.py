@@ -129,7 +129,7 @@ class SWRankingRouter(Router):
         cells, starts = np.unique(cell[order], return_index=True)
         self._players = num_tiers + 1
         self._one, self._other = np.divmod(cells, self._players)
-        self._ends = np.append(starts[1:], len(order))
+        self._ends = np.append(starts, len(order))[1:]
         self._segments = [
             slice(at, min(at + _SEGMENT, end))
             for start, end in zip(starts.tolist(), self._ends.tolist(), strict=True)

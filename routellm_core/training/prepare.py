@@ -165,6 +165,11 @@ def _split(
         kept_out = {comparisons.prompts[i] for i in np.flatnonzero(own)}
         held_out |= np.array([prompt in kept_out for prompt in comparisons.prompts])
     train, validation = ~held_out & ~copies, held_out & ~copies
+    if not train.any():
+        raise DataError(
+            "no prompt is left to learn from beside those held out and the near copies of "
+            "evaluation prompts: give more battles or gold"
+        )
     usual = _traffic(comparisons, validation, config)
     return Split(comparisons, train, validation, copies, usual), vectors
 

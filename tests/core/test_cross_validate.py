@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from routellm_core import cli
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError
 from routellm_core.training.config import TrainingConfig
@@ -196,6 +195,13 @@ def test_what_cannot_be_compared_is_an_error(
     assert message in str(refused.exception)
 
 
+def test_the_only_source_cannot_be_held_out(files: TrainingFiles, tmp_path: Path) -> None:
+    given = ["--gold", str(files.gold[0]), "--out", str(tmp_path / "out"), "--by-source"]
+    refused = CliRunner().invoke(app, ["cross-validate", f"sw_ranking={files.config}", *given])
+    assert isinstance(refused.exception, DataError)
+    assert "no prompt is left to learn from" in str(refused.exception)
+
+
 def test_gold_on_which_the_strong_model_is_no_better_is_no_source_to_judge_on(
     files: TrainingFiles, tmp_path: Path
 ) -> None:
@@ -204,7 +210,7 @@ def test_gold_on_which_the_strong_model_is_no_better_is_no_source_to_judge_on(
         row["correct"]["big"] = 0
     files.gold[0].write_text("".join(json.dumps(row) + "\n" for row in rows))
     refused = CliRunner().invoke(
-        cli.app,
+        app,
         [
             *("cross-validate", f"sw_ranking={files.config}", "--gold", str(files.gold[0])),
             *("--out", str(tmp_path / "out")),

@@ -188,6 +188,12 @@ def test_the_order_of_battles_does_not_matter_and_the_right_one_saves_the_copy()
     )
 
 
+def test_models_that_never_met_are_as_good() -> None:
+    battles = [{"model_a": name, "model_b": name, "winner": "tie"} for name in "sw"]
+    router = SWRankingRouter(battles, np.eye(2), strong_model="s", weak_model="w")
+    assert router.score_embeddings(np.eye(2)).tolist() == [0.5, 0.5]
+
+
 def test_a_data_frame_does_as_well(router: SWRankingRouter) -> None:
     pandas = pytest.importorskip("pandas")
     frame = SWRankingRouter(
