@@ -70,6 +70,24 @@ def test_the_readme_has_the_figures_of_the_results(name: str) -> None:
     }
 
 
+def test_the_readme_has_the_figures_of_subjects_held_out() -> None:
+    """They are those of the first table of their section, which `routellm held-out` writes."""
+    two_folds = tables(section("docs/evaluation.md", "Subjects held out"))[0]
+    n = two_folds[0][0]
+    figures, over = ({row[0]: row[at] for row in two_folds} for at in (1, 4))
+    shown = {row[0]: row[3] for row in TABLE}
+    assert shown == {
+        "APGR": f"MMLU, subjects held out, {n}",
+        "mf (default)": figures["mf"],
+        **{router: figures[router] for router in ROUTERS[1:]},
+        "prompt length alone": figures["prompt length"],
+        "chance": ".500",
+        "oracle": figures["oracle"],
+        "mf over prompt length, paired": over["mf"],
+        "the paper's mf, its best row, no interval given": "–",
+    }
+
+
 def test_the_readme_says_of_mt_bench_what_the_results_say() -> None:
     n = re.search(r"^n = ([\d,]+)", section("docs/results.md", "mt-bench"), re.MULTILINE)
     assert n is not None
