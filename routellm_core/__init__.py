@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .decision import Decision, RoutingPolicy, Tier
-from .encoders.base import Encoder
+from .contracts import Encoder, Router
+from .decision import Asked, Decision, Tier
 from .errors import (
     CheckpointError,
     ConfigError,
@@ -15,17 +15,19 @@ from .errors import (
     ScoringTimeoutError,
 )
 from .hookspecs import hookimpl
-from .loading import load_encoder, load_router
 from .model_names import parse_model_name
-from .plugins import register_plugin, unregister_plugin
+from .policy import RoutingPolicy
 from .prompt_text import scored_text
-from .routers.base import Router
+from .registry.loading import load_encoder, load_router
+from .registry.plugins import register_plugin, unregister_plugin
+from .route_on import route_on
 from .version import __version__
 
 if TYPE_CHECKING:
     from .settings import PolicySettings, validate_settings
 
 __all__ = [
+    "Asked",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -46,6 +48,7 @@ __all__ = [
     "load_router",
     "parse_model_name",
     "register_plugin",
+    "route_on",
     "scored_text",
     "unregister_plugin",
     "validate_settings",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 import pluggy
 
-if TYPE_CHECKING:
-    from .decision import Decision
-    from .routers.base import Router
+from .contracts import Router
+from .decision import Decision
 
 PROJECT = "routellm"
 """Name of the pluggy project and of the entry-point group."""
@@ -40,13 +39,28 @@ def routellm_register_encoders(register: Register) -> None:
     """Register encoders: ``register("mine", MyEncoder)``; the factory returns an ``Encoder``."""
 
 
+@hookspec
+def routellm_register_trainers(register: Register) -> None:
+    """Register how a router is trained: ``register("my-router", make_trainer)``; the factory takes
+    nothing and returns a ``routellm_core.training.Trainer``. ``routellm train``,
+    ``cross-validate`` and ``evaluate`` then treat the router like a built-in one.
+    """
+
+
 @hookspec(firstresult=True)
 def routellm_score(router: Router, router_name: str, text: str) -> float | None:
     """Score one text: the strong win rate in [0, 1], or None to leave it to the next plugin.
 
     A plain implementation answers instead of the router; one marked
-    ``hookimpl(wrapper=True)`` post-processes whatever was answered.
+    ``hookimpl(wrapper=True)`` post-processes whatever was answered. It is called for every
+    router, which makes each of them slower, unless ``routellm_scored_routers`` names some.
     """
+
+
+@hookspec
+def routellm_scored_routers() -> Collection[str]:
+    """Return the names of the routers that this plugin's ``routellm_score`` is for."""
+    return ()
 
 
 @hookspec

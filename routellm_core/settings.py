@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -52,6 +52,16 @@ class PolicySettings(BaseModel):
         gt=0.0,
         le=3_600_000.0,
         description="time budget of a router that is not instant, in ms",
+    )
+    concurrency: Annotated[int, BeforeValidator(_no_truth_value)] = Field(
+        default=32,
+        ge=1,
+        le=1000,
+        description="threads that score, for a router that is not instant and names no number",
+    )
+    sticky: Literal["turn", "conversation"] = Field(
+        default="turn",
+        description="'conversation': once an answer came from the strong model, all further do",
     )
 
     @model_validator(mode="after")

@@ -18,8 +18,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .contracts import Router
 from .errors import MissingExtraError
-from .routers.base import Router
 
 try:
     from hypothesis import given, settings

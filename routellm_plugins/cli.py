@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from routellm_core.cli import app, main
 
+from .demo.command import demo
 from .litellm.check import check
-from .litellm.demo import demo
 
 __all__ = ["app", "main"]
 

@@ -11,6 +11,7 @@ import pytest
 os.environ["ROUTELLM_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
 from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
+from tests.fakes.scripted import ScriptedPlugin
 
 
 @pytest.fixture
@@ -49,3 +50,13 @@ def stuck(plugin: Callable[[object], object]) -> Iterator[str]:
     plugin(Plugin())
     yield "stuck"
     release.set()
+
+
+@pytest.fixture
+def scripted(plugin: Callable[[object], object]) -> Iterator[ScriptedPlugin]:
+    """Register the router that does whatever a test says."""
+    scripts = ScriptedPlugin()
+    plugin(scripts)
+    yield scripts
+    for router in scripts.made:
+        router.release.set()

@@ -16,8 +16,8 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from routellm_plugins.standin import StandIn
-from routellm_plugins.standin.answers import Answer
+from routellm_plugins.demo.standin import StandIn
+from routellm_plugins.demo.standin.answers import Answer
 
 NOTEBOOK = Path(__file__).with_name("routing.ipynb")
 

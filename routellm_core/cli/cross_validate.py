@@ -51,11 +51,11 @@ def cross_validate(
     For choosing a router, its sources or its settings without a look at any evaluation set.
     Every figure has its bootstrap 95 % interval.
     """
-    from ..training.config import read_config
-    from ..training.cross_validate import Candidate, tables
-    from ..training.cross_validate import cross_validate as measure
-    from ..training.files import TrainingFiles
+    from ..training.shared.config import read_config
+    from ..training.shared.files import TrainingFiles
     from ..training.trainers import find_trainer
+    from ..training.validation.cross_validate import Candidate, tables
+    from ..training.validation.cross_validate import cross_validate as measure
 
     compared = []
     for written in candidates:

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import track
 
 from ..checkpoints.store import write_whole
+from ..contracts import Router
 from ..errors import ConfigError
-from ..evaluation.benchmarks import (
+from ..evaluation.benchmarks.benchmark import (
     MMLU_GOLD,
     Benchmark,
     load_benchmark,
@@ -24,15 +25,14 @@ from ..evaluation.benchmarks import (
     read_hashes,
 )
 from ..evaluation.compare import compare, reason
-from ..evaluation.notes import notes
-from ..evaluation.plots import require_matplotlib
-from ..evaluation.report import write_report
+from ..evaluation.reporting.notes import notes
+from ..evaluation.reporting.plots import require_matplotlib
+from ..evaluation.reporting.report import write_report
+from ..evaluation.reporting.results_file import RESULTS, results_json
+from ..evaluation.reporting.terminal import tables
 from ..evaluation.results import BenchmarkResult, Prices
-from ..evaluation.results_file import RESULTS, results_json
 from ..evaluation.scoring import cache_folder
-from ..evaluation.tables import tables
-from ..loading import load_router
-from ..routers.base import Router
+from ..registry.loading import load_router
 
 
 def evaluate(

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..evaluation.notes import notes
-from ..evaluation.tables import tables
+from ..evaluation.reporting.notes import notes
+from ..evaluation.reporting.terminal import tables
 from .train import BattleFiles, ConfigFile, GoldFiles
 
 
@@ -48,10 +48,10 @@ def held_out(
 
     What a router is worth on a new subject. Every figure has its bootstrap 95 % interval.
     """
-    from ..training.config import read_config
-    from ..training.files import TrainingFiles
-    from ..training.held_out import held_out as measure
+    from ..training.shared.config import read_config
+    from ..training.shared.files import TrainingFiles
     from ..training.trainers import find_trainer
+    from ..training.validation.held_out import held_out as measure
 
     kind = find_trainer(router).config
     files = TrainingFiles(

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..decision import RoutingPolicy, checked_win_rate
+from ..contracts import Router
 from ..errors import ConfigError, DataError
-from ..loading import load_router
-from ..plugins import plugins
-from ..routers.base import Router
+from ..policy import RoutingPolicy, checked_win_rate
+from ..registry.loading import load_router
+from ..registry.plugins import plugins
 
 _BATCH = 256
 _SHOWN = 1_000
@@ -77,7 +77,7 @@ def score(
 
 def _scores(name: str, router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
     """Yield texts and win rates, as a gateway with the same plugins would score them."""
-    if plugins.intercepts_scores():
+    if plugins.intercepts_scores(name):
         for text in texts:
             yield text, checked_win_rate(plugins.score(router, name, text))
         return

@@ -77,10 +77,10 @@ def mf(
     config: ConfigFile = None,
 ) -> None:
     """Train the matrix factorization router. Writes weights, metrics.json and a model card."""
-    from ..training.config import read_config
-    from ..training.files import TrainingFiles
-    from ..training.mf import train_mf
-    from ..training.mf_config import MFConfig
+    from ..training.mf.config import MFConfig
+    from ..training.mf.train import train_mf
+    from ..training.shared.config import read_config
+    from ..training.shared.files import TrainingFiles
 
     settings = read_config(config, MFConfig) if config else MFConfig()
     files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or (), config)
@@ -115,10 +115,10 @@ def sw_ranking(
     config: ConfigFile = None,
 ) -> None:
     """Make a similarity-weighted ranking. Writes battles, metrics.json and a model card."""
-    from ..training.config import read_config
-    from ..training.files import TrainingFiles
-    from ..training.sw_ranking import train_sw_ranking
-    from ..training.sw_ranking_config import SWRankingConfig
+    from ..training.shared.config import read_config
+    from ..training.shared.files import TrainingFiles
+    from ..training.sw_ranking.config import SWRankingConfig
+    from ..training.sw_ranking.train import train_sw_ranking
 
     settings = read_config(config, SWRankingConfig) if config else SWRankingConfig()
     files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or (), config)
@@ -139,10 +139,10 @@ def bert(
     config: ConfigFile = None,
 ) -> None:
     """Fine-tune an encoder such as BERT. Writes the model, metrics.json and a model card."""
-    from ..training.bert import train_bert
-    from ..training.bert_config import BERTConfig
-    from ..training.config import read_config
-    from ..training.files import TrainingFiles
+    from ..training.bert.config import BERTConfig
+    from ..training.bert.train import train_bert
+    from ..training.shared.config import read_config
+    from ..training.shared.files import TrainingFiles
 
     settings = read_config(config, BERTConfig) if config else BERTConfig()
     if base is not None:
@@ -170,10 +170,10 @@ def causal_llm(
     config: ConfigFile = None,
 ) -> None:
     """Tune a causal LLM, or make a small one. Writes the model, metrics.json and a model card."""
-    from ..training.causal_llm import train_causal_llm
-    from ..training.causal_llm_config import CausalLLMConfig
-    from ..training.config import read_config
-    from ..training.files import TrainingFiles
+    from ..training.causal_llm.config import CausalLLMConfig
+    from ..training.causal_llm.train import train_causal_llm
+    from ..training.shared.config import read_config
+    from ..training.shared.files import TrainingFiles
 
     settings = read_config(config, CausalLLMConfig) if config else CausalLLMConfig()
     if base is not None:

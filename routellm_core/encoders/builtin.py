@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..contracts import Encoder
 from ..hookspecs import Register, hookimpl
-from .base import Encoder
 
 
 def _static() -> Encoder:

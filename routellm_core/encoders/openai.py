@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contracts import Encoder
 from ..errors import ConfigError, MissingExtraError, ScoringError
-from .base import Encoder
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import find_checkpoint
+from ..contracts import Encoder
 from ..errors import CheckpointError, MissingExtraError
-from .base import Encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import find_checkpoint, load_checkpoint
+from ..contracts import Encoder
 from ..errors import CheckpointError
-from .base import Encoder
 from .wordpiece import WordPiece
 
 TOKENIZER = "tokenizer.json"

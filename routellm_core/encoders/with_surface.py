@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Encoder
+from ..contracts import Encoder
 from .surface import SURFACE_DIM, SURFACE_VERSION, surface_features
 
 

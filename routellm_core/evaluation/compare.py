@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..contracts import Router
 from ..errors import ConfigError, RouteLLMError
-from ..routers.base import Router
 from ..routers.random import RandomRouter
-from .benchmarks import Benchmark
-from .calibration import reliability
+from .benchmarks.benchmark import Benchmark
 from .intervals import band, interval, resamples
 from .measure import GRID, Figures, Measuring
 from .metrics import Floats
+from .reliability import reliability
 from .results import (
     LENGTH,
     MIX,

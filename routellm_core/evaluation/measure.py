@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from .benchmarks import Benchmark
+from .benchmarks.benchmark import Benchmark
 from .metrics import Curves, Floats, Ranking
 from .results import ORACLE, Prices
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .calibration import Reliability
+    from .reliability import Reliability
 
 RANDOM = "random"
 """Sends a query to the strong model by a hash of its prompt: one random order among many."""

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import write_whole
+from ..contracts import Router
 from ..errors import ScoringError
-from ..routers.base import Router
 from ..version import __version__
 from .metrics import Floats
 

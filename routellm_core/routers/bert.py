@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import CONFIG, find_checkpoint
+from ..contracts import Router
 from ..errors import CheckpointError, ScoringError
-from .base import Router
-from .pretrained import (
+from .transformer.pretrained import (
     checked_length,
     extra,
     fingerprint_of,
@@ -26,7 +26,7 @@ from .pretrained import (
     read_description,
     readable,
 )
-from .token_batches import batches, padded
+from .transformer.token_batches import batches, padded
 
 OUTCOMES = ("strong wins", "tie", "weak wins")
 """What the model's labels mean, in their order."""

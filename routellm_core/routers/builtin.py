@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..contracts import Router
 from ..errors import ConfigError
 from ..hookspecs import Register, hookimpl
-from .base import Router
 
 
 def _bert(checkpoint: str = "bert", device: str | None = None) -> Router:
@@ -24,7 +24,7 @@ def _causal_llm(
     max_retries: int = 2,
     concurrency: int = 8,
 ) -> Router:
-    from .causal_llm import CausalLLMRouter
+    from .causal_llm.router import CausalLLMRouter
 
     if (base_url is None) != (model is None):
         raise ConfigError(
@@ -48,7 +48,7 @@ def _causal_llm(
 def _mf(
     checkpoint: str = "mf", strong_model: str | None = None, weak_model: str | None = None
 ) -> Router:
-    from .mf import MatrixFactorizationRouter
+    from .mf.router import MatrixFactorizationRouter
 
     router = MatrixFactorizationRouter.from_pretrained(
         checkpoint, strong_model=strong_model, weak_model=weak_model
@@ -66,7 +66,7 @@ def _random(seed: int = 0) -> Router:
 def _sw_ranking(
     checkpoint: str = "sw_ranking", strong_model: str | None = None, weak_model: str | None = None
 ) -> Router:
-    from .sw_ranking import SWRankingRouter
+    from .sw_ranking.router import SWRankingRouter
 
     router = SWRankingRouter.from_pretrained(
         checkpoint, strong_model=strong_model, weak_model=weak_model

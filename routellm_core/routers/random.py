@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Router
+from ..contracts import Router
 
 
 class RandomRouter(Router):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import ConfigError, did_you_mean
-from .config import TrainingConfig
-from .files import TrainingFiles
-from .prepare import Say
+from ..errors import PluginError
+from ..registry.plugins import plugins
+from .shared.config import TrainingConfig
+from .shared.files import TrainingFiles
+from .shared.prepare import Say
 
 
 class Train(Protocol):
@@ -34,43 +34,6 @@ class Trainer:
     train: Train
 
 
-def _mf() -> Trainer:
-    from .mf import train_mf
-    from .mf_config import MFConfig
-
-    return Trainer(MFConfig, train_mf)
-
-
-def _sw_ranking() -> Trainer:
-    from .sw_ranking import train_sw_ranking
-    from .sw_ranking_config import SWRankingConfig
-
-    return Trainer(SWRankingConfig, train_sw_ranking)
-
-
-def _bert() -> Trainer:
-    from .bert import train_bert
-    from .bert_config import BERTConfig
-
-    return Trainer(BERTConfig, train_bert)
-
-
-def _causal_llm() -> Trainer:
-    from .causal_llm import train_causal_llm
-    from .causal_llm_config import CausalLLMConfig
-
-    return Trainer(CausalLLMConfig, train_causal_llm)
-
-
-_TRAINERS: dict[str, Callable[[], Trainer]] = {
-    "bert": _bert,
-    "causal_llm": _causal_llm,
-    "mf": _mf,
-    "sw_ranking": _sw_ranking,
-}
-"""Called when it is wanted, since some need packages of an extra."""
-
-
 def find_trainer(router: str) -> Trainer:
     """Return how a router is trained.
 
@@ -78,6 +41,10 @@ def find_trainer(router: str) -> Trainer:
         ConfigError: it cannot be.
         MissingExtraError: a package for it is not installed.
     """
-    if router not in _TRAINERS:
-        raise ConfigError(f"no router '{router}' can be trained: {did_you_mean(router, _TRAINERS)}")
-    return _TRAINERS[router]()
+    made = plugins.factory("trainer", router)()
+    if not isinstance(made, Trainer):
+        raise PluginError(
+            f"trainer '{router}' is a {type(made).__name__}: its factory must return a "
+            "routellm_core.training.trainers.Trainer"
+        )
+    return made

@@ -9,9 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from routellm_core import MissingExtraError
-
-from ..route_on import route_on
+from routellm_core import MissingExtraError, route_on
 
 if TYPE_CHECKING:
     from .chat_model import ChatRouteLLM

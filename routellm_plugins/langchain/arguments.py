@@ -19,6 +19,7 @@ class PolicyArguments(TypedDict, total=False):
     on_error: Tier
     on_no_text: Tier
     timeout_ms: float
+    concurrency: int
 
 
 class AgentArguments(PolicyArguments, total=False):

@@ -21,9 +21,9 @@ from typing_extensions import Unpack
 
 from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.errors import did_you_mean
+from routellm_core.policies import policy_of
 
 from ..model_pair import check_pair
-from ..policies import policies
 from .arguments import AgentArguments
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
@@ -105,6 +105,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
         timeout_ms: time budget in milliseconds of a router that is not instant.
+        concurrency: threads that score, for a router that is not instant.
         sticky: ``turn`` decides anew for each text of the human; ``conversation`` stays with the
             strong model once it has answered.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
@@ -128,6 +129,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
     on_error: Tier = "strong"
     on_no_text: Tier = "strong"
     timeout_ms: float = 1000.0
+    concurrency: int = 32
     sticky: Literal["turn", "conversation"] = "turn"
     temperature: float | None = None
     max_tokens: int | None = None
@@ -156,7 +158,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         routing = validate_settings(ChatSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
         check_pair(strong, weak, name_of(models["strong"]), name_of(models["weak"]))
-        policies.get(routing)
+        policy_of(routing)
         super().__init__(**{**settings, **routing.model_dump(), **models})
         for tier in ("strong", "weak"):
             self._target(tier)  # a model that lacks what is handed on is told now
@@ -295,7 +297,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
 
     @property
     def _route_name(self) -> str:
-        return f"router-{self.router}-{policies.get(self._settings()).threshold:.5g}"
+        return f"router-{self.router}-{policy_of(self._settings()).threshold:.5g}"
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 
-from routellm_core import Decision, RoutingPolicy
+from routellm_core import Asked, Decision, RoutingPolicy
+from routellm_core.policies import apolicy_of, policy_of
+from routellm_core.route_on import text_to_route_on
 
-from ..policies import policies
-from ..route_on import text_to_route_on
 from .message_text import human_text, input_messages
 from .settings import ChatSettings
 
@@ -53,16 +53,16 @@ class Question:
         Raises:
             RouteLLMError: there is no such router, or it cannot be loaded.
         """
-        return self._by(policies.get(self.settings))
+        return self._by(policy_of(self.settings))
 
     async def adecide(self) -> Decision:
         """Like ``decide``, without holding up the event loop."""
-        policy = await policies.aget(self.settings)
+        policy = await apolicy_of(self.settings)
         return self._by(policy) if self.stays_strong else await policy.adecide(self.text)
 
     def _by(self, policy: RoutingPolicy) -> Decision:
         if self.stays_strong:
-            return policy.settle("strong", "conversation")
+            return policy.decide(Asked(settled="strong", cause="conversation"))
         return policy.decide(self.text)
 
 
@@ -79,7 +79,7 @@ def decide_many(questions: Sequence[Question]) -> list[Decision | Exception]:
             if question.stays_strong:
                 outcomes[at] = question.decide()
             else:
-                alike.setdefault(policies.get(question.settings), []).append(at)
+                alike.setdefault(policy_of(question.settings), []).append(at)
         except Exception as error:  # of one call's settings; the others are to go on
             outcomes[at] = error
     for policy, places in alike.items():

@@ -16,9 +16,9 @@ from routellm_core import (
     PolicySettings,
     validate_settings,
 )
+from routellm_core.policies import apolicy_of, policy_of
+from routellm_core.route_on import text_to_route_on
 
-from ..policies import policies
-from ..route_on import text_to_route_on
 from .arguments import PolicyArguments
 from .message_text import human_text
 
@@ -65,7 +65,7 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
 
     def __init__(self, **settings: Unpack[PolicyArguments]) -> None:
         checked = validate_settings(PolicySettings, dict(settings))
-        policy = policies.get(checked)
+        policy = policy_of(checked)
         super().__init__(model=f"router-{checked.router}-{policy.threshold:.5g}")
         self._settings = checked
 
@@ -74,10 +74,10 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
         return "routellm"
 
     def _classify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        return self._response(policies.get(self._settings).decide(_text(state)), questions)
+        return self._response(policy_of(self._settings).decide(_text(state)), questions)
 
     async def _aclassify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        policy = await policies.aget(self._settings)
+        policy = await apolicy_of(self._settings)
         return self._response(await policy.adecide(_text(state)), questions)
 
     def _response(self, decision: Decision, questions: dict[str, Question]) -> ClassifierResponse:

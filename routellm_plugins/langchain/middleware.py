@@ -21,9 +21,9 @@ from langgraph.runtime import Runtime
 from typing_extensions import NotRequired, Unpack
 
 from routellm_core import ConfigError, Decision, Tier, validate_settings
+from routellm_core.policies import policy_of
 
 from ..model_pair import check_pair
-from ..policies import policies
 from .arguments import AgentArguments
 from .deciding import Question, trace_metadata, with_decision
 from .inner_models import as_model, name_of
@@ -90,7 +90,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if strong is not None:
             self._strong = _chat_model("strong", strong)
             check_pair(strong, weak, name_of(self._strong), name_of(self._weak))
-        policies.get(self._settings)  # tells mistakes, and loads the router, before traffic
+        policy_of(self._settings)  # tells mistakes, and loads the router, before traffic
 
     def before_agent(
         self,
@@ -170,7 +170,7 @@ def _is_given_instead(request: ModelRequest[Any]) -> bool:
 def _kept(state: AgentState[Any]) -> Decision | None:
     """Return the decision in the state; None if a turn began without it, or in another version."""
     try:
-        return Decision(**cast("RoutedState", state)["routellm"])
+        return Decision.from_metadata(cast("RoutedState", state)["routellm"])
     except (KeyError, TypeError):
         return None
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
+from routellm_core.policies import policy_of
 
-from ..policies import policies
 from .routes import Route, Routes
 
 HANDLER = "routellm_plugins.litellm.proxy_handler"
@@ -74,7 +74,7 @@ def check_routes(routes: Routes) -> ConfigReport:
     sound: list[tuple[Route, RoutingPolicy | None]] = []
     for route in routes:
         try:
-            policy = None if "*" in route.name else policies.get(route.settings)
+            policy = None if "*" in route.name else policy_of(route.settings)
         except RouteLLMError as error:
             problems.append(f"model_list entry '{route.name}': {error}")
         except Exception as error:

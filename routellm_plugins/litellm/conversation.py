@@ -7,7 +7,7 @@ from typing import Any
 
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
-from routellm_core import Decision, RoutingPolicy, Tier
+from routellm_core import Asked, Decision, RoutingPolicy, Tier
 
 from .routes import Route
 
@@ -33,7 +33,7 @@ def stay_on_tier(
         None for a request that continues nothing, or the response of another model.
     """
     tier = _tier_of_previous(request_kwargs.get("previous_response_id"), route, entries)
-    return None if tier is None else policy.settle(tier, "conversation")
+    return None if tier is None else policy.decide(Asked(settled=tier, cause="conversation"))
 
 
 def _tier_of_previous(

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routellm_core import Decision, RouteLLMError
+from routellm_core.policies import apolicy_of, policy_of
 
-from ..policies import policies
 from .conversation import stay_on_tier
 from .request import Request, RoutedRequest, routed_request
 from .routes import Route
@@ -35,7 +35,7 @@ def decide(request: Request, route: Route, entries: Entries) -> RoutedRequest:
         before = _decided_before(request, text)
         if before is not None:
             return before
-        policy = policies.get(route.settings)
+        policy = policy_of(route.settings)
         decision = stay_on_tier(request.kwargs, route, policy, entries)
         return _routed(request, text, route, decision or policy.decide(text))
     except Exception as error:
@@ -49,7 +49,7 @@ async def adecide(request: Request, route: Route, entries: Entries) -> RoutedReq
         before = _decided_before(request, text)
         if before is not None:
             return before
-        policy = await policies.aget(route.settings)
+        policy = await apolicy_of(route.settings)
         decision = stay_on_tier(request.kwargs, route, policy, entries)
         return _routed(request, text, route, decision or await policy.adecide(text))
     except Exception as error:
@@ -63,7 +63,7 @@ async def prepare(route: Route) -> None:
         RouteLLMError: it does not exist or cannot be loaded.
     """
     try:
-        await policies.aget(route.settings)
+        await apolicy_of(route.settings)
     except RouteLLMError:
         raise
     except Exception:

@@ -71,7 +71,7 @@ class RoutedRequest:
             METADATA_KEY: {**self.decision.as_metadata(), "model": self.group},
         }
 
-    def _for_litellm(self) -> dict[str, str | float]:
+    def _for_litellm(self) -> dict[str, str | float | None]:
         """Return the decision in the terms of LiteLLM's StandardLoggingRoutingDecision."""
         scored = {} if self.decision.score is None else {"score": self.decision.score}
         return {

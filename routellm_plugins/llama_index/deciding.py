@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from routellm_core import Asked as CoreAsked
 from routellm_core import Decision, RoutingPolicy
-from routellm_core.plugins import plugins
+from routellm_core.policies import apolicy_of, policy_of
+from routellm_core.registry.plugins import plugins
+from routellm_core.route_on import text_to_route_on
 
-from ..policies import policies
-from ..route_on import text_to_route_on
 from .question import Asked
 from .settings import RouteSettings
 
@@ -29,7 +30,7 @@ class Decider:
     def __init__(self, settings: RouteSettings) -> None:
         self._settings = settings
         self._logged: set[str] = set()
-        self.threshold = policies.get(settings).threshold
+        self.threshold = policy_of(settings).threshold
 
     def decide(self, read: Callable[[], Asked]) -> Decision:
         """Decide where a call goes. Never raises.
@@ -38,7 +39,7 @@ class Decider:
             read: finds what the call asks; not called inside ``route_on``.
         """
         try:
-            policy = policies.get(self._settings)
+            policy = policy_of(self._settings)
             asked = _asked(read)
             return _settled(asked, policy) or policy.decide(asked.text)
         except Exception as error:
@@ -47,7 +48,7 @@ class Decider:
     async def adecide(self, read: Callable[[], Asked]) -> Decision:
         """Like ``decide``, without holding up the event loop."""
         try:
-            policy = await policies.aget(self._settings)
+            policy = await apolicy_of(self._settings)
             asked = _asked(read)
             return _settled(asked, policy) or await policy.adecide(asked.text)
         except Exception as error:
@@ -76,4 +77,4 @@ def _asked(read: Callable[[], Asked]) -> Asked:
 
 
 def _settled(asked: Asked, policy: RoutingPolicy) -> Decision | None:
-    return policy.settle(asked.tier, "utility") if asked.tier else None
+    return policy.decide(CoreAsked(settled=asked.tier, cause="utility")) if asked.tier else None

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file
 
 from routellm_core import load_router
 from routellm_core.checkpoints.store import WEIGHTS
-from routellm_core.routers.mf import MatrixFactorizationRouter
-from routellm_core.routers.mf_released import RELEASED_MODELS
+from routellm_core.routers.mf.released import RELEASED_MODELS
+from routellm_core.routers.mf.router import MatrixFactorizationRouter
 from tests.fakes import checkpoints
 
 from .measure import race

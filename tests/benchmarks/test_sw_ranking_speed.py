@@ -15,10 +15,10 @@ import warnings
 import numpy as np
 import pytest
 
-from routellm_core.routers.battles import Battles, order_of
-from routellm_core.routers.directions import shortened
-from routellm_core.routers.mf import sigmoid
-from routellm_core.routers.sw_ranking import SWRankingRouter
+from routellm_core.routers.mf.router import sigmoid
+from routellm_core.routers.sw_ranking.directions import shortened
+from routellm_core.routers.sw_ranking.router import SWRankingRouter
+from routellm_core.routers.sw_ranking.tally import Battles, order_of
 
 from .measure import in_fresh_process, race
 

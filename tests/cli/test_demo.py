@@ -101,7 +101,7 @@ def test_once_fails_if_one_model_is_never_used(once: dict[str, Popen[str]]):
 
 
 def test_prompts_go_where_the_trained_router_sends_them(up: tuple[Popen[str], str]):
-    from routellm_plugins.litellm.demo_prompts import PROMPTS
+    from routellm_plugins.demo.prompts import PROMPTS
 
     _, output = up
     policy = RoutingPolicy("mf", strong_share=0.3)

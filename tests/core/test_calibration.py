@@ -7,7 +7,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from routellm_core.evaluation.calibration import outcomes, reliability
+from routellm_core.evaluation.reliability import outcomes, reliability
 
 
 def _scored(rng: np.random.Generator, n: int, shift: float) -> tuple[np.ndarray, ...]:

@@ -18,9 +18,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from routellm_core import CheckpointError, ConfigError, load_router
-from routellm_core.routers.causal_llm import CausalLLMRouter
-from routellm_core.routers.causal_llm_prompt import CLASSIFIER, SYSTEM
-from routellm_core.routers.pretrained import DESCRIPTION
+from routellm_core.routers.causal_llm.prompt import CLASSIFIER, SYSTEM
+from routellm_core.routers.causal_llm.router import CausalLLMRouter
+from routellm_core.routers.transformer.pretrained import DESCRIPTION
 from tests.fakes.transformer_checkpoints import FIRST, LABELS, write_causal_llm
 
 DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))

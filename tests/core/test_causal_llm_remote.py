@@ -18,7 +18,7 @@ pytest.importorskip("transformers")
 import torch
 
 from routellm_core import CheckpointError, ConfigError, RoutingPolicy, ScoringError, load_router
-from routellm_core.routers.causal_llm import CausalLLMRouter
+from routellm_core.routers.causal_llm.router import CausalLLMRouter
 from tests.fakes.label_server import LabelServer, Reply, serving
 from tests.fakes.transformer_checkpoints import CLASSIFIER, LABELS, SYSTEM, write_causal_llm
 

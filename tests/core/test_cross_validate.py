@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError
-from routellm_core.training.config import TrainingConfig
-from routellm_core.training.files import TrainingFiles
-from routellm_core.training.prepare import split
+from routellm_core.training.shared.config import TrainingConfig
+from routellm_core.training.shared.files import TrainingFiles
+from routellm_core.training.shared.prepare import split
 from tests.fakes.training_files import GOLD, training_files
 from tests.fakes.watched_training import watched_training
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from routellm_core.routers import directions
-from routellm_core.routers.directions import Directions, shortened
+from routellm_core.routers.sw_ranking import directions
+from routellm_core.routers.sw_ranking.directions import Directions, shortened
 
 COUNT, DIM = 1_000, 37
 FORK = """
 import os
 import numpy as np
-from routellm_core.routers import directions
+from routellm_core.routers.sw_ranking import directions
 directions.INSTANT_SIZE = 0
 rng = np.random.default_rng(0)
 stored = directions.Directions(rng.normal(size=(5000, 64)).astype(np.float32))

@@ -40,7 +40,7 @@ def own(tmp_path: Path) -> str:
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what is about results alone: to draw takes a second."""
-    monkeypatch.setattr("routellm_core.evaluation.report.write_plots", lambda *_: [])
+    monkeypatch.setattr("routellm_core.evaluation.reporting.report.write_plots", lambda *_: [])
 
 
 def _run(*arguments: str, columns: int = 120) -> Result:

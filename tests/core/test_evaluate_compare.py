@@ -9,10 +9,10 @@ import pytest
 
 from routellm_core import Router
 from routellm_core.errors import ConfigError
-from routellm_core.evaluation.benchmarks import Benchmark
+from routellm_core.evaluation.benchmarks.benchmark import Benchmark
 from routellm_core.evaluation.compare import compare
 from routellm_core.evaluation.metrics import Floats
-from routellm_core.evaluation.notes import notes
+from routellm_core.evaluation.reporting.notes import notes
 from routellm_core.evaluation.results import Estimate, Prices
 
 EXACT = 1e-12

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from routellm_core.errors import DataError
-from routellm_core.evaluation.benchmarks import (
+from routellm_core.evaluation.benchmarks.benchmark import (
     STRONG_MODEL,
     WEAK_MODEL,
     evaluation_prompts,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from routellm_core import load_router
-from routellm_core.evaluation.benchmarks import (
+from routellm_core.evaluation.benchmarks.benchmark import (
     evaluation_prompts,
     load_benchmark,
     mmlu_gold_hashes,

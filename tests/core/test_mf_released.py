@@ -22,7 +22,7 @@ from routellm_core import RoutingPolicy, load_encoder, load_router
 from routellm_core.checkpoints.store import WEIGHTS
 from routellm_core.encoders.openai import OpenAIEncoder
 from routellm_core.errors import CheckpointError, ConfigError, ScoringError
-from routellm_core.routers.mf import MatrixFactorizationRouter
+from routellm_core.routers.mf.router import MatrixFactorizationRouter
 from tests.fakes import checkpoints
 
 RANK, DIM = 8, checkpoints.RELEASED_DIM

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routellm_core.routers.mf import MatrixFactorizationRouter
-from routellm_core.routers.sw_ranking import SWRankingRouter
+from routellm_core.routers.mf.router import MatrixFactorizationRouter
+from routellm_core.routers.sw_ranking.router import SWRankingRouter
 
 DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 PARITY = DATA.parent / "parity"

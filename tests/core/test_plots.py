@@ -10,8 +10,9 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from routellm_core.contracts import Router
 from routellm_core.errors import MissingExtraError
-from routellm_core.evaluation.plots import (
+from routellm_core.evaluation.reporting.plots import (
     Plot,
     draw_quality,
     draw_reliability,
@@ -20,7 +21,6 @@ from routellm_core.evaluation.plots import (
     write_plots,
 )
 from routellm_core.evaluation.results import BenchmarkResult
-from routellm_core.routers.base import Router
 from tests.fakes.evaluation import Fixed, N, result_of
 
 
@@ -42,7 +42,7 @@ def plots(result: BenchmarkResult, folder: Path) -> list[Plot]:
 @pytest.fixture
 def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what both formats show: PNG takes most of the time."""
-    monkeypatch.setattr("routellm_core.evaluation.plots.FORMATS", ("svg",))
+    monkeypatch.setattr("routellm_core.evaluation.reporting.plots.FORMATS", ("svg",))
 
 
 def test_each_plot_is_written_as_png_and_svg(plots: list[Plot], folder: Path) -> None:

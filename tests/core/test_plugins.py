@@ -25,7 +25,7 @@ from routellm_core import (
     register_plugin,
     unregister_plugin,
 )
-from routellm_core.plugins import plugins
+from routellm_core.registry.plugins import plugins
 
 
 class LengthRouter(Router):
@@ -46,7 +46,7 @@ class LengthPlugin:
 
 def test_hook_routellm_register_routers(plugin):
     plugin(LengthPlugin())
-    assert "length" in plugins.router_names()
+    assert "length" in plugins.names("router")
     assert load_router("length", scale=10).score(["12345"]) == [0.5]
     assert load_router("length", scale=10) is load_router("length", scale=10)
     assert load_router("length", scale=20) is not load_router("length", scale=10)
@@ -59,7 +59,7 @@ def test_hook_routellm_register_encoders(plugin):
             register("wrong", dict)
 
     plugin(Wrong())
-    assert plugins.encoder_names() == ["openai", "sentence_transformer", "static", "wrong"]
+    assert plugins.names("encoder") == ["openai", "sentence_transformer", "static", "wrong"]
     with pytest.raises(PluginError, match=r"encoder 'wrong' is a dict.*routellm_core\.Encoder"):
         load_encoder("wrong")
 
@@ -117,11 +117,72 @@ def test_hook_routellm_decided_and_isolated_observers(plugin, caplog):
     assert "observer down" in caplog.text
 
 
+def test_an_observer_that_raises_is_logged_once(plugin, caplog):
+    class Broken:
+        @hookimpl
+        def routellm_decided(self):
+            raise RuntimeError("observer down")
+
+    plugin(Broken())
+    policy = RoutingPolicy("random", threshold=0.0)
+    for text in "abc":
+        policy.decide(text)
+    assert len(caplog.records) == 1
+
+
+def test_hook_routellm_scored_routers(plugin):
+    batches: list[int] = []
+
+    class Slow(LengthRouter):
+        def score(self, prompts):
+            batches.append(len(prompts))
+            return super().score(prompts)
+
+    class Plugin:
+        @hookimpl
+        def routellm_register_routers(self, register):
+            register("post-processed", Slow)
+            register("untouched", Slow)
+
+        @hookimpl
+        def routellm_score(self, text):
+            return 1.0
+
+        @hookimpl
+        def routellm_scored_routers(self):
+            return ["post-processed"]
+
+    plugin(Plugin())
+    processed = RoutingPolicy("post-processed", threshold=0.5)
+    assert [d.score for d in processed.decide_many(["a", "b"])] == [1.0, 1.0]
+    assert batches == []
+    untouched = RoutingPolicy("untouched", threshold=0.5)
+    assert [d.score for d in untouched.decide_many(["a", "b"])] == [1 / 200, 1 / 200]
+    assert batches == [2]
+
+
+def test_hook_routellm_register_trainers(plugin):
+    from routellm_core.training.trainers import Trainer, find_trainer
+
+    trainer = Trainer(dict, lambda *args, **kwargs: {})
+
+    class Plugin:
+        @hookimpl
+        def routellm_register_trainers(self, register):
+            register("ours", lambda: trainer)
+            register("wrong", dict)
+
+    plugin(Plugin())
+    assert find_trainer("ours") is trainer
+    with pytest.raises(PluginError, match="trainer 'wrong' is a dict"):
+        find_trainer("wrong")
+
+
 def test_every_hook_has_a_test():
     from routellm_core import hookspecs
 
     hooks = [name for name in vars(hookspecs) if name.startswith("routellm_")]
-    assert len(hooks) == 4
+    assert len(hooks) == 6
     source = Path(__file__).read_text()
     assert [hook for hook in hooks if f"def test_hook_{hook}" not in source] == []
 
@@ -138,7 +199,7 @@ def test_a_taken_name_raises_and_names_both():
 
     with pytest.raises(PluginError, match=r"'mf'.*routellm-plugins \(built in\).*<Taken>"):
         register_plugin(Taken())
-    assert "ours" not in plugins.router_names(), "a refused plugin leaves nothing behind"
+    assert "ours" not in plugins.names("router"), "a refused plugin leaves nothing behind"
 
 
 def test_a_misspelt_hook_raises_and_names_the_right_one():
@@ -179,7 +240,7 @@ def test_a_registering_hook_that_raises_names_its_plugin():
     message = r"<Raising>\) raised in routellm_register_routers \(ZeroDivisionError: oh\)"
     with pytest.raises(PluginError, match=message):
         register_plugin(Raising())
-    assert "half" not in plugins.router_names()
+    assert "half" not in plugins.names("router")
 
 
 def test_a_wrapper_where_nothing_is_to_wrap_raises():
@@ -196,7 +257,7 @@ def test_registering_twice_raises(plugin):
     obj = plugin(LengthPlugin())
     with pytest.raises(PluginError, match="registered already"):
         register_plugin(obj)
-    assert "length" in plugins.router_names()
+    assert "length" in plugins.names("router")
 
 
 def test_unregistering_takes_the_router_back():

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routellm_core.evaluation.benchmarks import Benchmark
+from routellm_core.evaluation.benchmarks.benchmark import Benchmark
 from routellm_core.evaluation.compare import compare
-from routellm_core.evaluation.paper import PAPER
-from routellm_core.evaluation.report import write_report
+from routellm_core.evaluation.reporting.paper import PAPER
+from routellm_core.evaluation.reporting.report import write_report
+from routellm_core.evaluation.reporting.wording import digits, estimated, percent, plain, signed
 from routellm_core.evaluation.results import BenchmarkResult, Estimate
-from routellm_core.evaluation.wording import digits, estimated, percent, plain, signed
 from tests.fakes.evaluation import Fixed, result_of
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def page_of(folder: Path, *results: BenchmarkResult) -> str:
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what is about words alone: to draw takes a second."""
-    monkeypatch.setattr("routellm_core.evaluation.report.write_plots", lambda *_: [])
+    monkeypatch.setattr("routellm_core.evaluation.reporting.report.write_plots", lambda *_: [])
 
 
 def rows_of(page: str, heading: str) -> dict[str, list[str]]:

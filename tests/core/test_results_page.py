@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from routellm_core.cli import app
-from routellm_core.evaluation.paper import PAPER
-from routellm_core.evaluation.wording import plain
+from routellm_core.evaluation.reporting.paper import PAPER
+from routellm_core.evaluation.reporting.wording import plain
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ pytest.importorskip("transformers")
 
 from routellm_core import Router
 from routellm_core.routers.bert import BERTRouter
-from routellm_core.routers.causal_llm import CausalLLMRouter
+from routellm_core.routers.causal_llm.router import CausalLLMRouter
 from routellm_core.testing import RouterContractTests
 
 

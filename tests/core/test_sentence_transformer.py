@@ -23,12 +23,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from routellm_core import load_router
-from routellm_core.encoders.base import Encoder
+from routellm_core.contracts import Encoder
 from routellm_core.encoders.sentence_transformer import READ_CHARACTERS
 from routellm_core.errors import CheckpointError, ConfigError, MissingExtraError
-from routellm_core.loading import load_encoder
-from routellm_core.training.config import read_config
-from routellm_core.training.files import TrainingFiles
+from routellm_core.registry.loading import load_encoder
+from routellm_core.training.shared.config import read_config
+from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.trainers import find_trainer
 
 WEIGHTS = "model.safetensors"

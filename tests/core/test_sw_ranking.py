@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from routellm_core.errors import ConfigError, DataError
-from routellm_core.routers import directions
-from routellm_core.routers.battles import Battles, order_of
-from routellm_core.routers.bradley_terry import fit_strengths, tiers_of
-from routellm_core.routers.sw_ranking import SWRankingRouter
+from routellm_core.routers.sw_ranking import directions
+from routellm_core.routers.sw_ranking.bradley_terry import fit_strengths, tiers_of
+from routellm_core.routers.sw_ranking.router import SWRankingRouter
+from routellm_core.routers.sw_ranking.tally import Battles, order_of
 
 MODELS = [f"m{number}" for number in range(12)]
 

@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("yaml")
 
-from routellm_core.training.battles import Battle, Gold
-from routellm_core.training.comparisons import Comparisons, compare_models
-from routellm_core.training.sw_ranking_config import SWRankingConfig
-from routellm_core.training.sw_ranking_metric import directions_of
+from routellm_core.data.labels import Battle, Gold
+from routellm_core.training.shared.comparisons import Comparisons, compare_models
+from routellm_core.training.sw_ranking.config import SWRankingConfig
+from routellm_core.training.sw_ranking.metric import directions_of
 
 CONFIG = SWRankingConfig(strong_model="s", weak_model="w", directions=2, advantage=5.0, l2=1e-6)
 N = 200

@@ -18,12 +18,12 @@ pytest.importorskip("yaml")
 from routellm_core import RoutingPolicy, load_router
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.cli import app
+from routellm_core.data.labels import split_position
 from routellm_core.errors import ConfigError, DataError, MissingExtraError
-from routellm_core.evaluation.benchmarks import sha256_of
-from routellm_core.training.battles import split_position
-from routellm_core.training.card import METRICS
-from routellm_core.training.config import TrainingConfig, read_config
-from routellm_core.training.files import TrainingFiles
+from routellm_core.evaluation.benchmarks.benchmark import sha256_of
+from routellm_core.training.shared.card import METRICS
+from routellm_core.training.shared.config import TrainingConfig, read_config
+from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.trainers import Trainer, find_trainer
 from tests.fakes.training_files import CHAT, GOLD, SUM, training_files
 
@@ -58,7 +58,7 @@ sources:
             ("sources: {a: {levle: own}}", "did you mean 'level'"),
             ("rank: 0", "'rank' is 0"),
         ),
-        heavy=("torch", "routellm_core.training.mf_fit", "routellm_core.training.mf"),
+        heavy=("torch", "routellm_core.training.mf.fit", "routellm_core.training.mf.train"),
     ),
     "sw_ranking": Case(
         settings=f"""{PAIR}

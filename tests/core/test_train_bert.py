@@ -17,19 +17,19 @@ pytest.importorskip("transformers")
 from safetensors.numpy import load_file
 
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.data.labels import Battle, Gold
 from routellm_core.errors import CheckpointError, ConfigError, DataError
 from routellm_core.routers.bert import BERTRouter
-from routellm_core.routers.pretrained import DESCRIPTION
-from routellm_core.training.battles import Battle, Gold
-from routellm_core.training.bert import train_bert
-from routellm_core.training.bert_config import BERTConfig
-from routellm_core.training.card import METRICS
-from routellm_core.training.comparisons import compare_models
-from routellm_core.training.files import TrainingFiles
-from routellm_core.training.finetune import training_order
-from routellm_core.training.finetune_recipe import loss_of, parameter_groups
-from routellm_core.training.finetune_state import STATE
-from routellm_core.training.finetune_targets import targets_of
+from routellm_core.routers.transformer.pretrained import DESCRIPTION
+from routellm_core.training.bert.config import BERTConfig
+from routellm_core.training.bert.train import train_bert
+from routellm_core.training.finetune.fit import training_order
+from routellm_core.training.finetune.recipe import loss_of, parameter_groups
+from routellm_core.training.finetune.state import STATE
+from routellm_core.training.finetune.targets import targets_of
+from routellm_core.training.shared.card import METRICS
+from routellm_core.training.shared.comparisons import compare_models
+from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes import base_models
 from tests.fakes.training_files import CHAT, SUM, training_files
 

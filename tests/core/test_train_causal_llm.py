@@ -18,14 +18,14 @@ from safetensors.numpy import load_file
 
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.errors import CheckpointError, ConfigError
-from routellm_core.routers.causal_llm import CausalLLMRouter
-from routellm_core.routers.causal_llm_prompt import CLASSIFIER, LABELS, SYSTEM
-from routellm_core.routers.pretrained import DESCRIPTION
-from routellm_core.training.card import METRICS
-from routellm_core.training.causal_llm import train_causal_llm
-from routellm_core.training.causal_llm_config import CausalLLMConfig
-from routellm_core.training.files import TrainingFiles
-from routellm_core.training.finetune_state import STATE
+from routellm_core.routers.causal_llm.prompt import CLASSIFIER, LABELS, SYSTEM
+from routellm_core.routers.causal_llm.router import CausalLLMRouter
+from routellm_core.routers.transformer.pretrained import DESCRIPTION
+from routellm_core.training.causal_llm.config import CausalLLMConfig
+from routellm_core.training.causal_llm.train import train_causal_llm
+from routellm_core.training.finetune.state import STATE
+from routellm_core.training.shared.card import METRICS
+from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes import base_models
 from tests.fakes.training_files import SUM, training_files
 

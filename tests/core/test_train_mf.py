@@ -15,12 +15,12 @@ from routellm_core import load_router
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError
-from routellm_core.training import mf_fit
-from routellm_core.training.card import METRICS
-from routellm_core.training.config import read_config
-from routellm_core.training.files import TrainingFiles
-from routellm_core.training.mf import train_mf
-from routellm_core.training.mf_config import MFConfig
+from routellm_core.training.mf import fit as mf_fit
+from routellm_core.training.mf.config import MFConfig
+from routellm_core.training.mf.train import train_mf
+from routellm_core.training.shared.card import METRICS
+from routellm_core.training.shared.config import read_config
+from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes.training_files import training_files
 
 SETTINGS = """

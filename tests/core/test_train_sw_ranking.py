@@ -16,17 +16,17 @@ pytest.importorskip("yaml")
 
 from routellm_core import RoutingPolicy, load_router
 from routellm_core.checkpoints.store import BUNDLED, CARD, CONFIG
+from routellm_core.data.labels import Battle, Gold
 from routellm_core.errors import CheckpointError, ConfigError
-from routellm_core.routers import directions
-from routellm_core.routers.sw_ranking import SWRankingRouter
-from routellm_core.training.battles import Battle, Gold
-from routellm_core.training.card import METRICS
-from routellm_core.training.comparisons import compare_models
-from routellm_core.training.config import read_config
-from routellm_core.training.files import TrainingFiles
-from routellm_core.training.sw_ranking import train_sw_ranking
-from routellm_core.training.sw_ranking_battles import battles_of
-from routellm_core.training.sw_ranking_config import SWRankingConfig
+from routellm_core.routers.sw_ranking import directions
+from routellm_core.routers.sw_ranking.router import SWRankingRouter
+from routellm_core.training.shared.card import METRICS
+from routellm_core.training.shared.comparisons import compare_models
+from routellm_core.training.shared.config import read_config
+from routellm_core.training.shared.files import TrainingFiles
+from routellm_core.training.sw_ranking.battles import battles_of
+from routellm_core.training.sw_ranking.config import SWRankingConfig
+from routellm_core.training.sw_ranking.train import train_sw_ranking
 from tests.fakes.training_files import training_files
 
 SETTINGS = """

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routellm_core.encoders.base import Encoder
-from routellm_core.errors import ConfigError, DataError, MissingExtraError
-from routellm_core.training.battles import (
+from routellm_core.contracts import Encoder
+from routellm_core.data.labels import (
     Battle,
     Gold,
     read_battles,
@@ -26,10 +25,11 @@ from routellm_core.training.battles import (
     source_name,
     split_position,
 )
-from routellm_core.training.comparisons import compare_models
-from routellm_core.training.decontaminate import contaminated
-from routellm_core.training.files import TrainingFiles, read_files
-from routellm_core.training.mf_config import MFConfig
+from routellm_core.errors import ConfigError, DataError, MissingExtraError
+from routellm_core.training.mf.config import MFConfig
+from routellm_core.training.shared.comparisons import compare_models
+from routellm_core.training.shared.decontaminate import contaminated
+from routellm_core.training.shared.files import TrainingFiles, read_files
 
 BATTLE = {"prompt": "p", "model_a": "a", "model_b": "b"}
 

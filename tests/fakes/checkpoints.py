@@ -13,7 +13,7 @@ from routellm_core import load_encoder
 from routellm_core.checkpoints.store import BUNDLED, CONFIG, WEIGHTS, Tensors, save_checkpoint
 from routellm_core.encoders.static import TOKENIZER, fingerprint_of
 from routellm_core.encoders.surface import SURFACE_DIM, SURFACE_VERSION
-from routellm_core.routers.mf_released import RELEASED_MODELS
+from routellm_core.routers.mf.released import RELEASED_MODELS
 
 MODELS = ["big", "middling", "small", "tiny"]
 RANK, BATTLES, TRAFFIC = 3, 40, 20

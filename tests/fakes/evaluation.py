@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routellm_core.evaluation.benchmarks import Benchmark
+from routellm_core.contracts import Router
+from routellm_core.evaluation.benchmarks.benchmark import Benchmark
 from routellm_core.evaluation.compare import compare
 from routellm_core.evaluation.results import BenchmarkResult
-from routellm_core.routers.base import Router
 
 N = 60
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from routellm_plugins.standin import StandIn
+from routellm_plugins.demo.standin import StandIn
 
 
 class Upstream(StandIn):

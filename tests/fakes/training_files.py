@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from routellm_core.training.files import TrainingFiles
+from routellm_core.training.shared.files import TrainingFiles
 
 SUM, CHAT = "What is 5 + 9 times 3? river cat", "Tell me: 5 moon poem"
 """Prompts that need the strong model, and do not."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from routellm_core.training import folds
-from routellm_core.training.files import TrainingFiles
-from routellm_core.training.sw_ranking import train_sw_ranking
+from routellm_core.training.shared.files import TrainingFiles
+from routellm_core.training.sw_ranking.train import train_sw_ranking
 from routellm_core.training.trainers import Trainer, find_trainer
+from routellm_core.training.validation import folds
 
 
 def watched_training(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:

@@ -25,8 +25,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
+from routellm_plugins.demo.standin.answers import Answer
 from routellm_plugins.langchain import ChatRouteLLM
-from routellm_plugins.standin.answers import Answer
 from tests.fakes.openai_upstream import Upstream
 from tests.langchain.clients import client
 

@@ -20,7 +20,7 @@ pytest.importorskip("langchain_openai")
 from langchain.agents import create_agent
 from langchain_core import __version__
 
-from routellm_plugins.standin.answers import Answer
+from routellm_plugins.demo.standin.answers import Answer
 from tests.fakes.openai_upstream import Upstream
 
 ROOT = Path(__file__).parents[2]

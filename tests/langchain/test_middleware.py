@@ -19,8 +19,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
 from routellm_core import ConfigError
+from routellm_plugins.demo.standin.answers import Answer
 from routellm_plugins.langchain import RouteLLMMiddleware, route_on
-from routellm_plugins.standin.answers import Answer
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.agents import LENGTH, Decisions, asked, lookup, made, who

@@ -17,7 +17,7 @@ pytest.importorskip("litellm")
 import yaml
 from openai import AsyncOpenAI, OpenAI
 
-from routellm_plugins.litellm.proxy_process import ProxyProcess
+from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.litellm.configs import HANDLER, KEY, alias, group
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
-from routellm_plugins.litellm.proxy_process import ProxyProcess
+from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.litellm.configs import HANDLER, KEY, alias, group
 

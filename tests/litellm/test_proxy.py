@@ -10,7 +10,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI, BadRequestError, OpenAI
 
-from routellm_plugins.litellm.proxy_process import ProxyProcess
+from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
 from tests.litellm.configs import KEY

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from routellm_core import RouteLLMError
-from routellm_plugins.litellm.proxy_process import ProxyProcess
+from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.litellm.configs import HANDLER, alias, group
 from tests.litellm.test_mistakes import MISTAKES

@@ -16,8 +16,6 @@ from routellm_core import ConfigError, Decision, hookimpl
 from routellm_plugins.litellm import install, request
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from routellm_plugins.litellm.routes import Routes
-from routellm_plugins.litellm.settings import parse_settings
-from routellm_plugins.policies import Policies
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
@@ -304,17 +302,3 @@ def test_headers_hold_no_characters_that_http_forbids() -> None:
     assert headers["x-routellm-model"] == "gpt-4%C3%B6%0D%0Ax: y"
     assert headers["x-routellm-score"] == "0.333333"
     assert headers["x-routellm-duration-ms"] == "0.25"
-
-
-def test_policies_are_kept_up_to_a_number() -> None:
-    kept = Policies(size=2)
-
-    def policy(threshold: float) -> object:
-        settings = {"strong": "s", "weak": "w", "router": "length", "threshold": threshold}
-        return kept.get(parse_settings(settings, wildcard=False))
-
-    first, second = policy(0.1), policy(0.2)
-    assert policy(0.1) is first
-    policy(0.3)
-    assert policy(0.1) is first
-    assert policy(0.2) is not second

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from openai import DefaultHttpxClient
 
 from routellm_core import Decision, Router, hookimpl, register_plugin, unregister_plugin
+from routellm_plugins.demo.standin.answers import Answer
 from routellm_plugins.llama_index import RouteLLM
-from routellm_plugins.standin.answers import Answer
 from tests.fakes.openai_upstream import Upstream
 
 # Older releases do not look at what they bring along for splitting text, and would download it.

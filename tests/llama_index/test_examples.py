@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from routellm_plugins.demo.standin.answers import Answer
 from routellm_plugins.llama_index.settings import RouteSettings
-from routellm_plugins.standin.answers import Answer
 from tests.fakes.openai_upstream import Upstream
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,67 @@
+"""The contracts that routers and encoders fulfil, built in or from a plugin."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Router(ABC):
+    """Estimates, from the prompt alone, how likely the strong model's answer is preferred.
+
+    Implementations are deterministic and thread-safe; a batch gives what its prompts give
+    one by one, to 1e-6. Any string is accepted (empty, lone surrogates, 10 MB) and gives a
+    finite number; whatever is cut off is stated in the class docstring.
+    """
+
+    instant: bool = False
+    """Whether one prompt takes about a millisecond. Adapters then score on the event loop;
+    otherwise in a thread, within the policy's time budget."""
+
+    concurrency: int | None = None
+    """How many calls of ``score`` may run at once; None: the policy's ``concurrency``."""
+
+    @abstractmethod
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the strong win rate of each prompt: shape (n,), each in [0, 1]."""
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64] | None:
+        """Quantiles of the scores over validation prompts: ascending, at evenly spaced levels
+        from 0 to 1. None if the router was never calibrated, so that ``strong_share`` cannot
+        be turned into a threshold.
+        """
+        return None
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Names everything the scores depend on: weights, encoder, options. A change of any
+        of them changes it. None, the default: scores are never kept for a later evaluation.
+        """
+        return None
+
+
+class Encoder(ABC):
+    """Turns prompts into vectors."""
+
+    dim: int
+    """Length of a vector."""
+
+    fingerprint: str
+    """Names the encoder and its weights. A checkpoint trained on one encoder's vectors
+    refuses an encoder of another fingerprint."""
+
+    instant: bool = False
+    """Whether one prompt takes about a millisecond, so that what needs nothing slower may score
+    on an event loop."""
+
+    def check(self) -> None:
+        """Raise what would keep it from encoding: it is called before traffic comes."""
+        return None
+
+    @abstractmethod
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector per prompt: shape (n, dim). Any string gives finite numbers."""

@@ -1,0 +1,1 @@
+"""Queries with the quality of both models' answers."""

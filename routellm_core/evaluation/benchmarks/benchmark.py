@@ -1,0 +1,207 @@
+"""Benchmarks: queries with the quality of both models' answers, published or one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.json_rows import Row
+from ...errors import DataError, did_you_mean
+from .own_file import read_own
+from .published import (
+    PUBLISHED,
+    REMEDY,
+    STRONG_MODEL,
+    WEAK_MODEL,
+    published_prompts,
+    read_published,
+)
+
+__all__ = [
+    "MMLU_GOLD",
+    "MMLU_GOLD_SIZE",
+    "STRONG_MODEL",
+    "WEAK_MODEL",
+    "Benchmark",
+    "evaluation_prompts",
+    "load_benchmark",
+    "mmlu_gold_hashes",
+    "read_hashes",
+    "sha256_of",
+]
+
+MMLU_GOLD = "mmlu-gold"
+"""What the MMLU prompts set aside as gold labels are called."""
+
+MMLU_GOLD_SIZE = 1_500
+
+_DIGEST = re.compile("[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Queries, and how well both models answer them; the strong one better on average."""
+
+    name: str
+    prompts: list[str]
+    strong: NDArray[np.float64]
+    """Quality of the strong model's answers, shape (n,); more is better."""
+    weak: NDArray[np.float64]
+    """Quality of the weak model's, shape (n,)."""
+    groups: list[str]
+    """What each prompt belongs to: the subject on MMLU, the category on MT Bench."""
+    units: NDArray[np.int64]
+    """Which queries are resampled together: a number from 0 per independent unit, shape (n,)."""
+    costs: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """Of the strong and of the weak model's answers, each of shape (n,); None if the files do
+    not tell."""
+    excluded: int = 0
+    """Queries left out because one was told to."""
+
+    @property
+    def prompt_sha256(self) -> tuple[str, ...]:
+        """Digest of each prompt, as in lists of excluded ones."""
+        return tuple(sha256_of(prompt) for prompt in self.prompts)
+
+    @property
+    def data_sha256(self) -> str:
+        """Digest of all that a result depends on."""
+        digest = hashlib.sha256("\n".join(self.prompt_sha256).encode())
+        for column in (self.strong, self.weak, self.units, *(self.costs or ())):
+            digest.update(column.tobytes())
+        return digest.hexdigest()
+
+
+def load_benchmark(
+    name: str, folder: Path | None = None, *, exclude: Collection[str] = ()
+) -> Benchmark:
+    """Read a benchmark; of a published one, without the prompts found contaminated.
+
+    Args:
+        name: ``mmlu``, ``gsm8k``, ``mt-bench``, or the path of a ``.jsonl`` file.
+        folder: the published evaluation folder; not needed for a file.
+        exclude: SHA-256 (hex, of the UTF-8 prompt) of prompts to leave out, such as those a
+            router was trained on.
+
+    Raises:
+        DataError: the benchmark is unknown, a file is missing or wrong (the message names file
+            and row), there are not two queries that are independent, or the strong model is no
+            better than the weak one.
+    """
+    everything = list(_read(name, folder))
+    if not everything:
+        raise DataError(f"benchmark '{name}' holds no queries: check its files")
+    excluded = frozenset(exclude)
+    rows = [row for row in everything if sha256_of(row.prompt) not in excluded]
+    if not rows:
+        raise DataError(f"benchmark '{name}': every prompt is excluded; check --exclude")
+    strong, weak = (np.array([getattr(row, model) for row in rows]) for model in ("strong", "weak"))
+    if strong.mean() - weak.mean() <= 1e-12 * np.abs([strong, weak]).max():
+        raise DataError(
+            f"benchmark '{name}': the strong model is no better on average ({strong.mean():.4g} "
+            f"against {weak.mean():.4g}), so there is no gap to recover; check that 'strong' and "
+            "'weak' are not swapped"
+        )
+    costs = np.array([row.costs for row in rows]).T if rows[0].costs else None
+    if costs is not None and not costs[0].any():
+        raise DataError(f"benchmark '{name}': every 'strong_cost' is 0; write what a query costs")
+    units = _units(rows)
+    if not units.any():
+        raise DataError(
+            f"benchmark '{name}' has a single query, or a single group of them: without a second "
+            "there is nothing to resample; give several hundred"
+        )
+    return Benchmark(
+        name if name in PUBLISHED else _own_name(Path(name)),
+        [row.prompt for row in rows],
+        strong,
+        weak,
+        [row.group for row in rows],
+        units,
+        (costs[0], costs[1]) if costs is not None else None,
+        len(everything) - len(rows),
+    )
+
+
+def evaluation_prompts(folder: Path) -> Iterator[str]:
+    """Yield the prompts of every benchmark in an evaluation folder, first turns on MT Bench.
+
+    Raises:
+        DataError: a file is missing or wrong; the message names file and row.
+    """
+    for name in PUBLISHED:
+        yield from published_prompts(name, folder)
+
+
+def mmlu_gold_hashes(folder: Path) -> list[str]:
+    """Return the SHA-256 digests (hex) of the MMLU prompts set aside as gold labels.
+
+    The bundled routers learned from them, so results on MMLU are reported on the rest. They
+    are the first ``MMLU_GOLD_SIZE`` distinct prompts by the SHA-256 of "gold:" and the prompt.
+
+    Args:
+        folder: the evaluation folder.
+
+    Raises:
+        DataError: a file is missing or wrong; the message names file and row.
+    """
+    prompts = set(published_prompts("mmlu", folder))
+    first = sorted(prompts, key=lambda prompt: sha256_of(f"gold:{prompt}"))[:MMLU_GOLD_SIZE]
+    return [sha256_of(prompt) for prompt in first]
+
+
+def read_hashes(path: Path) -> list[str]:
+    """Return the SHA-256 digests (hex, in small letters) listed in a JSON file.
+
+    Raises:
+        DataError: it is no JSON array of such digests.
+    """
+    try:
+        digests = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as JSON ({error}): give a list of SHA-256"
+        ) from error
+    if not isinstance(digests, list) or not all(
+        isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests
+    ):
+        raise DataError(f"{path} is no list of SHA-256 in hex: give one digest per prompt")
+    return [digest.lower() for digest in digests]
+
+
+def sha256_of(prompt: str) -> str:
+    """Return the digest that names a prompt in lists of excluded prompts."""
+    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _read(name: str, folder: Path | None) -> Iterator[Row]:
+    if name in PUBLISHED:
+        if folder is None:
+            raise DataError(f"benchmark '{name}' is read from a folder: {REMEDY} as --data")
+        return read_published(name, folder)
+    path = Path(name)
+    if path.suffix == ".jsonl" or path.is_file():
+        return read_own(path)
+    raise DataError(
+        f"no benchmark '{name}': {did_you_mean(name, PUBLISHED)}, or give a .jsonl file"
+    )
+
+
+def _own_name(path: Path) -> str:
+    """Return what to call a file: not what a published benchmark is called."""
+    name = path.name if path.stem in PUBLISHED else path.stem
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _units(rows: list[Row]) -> NDArray[np.int64]:
+    numbers: dict[int | str, int] = {}
+    keys = (index if row.unit is None else row.unit for index, row in enumerate(rows))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)

@@ -1,0 +1,159 @@
+"""Decide by settings: each policy is built once, and its router loaded, on first use."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+from .decision import Decision
+from .errors import RouteLLMError
+from .policy import Call, Failures, RoutingPolicy
+from .registry.plugins import plugins
+
+if TYPE_CHECKING:
+    from .settings import PolicySettings
+
+
+class _Policies:
+    """Policies by their settings. Bounded, because calls may bring routers and thresholds.
+
+    Args:
+        size: how many are kept.
+    """
+
+    def __init__(self, size: int = 256) -> None:
+        self._size = size
+        self._kept: OrderedDict[Hashable, RoutingPolicy] = OrderedDict()
+        self._lock = threading.Lock()
+        self._failures: dict[str, Failures] = {}
+
+    def get(self, settings: PolicySettings) -> RoutingPolicy:
+        policy = self.find(settings)
+        if policy is None:
+            # Not under the lock: a router that loads slowly must not hold up the others. That
+            # each is loaded once is seen to by load_router.
+            policy = RoutingPolicy.from_settings(settings)
+            with self._lock:
+                policy = self._kept.setdefault(_key(settings), policy)
+                while len(self._kept) > self._size:
+                    self._kept.popitem(last=False)
+        return policy
+
+    def find(self, settings: PolicySettings) -> RoutingPolicy | None:
+        try:
+            key = _key(settings)
+        except TypeError:  # an option that is not hashable, which load_router refuses
+            return None
+        with self._lock:
+            policy = self._kept.get(key)
+            if policy is not None:
+                self._kept.move_to_end(key)
+            return policy
+
+    def failed(self, settings: PolicySettings, error: Exception, start: float) -> Decision:
+        """Return the decision on a call whose router raised what it should not while loading."""
+        cause = self._failures.setdefault(settings.router, Failures()).note(error, settings)
+        elapsed_ms = (time.perf_counter() - start) * 1000
+        threshold, router = settings.threshold, settings.router
+        decision = Decision(settings.on_error, None, threshold, router, cause, elapsed_ms)
+        plugins.decided(decision)
+        return decision
+
+
+_policies = _Policies()
+
+
+def policy_of(settings: PolicySettings) -> RoutingPolicy:
+    """Return the policy of these settings, which loads its router on first use.
+
+    Raises:
+        RouteLLMError: there is no such router, or it cannot be loaded.
+    """
+    return _policies.get(settings)
+
+
+async def apolicy_of(settings: PolicySettings) -> RoutingPolicy:
+    """Like ``policy_of``, without holding up the event loop while a router loads."""
+    import asyncio
+
+    policy = _policies.find(settings)
+    return policy if policy is not None else await asyncio.to_thread(_policies.get, settings)
+
+
+def decide(settings: PolicySettings, call: Call) -> Decision:
+    """Decide where a call goes, by the policy of its settings.
+
+    Raises:
+        RouteLLMError: the settings name no router, or one that cannot be loaded.
+    """
+    start = time.perf_counter()
+    try:
+        policy = _policies.get(settings)
+    except RouteLLMError:
+        raise
+    except Exception as error:
+        return _policies.failed(settings, error, start)
+    return policy.decide(call)
+
+
+async def adecide(settings: PolicySettings, call: Call) -> Decision:
+    """Like ``decide``, without holding up the event loop."""
+    start = time.perf_counter()
+    try:
+        policy = await apolicy_of(settings)
+    except RouteLLMError:
+        raise
+    except Exception as error:
+        return _policies.failed(settings, error, start)
+    return await policy.adecide(call)
+
+
+def decide_each(calls: Sequence[tuple[PolicySettings, Call]]) -> list[Decision | RouteLLMError]:
+    """Decide on calls with settings of their own; those of equal settings are scored together.
+
+    Returns:
+        For each the decision, or why its settings are wrong, in their order.
+    """
+    outcomes: dict[int, Decision | RouteLLMError] = {}
+    alike: dict[RoutingPolicy, list[int]] = {}
+    for at, (settings, call) in enumerate(calls):
+        try:
+            alike.setdefault(_policies.get(settings), []).append(at)
+        except RouteLLMError as error:
+            outcomes[at] = error
+        except Exception:
+            outcomes[at] = decide(settings, call)
+    for policy, places in alike.items():
+        decisions = policy.decide_many([calls[at][1] for at in places])
+        outcomes.update(zip(places, decisions, strict=True))
+    return [outcomes[at] for at in range(len(calls))]
+
+
+async def adecide_each(
+    calls: Sequence[tuple[PolicySettings, Call]],
+) -> list[Decision | RouteLLMError]:
+    """Like ``decide_each``, without holding up the event loop."""
+    import asyncio
+
+    return await asyncio.to_thread(decide_each, calls)
+
+
+def _key(settings: PolicySettings) -> Hashable:
+    # With types, since True and 1 are equal; with the plugins' version, so that a router whose
+    # plugin was replaced is not used on.
+    options = [(name, type(value), value) for name, value in settings.router_options.items()]
+    return (
+        plugins.version,
+        settings.router,
+        frozenset(options),
+        settings.threshold,
+        settings.strong_share,
+        settings.on_error,
+        settings.on_no_text,
+        settings.timeout_ms,
+        settings.concurrency,
+        settings.sticky,
+    )

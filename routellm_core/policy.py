@@ -1,0 +1,319 @@
+"""The one way from what a call asks to the model it goes to: scoring, rule, budget, failure."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, TypeVar
+
+from .conversations import conversations
+from .decision import Asked, Decision
+from .errors import ConfigError, ScoringError, ScoringTimeoutError
+from .executor import executor_of
+from .registry.loading import load_router
+from .registry.plugins import plugins
+from .route_on import text_to_route_on
+from .rules.share import outside_range, threshold_for_share
+
+if TYPE_CHECKING:
+    from .settings import PolicySettings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Call = Asked | str | None | Callable[[], Asked]
+"""What is decided on: a text, what a call asks, or a function that reads that from the call, whose
+failure is handled as a failure to score."""
+
+
+class RoutingPolicy:
+    """Turns what calls ask into decisions and never fails a call.
+
+    A scorer that raises, exceeds its time budget or returns something that is no win rate sends
+    the call to ``on_error``; that is counted in ``errors`` and logged once per kind.
+
+    Args:
+        router: name of a router, as in ``load_router``.
+        threshold: least strong win rate that goes to the strong model, in [0, 1].
+        strong_share: instead of a threshold, the share of usual traffic that is to go to the
+            strong model, in [0, 1]. Usual means distributed like the prompts the router was
+            calibrated on.
+        router_options: what ``load_router`` takes for that router.
+        on_error: tier of a call whose scoring failed.
+        on_no_text: tier of a call without human text.
+        timeout_ms: time budget in milliseconds of a router that is not instant.
+        concurrency: how many threads score, for a router that is not instant and names no number
+            of its own.
+        sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
+            the strong model stays there.
+
+    Raises:
+        ConfigError: a setting is unknown, out of range, or contradicts another.
+        CheckpointError: the router's weights are missing or damaged.
+    """
+
+    def __init__(self, router: str = "mf", **settings: object) -> None:
+        # Importing pydantic takes longer than importing all the rest.
+        from .settings import PolicySettings, validate_settings
+
+        self.settings = validate_settings(PolicySettings, {"router": router, **settings})
+        self._failures = Failures()
+        self._router = load_router(self.settings.router, **self.settings.router_options)
+        self._budget_s = self.settings.timeout_ms / 1000
+        self.threshold, self.warning = self._resolve_threshold()
+        if self.warning:
+            logger.warning("router '%s': %s", self.settings.router, self.warning)
+
+    @classmethod
+    def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
+        """Build a policy from settings that are validated already, or from an adapter's."""
+        from .settings import PolicySettings
+
+        return cls(**{name: getattr(settings, name) for name in PolicySettings.model_fields})
+
+    @property
+    def errors(self) -> Counter[str]:
+        """How often scoring failed, by the name of the exception's class."""
+        return self._failures.counts
+
+    def decide(self, call: Call) -> Decision:
+        """Decide where a call goes. Never raises.
+
+        Args:
+            call: what it asks, or the text to score (None or blank: ``on_no_text``).
+        """
+        start = time.perf_counter()
+        try:
+            asked = _read(call)
+            chosen = self._without_score(asked, start)
+            if chosen is not None:
+                return chosen
+            text = asked.turns[-1]
+            if self._instant:
+                score = self._score(text)
+            else:
+                score = self._within_budget(lambda: self._score(text), self._budget_s)
+        except Exception as error:
+            return self._failed(error, start)
+        return self._scored(score, asked, start)
+
+    async def adecide(self, call: Call) -> Decision:
+        """Like ``decide``, without holding up the event loop while a slow router scores."""
+        if self._instant:
+            return self.decide(call)
+        import asyncio
+
+        start = time.perf_counter()
+        try:
+            asked = _read(call)
+            chosen = self._without_score(asked, start)
+            if chosen is not None:
+                return chosen
+            executor = executor_of(self._router, self.settings.concurrency)
+            future = executor.submit(lambda: self._score(asked.turns[-1]))
+            try:
+                outcome = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
+            except asyncio.TimeoutError:
+                raise self._timeout() from None
+            finally:
+                executor.abandon(future)
+        except Exception as error:
+            return self._failed(error, start)
+        return self._scored(outcome, asked, start)
+
+    def decide_many(self, calls: Sequence[Call]) -> list[Decision]:
+        """Decide on many calls with a single call of the router. Never raises.
+
+        Args:
+            calls: as ``decide`` takes them, one by one.
+
+        Returns:
+            A decision for each, in their order; ``elapsed_ms`` is the time of all together.
+        """
+        start = time.perf_counter()
+        if plugins.intercepts_scores(self.settings.router):
+            return [self.decide(call) for call in calls]
+        decided: dict[int, Decision] = {}
+        to_score: dict[int, Asked] = {}
+        for at, call in enumerate(calls):
+            try:
+                asked = _read(call)
+                chosen = self._without_score(asked, start)
+            except Exception as error:
+                chosen = self._failed(error, start)
+            if chosen is None:
+                to_score[at] = asked
+            else:
+                decided[at] = chosen
+        if len(to_score) < 2:
+            decided.update((at, self.decide(asked)) for at, asked in to_score.items())
+            return [decided[at] for at in range(len(calls))]
+        try:
+            scores = self._score_batch([asked.turns[-1] for asked in to_score.values()])
+        except ScoringTimeoutError as error:
+            decided.update((at, self._failed(error, start)) for at in to_score)
+        except Exception:
+            # One by one, so that a text that cannot be scored does not decide for the others.
+            decided.update((at, self.decide(asked)) for at, asked in to_score.items())
+        else:
+            for (at, asked), score in zip(to_score.items(), scores, strict=True):
+                decided[at] = self._scored(score, asked, start)
+        return [decided[at] for at in range(len(calls))]
+
+    async def adecide_many(self, calls: Sequence[Call]) -> list[Decision]:
+        """Like ``decide_many``, without holding up the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.decide_many, calls)
+
+    def _without_score(self, asked: Asked, start: float) -> Decision | None:
+        """Return the decision on a call that needs no score."""
+        if asked.settled is not None:
+            return self._decided(asked.settled, None, asked.cause or "settled", start)
+        sticky = self.settings.sticky == "conversation"
+        if sticky and asked.session is not None and asked.session in conversations:
+            return self._decided("strong", None, "conversation", start)
+        if not asked.turns or not asked.turns[-1].strip():
+            tier = asked.without_text or self.settings.on_no_text
+            cause = asked.cause if asked.without_text and asked.cause else "no_text"
+            return self._decided(tier, None, cause, start)
+        return None
+
+    def _score_batch(self, texts: list[str]) -> list[float]:
+        if self._instant:
+            return self._score_many(texts)
+        return self._within_budget(lambda: self._score_many(texts), self._budget_s * len(texts))
+
+    def _within_budget(self, work: Callable[[], T], budget_s: float) -> T:
+        executor = executor_of(self._router, self.settings.concurrency)
+        future = executor.submit(work)
+        try:
+            outcome = future.result(budget_s)
+        except FutureTimeoutError:
+            raise self._timeout() from None
+        finally:
+            executor.abandon(future)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _timeout(self) -> ScoringTimeoutError:
+        return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
+
+    def _score(self, text: str) -> float:
+        name = self.settings.router
+        return checked_win_rate(_answered(lambda: plugins.score(self._router, name, text)))
+
+    def _score_many(self, texts: list[str]) -> list[float]:
+        answers = _answered(lambda: self._router.score(texts))
+        if len(answers) != len(texts):
+            raise ScoringError(f"{len(answers)} scores were given for {len(texts)} texts")
+        return [checked_win_rate(answer) for answer in answers]
+
+    @property
+    def _instant(self) -> bool:
+        return self._router.instant and not plugins.intercepts_scores(self.settings.router)
+
+    def _resolve_threshold(self) -> tuple[float, str | None]:
+        """Return the threshold, and what to warn of."""
+        settings, quantiles = self.settings, self._router.score_quantiles
+        if settings.threshold is not None:
+            warning = None if quantiles is None else outside_range(settings.threshold, quantiles)
+            return settings.threshold, warning
+        if settings.strong_share is None:
+            raise ConfigError(
+                "neither 'strong_share' nor 'threshold' is set: write strong_share: 0.3 to send "
+                "about 30 % of usual traffic to the strong model"
+            )
+        if quantiles is None:
+            raise ConfigError(
+                f"router '{settings.router}' was never calibrated, so 'strong_share' cannot "
+                "be turned into a threshold: set 'threshold' instead"
+            )
+        return threshold_for_share(quantiles, settings.strong_share), None
+
+    def _scored(self, outcome: float | Exception, asked: Asked, start: float) -> Decision:
+        if isinstance(outcome, Exception):
+            return self._failed(outcome, start)
+        model = "strong" if outcome >= self.threshold else "weak"
+        if model == "strong" and self.settings.sticky == "conversation" and asked.session:
+            conversations.add(asked.session)
+        return self._decided(model, outcome, "score", start)
+
+    def _failed(self, error: Exception, start: float) -> Decision:
+        cause = self._failures.note(error, self.settings)
+        return self._decided(self.settings.on_error, None, cause, start)
+
+    def _decided(self, model: str, score: float | None, cause: str, start: float) -> Decision:
+        elapsed_ms = (time.perf_counter() - start) * 1000
+        decision = Decision(model, score, self.threshold, self.settings.router, cause, elapsed_ms)
+        plugins.decided(decision)
+        return decision
+
+
+class Failures:
+    """Counts failures, and logs the first of each kind."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def note(self, error: Exception, settings: PolicySettings) -> str:
+        """Count a failure, and return the cause of the decision on the call that met it."""
+        kind = type(error).__name__
+        with self._lock:
+            self.counts[kind] += 1
+            first = self.counts[kind] == 1
+        if first:
+            logger.error(
+                "router '%s' failed (%s: %s): such requests go to the %s model; "
+                "further failures of this kind are counted, not logged",
+                settings.router,
+                kind,
+                error,
+                settings.on_error,
+                exc_info=error,
+            )
+        return f"error:{kind}"
+
+
+def checked_win_rate(answer: object) -> float:
+    """Return what a scorer answered as a float.
+
+    Raises:
+        ScoringError: it is no number in [0, 1].
+    """
+    if not isinstance(answer, Real) or not 0.0 <= float(answer) <= 1.0:
+        raise ScoringError(f"the score must be a number in [0, 1], got {repr(answer)[:80]}")
+    return float(answer)
+
+
+def _read(call: Call) -> Asked:
+    """Return what a call asks, or what ``route_on`` around it says.
+
+    Raises:
+        TypeError: it is none of the kinds that ``decide`` takes.
+    """
+    asked = call() if callable(call) else call
+    if asked is None or isinstance(asked, str):
+        asked = Asked((asked,) if asked else ())
+    if not isinstance(asked, Asked):
+        raise TypeError(f"a call to decide on is an Asked or a text, not {type(asked).__name__}")
+    text = text_to_route_on()
+    return asked if text is None else replace(asked, turns=(text,))
+
+
+def _answered(score: Callable[[], T]) -> T:
+    try:
+        return score()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit or the like must not end the gateway
+        raise ScoringError(f"the scorer raised {type(error).__name__}") from error

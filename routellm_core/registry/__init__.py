@@ -1,0 +1,1 @@
+"""Named parts: what plugins register, found and loaded by name."""

@@ -1,0 +1,119 @@
+"""Load routers and encoders by name, once per process."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Hashable
+
+from ..contracts import Encoder, Router
+from ..errors import ConfigError, PluginError, did_you_mean
+from .plugins import plugins
+
+_cache: dict[Hashable, object] = {}
+_loading: dict[Hashable, threading.Lock] = {}
+
+
+def load_router(name: str, **options: Hashable) -> Router:
+    """Return a router, shared by everyone in this process who asks for the same one.
+
+    Args:
+        name: ``mf``, ``sw_ranking``, ``bert``, ``causal_llm``, ``random``, or a plugin's.
+        options: what the router takes; for the first four ``checkpoint`` (a bundled name, a folder
+            or a Hugging Face id); for the first two ``strong_model`` and ``weak_model`` (the
+            reference pair, among the models the checkpoint was trained on); for the next two
+            ``device`` (of torch); for ``causal_llm`` ``base_url`` and ``model``, with what else
+            ``CausalLLMRouter`` takes, to ask a server.
+
+    Raises:
+        ConfigError: no such router, or an option it does not take.
+        CheckpointError: its weights are missing or damaged.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    router = _load("router", name, plugins.factory("router", name), options)
+    if not isinstance(router, Router):
+        raise _wrong_class("router", name, router)
+    return router
+
+
+def load_encoder(name: str, **options: Hashable) -> Encoder:
+    """Return an encoder, shared by everyone in this process who asks for the same one.
+
+    Args:
+        name: ``static``, ``openai``, ``sentence_transformer``, or a plugin's.
+        options: what the encoder takes.
+
+    Raises:
+        ConfigError: no such encoder, or an option it does not take.
+        CheckpointError: its weights are missing or damaged.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    encoder = _load("encoder", name, plugins.factory("encoder", name), options)
+    if not isinstance(encoder, Encoder):
+        raise _wrong_class("encoder", name, encoder)
+    return encoder
+
+
+def described_encoder(described: object) -> Encoder:
+    """Return the encoder that a configuration or a checkpoint describes.
+
+    Args:
+        described: its name, or ``{"name": its name, option: value, ...}``.
+
+    Raises:
+        ConfigError: it is neither, there is no such encoder, or an option it does not take.
+        CheckpointError: its weights are missing or damaged.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    options = {"name": described} if isinstance(described, str) else described
+    if not isinstance(options, dict) or not isinstance(options.get("name"), str):
+        raise ConfigError(
+            f"'encoder' is {described!r:.200}: write its name, or {{name: ..., option: value}}"
+        )
+    return load_encoder(**options)
+
+
+def _load(
+    kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
+) -> object:
+    _check_options(kind, name, factory, options)
+    # With types, because True and 1.0 are equal to 1 as keys.
+    given = tuple((option, type(value), value) for option, value in sorted(options.items()))
+    key = (kind, name, factory, given)
+    # A lock each, so that what loads slowly does not hold up the rest.
+    with _loading.setdefault(key, threading.Lock()):
+        if key not in _cache:
+            _cache[key] = factory(**options)
+        return _cache[key]
+
+
+def _wrong_class(kind: str, name: str, made: object) -> PluginError:
+    return PluginError(
+        f"{kind} '{name}' is a {type(made).__name__}: "
+        f"its class must derive from routellm_core.{kind.capitalize()}"
+    )
+
+
+def _check_options(
+    kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
+) -> None:
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # some built-in and compiled callables have none
+        return
+    takes = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    for option, value in options.items():
+        if option not in takes and not open_ended:
+            hint = did_you_mean(option, takes) if takes else "it takes none"
+            raise ConfigError(f"{kind} '{name}' has no option '{option}': {hint}")
+        if not isinstance(value, Hashable):
+            raise ConfigError(f"{kind} '{name}': option '{option}' must be a plain value")
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise ConfigError(f"{kind} '{name}': {error}; give it as an option") from error

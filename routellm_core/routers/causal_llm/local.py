@@ -1,0 +1,107 @@
+"""Ratings by a causal LLM in this process."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ScoringError
+from ..transformer.pretrained import extra
+from ..transformer.token_batches import batches
+from .prompt import LABELS, RatingPrompt
+
+NEW_TOKENS = 6
+"""How many tokens a model may generate until a label comes, as in the original release."""
+
+
+class LocalRater:
+    """Finds the label that a model replies with, and how likely each of the five is there.
+
+    The first token of the reply is a label with every model that was tuned for it: one pass over
+    the prompts is enough, of which only the logits of last positions are computed. For a prompt
+    where it is none, up to six tokens are generated, the likeliest each.
+
+    A score must not depend on what a prompt is batched with, and padding changes the order in
+    which numbers are added: in float32 a batch is of prompts with the same number of tokens. In
+    bfloat16 even their number changes what rounding does, so prompts are taken one by one.
+    Thread-safe.
+
+    Args:
+        model: of transformers, in evaluation mode.
+        tokenizer: of transformers, a fast one.
+        prompt: makes of a question what the model reads.
+        labels: tokens of ``LABELS``.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, prompt: RatingPrompt, labels: list[int]) -> None:
+        self._torch = extra("torch", "causal_llm", "causal-llm")
+        transformers = extra("transformers", "causal_llm", "causal-llm")
+        self._model = model
+        self._prompt = prompt
+        self._labels = labels
+        end = tokenizer.eos_token_id
+        self._generation = transformers.GenerationConfig(
+            max_new_tokens=NEW_TOKENS,
+            do_sample=False,
+            eos_token_id=labels if end is None else [end, *labels],
+            pad_token_id=labels[0] if end is None else end,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
+        takes = inspect.signature(model.forward).parameters
+        wanted = {"use_cache": False, "logits_to_keep": 1}
+        self._settings = {name: value for name, value in wanted.items() if name in takes}
+
+    def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
+        """Return how likely each label is: shape (n, 5); NaN where the model gives none.
+
+        Raises:
+            ScoringError: the model gives numbers that are none.
+        """
+        ids = [self._prompt.ids(question) for question in questions]
+        logits = np.full((len(ids), len(LABELS)), np.nan)
+        together = self._model.dtype == self._torch.float32
+        alone = ([row] for row in range(len(ids)))
+        with self._torch.inference_mode():
+            for rows in batches([len(row) for row in ids], equal=True) if together else alone:
+                logits[rows] = self._first([ids[row] for row in rows])
+            for row in np.flatnonzero(np.isnan(logits[:, 0])):
+                logits[row] = self._later(ids[row])
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        chances: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+        return chances
+
+    def _first(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return the labels' logits at the reply's first token; NaN where that is no label."""
+        logits = self._model(input_ids=self._tensor(ids), **self._settings).logits
+        return self._of_labels(logits[:, -1])
+
+    def _later(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """Return the labels' logits at the first token that is a label; NaN where none is."""
+        given = self._tensor([ids])
+        reply = self._model.generate(
+            input_ids=given,
+            attention_mask=self._torch.ones_like(given),
+            generation_config=self._generation,
+        )
+        # It ends with the first label, if not with the end of the text.
+        logits: NDArray[np.float64] = self._of_labels(reply.scores[-1])[0]
+        return logits
+
+    def _of_labels(self, logits: Any) -> NDArray[np.float64]:
+        """Return the logits of the labels, NaN where another token is likelier: shape (n, 5)."""
+        of_labels: NDArray[np.float64] = logits[:, self._labels].double().cpu().numpy()
+        if not np.isfinite(of_labels).all():
+            raise ScoringError(
+                "the model of router 'causal_llm' gives no numbers: restore its weights"
+            )
+        labelled = np.isin(logits.argmax(dim=1).cpu().numpy(), self._labels)
+        of_labels[~labelled] = np.nan
+        return of_labels
+
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> Any:
+        return self._torch.tensor(rows, device=self._model.device)

@@ -1,0 +1,222 @@
+"""What a causal LLM reads before it rates: two texts around the question, in a chat's format.
+
+The model is told to rate, from 1 to 5, how well the *weak* model would answer; it replies with a
+label, a token of its own for each rating. Which texts it was tuned with lies beside its weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ...errors import CheckpointError
+from ..transformer.pretrained import TOKENIZER, readable
+
+LABELS = ("[[1]]", "[[2]]", "[[3]]", "[[4]]", "[[5]]")
+"""The tokens of the ratings, the worst first."""
+
+SYSTEM, CLASSIFIER = "system_ft_v5.txt", "classifier_ft_v5.txt"
+"""The files of the two texts, named as in the original release."""
+
+MOST_TOKENS = 2_048
+"""Read where the checkpoint does not say how many, as in the original release."""
+
+_QUESTION = "{question}"
+
+HEADERS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+"""Tokens of Llama 3's format."""
+
+Template = Callable[[Sequence[Mapping[str, str]]], str]
+"""Makes the text of a model's own chat format out of messages."""
+
+
+@dataclass(frozen=True)
+class RatingTexts:
+    """What is said to the model around a question."""
+
+    system: str
+    """What it is to do."""
+    classifier: str
+    """The user's message, with ``{question}`` where the question goes."""
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> RatingTexts:
+        """Read the texts of a checkpoint.
+
+        Raises:
+            CheckpointError: one is missing or has no place for the question.
+        """
+        read = []
+        for name in (SYSTEM, CLASSIFIER):
+            try:
+                read.append((folder / name).read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError) as error:
+                raise CheckpointError(
+                    f"{folder / name} cannot be read ({error}): put the texts that the model was "
+                    f"tuned with, {SYSTEM} and {CLASSIFIER}, into its folder; those of the "
+                    "original release are in its routellm/routers/causal_llm"
+                ) from error
+        if _QUESTION not in read[1]:
+            raise CheckpointError(
+                f"{folder / CLASSIFIER} has no {_QUESTION}: write it where the prompt goes"
+            )
+        return cls(*read)
+
+    def messages(self, question: str) -> list[dict[str, str]]:
+        """Return the conversation that ends with the question, in OpenAI's chat form."""
+        user = self.classifier.replace(_QUESTION, question)
+        return [
+            {"role": "system", "content": self.system.strip()},
+            {"role": "user", "content": user.strip()},
+        ]
+
+
+class RatingPrompt:
+    """Makes of a question what the model reads, never longer than it reads.
+
+    Where the tokenizer has Llama 3's header tokens, the format is that of the original release:
+    the two messages under their headers, and the label comes after the last ``<|eot_id|>``. Else
+    it is the model's own chat template, or, where there is none, the texts in a row.
+
+    A question counts with its first 16,384 characters, lone surrogates as ``?``. Where all is
+    longer than ``max_length``, the end of the question is cut off, so that both texts remain.
+    Thread-safe.
+
+    Args:
+        texts: around the question.
+        tokenizer: counts the tokens. It is copied.
+        max_length: most tokens of all together.
+        template: the model's own format; not used if it has Llama 3's.
+
+    Raises:
+        CheckpointError: the texts alone are longer than ``max_length``.
+    """
+
+    def __init__(
+        self,
+        texts: RatingTexts,
+        tokenizer: Tokenizer,
+        max_length: int,
+        template: Template | None = None,
+    ) -> None:
+        self._texts = texts
+        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._max_length = max_length
+        self._llama = has_llama_format(tokenizer)
+        self._template = None if self._llama else template
+        if (shortest := len(self._encode(""))) >= max_length:
+            raise CheckpointError(
+                f"{SYSTEM} and {CLASSIFIER} alone take {shortest} tokens of {max_length}: "
+                "shorten them, or train with a greater max_length"
+            )
+
+    def ids(self, question: str) -> list[int]:
+        """Return the tokens up to where the label comes."""
+        return self._fitted(question)[1]
+
+    def text(self, question: str) -> str:
+        """Return the text of the same."""
+        return self._render(self._fitted(question)[0])
+
+    def messages(self, question: str) -> list[dict[str, str]]:
+        """Return the same as a conversation in OpenAI's chat form."""
+        return self._texts.messages(self._fitted(question)[0])
+
+    def _fitted(self, question: str) -> tuple[str, list[int]]:
+        """Return what is left of the question, and the tokens of all."""
+        question = readable(question)
+        ids = self._encode(question)
+        # Seldom more than once: what is left of a word may make more tokens than before.
+        while (excess := len(ids) - self._max_length) > 0:
+            alone = self._tokenizer.encode(question, add_special_tokens=False)
+            kept = max(0, len(alone) - excess)
+            end = alone.offsets[kept][0] if kept < len(alone) else 0
+            question = question[: min(end, len(question) - 1)]
+            ids = self._encode(question)
+        return question, ids
+
+    def _encode(self, question: str) -> list[int]:
+        text = self._render(question)
+        # A template writes a beginning-of-text token itself.
+        encoding = self._tokenizer.encode(text, add_special_tokens=self._template is None)
+        ids: list[int] = encoding.ids
+        return ids
+
+    def _render(self, question: str) -> str:
+        messages = self._texts.messages(question)
+        if self._template is not None:
+            return self._template(messages)
+        if not self._llama:
+            return "\n\n".join(message["content"] for message in messages) + "\n"
+        start, end, done = HEADERS
+        return "".join(
+            f"{start}{message['role']}{end}\n\n{message['content']}{done}" for message in messages
+        )
+
+
+def has_llama_format(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer has the tokens of Llama 3's headers."""
+    return all(tokenizer.token_to_id(token) is not None for token in HEADERS)
+
+
+def template_of(tokenizer: Any) -> Template | None:
+    """Return how a tokenizer of transformers writes a chat, up to where the answer begins.
+
+    The system message goes before the user's where the template takes none; None if there is no
+    template.
+    """
+    if not tokenizer.chat_template:
+        return None
+
+    def write(messages: Sequence[Mapping[str, str]]) -> str:
+        text: str = tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def write_as_one(messages: Sequence[Mapping[str, str]]) -> str:
+        content = "\n\n".join(message["content"] for message in messages)
+        return write([{"role": "user", "content": content}])
+
+    try:
+        write([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}])
+    except Exception:  # of jinja2, or of what the template calls
+        return write_as_one
+    return write
+
+
+def label_ids(folder: Path, tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens of the labels.
+
+    Args:
+        folder: of the checkpoint, for the message.
+        tokenizer: of the model.
+
+    Raises:
+        CheckpointError: it has them not.
+    """
+    ids = [number for label in LABELS if (number := tokenizer.token_to_id(label)) is not None]
+    if len(ids) < len(LABELS):
+        raise CheckpointError(
+            f"{folder / TOKENIZER} has only {len(ids)} of the label tokens {' '.join(LABELS)}: "
+            "give a checkpoint of `routellm train causal_llm`, which adds them"
+        )
+    return ids
+
+
+def has_template(folder: Path) -> bool:
+    """Whether a checkpoint's tokenizer has a chat template of its own."""
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(config.get("chat_template"))

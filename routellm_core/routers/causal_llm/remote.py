@@ -1,0 +1,165 @@
+"""Ratings by a causal LLM behind an OpenAI-compatible server, such as vLLM or TGI."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...encoders.openai import API_KEY
+from ...errors import ConfigError, ScoringError
+from ..transformer.pretrained import extra
+from .local import NEW_TOKENS
+from .prompt import LABELS, RatingPrompt
+
+Candidates = dict[str, float]
+"""The likeliest tokens at one position of a reply, with the logarithms of their probabilities."""
+
+
+class RemoteRater:
+    """Finds the label that a served model replies with, and how likely each of the five is there.
+
+    One token is asked for, and, if it is no label, the reply anew, up to six tokens long. Labels
+    that are not among a position's likeliest tokens count as impossible there: each is less
+    likely than the last that is listed. The key comes from ``OPENAI_API_KEY``; a server of one's
+    own may need none. A request that fails is sent again, after growing pauses. Thread-safe.
+
+    Args:
+        base_url: address of the server, such as ``http://localhost:8000/v1``.
+        model: its name there.
+        prompt: makes of a question what the model reads.
+        chat: ask for chat completions, in which the server applies the model's chat template;
+            otherwise for completions of a text that has the format already.
+        top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
+        timeout_s: how long one try of a request may take, in seconds.
+        max_retries: how often a request that failed is sent again.
+        concurrency: most requests of one call of ``rate`` at a time.
+
+    Raises:
+        ConfigError: a number is out of range.
+        MissingExtraError: the client is not installed.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        prompt: RatingPrompt,
+        *,
+        chat: bool,
+        top_logprobs: int,
+        timeout_s: float,
+        max_retries: int,
+        concurrency: int,
+    ) -> None:
+        if top_logprobs < len(LABELS) or concurrency < 1 or not 0 < timeout_s < math.inf:
+            raise ConfigError(
+                f"top_logprobs is {top_logprobs}, concurrency {concurrency} and timeout_s "
+                f"{timeout_s}: write 5 or more, 1 or more, and a number of seconds"
+            )
+        openai = extra("openai", "causal_llm", "openai")
+        self._error = openai.OpenAIError
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            api_key=os.environ.get(API_KEY) or "unused",
+            timeout=timeout_s,
+            max_retries=max_retries,
+        )
+        self._base_url = base_url
+        self._model = model
+        self._prompt = prompt
+        self._chat = chat
+        self._top_logprobs = top_logprobs
+        self._concurrency = concurrency
+
+    def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
+        """Return how likely each label is: shape (n, 5); NaN where the model gives none.
+
+        Raises:
+            ScoringError: the server fails, or answers without logprobs.
+        """
+        if len(questions) < 2:
+            rated = [self._rate(question) for question in questions]
+        else:
+            with ThreadPoolExecutor(min(self._concurrency, len(questions))) as pool:
+                rated = list(pool.map(self._rate, questions))
+        return np.array(rated, np.float64).reshape(-1, len(LABELS))
+
+    def _rate(self, question: str) -> list[float]:
+        for tokens in (1, NEW_TOKENS):
+            for token, candidates in self._reply(question, tokens):
+                if token in LABELS:
+                    return self._chances(token, candidates)
+        return [math.nan] * len(LABELS)
+
+    def _chances(self, token: str, candidates: Candidates) -> list[float]:
+        most = candidates[token]
+        odds = [math.exp(min(0.0, candidates.get(label, -math.inf) - most)) for label in LABELS]
+        if not math.isfinite(sum(odds)):
+            raise ScoringError(f"{self._base_url} answered with logprobs that are no numbers")
+        return [each / sum(odds) for each in odds]
+
+    def _reply(self, question: str, tokens: int) -> list[tuple[str, Candidates]]:
+        """Return the tokens of the reply, each with what else could have been there."""
+        try:
+            if self._chat:
+                return _of_chat(
+                    self._client.chat.completions.create(
+                        model=self._model,
+                        messages=self._prompt.messages(question),
+                        max_tokens=tokens,
+                        temperature=0,
+                        logprobs=True,
+                        top_logprobs=self._top_logprobs,
+                    )
+                )
+            return _of_completion(
+                self._client.completions.create(
+                    model=self._model,
+                    prompt=self._prompt.text(question),
+                    max_tokens=tokens,
+                    temperature=0,
+                    logprobs=self._top_logprobs,
+                )
+            )
+        except self._error as error:
+            raise ScoringError(
+                f"no rating from {self._base_url} ({type(error).__name__}: {error})"
+            ) from error
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise ScoringError(
+                f"{self._base_url} answered without the logprobs that were asked for: "
+                "chat=True asks for chat completions instead of completions, and a server that "
+                "gives logprobs is needed"
+            ) from error
+
+
+def _of_completion(answer: Any) -> list[tuple[str, Candidates]]:
+    logprobs = answer.choices[0].logprobs
+    positions = zip(logprobs.tokens, logprobs.token_logprobs, logprobs.top_logprobs, strict=True)
+    return [
+        _position(token, logprob, candidates.items()) for token, logprob, candidates in positions
+    ]
+
+
+def _of_chat(answer: Any) -> list[tuple[str, Candidates]]:
+    return [
+        _position(
+            position.token,
+            position.logprob,
+            ((other.token, other.logprob) for other in position.top_logprobs),
+        )
+        for position in answer.choices[0].logprobs.content
+    ]
+
+
+def _position(
+    token: str, logprob: float, others: Iterable[tuple[str, float]]
+) -> tuple[str, Candidates]:
+    candidates = {other.strip(): float(value) for other, value in others}
+    return token.strip(), {**candidates, token.strip(): float(logprob)}

@@ -1,0 +1,189 @@
+"""A causal LLM, tuned to rate how well the weak model would answer a prompt, from 1 to 5.
+
+    P(strong wins | q) = 1 - P([[4]] | q) - P([[5]] | q)
+
+with a softmax over the five labels where the model's reply has one (Ong et al., RouteLLM,
+arXiv 2406.18665, section 4.2). Without a label in the reply the win rate is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...checkpoints.store import find_checkpoint
+from ...contracts import Router
+from ...errors import ConfigError
+from ..transformer.pretrained import (
+    checked_length,
+    extra,
+    fingerprint_of,
+    length_limit,
+    load_pretrained,
+    read_description,
+    read_tokenizer,
+)
+from .local import LocalRater
+from .prompt import (
+    MOST_TOKENS,
+    RatingPrompt,
+    RatingTexts,
+    has_llama_format,
+    has_template,
+    label_ids,
+    template_of,
+)
+from .remote import RemoteRater
+
+_GOOD = 3
+"""Where the labels begin that speak for the weak model: [[4]] and [[5]]."""
+
+
+class Rater(Protocol):
+    """Rates how well the weak model would answer."""
+
+    def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
+        """Return how likely each label is: shape (n, 5); NaN where the model gives none."""
+
+
+class CausalLLMRouter(Router):
+    """Win rates from the ratings of a causal LLM: here the one of a server.
+
+    The server speaks OpenAI's API, as vLLM and TGI do; ``from_pretrained`` loads the model into
+    this process instead. The first 16,384 characters of a prompt are tokenised, lone surrogates as
+    ``?``. Where it is longer, with the two texts around it, than the model reads, its end is cut
+    off. Thread-safe.
+
+    Args:
+        base_url: address of the server, such as ``http://localhost:8000/v1``.
+        model: its name there.
+        checkpoint: a bundled name, a folder or a Hugging Face id: what the server serves. The two
+            texts, the tokenizer and the quantiles are taken from it, not the weights.
+        chat: ask for chat completions, in which the server applies the model's chat template;
+            otherwise for completions of a text in the format of the original release.
+        top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
+        timeout_s: how long one try of a request may take, in seconds.
+        max_retries: how often a request that failed is sent again.
+        concurrency: most requests of one call of ``score`` at a time.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged.
+        ConfigError: a number is out of range, or the model has a chat template of its own and
+            ``chat`` is not set.
+        MissingExtraError: the client is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        checkpoint: str = "causal_llm",
+        chat: bool = False,
+        top_logprobs: int = 20,
+        timeout_s: float = 10.0,
+        max_retries: int = 2,
+        concurrency: int = 8,
+    ) -> None:
+        folder = find_checkpoint(checkpoint, weights=False)
+        described = read_description(folder, "causal_llm")
+        tokenizer, length = read_tokenizer(folder, MOST_TOKENS)
+        if not chat and not has_llama_format(tokenizer) and has_template(folder):
+            raise ConfigError(
+                f"the model of {folder} has a chat template of its own: write chat=True, so that "
+                "the server applies it"
+            )
+        prompt = RatingPrompt(
+            RatingTexts.from_folder(folder), tokenizer, described.max_length or length
+        )
+        rater = RemoteRater(
+            base_url,
+            model,
+            prompt,
+            chat=chat,
+            top_logprobs=top_logprobs,
+            timeout_s=timeout_s,
+            max_retries=max_retries,
+            concurrency=concurrency,
+        )
+        self._setup(rater, described.score_quantiles, None)
+
+    @classmethod
+    def from_pretrained(
+        cls, checkpoint: str = "causal_llm", *, device: str | None = None
+    ) -> CausalLLMRouter:
+        """Load a checkpoint of ``routellm train causal_llm``, or of the original release, to score
+        in this process.
+
+        Computed in float32, and in bfloat16 where the weights are stored so.
+
+        Args:
+            checkpoint: a bundled name, a folder or a Hugging Face id.
+            device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or has no label tokens.
+            MissingExtraError: torch or transformers is not installed.
+        """
+        torch = extra("torch", "causal_llm", "causal-llm")
+        transformers = extra("transformers", "causal_llm", "causal-llm")
+        folder = find_checkpoint(checkpoint)
+        described = read_description(folder, "causal_llm")
+        texts = RatingTexts.from_folder(folder)
+        model, tokenizer = load_pretrained(
+            folder, "AutoModelForCausalLM", transformers, keep="bfloat16"
+        )
+        labels = label_ids(folder, tokenizer.backend_tokenizer)
+        length = checked_length(folder, described.max_length, model)
+        length = length or length_limit(tokenizer, model, MOST_TOKENS)
+        prompt = RatingPrompt(texts, tokenizer.backend_tokenizer, length, template_of(tokenizer))
+        model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        router = cls.__new__(cls)
+        router._setup(
+            LocalRater(model, tokenizer, prompt, labels),
+            described.score_quantiles,
+            lambda: fingerprint_of(
+                model,
+                tokenizer,
+                {"max_length": length, "system": texts.system, "classifier": texts.classifier},
+            ),
+        )
+        return router
+
+    def _setup(
+        self,
+        rater: Rater,
+        score_quantiles: NDArray[np.float64] | None,
+        digest: Callable[[], str] | None,
+    ) -> None:
+        self._rater = rater
+        self._score_quantiles = score_quantiles
+        self._digest = digest
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
+
+        Raises:
+            ScoringError: the model gives numbers that are none, or its server fails.
+        """
+        ratings = self._rater.rate(prompts)
+        win_rates = 1 - ratings[:, _GOOD:].sum(axis=1)
+        return np.where(np.isnan(win_rates), 1.0, win_rates.clip(0, 1))
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64] | None:
+        """Quantiles of the scores over the checkpoint's validation prompts."""
+        return self._score_quantiles
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of weights, tokenizer, texts and length; None where a server has them."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        return None if self._digest is None else f"causal_llm:{self._digest()}"

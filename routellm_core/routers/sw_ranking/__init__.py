@@ -1,0 +1,1 @@
+"""Router ``sw_ranking``: similarity-weighted ranking."""

@@ -1,0 +1,352 @@
+"""Similarity-weighted ranking: who beat whom, on prompts like this one.
+
+    S_i = cos(x_q, x_i) / max_j cos(x_q, x_j),    w_i = g * g^S_i
+    P(strong wins | q) = sigmoid(strength of strong's tier - strength of weak's)
+
+with the strengths of a Bradley-Terry model of tiers, in which battle i counts w_i times (Ong et
+al., RouteLLM, arXiv 2406.18665, section 4.2). The likelihood depends on the wins between tiers
+alone, so the weights are added up to a small matrix first, and that is fitted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...checkpoints.store import (
+    CONFIG,
+    WEIGHTS,
+    Tensors,
+    find_checkpoint,
+    load_checkpoint,
+    require_settings,
+)
+from ...contracts import Encoder, Router
+from ...encoders.openai import OpenAIEncoder
+from ...encoders.surface import SURFACE_DIM, SURFACE_VERSION
+from ...encoders.with_surface import Projected, WithSurface
+from ...errors import CheckpointError, ConfigError, did_you_mean
+from ...registry.loading import described_encoder
+from ...rules.share import quantiles_of
+from ..mf.router import SETTINGS, sigmoid
+from .bradley_terry import fit_strengths, tiers_of
+from .directions import Directions
+from .tally import Battles, cells_of, left_out
+
+TENSORS = (
+    "vectors",
+    "first",
+    "second",
+    "p_first",
+    "weight",
+    "features.mean",
+    "features.projection",
+    "traffic",
+)
+"""The tensors of a checkpoint, for n battles, D features and k directions along which prompts are
+compared: (n, k) int8, then the columns of ``Battles``, (D,), (D, k), and the vectors of prompts
+that stand for usual traffic, int8."""
+
+RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
+"""The files that the data of the original release are put in: a row of each for each battle."""
+
+
+_QUERIES = 64
+"""Prompts whose similarities are held at a time."""
+
+_SEGMENT = 2_000
+"""Most battles added up in one product: see ``directions`` on large ones."""
+
+
+class SWRankingRouter(Router):
+    """Win rates from the battles on prompts that resemble this one.
+
+    How much of a prompt is read is the encoder's matter. Thread-safe.
+
+    Args:
+        battles: rows as ``Battles.of`` takes them, or columns.
+        embeddings: of each battle's prompt, shape (n, dim), of any length: only directions count.
+            Those of int8, float16 or float32 stay where they are, in memory or in a mapped file,
+            if the battles come in the order of ``order_of``; else they are copied into it.
+        strong_model: the strong reference model, among the battles' models.
+        weak_model: the weak one, likewise.
+        num_tiers: how many tiers the models are grouped in, at most.
+        compat: count battles within a tier as the released code of RouteLLM does, by mistake:
+            each pulls its tier towards Elo 1000. Otherwise they are left out.
+        gamma: base g of the weights: a battle on the nearest prompt counts g times as often as
+            one on a prompt at a right angle. The paper's is 10.
+        encoder: makes vectors like ``embeddings``; without one only vectors can be scored.
+        traffic: vectors of prompts that stand for usual traffic, shape (m, dim), or None: their
+            scores are the router's quantiles.
+
+    Raises:
+        ConfigError: a reference model is unknown, both are in one tier, or numbers do not fit.
+        DataError: a battle is wrong.
+    """
+
+    def __init__(
+        self,
+        battles: Battles | Iterable[Mapping[str, Any]],
+        embeddings: NDArray[Any],
+        *,
+        strong_model: str,
+        weak_model: str,
+        num_tiers: int = 10,
+        compat: bool = False,
+        gamma: float = 10.0,
+        encoder: Encoder | None = None,
+        traffic: NDArray[Any] | None = None,
+    ) -> None:
+        columns = battles if isinstance(battles, Battles) else Battles.of(battles)
+        _check(columns, embeddings, num_tiers, gamma)
+        for option, model in (("strong_model", strong_model), ("weak_model", weak_model)):
+            if model not in columns.models:
+                raise ConfigError(
+                    f"{option} '{model}' is in no battle: {did_you_mean(model, columns.models)}"
+                )
+        tiers = tiers_of(columns.strengths(), num_tiers)
+        self.tiers = dict(zip(columns.models, tiers.tolist(), strict=True))
+        """Of each model, 0 the strongest."""
+        self._strong, self._weak = self.tiers[strong_model], self.tiers[weak_model]
+        if self._strong == self._weak:
+            raise ConfigError(
+                f"'{strong_model}' and '{weak_model}' are both in tier {self._strong}, so no "
+                "prompt tells them apart: name models further apart, or give more num_tiers"
+            )
+        cell, p_one = cells_of(columns, tiers, num_tiers, compat)
+        order = np.argsort(cell, kind="stable")[: int((cell < left_out(num_tiers)).sum())]
+        in_order = bool((order == np.arange(len(order))).all())
+        self._directions = Directions(embeddings[: len(order)] if in_order else embeddings[order])
+        cells, starts = np.unique(cell[order], return_index=True)
+        self._players = num_tiers + 1
+        self._one, self._other = np.divmod(cells, self._players)
+        self._ends = np.append(starts, len(order))[1:]
+        self._segments = [
+            slice(at, min(at + _SEGMENT, end))
+            for start, end in zip(starts.tolist(), self._ends.tolist(), strict=True)
+            for at in range(start, end, _SEGMENT)
+        ]
+        self._first_segments = np.searchsorted([part.start for part in self._segments], starts)
+        results = np.stack([columns.weight * p_one, columns.weight * (1 - p_one)])
+        self._results = np.ascontiguousarray(results[:, order], np.float64)
+        """Wins of the one and of the other, shape (2, n)."""
+        self._usual = fit_strengths(self._wins(np.ones((len(order), 1))))
+        """The strengths by all battles alike, near those of any prompt: shape (1, tiers)."""
+        self._sharpness = np.float32(math.log(gamma))
+        self.encoder = encoder
+        self.instant = encoder is not None and encoder.instant and self._directions.instant
+        self._traffic = traffic
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        checkpoint: str = "sw_ranking",
+        *,
+        strong_model: str | None = None,
+        weak_model: str | None = None,
+    ) -> SWRankingRouter:
+        """Load a checkpoint of ``routellm train sw_ranking``, or the data of the original release.
+
+        The latter is a folder with ``battles.jsonl`` and ``battle_embeddings.npy``, read with the
+        encoder ``openai``, text-embedding-3-small, and never calibrated.
+
+        Args:
+            checkpoint: a bundled name, a folder or a Hugging Face id.
+            strong_model: the strong reference model, one that the checkpoint has battles of;
+                None for the checkpoint's own, in the original release gpt-4-1106-preview.
+            weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or its encoder is another one.
+            ConfigError: it does not know a reference model, or has both in one tier.
+        """
+        folder = find_checkpoint(checkpoint)
+        if (folder / RELEASED_BATTLES).is_file():
+            return cls._released(folder, strong_model, weak_model)
+        tensors, config = load_checkpoint(folder, TENSORS, mapped=True)
+        require_settings(folder, config, {**SETTINGS, "num_tiers": int, "gamma": (int, float)})
+        encoder = described_encoder(config["encoder"])
+        fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
+        models, num_tiers, gamma = (config[key] for key in ("models", "num_tiers", "gamma"))
+        pair = config["strong_model"], config["weak_model"]
+        if (encoder.fingerprint, SURFACE_VERSION) != (fingerprint, surface):
+            raise CheckpointError(
+                f"{folder} was trained on the features of encoder {fingerprint} and surface "
+                f"version {surface}; here they are {encoder.fingerprint} and {SURFACE_VERSION}: "
+                "train it again with `routellm train sw_ranking`, or install what it was trained "
+                "with"
+            )
+        if not _consistent(tensors, len(models), encoder.dim + SURFACE_DIM):
+            raise CheckpointError(
+                f"{folder / WEIGHTS} is damaged: the tensors' shapes or numbers do not fit "
+                f"{CONFIG}: restore the folder, or train it again"
+            )
+        battles = Battles(
+            models,
+            tensors["first"].astype(np.int64),
+            tensors["second"].astype(np.int64),
+            tensors["p_first"].astype(np.float64),
+            tensors["weight"].astype(np.float64),
+        )
+        mean, projection = (tensors[f"features.{part}"].copy() for part in ("mean", "projection"))
+        return cls(
+            battles,
+            tensors["vectors"],
+            strong_model=strong_model or pair[0],
+            weak_model=weak_model or pair[1],
+            num_tiers=num_tiers,
+            gamma=gamma,
+            encoder=Projected(WithSurface(encoder), mean, projection),
+            traffic=tensors["traffic"],
+        )
+
+    @classmethod
+    def _released(
+        cls, folder: Path, strong_model: str | None, weak_model: str | None
+    ) -> SWRankingRouter:
+        path = folder / RELEASED_BATTLES
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            path = folder / RELEASED_EMBEDDINGS
+            embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}): restore it") from error
+        encoder = OpenAIEncoder()
+        if embeddings.shape != (len(rows), encoder.dim):
+            raise CheckpointError(
+                f"{path} has shape {embeddings.shape}, where ({len(rows)}, {encoder.dim}) is "
+                f"expected: a row of {encoder.fingerprint} for each battle"
+            )
+        return cls(
+            rows,
+            embeddings,
+            strong_model=strong_model or "gpt-4-1106-preview",
+            weak_model=weak_model or "mixtral-8x7b-instruct-v0.1",
+            encoder=encoder,
+        )
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
+
+        Raises:
+            ConfigError: the router was made without an encoder.
+        """
+        if self.encoder is None:
+            raise ConfigError(
+                "this router has no encoder: give one as encoder=, or call score_embeddings"
+            )
+        return self.score_embeddings(self.encoder.encode(prompts))
+
+    def score_embeddings(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
+
+        Args:
+            vectors: of the prompts, made as the battles' were, shape (n, dim), of any length.
+        """
+        strengths = self.tier_strengths(vectors)
+        return sigmoid(strengths[:, self._strong] - strengths[:, self._weak])
+
+    def tier_strengths(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how strong each tier is on each prompt, in natural logarithms of odds.
+
+        Args:
+            vectors: as ``score_embeddings`` takes them.
+
+        Returns:
+            Shape (n, num_tiers + 1), the last column being the anchor of ``compat``.
+        """
+        strengths = np.empty((len(vectors), self._players))
+        for start in range(0, len(vectors), _QUERIES):
+            strengths[start : start + _QUERIES] = self._fit(vectors[start : start + _QUERIES])
+        return strengths
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64] | None:
+        """Quantiles of the scores over the checkpoint's sample of usual traffic."""
+        return self._quantiles
+
+    @cached_property
+    def _quantiles(self) -> NDArray[np.float64] | None:
+        # On first use, since that is hundreds of scores and only a strong_share asks for them.
+        if self._traffic is None or not len(self._traffic):
+            return None
+        return quantiles_of(self.score_embeddings(self._traffic))
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of battles and vectors, with the encoder's name."""
+        if self.encoder is None:
+            return None
+        digest = hashlib.sha256(f"{self._strong} {self._weak} {self._sharpness}".encode())
+        battles = self._results, self._one, self._other, self._ends
+        for array in (*battles, self._directions.vectors):
+            digest.update(np.ascontiguousarray(array).data)
+        return f"sw_ranking:{digest.hexdigest()}:{self.encoder.fingerprint}"
+
+    def _fit(self, queries: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the strengths of the tiers, as ``tier_strengths`` does."""
+        weights = self._weights(self._directions.cosines(queries))
+        return fit_strengths(self._wins(weights), self._usual)
+
+    def _wins(self, weights: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how often each tier beat each, of weights of shape (n, m): (m, tiers, tiers)."""
+        # In float64: products of one query and of many add up in different orders.
+        totals = np.empty((len(self._segments), 2, weights.shape[1]))
+        for total, part in zip(totals, self._segments, strict=True):
+            np.dot(self._results[:, part], weights[part].astype(np.float64), out=total)
+        totals = np.add.reduceat(totals, self._first_segments, axis=0)
+        wins = np.zeros((weights.shape[1], self._players, self._players))
+        wins[:, self._one, self._other] = totals[:, 0].T
+        wins[:, self._other, self._one] = totals[:, 1].T
+        return wins
+
+    def _weights(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how often each battle counts, at most 1, in place of the similarities."""
+        nearest = similarities.max(axis=0, initial=0.0)
+        # Where nothing resembles the prompt, as where there is none, all battles count alike.
+        similarities *= self._sharpness / np.where(nearest > 0, nearest, np.inf)
+        similarities -= self._sharpness
+        return np.exp(similarities, out=similarities)
+
+
+def _consistent(tensors: Tensors, models: int, features: int) -> bool:
+    battles, directions = len(tensors["first"]), tensors["vectors"].shape[-1]
+    shapes = [tensors[name].shape for name in TENSORS[:-1]]
+    expected = [
+        (battles, directions),
+        *[(battles,)] * 4,
+        (features,),
+        (features, directions),
+    ]
+    p_first, weight = tensors["p_first"], tensors["weight"]
+    return (
+        shapes == expected
+        and tensors["traffic"].shape[1:] == (directions,)
+        and all(tensors[name].dtype == np.int8 for name in ("vectors", "traffic"))
+        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "projection"))
+        and all(
+            ((tensors[name] >= 0) & (tensors[name] < models)).all() for name in ("first", "second")
+        )
+        and bool(((p_first >= 0) & (p_first <= 1)).all())
+        and bool(((weight > 0) & (weight < np.inf)).all())
+    )
+
+
+def _check(battles: Battles, embeddings: NDArray[Any], num_tiers: int, gamma: float) -> None:
+    if embeddings.ndim != 2 or len(embeddings) != len(battles.first):
+        raise ConfigError(
+            f"there are {len(battles.first)} battles and embeddings of shape {embeddings.shape}: "
+            "give one row for each battle"
+        )
+    if num_tiers < 2 or not 1 < gamma < math.inf:
+        raise ConfigError(
+            f"num_tiers is {num_tiers} and gamma {gamma}: write 2 or more, and more than 1"
+        )

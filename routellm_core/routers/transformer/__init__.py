@@ -1,0 +1,1 @@
+"""What routers made of a transformer share."""

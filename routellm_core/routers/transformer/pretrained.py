@@ -1,0 +1,317 @@
+"""Models of transformers read from a folder, so that whatever is wrong with it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
+
+from ...checkpoints.store import CONFIG, WEIGHTS, damaged
+from ...errors import CheckpointError, MissingExtraError
+
+DESCRIPTION = "routellm.json"
+"""What a checkpoint of ``routellm train`` tells of itself, beside transformers' own files."""
+
+TOKENIZER = "tokenizer.json"
+
+READ_CHARACTERS = 16_384
+"""How much of a prompt is tokenised."""
+
+_TOKENIZER_CONFIG = "tokenizer_config.json"
+
+_SHARDS = f"{WEIGHTS}.index.json"
+
+_NO_WEIGHTS = ("position_ids", "inv_freq")
+"""How the names of tensors end that old checkpoints hold and that are computed, not learned."""
+
+_loading = threading.Lock()
+"""One at a time: loading sets what the whole process shares, such as torch's default type."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``routellm.json`` says; of the original release, which has none, nothing."""
+
+    max_length: int | None = None
+    """In tokens."""
+    score_quantiles: NDArray[np.float64] | None = None
+    """As ``Router.score_quantiles``."""
+
+
+def extra(module: str, router: str, name: str) -> Any:
+    """Return a package of an extra.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the router '{router}' needs {module} ({error}): "
+            f'pip install "routellm-plugins[{name}]"'
+        ) from error
+
+
+def check_files(folder: Path) -> None:
+    """See that the files of a model are there and whole.
+
+    Raises:
+        CheckpointError: one is not; the message names it.
+    """
+    for name in (CONFIG, TOKENIZER):
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"{folder / name} is missing: give the folder of a whole model, as transformers' "
+                "save_pretrained writes it"
+            )
+        _read_object(folder / name)
+    weights = [folder / WEIGHTS]
+    if not weights[0].is_file() and (folder / _SHARDS).is_file():
+        shards = _read_object(folder / _SHARDS).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise damaged(folder / _SHARDS, "no weight_map")
+        weights = [folder / name for name in sorted({str(name) for name in shards.values()})]
+    for path in weights:
+        if not path.is_file():
+            raise CheckpointError(
+                f"{path} is missing (pickled weights are not read): "
+                "save the model with transformers' save_pretrained"
+            )
+        try:
+            with safe_open(path, "numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise damaged(path, error) from error
+
+
+def read_description(folder: Path, router: str) -> Description:
+    """Return what ``routellm.json`` of a folder says.
+
+    Args:
+        folder: of a checkpoint.
+        router: the name of the router that reads it.
+
+    Raises:
+        CheckpointError: it is damaged, or of another router.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        return Description()
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        made_for, max_length = said["router"], said["max_length"]
+        quantiles = said["score_quantiles"]
+        if not isinstance(max_length, int) or max_length < 1:
+            raise ValueError(f"max_length is {max_length!r}")
+        if quantiles is not None:
+            quantiles = np.array(quantiles, np.float64)
+            ascending = (np.diff(quantiles) >= 0).all()
+            if quantiles.ndim != 1 or len(quantiles) < 2 or not ascending:
+                raise ValueError("score_quantiles do not ascend")
+            if not 0 <= quantiles[0] <= quantiles[-1] <= 1:
+                raise ValueError("score_quantiles are not in [0, 1]")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({type(error).__name__}: {error}): restore it, or train again"
+        ) from error
+    if made_for != router:
+        raise CheckpointError(
+            f"{folder} is a checkpoint of router '{made_for}', not of '{router}': "
+            f"name that router, or give another folder"
+        )
+    return Description(max_length, quantiles)
+
+
+def read_tokenizer(folder: Path, most: int) -> tuple[Tokenizer, int]:
+    """Return a tokenizer without transformers, and how many tokens its model reads.
+
+    Args:
+        folder: of a checkpoint, where the weights may be missing.
+        most: never more than so many.
+
+    Raises:
+        CheckpointError: its file is missing or damaged.
+    """
+    path = folder / TOKENIZER
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        config = json.loads((folder / _TOKENIZER_CONFIG).read_text(encoding="utf-8"))
+        length = min(config.get("model_max_length", most), most)
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise CheckpointError(
+            f"{path} or {_TOKENIZER_CONFIG} beside it cannot be read "
+            f"({type(error).__name__}: {error}): restore them"
+        ) from error
+    return tokenizer, int(length)
+
+
+def load_pretrained(
+    folder: Path, auto: str, transformers: Any, *, keep: str | None = None, **settings: Any
+) -> tuple[Any, Any]:
+    """Return model and tokenizer of a folder, the model in evaluation mode.
+
+    Nothing is fetched, no pickle is read and no code of the checkpoint run.
+
+    Args:
+        folder: of a checkpoint.
+        auto: name of a class of transformers such as ``AutoModelForCausalLM``.
+        transformers: the package.
+        keep: the one type of numbers, such as ``bfloat16``, in which weights stay if they are
+            stored so; all others become float32.
+        settings: of the model's configuration.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, weights and configuration do not fit each
+            other, or the tokenizer knows tokens that the model does not.
+    """
+    check_files(folder)
+    try:
+        with _loading, quiet(transformers):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model, loaded = getattr(transformers, auto).from_pretrained(
+                folder,
+                output_loading_info=True,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype="auto",
+                **settings,
+            )
+    except Exception as error:  # of every kind, by what is wrong and by transformers' version
+        raise CheckpointError(
+            f"{folder} cannot be read by transformers ({type(error).__name__}: {error}): "
+            "restore the file that is named, or give the folder of a whole model"
+        ) from error
+    _check_weights(folder, model, loaded)
+    if not tokenizer.is_fast:
+        raise CheckpointError(
+            f"{folder / TOKENIZER} cannot be read by the package tokenizers: save a fast tokenizer"
+        )
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise CheckpointError(
+            f"{folder / TOKENIZER} has {len(tokenizer)} tokens and the model of {folder / WEIGHTS} "
+            f"knows {rows}: restore the two files that belong together"
+        )
+    if str(model.dtype) != f"torch.{keep}":
+        model.float()
+    return model.eval(), tokenizer
+
+
+@contextmanager
+def quiet(transformers: Any) -> Iterator[None]:
+    """Keep transformers' progress bars and advice from terminal and log: what is wrong is raised.
+
+    So too its warnings of what a later release renames, such as peft meets.
+
+    Args:
+        transformers: the package.
+    """
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+def length_limit(tokenizer: Any, model: Any, most: int) -> int:
+    """Return how many tokens are read where the checkpoint does not say it.
+
+    Args:
+        tokenizer: of transformers.
+        model: of transformers.
+        most: never more than so many.
+    """
+    positions = getattr(model.config, "max_position_embeddings", None) or most
+    return int(min(tokenizer.model_max_length, positions, most))
+
+
+def checked_length(folder: Path, wanted: int | None, model: Any) -> int | None:
+    """Return the length that a checkpoint asks for.
+
+    Raises:
+        CheckpointError: the model has fewer positions.
+    """
+    positions = getattr(model.config, "max_position_embeddings", None) or math.inf
+    if wanted is not None and wanted > positions:
+        raise CheckpointError(
+            f"{folder / DESCRIPTION} says max_length {wanted}, but the model has {positions} "
+            f"positions: restore {DESCRIPTION} and {CONFIG}"
+        )
+    return wanted
+
+
+def readable(prompt: str) -> str:
+    """Return what is tokenised: the first 16,384 characters, lone surrogates as ``?``."""
+    return prompt[:READ_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+def fingerprint_of(model: Any, tokenizer: Any, settings: Mapping[str, object]) -> str:
+    """Return a digest of weights, tokenizer and settings."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(tokenizer.backend_tokenizer.to_str().encode())
+    digest.update(model.config.to_json_string().encode())
+    torch = importlib.import_module("torch")
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        flat = tensor.detach().cpu().contiguous().view(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(read, dict):
+        raise damaged(path, "not a JSON object")
+    return read
+
+
+def _check_weights(folder: Path, model: Any, loaded: Mapping[str, Any]) -> None:
+    torch = importlib.import_module("torch")
+    missing = sorted(loaded["missing_keys"])
+    # transformers would draw them at random, and go on.
+    if missing:
+        raise CheckpointError(
+            f"{folder / WEIGHTS} has no tensor '{missing[0]}'"
+            + (f" and {len(missing) - 1} more" if missing[1:] else "")
+            + f" that {CONFIG} asks for: restore the two files that belong together"
+        )
+    unknown = [name for name in sorted(loaded["unexpected_keys"]) if not _computed(name)]
+    if unknown:
+        raise CheckpointError(
+            f"{folder / WEIGHTS} has a tensor '{unknown[0]}'"
+            + (f" and {len(unknown) - 1} more" if unknown[1:] else "")
+            + f" that {CONFIG} has no place for: restore the two files that belong together"
+        )
+    for name, tensor in model.named_parameters():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{folder / WEIGHTS} is damaged: '{name}' holds numbers that are none; restore it"
+            )
+
+
+def _computed(name: str) -> bool:
+    return name.endswith(_NO_WEIGHTS)

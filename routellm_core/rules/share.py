@@ -1,0 +1,55 @@
+"""The threshold that sends a given share of traffic to the strong model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS = 201
+"""How many quantiles a checkpoint carries: one per half percent."""
+
+NEVER = math.nextafter(1.0, 2.0)
+"""The threshold that no score reaches."""
+
+
+def quantiles_of(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the quantiles of ``scores`` (shape (n,)) at ``LEVELS`` evenly spaced levels."""
+    return np.quantile(scores, np.linspace(0.0, 1.0, LEVELS))
+
+
+def threshold_for_share(quantiles: NDArray[np.float64], strong_share: float) -> float:
+    """Return the threshold at or above which ``strong_share`` of prompts score.
+
+    Args:
+        quantiles: ascending, at evenly spaced levels from 0 to 1.
+        strong_share: wanted share of calls to the strong model, in [0, 1]; 0 gives ``NEVER`` and 1
+            gives 0.0, whatever the prompts.
+    """
+    if strong_share <= 0.0:
+        return NEVER
+    if strong_share >= 1.0:
+        return 0.0
+    levels = np.linspace(0.0, 1.0, len(quantiles))
+    return float(np.interp(1.0 - strong_share, levels, quantiles))
+
+
+def outside_range(threshold: float, quantiles: NDArray[np.float64]) -> str | None:
+    """Return what to say of a threshold that no usual prompt, or every one, reaches; else None.
+
+    0 and 1 are taken for what is meant.
+
+    Args:
+        threshold: in [0, 1].
+        quantiles: of a router's scores, ascending.
+    """
+    least, most = float(quantiles[0]), float(quantiles[-1])
+    if threshold in (0.0, 1.0) or least < threshold <= most:
+        return None
+    goes = "strong" if threshold <= least else "weak"
+    return (
+        f"threshold {threshold:g} lies outside this router's scores, {least:.3f} to {most:.3f} on "
+        f"the prompts it was calibrated on, so all usual traffic goes to the {goes} model: "
+        "set strong_share instead, or a threshold in that range"
+    )

@@ -1,0 +1,1 @@
+"""Train router ``causal_llm``."""

@@ -1,0 +1,110 @@
+"""Turn fine-tuned weights into a checkpoint, with metrics and model card."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...checkpoints.store import CARD, WEIGHTS
+from ...contracts import Router
+from ...routers.transformer.pretrained import DESCRIPTION
+from ..shared.card import METRICS, card
+from ..shared.files import TrainingFiles
+from ..shared.prepare import Split
+from .config import FinetuneTrainingConfig
+from .state import STATE
+from .targets import Targets
+
+_QUANTILES = 101
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of what."""
+
+    router: str
+    """Its name."""
+    what: str
+    """It does with a prompt, to end a sentence."""
+    files: TrainingFiles
+    config: FinetuneTrainingConfig
+    data: Split
+    targets: Targets
+    more: Mapping[str, Any]
+    """For metrics.json."""
+    options: str = ""
+    """Of the command that made it, beside files."""
+
+
+def write(
+    made: Made, folder: Path, save: Callable[[Path], None], load: Callable[[Path], Router]
+) -> dict[str, Any]:
+    """Measure a router on validation prompts and write its checkpoint; states are removed.
+
+    Args:
+        made: what it is.
+        folder: for the checkpoint.
+        save: writes model and tokenizer into a folder.
+        load: gives the router of such a folder.
+
+    Returns:
+        What metrics.json holds.
+    """
+    draft = folder / STATE / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    save(draft)
+    _describe(made, draft, None)
+    router, data = load(draft), made.data
+    held_out = np.flatnonzero(data.validation)
+    win_rates = np.full(len(data.validation), np.nan)
+    win_rates[held_out] = router.score([data.comparisons.prompts[i] for i in held_out])
+    metrics = {
+        "sources": data.sources(),
+        **data.validate(made.router, lambda rows: win_rates[rows]),
+        **made.more,
+    }
+    quantiles = np.quantile(win_rates[data.usual], np.linspace(0, 1, _QUANTILES))
+    _describe(made, draft, quantiles.tolist())
+    (draft / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    (draft / CARD).write_text(_card(made, metrics), encoding="utf-8")
+    for path in draft.iterdir():  # safetensors writes for the owner alone, whatever umask says
+        shutil.copymode(draft / CARD, path)
+    # Weights last: without them it is no checkpoint.
+    for path in sorted(draft.iterdir(), key=lambda path: path.name == WEIGHTS):
+        os.replace(path, folder / path.name)
+    shutil.rmtree(folder / STATE)
+    return metrics
+
+
+def _describe(made: Made, folder: Path, quantiles: list[float] | None) -> None:
+    described = {
+        "router": made.router,
+        "strong_model": made.config.strong_model,
+        "weak_model": made.config.weak_model,
+        "max_length": made.config.max_length,
+        "score_quantiles": quantiles,
+        "training": made.config.model_dump(exclude={"notes"}),
+    }
+    text = json.dumps(described, indent=1) + "\n"
+    (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+def _card(made: Made, metrics: dict[str, Any]) -> str:
+    config, rows = made.config, made.targets.rows
+    return card(
+        made.router,
+        made.what,
+        config,
+        metrics,
+        made.data.comparisons,
+        made.files.command(made.router) + made.options,
+        use=lambda name: f"weight {config.source(name).weight:g}, {rows[name]:,} that compare both",
+    )

@@ -1,0 +1,168 @@
+"""Turn battles and gold labels of several sources into comparisons of two models."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.labels import Battle, Gold
+from ...errors import ConfigError, did_you_mean
+from .config import RIGHT_ANSWER, TrainingConfig
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Everything that is learned from. Models and sources are numbered as in their lists."""
+
+    models: list[str]
+    sources: list[str]
+    prompts: list[str]
+    """Distinct within a source."""
+    source: Ints
+    """Of each prompt, shape (len(prompts),)."""
+    strong: Floats
+    """Mean quality of the strong models' answers to each prompt; NaN in battles."""
+    weak: Floats
+    """Mean quality of the weak models'."""
+    prompt: Ints
+    """Of each comparison, shape (m,), as are the next three."""
+    first: Ints
+    second: Ints
+    p_first: Floats
+    """Probability that the first model's answer is better, in [0, 1]."""
+
+    def only(self, keep: NDArray[np.bool_]) -> Comparisons:
+        """Return the comparisons on the prompts where ``keep`` holds; models keep numbers."""
+        pairs = keep[self.prompt]
+        renumbered = np.cumsum(keep) - 1
+        return Comparisons(
+            self.models,
+            self.sources,
+            [prompt for prompt, kept in zip(self.prompts, keep, strict=True) if kept],
+            self.source[keep],
+            self.strong[keep],
+            self.weak[keep],
+            renumbered[self.prompt[pairs]],
+            self.first[pairs],
+            self.second[pairs],
+            self.p_first[pairs],
+        )
+
+
+def compare_models(
+    battles: Mapping[str, Iterable[Battle]],
+    gold: Mapping[str, Iterable[Gold]],
+    config: TrainingConfig,
+) -> Comparisons:
+    """Return the comparisons of all sources.
+
+    Gold: each model that counts as the strong one (``config.models``) meets each that counts as
+    the weak one, and wins with probability (1 + its quality - the other's) / 2. The comparisons
+    of two models on a prompt are averaged.
+
+    Raises:
+        ConfigError: a source that is configured is missing, or the strong or the weak model
+            does not occur where it must.
+    """
+    for name in (*config.sources, *([config.traffic] if config.traffic else [])):
+        if name not in battles and name not in gold:
+            raise ConfigError(
+                f"the configuration names a source '{name}' but no such file was given: "
+                f"{did_you_mean(name, [*battles, *gold])}"
+            )
+    builder = _Builder(config.canonical())
+    for name, rows in battles.items():
+        builder.add_battles(name, rows)
+    for name, gold_rows in gold.items():
+        builder.add_gold(name, gold_rows, config)
+    comparisons = builder.build()
+    for model in (config.strong_model, config.weak_model):
+        if model not in comparisons.models:
+            raise ConfigError(
+                f"the reference model '{model}' does not occur in the data: "
+                f"{did_you_mean(model, comparisons.models)}"
+            )
+    return comparisons
+
+
+class _Builder:
+    def __init__(self, canonical: dict[str, str]) -> None:
+        self._canonical = canonical
+        self._models: dict[str, int] = {}
+        self._sources: list[str] = []
+        self._prompts: dict[tuple[int, str], int] = {}
+        self._quality: list[tuple[float, float]] = []
+        self._labels: dict[tuple[int, int, int], list[float]] = defaultdict(list)
+
+    def add_battles(self, name: str, rows: Iterable[Battle]) -> None:
+        self._sources.append(name)
+        for row in rows:
+            prompt = self._prompt(row.prompt, np.nan, np.nan)
+            self._label(prompt, row.model_a, row.model_b, row.p_a)
+
+    def add_gold(self, name: str, rows: Iterable[Gold], config: TrainingConfig) -> None:
+        self._sources.append(name)
+        known: set[str] = set()
+        before = len(self._prompts)
+        for row in rows:
+            correct = {RIGHT_ANSWER: 1.0, **row.correct}
+            known.update(correct)
+            strong, weak = (
+                {model: q for model, q in correct.items() if self._name(model) == tier}
+                for tier in (config.strong_model, config.weak_model)
+            )
+            if RIGHT_ANSWER in strong and len(strong) > 1:
+                del strong[RIGHT_ANSWER]
+            if not strong or not weak:
+                continue
+            qualities = (float(np.mean(list(tier.values()))) for tier in (strong, weak))
+            prompt = self._prompt(row.prompt, *qualities)
+            for s, w in itertools.product(strong, weak):
+                self._label(prompt, s, w, (1 + strong[s] - weak[w]) / 2)
+        if len(self._prompts) == before:
+            raise ConfigError(
+                f"source '{name}' does not compare '{config.strong_model}' with "
+                f"'{config.weak_model}': under 'models', say which of its models count as them; "
+                f"it has {', '.join(sorted(known))}"
+            )
+
+    def build(self) -> Comparisons:
+        pairs = np.array(list(self._labels), np.int64).reshape(-1, 3)
+        quality = np.array(self._quality).reshape(-1, 2)
+        return Comparisons(
+            models=list(self._models),
+            sources=self._sources,
+            prompts=[prompt for _, prompt in self._prompts],
+            source=np.array([source for source, _ in self._prompts], np.int64),
+            strong=quality[:, 0],
+            weak=quality[:, 1],
+            prompt=pairs[:, 0],
+            first=pairs[:, 1],
+            second=pairs[:, 2],
+            p_first=np.array([np.mean(labels) for labels in self._labels.values()]),
+        )
+
+    def _prompt(self, text: str, strong: float, weak: float) -> int:
+        key = (len(self._sources) - 1, text)
+        if key not in self._prompts:
+            self._prompts[key] = len(self._prompts)
+            self._quality.append((strong, weak))
+        return self._prompts[key]
+
+    def _label(self, prompt: int, first: str, second: str, p_first: float) -> None:
+        a, b = self._model(first), self._model(second)
+        self._labels[prompt, a, b].append(p_first)
+
+    def _model(self, name: str) -> int:
+        return self._models.setdefault(self._name(name), len(self._models))
+
+    def _name(self, model: str) -> str:
+        return self._canonical.get(model, model)

@@ -1,0 +1,126 @@
+"""What can be set about the training of any router: the pair, the features, use of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...errors import ConfigError, MissingExtraError, did_you_mean
+
+RIGHT_ANSWER = "right answer"
+"""Stands for a model that is always right, where no strong model's answers are known."""
+
+
+class SourceConfig(BaseModel):
+    """How one file is used. Files are named without folder and endings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str = Field(default="", description="what it is, origin and licence, for the card")
+    weight: float = Field(default=1.0, gt=0, description="share of the loss, over all sources")
+
+
+class PairConfig(BaseModel):
+    """Which two models are compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strong_model: str = Field(
+        default="gpt-4-1106-preview", description="the strong reference model"
+    )
+    weak_model: str = Field(
+        default="mixtral-8x7b-instruct-v0.1", description="the weak reference model"
+    )
+
+
+class FeatureConfig(PairConfig):
+    """What a router is told of a prompt that does not read it itself."""
+
+    encoder: str | dict[str, Any] = Field(
+        default="static", description="name of the encoder, or {name: ..., option: ...}"
+    )
+    embedding_scale: float = Field(
+        default=0.5, gt=0, description="spread of an embedding's element; surface features have 1"
+    )
+
+    @property
+    def encoder_name(self) -> str:
+        """The encoder's name, without options."""
+        return self.encoder if isinstance(self.encoder, str) else str(self.encoder.get("name"))
+
+
+class TrainingConfig(PairConfig):
+    """What every router's configuration has. A router adds its hyper-parameters between the
+    pair and the rest: ``class BERTConfig(TrainingConfig, Hyper)`` where Hyper is a PairConfig.
+    """
+
+    source_kind: ClassVar[type[SourceConfig]] = SourceConfig
+    """What ``sources`` holds."""
+
+    validation_share: float = Field(default=0.1, gt=0, lt=1, description="share of prompts")
+    traffic: str | None = Field(
+        default=None,
+        description="source whose validation prompts stand for usual traffic; none: all",
+    )
+    traffic_prompts: int = Field(default=800, ge=1, description="how many of them are kept")
+    models: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="by model, the names that count as it. Gold compares what counts as "
+        "strong_model with what counts as weak_model",
+    )
+    sources: Mapping[str, SourceConfig] = Field(
+        default_factory=dict, description="by name of the file"
+    )
+    notes: str = Field(default="", description="Markdown for the end of the card")
+
+    def source(self, name: str) -> SourceConfig:
+        """Return how a source is used; plainly, where nothing is set."""
+        return self.sources.get(name, self.source_kind())
+
+    def canonical(self) -> dict[str, str]:
+        """Return the one name of each model that has several."""
+        return {other: name for name, others in self.models.items() for other in others}
+
+
+class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
+    """The same of a router that learns from an encoder's vectors and surface features."""
+
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """Read a YAML file.
+
+    Args:
+        path: where it is.
+        kind: what it must hold.
+
+    Raises:
+        ConfigError: it cannot be read, or a setting is unknown or out of range.
+        MissingExtraError: pyyaml is not installed.
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingExtraError(
+            'reading the configuration needs pyyaml: pip install "routellm-plugins[train]"'
+        ) from error
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+    except ValidationError as error:
+        explained = "; ".join(_explain(each, kind) for each in error.errors())
+        raise ConfigError(f"{path}: {explained}") from None
+
+
+def _explain(error: Any, kind: type[TrainingConfig]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = (kind.source_kind if error["loc"][0] == "sources" else kind).model_fields
+        return f"unknown key '{key}': {did_you_mean(str(error['loc'][-1]), known)}"
+    return f"'{key}' is {error['input']!r}: {error['msg']}"

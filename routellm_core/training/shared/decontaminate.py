@@ -1,0 +1,46 @@
+"""Leave out what resembles an evaluation prompt, so that results mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...contracts import Encoder
+
+SIMILAR = 0.95
+"""Least cosine at which a prompt counts as a copy (Ong et al., arXiv 2406.18665)."""
+
+_BLOCK = 2048
+
+
+def contaminated(
+    prompts: Sequence[str],
+    vectors: NDArray[np.float32],
+    evaluation: Sequence[str],
+    encoder: Encoder,
+    similar: float = SIMILAR,
+) -> NDArray[np.bool_]:
+    """Return which training prompts are copies, or nearly, of an evaluation prompt.
+
+    Args:
+        prompts: to learn from, n of them.
+        vectors: of these prompts, shape (n, dim), each of length 1 or all zero.
+        evaluation: the evaluation prompts.
+        encoder: what made the vectors.
+        similar: least cosine that counts.
+
+    Returns:
+        Shape (n,).
+    """
+    if not evaluation:
+        return np.zeros(len(prompts), np.bool_)
+    # A prompt of which the encoder reads nothing has no cosine, but may still be a copy.
+    known = frozenset(evaluation)
+    copies = np.array([prompt in known for prompt in prompts], np.bool_)
+    theirs = encoder.encode(evaluation).T
+    for start in range(0, len(prompts), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        copies[block] |= (vectors[block] @ theirs).max(axis=1) >= similar
+    return copies

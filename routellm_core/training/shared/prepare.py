@@ -1,0 +1,205 @@
+"""What happens before and after any router learns: splits, features, validation figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...contracts import Encoder
+from ...data.labels import split_position
+from ...encoders.surface import surface_features
+from ...errors import DataError
+from ...evaluation.benchmarks.benchmark import sha256_of
+from ...evaluation.intervals import bootstrap_apgr, interval
+from ...evaluation.metrics import apgr
+from ...registry.loading import described_encoder, load_encoder
+from .comparisons import Comparisons, compare_models
+from .config import FeatureTrainingConfig, TrainingConfig
+from .decontaminate import contaminated
+from .files import TrainingFiles, read_files
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Comparisons, and which of their prompts are for what."""
+
+    comparisons: Comparisons
+    train: NDArray[np.bool_]
+    """Which prompts are learned from, shape (n,)."""
+    validation: NDArray[np.bool_]
+    """Which are held out."""
+    copies: NDArray[np.bool_]
+    """Which resemble an evaluation prompt, and are neither."""
+    usual: NDArray[np.int64]
+    """The validation prompts that stand for usual traffic."""
+
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """Return, by source, how many prompts are for what, and their digest."""
+        described = {}
+        for number, name in enumerate(self.comparisons.sources):
+            own = self.comparisons.source == number
+            parts = {"train": self.train & own, "validation": self.validation & own}
+            described[name] = {
+                **{f"{part}_prompts": int(rows.sum()) for part, rows in parts.items()},
+                "near_evaluation": int((self.copies & own).sum()),
+                **{f"{part}_sha256": self._digest(rows) for part, rows in parts.items()},
+            }
+        return described
+
+    def validate(
+        self, router: str, win_rates: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+    ) -> dict[str, Any]:
+        """Return APGR of the router and of prompt length on held-out prompts, by gold source.
+
+        Args:
+            router: its name.
+            win_rates: gives those of the prompts of these numbers.
+        """
+        comparisons, measured = self.comparisons, {}
+        for number, name in enumerate(comparisons.sources):
+            rows = np.flatnonzero(self.validation & (comparisons.source == number))
+            better, worse = comparisons.strong[rows], comparisons.weak[rows]
+            if not len(rows) or not (better - worse).sum() > 0:
+                continue
+            scores = {
+                router: win_rates(rows),
+                "length": np.array([float(len(comparisons.prompts[i])) for i in rows]),
+            }
+            draws = bootstrap_apgr(scores, better, worse)
+            measured[name] = {
+                "n": len(rows),
+                "apgr": apgr(scores[router], better, worse),
+                "interval": list(interval(draws[router])),
+                "apgr_of_length": apgr(scores["length"], better, worse),
+            }
+        mean = float(win_rates(self.usual).mean())
+        traffic = {"prompts": len(self.usual), "mean_win_rate": mean}
+        return {"validation": measured, "traffic": traffic}
+
+    def _digest(self, rows: NDArray[np.bool_]) -> str:
+        prompts = self.comparisons.prompts
+        return sha256_of("\n".join(sorted(sha256_of(prompts[i]) for i in np.flatnonzero(rows))))
+
+
+@dataclass(frozen=True)
+class Prepared(Split):
+    """The same, with the features of the prompts."""
+
+    encoder: Encoder
+    mean: NDArray[np.float32]
+    """Of each raw feature over the prompts to learn from, shape (D,)."""
+    scale: NDArray[np.float32]
+    """What a raw feature less its mean is multiplied by, shape (D,)."""
+    features: NDArray[np.float32]
+    """Embedding and surface of each prompt, standardised, shape (n, D)."""
+
+
+def split(files: TrainingFiles, config: TrainingConfig, say: Say) -> Split:
+    """Read the files, for a router that reads the prompts itself.
+
+    Copies of evaluation prompts are told by the static encoder.
+
+    Args:
+        files: what to learn from.
+        config: how.
+        say: told what is going on.
+
+    Raises:
+        DataError: a file cannot be used; the message names file, line and remedy.
+        ConfigError: the configuration does not fit the data.
+    """
+    parts, _ = _split(files, config, load_encoder("static"), say)
+    if not len(parts.usual):
+        raise DataError(
+            f"no prompt of {config.traffic or 'any source'} is held out to calibrate on: "
+            "give more prompts, or a greater validation_share"
+        )
+    return parts
+
+
+def prepare(files: TrainingFiles, config: FeatureTrainingConfig, say: Say) -> Prepared:
+    """Read the files and encode their prompts.
+
+    Args:
+        files: what to learn from.
+        config: how.
+        say: told what is going on.
+
+    Raises:
+        DataError: a file cannot be used; the message names file, line and remedy.
+        ConfigError: the configuration does not fit the data.
+    """
+    encoder = described_encoder(config.encoder)
+    parts, embeddings = _split(files, config, encoder, say)
+    raw = np.hstack([embeddings, surface_features(parts.comparisons.prompts)])
+    mean, scale = _standardisation(raw[parts.train], encoder.dim, config.embedding_scale)
+    features = ((raw - mean) * scale).astype(np.float32)
+    return Prepared(**vars(parts), encoder=encoder, mean=mean, scale=scale, features=features)
+
+
+def _split(
+    files: TrainingFiles, config: TrainingConfig, encoder: Encoder, say: Say
+) -> tuple[Split, NDArray[np.float32]]:
+    """Return what is for what, and the vectors of the prompts."""
+    say("Reading")
+    rows = read_files(files)
+    comparisons = compare_models(rows.battles, rows.gold, config)
+    say(f"Encoding {len(comparisons.prompts):,} prompts")
+    vectors = encoder.encode(comparisons.prompts)
+    if rows.evaluation:
+        say(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
+    copies = contaminated(comparisons.prompts, vectors, rows.evaluation, encoder)
+    positions = np.array([split_position(prompt) for prompt in comparisons.prompts])
+    if files.fold is None:
+        held_out = positions < config.validation_share
+    else:
+        held_out = fold_of(positions, files.fold[1]) == files.fold[0]
+    if files.held_out_source is not None:
+        own = comparisons.source == comparisons.sources.index(files.held_out_source)
+        kept_out = {comparisons.prompts[i] for i in np.flatnonzero(own)}
+        held_out |= np.array([prompt in kept_out for prompt in comparisons.prompts])
+    train, validation = ~held_out & ~copies, held_out & ~copies
+    if not train.any():
+        raise DataError(
+            "no prompt is left to learn from beside those held out and the near copies of "
+            "evaluation prompts: give more battles or gold"
+        )
+    usual = _traffic(comparisons, validation, config)
+    return Split(comparisons, train, validation, copies, usual), vectors
+
+
+def fold_of(positions: NDArray[np.float64], folds: int) -> NDArray[np.int64]:
+    """Return which of so many folds prompts are in, by their ``split_position``."""
+    return (positions * folds).astype(np.int64)
+
+
+def _standardisation(
+    raw: NDArray[np.float32], dim: int, embedding_scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean and the factor of each feature.
+
+    Surface features get standard deviation 1, or 0 where they are constant. Embeddings keep the
+    proportions of their elements; all together get ``embedding_scale``.
+    """
+    deviation = raw.std(axis=0)
+    deviation[:dim] = raw[:, :dim].std() / embedding_scale
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
+    return raw.mean(axis=0), scale
+
+
+def _traffic(
+    comparisons: Comparisons, validation: NDArray[np.bool_], config: TrainingConfig
+) -> NDArray[np.int64]:
+    """Return the prompts whose scores give the quantiles: the first by SHA-256."""
+    usual = validation.copy()
+    if config.traffic is not None:
+        usual &= comparisons.source == comparisons.sources.index(config.traffic)
+    candidates = np.flatnonzero(usual)
+    order = sorted(candidates, key=lambda i: sha256_of(comparisons.prompts[i]))
+    return np.array(order[: config.traffic_prompts], np.int64)

@@ -1,0 +1,33 @@
+"""What can be set about the making of an sw_ranking router."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..shared.config import FeatureConfig, FeatureTrainingConfig
+
+
+class _HyperParameters(FeatureConfig):
+    gamma: float = Field(
+        default=10.0,
+        gt=1,
+        description="a battle on the nearest prompt counts so many times as often as one on a "
+        "prompt that has nothing in common",
+    )
+    num_tiers: int = Field(default=10, ge=2, description="tiers of models, at most")
+    directions: int = Field(
+        default=16, ge=1, description="along how many principal directions prompts are compared"
+    )
+    advantage: float = Field(
+        default=8.0,
+        ge=0,
+        description="spread of prompts along one more direction, the one in which the strong "
+        "model's advantage on gold grows",
+    )
+    l2: float = Field(
+        default=0.03, gt=0, description="penalty on squared weights of what finds that direction"
+    )
+
+
+class SWRankingConfig(FeatureTrainingConfig, _HyperParameters):
+    """Hyper-parameters, reference pair, and the use of each source."""

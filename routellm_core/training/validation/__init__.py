@@ -1,0 +1,1 @@
+"""Judge a way of training on what it did not learn."""
