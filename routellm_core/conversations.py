@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class Conversations:
@@ -58,3 +59,22 @@ class Conversations:
 
 conversations = Conversations()
 """The conversations of this process."""
+
+
+def session_of(system: str, first: str, tools: Iterable[str] = ()) -> str:
+    """Return a name for the conversation that begins like this; never its words.
+
+    Args:
+        system: the system message, or whatever else stays the same in all turns; may be empty.
+        first: the human's first message.
+        tools: names of the tools that the model may call.
+
+    Returns:
+        64 hexadecimal digits (SHA-256 over the parts, each with its length before it).
+    """
+    digest = hashlib.sha256()
+    for part in (system, first, *tools):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()

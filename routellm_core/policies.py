@@ -54,7 +54,7 @@ class _Policies:
             return policy
 
     def failed(self, settings: PolicySettings, error: Exception, start: float) -> Decision:
-        """Return the decision on a call whose router raised what it should not while loading."""
+        """Return the decision on a call for which there is no policy."""
         cause = self._failures.setdefault(settings.router, Failures()).note(error, settings)
         elapsed_ms = (time.perf_counter() - start) * 1000
         threshold, router = settings.threshold, settings.router
@@ -83,8 +83,14 @@ async def apolicy_of(settings: PolicySettings) -> RoutingPolicy:
     return policy if policy is not None else await asyncio.to_thread(_policies.get, settings)
 
 
-def decide(settings: PolicySettings, call: Call) -> Decision:
+def decide(settings: PolicySettings, call: Call, *, checked: bool = False) -> Decision:
     """Decide where a call goes, by the policy of its settings.
+
+    Args:
+        settings: the settings.
+        call: what is decided on, as in ``RoutingPolicy.decide``.
+        checked: whether the settings had a policy before. A router that is gone since then, with
+            its plugin, is a failure that sends the call to ``on_error``, and not an error.
 
     Raises:
         RouteLLMError: the settings name no router, or one that cannot be loaded.
@@ -92,21 +98,21 @@ def decide(settings: PolicySettings, call: Call) -> Decision:
     start = time.perf_counter()
     try:
         policy = _policies.get(settings)
-    except RouteLLMError:
-        raise
     except Exception as error:
+        if isinstance(error, RouteLLMError) and not checked:
+            raise
         return _policies.failed(settings, error, start)
     return policy.decide(call)
 
 
-async def adecide(settings: PolicySettings, call: Call) -> Decision:
+async def adecide(settings: PolicySettings, call: Call, *, checked: bool = False) -> Decision:
     """Like ``decide``, without holding up the event loop."""
     start = time.perf_counter()
     try:
         policy = await apolicy_of(settings)
-    except RouteLLMError:
-        raise
     except Exception as error:
+        if isinstance(error, RouteLLMError) and not checked:
+            raise
         return _policies.failed(settings, error, start)
     return await policy.adecide(call)
 

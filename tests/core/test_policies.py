@@ -80,3 +80,13 @@ def test_options_of_any_kind_are_told_apart(plugin):
     assert policy_of(settings(router="taking", router_options={"at": marker})) is policies[0]
     with pytest.raises(ConfigError, match="option 'at' must be a plain value"):
         policy_of(settings(router="taking", router_options={"at": [1]}))
+
+
+async def test_checked_settings_whose_router_is_gone_break_no_call(caplog):
+    gone = settings(router="gone", threshold=0.7)
+    for decision in (decide(gone, "hi", checked=True), await adecide(gone, "hi", checked=True)):
+        assert (decision.tier, decision.cause) == ("strong", "error:ConfigError")
+        assert decision.threshold == 0.7
+    assert len(caplog.records) == 1
+    with pytest.raises(ConfigError):
+        decide(gone, "hi")
