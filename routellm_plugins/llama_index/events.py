@@ -26,7 +26,7 @@ class RouteDecisionEvent(BaseEvent):
 
     tier: Tier
     score: float | None
-    threshold: float
+    threshold: float | None
     router: str
     cause: str
     elapsed_ms: float

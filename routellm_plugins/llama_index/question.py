@@ -3,72 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 from llama_index.core.chat_engine.condense_plus_context import DEFAULT_CONDENSE_PROMPT_TEMPLATE
 from llama_index.core.llms import LLM
-from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
-from routellm_core import Tier
+from routellm_core import Asked
+from routellm_core.conversations import session_of
 
 from .settings import RouteSettings
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a call is about."""
-
-    text: str | None
-    """The words to score; None if there are none."""
-    tier: Tier | None = None
-    """Where the call goes without a score, because it holds no question."""
 
 
 def asked_in_text(prompt: str) -> Asked:
     """Return what a prompt in one piece asks.
 
-    Engines and agents that hand over what they filled in themselves (to condense a follow-up
-    question, to write search queries, to tell an agent's state, to put its answer in a form) are
-    read back, so that the question alone is scored.
+    Engines and agents hand over templates that they filled in themselves (to condense a follow-up
+    question, to write search queries, to state an agent's memory, to give its answer a form). The
+    question is found in those, and it alone is scored.
     """
-    text = prompt.lstrip()
-    for filled in _FILLED:
-        if text.startswith(filled.start):
-            _, found, rest = text.rpartition(filled.before)
-            if found:
-                question = rest.partition(filled.after)[0] if filled.after else rest
-                return Asked(question.strip())
-    return Asked(prompt)
+    return Asked((_question_in(prompt),))
 
 
-def asked_in_chat(messages: Sequence[ChatMessage]) -> Asked:
+def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> Asked:
     """Return what the human's last message asks; text parts are joined by newlines.
 
     What an agent says in the human's place (an observation of ReAct, the output of code, a
     complaint about the model's format) is passed over, so that the later steps of an agent
     give the same text, and the same decision, as its first.
     """
+    session = _session(messages) if settings.sticky == "conversation" else None
     for at in range(len(messages) - 1, -1, -1):
         message = messages[at]
         if message.role != MessageRole.USER:
             continue
-        text = "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+        text = _text(message)
         if not _is_an_agents(text, messages[at - 1] if at else None):
-            return asked_in_text(text)
-    return Asked(None)
+            return Asked((_question_in(text),), session)
+    return Asked(session=session)
 
 
 def asked_of_tools(
-    user_msg: str | ChatMessage | None, chat_history: Sequence[ChatMessage] | None
+    user_msg: str | ChatMessage | None,
+    chat_history: Sequence[ChatMessage] | None,
+    settings: RouteSettings,
 ) -> Asked:
     """Return what a call with tools asks; ``user_msg`` comes after the history."""
     if isinstance(user_msg, str):
-        return asked_in_text(user_msg)
-    return asked_in_chat([*(chat_history or ()), *([user_msg] if user_msg else ())])
+        user_msg = ChatMessage(user_msg, role=MessageRole.USER)
+    return asked_in_chat([*(chat_history or ()), *([user_msg] if user_msg else ())], settings)
 
 
 def asked_in_template(
@@ -78,22 +64,52 @@ def asked_in_template(
 
     Args:
         prompt: the template.
-        arguments: what it is to be filled with.
+        arguments: the values of its variables.
         llm: for templates that depend on the LLM.
         settings: which variables hold a question, and where templates without one go.
 
     Returns:
         The first of ``query_keys`` that has text; what a conversation without variables asks;
-        else what ``utility`` says.
+        else nothing, with ``utility`` as where the call goes.
     """
     given = {**prompt.kwargs, **arguments}
     for key in settings.query_keys:
         question = given.get(key)
         if isinstance(question, str) and question.strip():
-            return Asked(question)
+            session = None
+            # Chat engines put the conversation into such a template.
+            if settings.sticky == "conversation" and isinstance(prompt, ChatPromptTemplate):
+                session = _session(prompt.format_messages(llm=llm, **arguments))
+            return Asked((question,), session)
     if given and settings.utility != "score":
-        return Asked(None, settings.utility)
-    return asked_in_chat(prompt.format_messages(llm=llm, **arguments))
+        return Asked(without_text=settings.utility, cause="utility")
+    return asked_in_chat(prompt.format_messages(llm=llm, **arguments), settings)
+
+
+def _session(messages: Sequence[ChatMessage]) -> str | None:
+    """Return the name of a conversation: its first question, and no more.
+
+    Not the system message, because chat engines and memories rewrite it in each turn with what
+    they retrieve.
+    """
+    for message in messages:
+        if message.role == MessageRole.USER:
+            return session_of("", _question_in(_text(message)))
+    return None
+
+
+def _text(message: ChatMessage) -> str:
+    return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+
+
+def _question_in(prompt: str) -> str:
+    text = prompt.lstrip()
+    for filled in _FILLED:
+        if text.startswith(filled.start):
+            _, found, rest = text.rpartition(filled.before)
+            if found:
+                return (rest.partition(filled.after)[0] if filled.after else rest).strip()
+    return prompt
 
 
 def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
@@ -104,8 +120,8 @@ def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
 
 
 class _Filled(NamedTuple):
-    """How to find the question in a filled template; without regular expressions, because some
-    take hours for texts that are made to.
+    """How to find the question in a filled template. Without regular expressions, because a text
+    made for that purpose can keep some of them busy for hours.
     """
 
     start: str
@@ -114,7 +130,7 @@ class _Filled(NamedTuple):
 
     @classmethod
     def template(cls, template: str, question: str) -> _Filled:
-        """Return it for a template of LlamaIndex and the variable that holds the question."""
+        """Return how to find ``question``, a variable of a template of LlamaIndex."""
         before, _, after = template.lstrip().partition(f"{{{question}}}")
         start, _, rest = before.partition("{")
         return cls(start, rest.rpartition("}")[2], after.strip())
@@ -125,11 +141,11 @@ _SAID_BY_AGENTS = (
     ("FAILURE: Your previous response was empty.", ""),
     ("Result of executing the code given:\n\n", ""),
 )
-"""How it begins, and what else is in it where a human may begin like that too."""
+"""How each begins, and what else is in it where a human may begin like that too."""
 _FILLED = (
     _Filled.template(DEFAULT_CONDENSE_PROMPT_TEMPLATE, "question"),
     _Filled.template(QUERY_GEN_PROMPT, "query"),
     _Filled.template(DEFAULT_STATE_PROMPT, "msg"),
-    # The conversation of an agent, whose answer is to take the form of its output_cls.
+    # The conversation of an agent, whose answer takes the form of its output_cls.
     _Filled("<current_conversation>", "<user>\n\n\t\t<message>", "</message>"),
 )

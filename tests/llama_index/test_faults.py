@@ -12,8 +12,10 @@ import pytest
 from llama_index.core.llms import ChatMessage, MockLLM
 
 from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
+from routellm_core.policies import policy_of
 from routellm_plugins.llama_index import RouteLLM
 from tests.fakes import routers
+from tests.fakes.scripted import routers_of
 from tests.llama_index.calls import EVERY, run
 from tests.llama_index.routed import EASY, HARD, Recording, Routed
 
@@ -50,15 +52,16 @@ def test_a_router_that_is_gone_costs_no_call(pair: Routed, caplog: pytest.LogCap
     assert decision["threshold"] == 0.7
     assert decision == pair.decisions[-1].as_metadata()
     assert "(ConfigError: no router named 'length'" in caplog.text
-    assert "goes to the strong model" in caplog.text
+    assert "go to the strong model" in caplog.text
 
 
 async def test_a_router_that_is_gone_does_not_fill_the_log(
     pair: Routed, caplog: pytest.LogCaptureFixture
 ):
-    register_plugin(routers)
-    llm = pair.llm(router="length", threshold=0.7)
-    unregister_plugin(routers)
+    leaving = routers_of(leaving=lambda: Recording(pair.texts))
+    register_plugin(leaving)
+    llm = pair.llm(router="leaving", threshold=0.7)
+    unregister_plugin(leaving)
     for _ in range(3):
         llm.complete(EASY)
         await llm.acomplete(EASY)
@@ -92,13 +95,19 @@ async def test_a_router_that_is_loaded_anew_does_not_hold_up_the_event_loop(
     assert response.additional_kwargs["routellm"]["cause"] == "score"
 
 
-def test_what_cannot_be_read_fails_as_without_routing(pair: Routed):
-    told = []
-    for llm in (pair.bare("strong"), pair.llm()):
-        with pytest.raises(ValueError, match="no message") as caught:
-            llm.chat(["no message"])
-        told.append(str(caught.value))
-    assert told[1] == told[0]
+def test_what_cannot_be_read_fails_as_without_routing(
+    pair: Routed, caplog: pytest.LogCaptureFixture
+):
+    messages = []
+    for llm in (pair.bare("strong"), pair.llm(threshold=0.51)):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no message") as caught:
+                llm.chat(["no message"])
+        messages.append(str(caught.value))
+    assert messages[1] == messages[0]
+    assert [decision.cause for decision in pair.decisions] == ["error:AttributeError"] * 2
+    assert policy_of(llm.settings).errors == {"AttributeError": 2}
+    assert len(caplog.records) == 1
 
 
 def test_lone_surrogates_and_long_texts_are_answered():

@@ -176,6 +176,7 @@ def test_the_application_can_say_what_is_scored(pair: Routed):
         llm.complete(EASY)
         llm.chat([user(EASY)])
         llm.predict(PromptTemplate("{context_str}"), context_str=EASY)
+    assert {decision.cause for decision in pair.decisions} == {"score"}
     llm.complete(EASY)
     assert pair.texts == [HARD, HARD, HARD, EASY]
 
