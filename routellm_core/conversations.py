@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class Conversations:
@@ -58,3 +59,24 @@ class Conversations:
 
 conversations = Conversations()
 """The conversations of this process."""
+
+
+def session_of(system: str, first: str, tools: Iterable[str] = ()) -> str:
+    """Return a name for a conversation of which the framework keeps none.
+
+    It stays the same from turn to turn, because clients send the beginning again each time.
+
+    Args:
+        system: the system prompt, and whatever else tells conversations apart.
+        first: the first text of the human.
+        tools: the names of the tools, in a fixed order.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for part in (system, first, *tools):
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big"))
+        digest.update(encoded)
+    return digest.hexdigest()
