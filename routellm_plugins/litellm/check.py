@@ -20,7 +20,7 @@ def check(
         Path, typer.Option("--config", "-c", help="The LiteLLM proxy's config.yaml.")
     ],
 ) -> None:
-    """Check the routed aliases of a LiteLLM proxy config; exit code 2 if one has a mistake."""
+    """Report mistakes in the routed aliases of a LiteLLM config; exit code 2 if there are any."""
     # The log would repeat, less exactly, what is printed here.
     logging.getLogger("routellm_core").addHandler(logging.NullHandler())
     content = read_config(config)

@@ -55,20 +55,17 @@ class RoutedRequest:
         """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it."""
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
-        bucket[_LITELLM_KEY] = self._for_litellm()
-        logged = bucket.get("spend_logs_metadata")
-        bucket["spend_logs_metadata"] = {
-            **(logged if isinstance(logged, dict) else {}),
-            METADATA_KEY: self.as_metadata(),
-        }
-
-    def _for_litellm(self) -> dict[str, str | float]:
-        """Return the decision in the terms of LiteLLM's StandardLoggingRoutingDecision."""
         values = self.as_metadata()
-        return {
+        # In the terms of LiteLLM's StandardLoggingRoutingDecision.
+        bucket[_LITELLM_KEY] = {
             "router_model_name": self.alias,
             "router_type": "routellm",
             **{theirs: values[ours] for ours, theirs in _LITELLM_NAMES.items() if ours in values},
+        }
+        logged = bucket.get("spend_logs_metadata")
+        bucket["spend_logs_metadata"] = {
+            **(logged if isinstance(logged, dict) else {}),
+            METADATA_KEY: values,
         }
 
 

@@ -61,8 +61,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             request = Request(model, route, messages, kwargs, self.access.entries)
             routed = request.routed_before()
             if routed is None:
-                with _as_bad_request(model):
+                try:
                     decision = await adecide(route.settings, request.asked)
+                except RouteLLMError as error:
+                    raise bad_request(model, error) from error
                 routed = request.routed(decision)
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
@@ -90,8 +92,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             request = Request(model, route, messages, kwargs, self.access.entries)
             routed = request.routed_before()
             if routed is None:
-                with _as_bad_request(model):
+                try:
                     decision = decide(route.settings, request.asked)
+                except RouteLLMError as error:
+                    raise bad_request(model, error) from error
                 routed = request.routed(decision)
         with _on_record(routed, kwargs):
             deployment = self.access.select(
@@ -110,10 +114,9 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             litellm.BadRequestError: the entry of that name has a mistake.
         """
         try:
-            with _as_bad_request(model):
-                return self.routes().find(model)
-        except BadRequestError:
-            raise
+            return self.routes().find(model)
+        except RouteLLMError as error:
+            raise bad_request(model, error) from error
         except Exception:
             logger.exception("the route of '%s' could not be found", shortened(model))
             return None
@@ -157,14 +160,6 @@ def _reject_embedding(model: str, messages: object, given: object, kwargs: dict[
     # The responses API has its input among the keyword arguments as well.
     if messages is None and given is not None and "input" not in kwargs:
         raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
-
-
-@contextlib.contextmanager
-def _as_bad_request(model: str) -> Iterator[None]:
-    try:
-        yield
-    except RouteLLMError as error:
-        raise bad_request(model, error) from error
 
 
 @contextlib.contextmanager
