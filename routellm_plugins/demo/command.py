@@ -1,4 +1,4 @@
-"""`routellm demo`: real prompts, a real proxy, stand-in models; see where each prompt goes."""
+"""`routellm demo`: show where a real proxy sends real prompts, with stand-in models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STRONG, WEAK = "gpt-4o", "gpt-4o-mini"
 
 @dataclass(frozen=True)
 class Answered:
-    """One prompt's way through the proxy."""
+    """A prompt, the decision on it and the answer to it."""
 
     prompt: str
     score: float
@@ -44,7 +44,7 @@ class Answered:
 
 def demo(
     once: Annotated[
-        bool, typer.Option("--once", help="End after the table instead of staying up.")
+        bool, typer.Option("--once", help="Exit after the table instead of staying up.")
     ] = False,
     port: Annotated[
         int,
@@ -54,7 +54,7 @@ def demo(
     ] = 4000,
 ) -> None:
     """Route real prompts through a real LiteLLM proxy. No key, no download, no GPU."""
-    # So that the proxy ends with the demo however that is stopped.
+    # So that the proxy ends with the demo, however the demo is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     started = time.perf_counter()

@@ -47,7 +47,7 @@ class ProxyProcess:
 
     @property
     def log(self) -> str:
-        """All that the proxy has printed."""
+        """Everything that the proxy has printed."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
     def start(self, timeout_s: float = 120.0) -> None:
@@ -86,7 +86,7 @@ class ProxyProcess:
         return self._process.wait()
 
     def stop(self) -> None:
-        """End the proxy: asked first, killed if it does not listen."""
+        """Stop the proxy: with SIGTERM, and if that does not end it, with SIGKILL."""
         if self._process is None or self._process.poll() is not None:
             return
         self._process.terminate()

@@ -1,7 +1,8 @@
-"""`routellm check`: find the mistakes in a LiteLLM config without starting anything."""
+"""`routellm check`: report the mistakes in a LiteLLM config without starting anything."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,9 @@ def check(
         Path, typer.Option("--config", "-c", help="The LiteLLM proxy's config.yaml.")
     ],
 ) -> None:
-    """Check the routed aliases of a LiteLLM proxy config; exit code 2 if one has a mistake."""
+    """Report mistakes in the routed aliases of a LiteLLM config; exit code 2 if there are any."""
+    # The log would repeat, less exactly, what is printed here.
+    logging.getLogger("routellm_core").addHandler(logging.NullHandler())
     content = read_config(config)
     report = check_config(content)
     problems = [*report.problems]
@@ -30,6 +33,10 @@ def check(
             f"litellm_settings: nothing is routed unless 'callbacks' lists {HANDLER}: "
             f"write callbacks: [{HANDLER}]"
         )
+    for route, policy in report.routes:
+        if policy is not None and policy.warning:
+            warning = f"warning: model_list entry '{route.name}': {policy.warning}"
+            typer.secho(warning, err=True, fg="yellow")
     for problem in problems:
         typer.secho(f"error: {problem}", err=True, fg="red")
     if problems:

@@ -1,4 +1,4 @@
-"""Read a LiteLLM config and say what is wrong with its routed aliases; needs no litellm."""
+"""Read a LiteLLM config and report mistakes in its routed aliases; does not import litellm."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def check_config(config: Mapping[str, Any]) -> ConfigReport:
-    """Check every routed alias of a config, down to loading its router.
+    """Check every routed alias of a config, and load its router.
 
     Args:
         config: LiteLLM's config as a mapping.
@@ -69,7 +69,7 @@ def check_config(config: Mapping[str, Any]) -> ConfigReport:
 
 
 def check_routes(routes: Routes) -> ConfigReport:
-    """Load the router of every route, and report that and what the entries' mistakes are."""
+    """Load the router of every route; report those that fail and the mistakes in entries."""
     problems = list(routes.problems.values())
     sound: list[tuple[Route, RoutingPolicy | None]] = []
     for route in routes:

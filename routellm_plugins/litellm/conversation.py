@@ -1,44 +1,40 @@
-"""Keep a conversation on one model where the upstream stores it."""
+"""Which conversation a request belongs to, and which model has answered in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
-from routellm_core import Asked, Decision, RoutingPolicy, Tier
+from routellm_core import Tier, scored_text
+from routellm_core.conversations import session_of
 
+from .routed_request import buckets
 from .routes import Route
 
+_GENERATED = "litellm_session_id_generated"
+"""Marks a session id that LiteLLM made up for this one request."""
 
-def stay_on_tier(
-    request_kwargs: Mapping[str, Any],
-    route: Route,
-    policy: RoutingPolicy,
-    entries: Iterable[Mapping[str, Any]],
-) -> Decision | None:
-    """Return the decision on a request that continues a response of one of the route's models.
+_INSTRUCTIONS = ("system", "instructions")
+"""Where the messages and the responses API have the system prompt."""
 
-    The response that the responses API's ``previous_response_id`` names is known to the provider
-    that gave it only, so no score is asked for.
+
+def tier_of_previous(
+    previous: object, route: Route, entries: Iterable[Mapping[str, Any]]
+) -> Tier | None:
+    """Return the tier that gave the response which a request continues.
+
+    Only the provider that gave it knows that response, so the request must go there.
 
     Args:
-        request_kwargs: the request.
+        previous: the responses API's ``previous_response_id``.
         route: the route of the model asked for.
-        policy: the route's policy.
         entries: the Router's model list.
 
     Returns:
         None for a request that continues nothing, or the response of another model.
     """
-    tier = _tier_of_previous(request_kwargs.get("previous_response_id"), route, entries)
-    return None if tier is None else policy.decide(Asked(settled=tier, cause="conversation"))
-
-
-def _tier_of_previous(
-    previous: object, route: Route, entries: Iterable[Mapping[str, Any]]
-) -> Tier | None:
     if not isinstance(previous, str):
         return None
     model_id = ResponsesAPIRequestUtils.get_model_id_from_response_id(previous)
@@ -48,3 +44,45 @@ def _tier_of_previous(
         e.get("model_name") for e in entries if (e.get("model_info") or {}).get("id") == model_id
     )
     return route.tiers.get(next(names, None))
+
+
+def session_of_request(
+    alias: str, messages: Sequence[Any], kwargs: Mapping[str, Any]
+) -> str | None:
+    """Return a name for the conversation, of this alias and caller only.
+
+    That is LiteLLM's session id where the client sent one (``x-litellm-session-id``,
+    ``litellm_session_id`` or ``metadata.session_id``), else a digest of the conversation's
+    beginning: system prompt, names of the tools and first text of the human.
+
+    Args:
+        alias: the model asked for.
+        messages: the conversation, in OpenAI's chat or responses form.
+        kwargs: the request.
+
+    Returns:
+        None if the client sent no session id and the human wrote nothing.
+    """
+    metadata: dict[str, Any] = {}
+    for bucket in buckets(kwargs):
+        metadata.update(bucket)
+    caller = (alias, str(metadata.get("user_api_key_hash")), str(kwargs.get("user")))
+    given = kwargs.get("litellm_session_id") or metadata.get("session_id")
+    if given and not metadata.get(_GENERATED):
+        return session_of("", str(given), caller)
+    first = next((text for message in messages if (text := scored_text([message]))), None)
+    if first is None:
+        return None
+    system = [str(kwargs[name]) for name in _INSTRUCTIONS if kwargs.get(name)]
+    for message in messages:
+        if isinstance(message, Mapping) and message.get("role") in ("system", "developer"):
+            system.append(str(message.get("content")))
+    return session_of("\n".join(system), first, (*caller, *sorted(_names(kwargs.get("tools")))))
+
+
+def _names(tools: object) -> Iterable[str]:
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, Mapping):
+            function = tool.get("function")
+            named = function if isinstance(function, Mapping) else tool
+            yield str(named.get("name"))

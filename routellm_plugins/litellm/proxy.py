@@ -11,9 +11,9 @@ from typing import Any
 from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core import ConfigError, RouteLLMError
+from routellm_core.policies import apolicy_of
 
-from .deciding import prepare
-from .request import drop_forged_decisions, routed_request
+from .routed_request import drop_forged_decisions, routed_request
 from .start_check import end_on_mistakes
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
@@ -67,10 +67,13 @@ class RouteLLMProxyHandler(CustomLogger):
                 f"'{model}' routes chat completions, responses and messages, not {call_type}: "
                 "name a model group instead",
             )
+        # Before LiteLLM routes, which would retry what no retry can mend.
         try:
-            await prepare(route)
+            await apolicy_of(route.settings)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
+        except Exception:
+            logger.debug("the router of '%s' failed to load", route.name, exc_info=True)
 
     async def async_post_call_response_headers_hook(
         self,

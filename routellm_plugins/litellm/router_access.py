@@ -1,4 +1,4 @@
-"""All that is known here of the inside of litellm.Router, which 1.109 took apart."""
+"""The only code that depends on the internals of litellm.Router, which changed in 1.109."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ASYNC_SELECTORS = ("_core_async_get_available_deployment", "async_get_available
 
 
 class RouterAccess:
-    """Reads a Router's model list, and puts a strategy in front of its selection.
+    """Reads a Router's model list, and installs a strategy before its own selection.
 
     Args:
         router: a ``litellm.Router``.
@@ -35,7 +35,7 @@ class RouterAccess:
         """Let ``strategy`` select from now on.
 
         Raises:
-            ConfigError: this LiteLLM selects deployments in a way not known here.
+            ConfigError: this LiteLLM selects deployments in an unknown way.
         """
         if self.select is None or self.aselect is None:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""End a LiteLLM proxy that starts with mistakes in its routed aliases, before any traffic."""
+"""Stop a LiteLLM proxy whose routed aliases have mistakes, before any traffic."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STARTUP_FAILURE = 3
 def end_on_mistakes() -> None:
     """Check the config of the proxy that is starting in this process, if one is.
 
-    LiteLLM imports callbacks after it has read its config, wherever from, and before it builds
-    its Router. It offers no way to refuse from there but an exception, whose traceback hides
-    the message; so the process ends here, with a line for each mistake.
+    LiteLLM imports callbacks after it has read its config and before it builds its Router. An
+    exception raised there would hide the message in a traceback, so the process exits here, with
+    a line for each mistake.
     """
     server = sys.modules.get("litellm.proxy.proxy_server")
     proxy_config = getattr(server, "proxy_config", None)

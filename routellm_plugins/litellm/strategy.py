@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,12 +13,13 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError, RouteLLMError
+from routellm_core.policies import adecide, decide
 
 from .config import check_routes
-from .deciding import adecide, decide
-from .request import Request, RoutedRequest
+from .request import Request
+from .routed_request import RoutedRequest
 from .router_access import RouterAccess
-from .routes import Route, Routes, is_routed, shortened
+from .routes import Route, Routes, is_routed, routing_parts, shortened
 
 try:
     from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection
@@ -40,8 +42,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
 
     def __init__(self, router: Router) -> None:
         self.access = RouterAccess(router)
-        self._entries: list[Mapping[str, Any]] = []
-        self._aliases: dict[str, Any] = {}
+        self._seen: object = None
         self._routes = Routes([])
 
     async def async_get_available_deployment(
@@ -57,11 +58,14 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         routed = None
         if not specific_deployment and (route := self.find(model)):
             _reject_embedding(model, messages, input, kwargs)
-            try:
-                request = Request(model, messages, kwargs)
-                routed = await adecide(request, route, self.access.entries())
-            except RouteLLMError as error:
-                raise bad_request(model, error) from error
+            request = Request(model, route, messages, kwargs, self.access.entries)
+            routed = request.routed_before()
+            if routed is None:
+                try:
+                    decision = await adecide(route.settings, request.asked)
+                except RouteLLMError as error:
+                    raise bad_request(model, error) from error
+                routed = request.routed(decision)
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
                 model=routed.group if routed else model,
@@ -85,11 +89,14 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         routed = None
         if not specific_deployment and (route := self.find(model)):
             _reject_embedding(model, messages, input, kwargs)
-            try:
-                request = Request(model, messages, kwargs)
-                routed = decide(request, route, self.access.entries())
-            except RouteLLMError as error:
-                raise bad_request(model, error) from error
+            request = Request(model, route, messages, kwargs, self.access.entries)
+            routed = request.routed_before()
+            if routed is None:
+                try:
+                    decision = decide(route.settings, request.asked)
+                except RouteLLMError as error:
+                    raise bad_request(model, error) from error
+                routed = request.routed(decision)
         with _on_record(routed, kwargs):
             deployment = self.access.select(
                 model=routed.group if routed else model,
@@ -101,7 +108,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         return _callable(deployment, model)
 
     def find(self, model: str) -> Route | None:
-        """Return the route of a model name; None if LiteLLM is to serve it as ever.
+        """Return the route of a model name; None if LiteLLM serves it without us.
 
         Raises:
             litellm.BadRequestError: the entry of that name has a mistake.
@@ -115,11 +122,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             return None
 
     def routes(self) -> Routes:
-        """Return the routes of the Router's model list as it is now."""
+        """Return the routes of the Router's model list as it is now, edited in place or not."""
         entries, aliases = self.access.entries(), self.access.group_aliases()
-        if entries != self._entries or aliases != self._aliases:
-            self._routes = Routes(entries, aliases)
-            self._entries, self._aliases = list(entries), dict(aliases)
+        parts = (routing_parts(entries), aliases)
+        if parts != self._seen:
+            seen = copy.deepcopy(parts)
+            self._routes = Routes(entries, seen[1])
+            self._seen = seen
             for problem in self._routes.problems.values():
                 logger.error("%s", problem)
         return self._routes

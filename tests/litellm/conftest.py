@@ -107,6 +107,7 @@ def proxy(
             alias("fragile-router", router="length", threshold=0.6, strong="fragile"),
             alias("pair-router", router="length", threshold=0.6, strong="pair"),
             alias("router-*"),
+            alias("sticky-router", router="length", threshold=0.6, sticky="conversation"),
         ],
         "router_settings": {
             "num_retries": 1,

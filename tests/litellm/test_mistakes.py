@@ -1,4 +1,4 @@
-"""Each mistake in a config is told in one line that names the entry and what to write."""
+"""Each mistake in a config is reported in one line that names the entry and what to write."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from routellm_plugins.cli import app
 from routellm_plugins.litellm.config import check_config
+from tests.cli.command import routellm
 from tests.fakes import routers
 from tests.litellm.configs import HANDLER, MARKER, alias
 
@@ -162,7 +163,7 @@ def test_a_wildcard_leaves_router_and_threshold_to_the_name() -> None:
     assert line.startswith("model_list entry 'router-*': remove 'router' and 'threshold'")
 
 
-def test_all_mistakes_of_a_config_are_told() -> None:
+def test_all_mistakes_of_a_config_are_reported() -> None:
     lines = problems(alias("a", threshold=2), alias("b", router="nope", threshold=0), alias("c"))
     assert [line.split("'")[1] for line in lines] == ["a", "c", "b"]
 
@@ -212,6 +213,17 @@ def test_check_lists_the_aliases(tmp_path: Path) -> None:
     assert result.exit_code == 0
     for word in ("my-router", "length", "0.5000", "gpt-4o-mini", "router-*", "as named"):
         assert word in result.output
+
+
+def test_check_warns_of_a_threshold_outside_the_scores(tmp_path: Path) -> None:
+    content = config(alias("all", router="mf", threshold=0.116), alias("some", threshold=0.69))
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(content))
+    done = routellm("check", "--config", str(path))
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: model_list entry 'all': threshold 0.116 lies outside")
+    assert "all usual traffic goes to the strong model" in line
 
 
 def test_check_fails_with_a_line_for_each_mistake(tmp_path: Path) -> None:

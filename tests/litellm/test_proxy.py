@@ -38,7 +38,7 @@ def answered_by(text: str | None) -> str:
 
 
 @SPLIT
-def test_the_score_decides_and_is_told_in_headers(client: OpenAI, prompt: str, model: str) -> None:
+def test_the_score_decides_and_is_in_the_headers(client: OpenAI, prompt: str, model: str) -> None:
     raw = client.chat.completions.with_raw_response.create(model=ALIAS, messages=user(prompt))
     answer = raw.parse()
     assert answered_by(answer.choices[0].message.content) == model
@@ -212,6 +212,42 @@ def test_a_stored_conversation_stays_on_its_model(client: OpenAI, prompt: str, m
         assert raw.headers["x-routellm-cause"] == "conversation"
         assert raw.headers["x-routellm-router"] == "length"
         assert "x-routellm-score" not in raw.headers
+
+
+def test_a_session_header_keeps_a_conversation_on_the_strong_model(client: OpenAI) -> None:
+    def ask(words: str, session: str) -> tuple[str, str]:
+        raw = client.chat.completions.with_raw_response.create(
+            model="sticky-router",
+            messages=user(words),
+            extra_headers={"x-litellm-session-id": session},
+        )
+        return raw.headers["x-routellm-model"], raw.headers["x-routellm-cause"]
+
+    assert ask(HARD, "session-of-a-header-1") == ("gpt-4o", "score")
+    assert ask(EASY, "session-of-a-header-1") == ("gpt-4o", "conversation")
+    assert ask(EASY, "session-of-a-header-2") == ("gpt-4o-mini", "score")
+
+
+@pytest.mark.parametrize("path", ["messages", "responses"])
+def test_a_conversation_is_known_by_how_it_begins(proxy: ProxyProcess, path: str) -> None:
+    key, system = ("messages", "system") if path == "messages" else ("input", "instructions")
+
+    def ask(*texts: str, prompt: str = "Be brief.") -> str:
+        said = [*user(path)]
+        for text in texts:
+            said += [{"role": "assistant", "content": "Yes."}, *user(text)]
+        answer = httpx.post(
+            f"{proxy.url}/v1/{path}",
+            headers={"Authorization": f"Bearer {KEY}"},
+            json={"model": "sticky-router", "max_tokens": 99, key: said, system: prompt},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.headers["x-routellm-cause"]
+
+    assert ask(HARD) == "score"
+    assert ask(HARD, EASY) == "conversation"
+    assert ask(HARD, EASY, prompt="Be long.") == "score"
 
 
 @SPLIT

@@ -27,9 +27,9 @@ def test_the_proxy_ends_with_a_line_for_each_mistake(
     with pytest.raises(RouteLLMError, match="the proxy ended at start"):
         process.start()
     assert process.wait() == 3
-    told = [line for line in process.log.splitlines() if line.startswith("model_list entry")]
-    assert process.log.splitlines()[-len(STARTED) :] == told
-    assert set(told) == {
+    reported = [line for line in process.log.splitlines() if line.startswith("model_list entry")]
+    assert process.log.splitlines()[-len(STARTED) :] == reported
+    assert set(reported) == {
         f"model_list entry 'router {at}': {MISTAKES[name][1]}" for at, name in enumerate(STARTED)
     }
     assert "Traceback" not in process.log

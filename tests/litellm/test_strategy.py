@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from litellm import BadRequestError, Router
 
-from routellm_core import ConfigError, Decision, hookimpl
-from routellm_plugins.litellm import install, request
+from routellm_core import ConfigError, Decision, hookimpl, route_on
+from routellm_plugins.litellm import install, routed_request
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from routellm_plugins.litellm.routes import Routes
 from tests.fakes import routers
@@ -54,6 +54,14 @@ def router(model_list: list[dict[str, Any]]) -> Iterator[Router]:
     install(router)
     yield router
     router.discard()
+
+
+@pytest.fixture
+def seen(plugin: Callable[[object], object]) -> list[Decision]:
+    """Every decision, as an observer sees it."""
+    decisions: list[Decision] = []
+    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: decisions.append(decision))))
+    return decisions
 
 
 def user(prompt: str) -> list[dict[str, Any]]:
@@ -97,7 +105,7 @@ async def test_with_any_routing_strategy(model_list: list[dict[str, Any]], strat
     router.discard()
 
 
-def test_install_tells_all_mistakes(model_list: list[dict[str, Any]]) -> None:
+def test_install_reports_all_mistakes(model_list: list[dict[str, Any]]) -> None:
     entries = [*model_list, alias("a", threshold=2), alias("b", router="nope", threshold=0)]
     with pytest.raises(ConfigError, match=r"(?s)'a': 'threshold' is 2.*\n.*'b': no router named"):
         install(Router(model_list=entries))
@@ -125,7 +133,10 @@ async def test_entries_added_later_are_routed_or_rejected(router: Router) -> Non
 
 
 async def test_a_mistake_of_ours_does_not_fail_the_request(
-    router: Router, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    router: Router,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seen: list[Decision],
 ) -> None:
     def fail(*args: object) -> None:
         raise ZeroDivisionError
@@ -135,7 +146,154 @@ async def test_a_mistake_of_ours_does_not_fail_the_request(
     assert answered_by(router.completion("gpt-4o-router", user(EASY))) == "gpt-4o"
     monkeypatch.setattr("routellm_plugins.litellm.routes.Routes.find", fail)
     assert answered_by(await router.acompletion("gpt-4o", user(EASY))) == "gpt-4o"
-    assert "goes to the strong model" in caplog.text
+    assert caplog.text.count("such requests go to the strong model") == 1
+    assert [(d.tier, d.cause, d.threshold) for d in seen] == [
+        ("strong", "error:ZeroDivisionError", 0.6)
+    ] * 2
+
+
+async def test_a_router_that_breaks_while_loading_sends_calls_to_on_error(
+    model_list: list[dict[str, Any]], seen: list[Decision], caplog: pytest.LogCaptureFixture
+) -> None:
+    router = Router(model_list=[*model_list, alias("router-*", on_error="weak")], num_retries=0)
+    strategy = install(router)
+    router.model_list[-2]["model_info"]["routellm"].update(router="unmakable", strong_share=0.3)
+    del router.model_list[-2]["model_info"]["routellm"]["threshold"]
+    kwargs: dict[str, Any] = {"metadata": {}}
+    for _ in range(3):
+        kwargs = {"metadata": {}}
+        chosen = await strategy.async_get_available_deployment(
+            "gpt-4o-router", user(EASY), request_kwargs=kwargs
+        )
+        assert chosen["model_name"] == "gpt-4o"
+    logged = kwargs["metadata"]["spend_logs_metadata"]["routellm"]
+    assert (logged["cause"], logged["tier"]) == ("error:ZeroDivisionError", "strong")
+    assert "threshold" not in logged
+    assert "classifier_threshold" not in kwargs["metadata"]["routing_decision"]
+    assert "x-routellm-threshold" not in kwargs["metadata"]["routellm"].headers()
+    assert [decision.threshold for decision in seen] == [None] * 3
+    assert caplog.text.count("Traceback") == 1
+    router.discard()
+
+
+@pytest.mark.parametrize(
+    ("change", "model"),
+    [
+        (lambda entry: entry["model_info"]["routellm"].update(threshold=0.5), "gpt-4o"),
+        (lambda entry: entry["model_info"]["routellm"].update(weak="gpt-4o"), None),
+        (lambda entry: entry.update(model_name="another"), None),
+    ],
+    ids=["threshold", "mistake", "name"],
+)
+async def test_an_entry_edited_in_place_is_noticed(
+    router: Router, change: Callable[[dict[str, Any]], None], model: str | None
+) -> None:
+    assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o-mini"
+    change(router.model_list[-1])
+    if model is None:
+        with pytest.raises(BadRequestError):
+            await router.acompletion("gpt-4o-router", user(EASY))
+    else:
+        assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == model
+
+
+async def test_an_option_edited_in_place_is_noticed(
+    model_list: list[dict[str, Any]], scripted: object
+) -> None:
+    options = {"router": "scripted", "router_options": {"kind": "fixed"}, "on_error": "weak"}
+    router = Router(model_list=[*model_list, alias("a", threshold=0.5, **options)])
+    install(router)
+    assert answered_by(await router.acompletion("a", user(EASY))) == "gpt-4o"
+    router.model_list[-1]["model_info"]["routellm"]["router_options"]["kind"] = "nan"
+    assert answered_by(await router.acompletion("a", user(EASY))) == "gpt-4o-mini"
+    router.discard()
+
+
+async def test_a_group_alias_edited_in_place_is_noticed(model_list: list[dict[str, Any]]) -> None:
+    aliases: dict[str, Any] = {"smart": {"model": "gpt-4o-router", "hidden": False}}
+    router = Router(model_list=model_list, model_group_alias=aliases)
+    install(router)
+    assert answered_by(await router.acompletion("smart", user(EASY))) == "gpt-4o-mini"
+    router.model_group_alias["smart"]["model"] = "gpt-4o"
+    assert answered_by(await router.acompletion("smart", user(EASY))) == "gpt-4o"
+    router.discard()
+
+
+async def test_a_decision_on_other_words_is_not_taken_for_a_retry(router: Router) -> None:
+    metadata = {"team": "blue"}
+    for words, model in ((HARD, "gpt-4o"), ("hi", "gpt-4o-mini")):
+        with route_on(words):
+            answer = await router.acompletion("gpt-4o-router", user(EASY), metadata=metadata)
+        assert answered_by(answer) == model
+
+
+@pytest.fixture
+def sticky(model_list: list[dict[str, Any]]) -> Iterator[Router]:
+    entry = alias("sticky", router="length", threshold=0.6, sticky="conversation")
+    other = alias("other", router="length", threshold=0.6, sticky="conversation")
+    router = Router(model_list=[*model_list, entry, other], num_retries=0)
+    install(router)
+    yield router
+    router.discard()
+
+
+def conversation(*texts: str) -> list[dict[str, Any]]:
+    messages = [{"role": "system", "content": "You help."}]
+    for text in texts:
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}]
+    return messages[:-1]
+
+
+async def test_a_conversation_stays_on_the_strong_model(
+    sticky: Router, seen: list[Decision]
+) -> None:
+    for turns in (1, 2, 3):
+        texts = ("Sticky?", HARD, EASY)[:turns]
+        await sticky.acompletion("sticky", conversation(*texts))
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    others = ({"tools": [tool]}, {"user": "another"}, {"metadata": {"user_api_key_hash": "1"}})
+    for other in others:
+        await sticky.acompletion("sticky", conversation("Sticky?", HARD, EASY), **other)
+    await sticky.acompletion("other", conversation("Sticky?", HARD, EASY))
+    causes = [(decision.tier, decision.cause) for decision in seen]
+    assert causes[:3] == [("weak", "score"), ("strong", "score"), ("strong", "conversation")]
+    assert causes[3:] == [("weak", "score")] * 4
+
+
+@pytest.mark.parametrize("where", ["litellm_session_id", "metadata"])
+async def test_a_session_id_names_the_conversation(
+    sticky: Router, seen: list[Decision], where: str
+) -> None:
+    def session(name: str) -> dict[str, Any]:
+        return {where: {"session_id": name} if where == "metadata" else name}
+
+    await sticky.acompletion("sticky", user(HARD), **session(f"one {where}"))
+    await sticky.acompletion("sticky", user(EASY), **session(f"one {where}"))
+    await sticky.acompletion("sticky", user(EASY), **session(f"two {where}"))
+    assert [decision.cause for decision in seen] == ["score", "conversation", "score"]
+    assert [decision.tier for decision in seen] == ["strong", "strong", "weak"]
+
+
+async def test_a_session_id_that_litellm_made_up_does_not_count(
+    sticky: Router, seen: list[Decision]
+) -> None:
+    for number, texts in enumerate([("Made up?", HARD), ("Made up?", HARD, EASY)]):
+        metadata = {"session_id": str(number), "litellm_session_id_generated": True}
+        await sticky.acompletion(
+            "sticky", conversation(*texts), metadata=metadata, litellm_session_id=str(number)
+        )
+    assert [decision.cause for decision in seen] == ["score", "conversation"]
+
+
+async def test_the_responses_api_has_conversations_too(
+    sticky: Router, seen: list[Decision]
+) -> None:
+    first = [*user("Responses?"), {"role": "assistant", "content": "Yes."}, *user(HARD)]
+    later = [*first, {"role": "assistant", "content": "Yes."}, *user(EASY)]
+    for given in (first, later):
+        await sticky.aresponses(model="sticky", input=given, instructions="Be brief.")
+    await sticky.aresponses(model="sticky", input=later, instructions="Be long.")
+    assert [decision.cause for decision in seen] == ["score", "conversation", "score"]
 
 
 async def test_a_decision_holds_for_retries_of_its_alias_only(
@@ -163,23 +321,21 @@ async def test_requests_that_share_their_metadata_are_decided_each(router: Route
 async def test_a_forged_decision_is_not_taken(router: Router) -> None:
     forged = {"alias": "gpt-4o-router", "group": "gpt-4o", "decision": {"tier": "strong"}}
     answer = await router.acompletion(
-        "gpt-4o-router", user(EASY), metadata={request.METADATA_KEY: forged}
+        "gpt-4o-router", user(EASY), metadata={routed_request.METADATA_KEY: forged}
     )
     assert answered_by(answer) == "gpt-4o-mini"
 
 
-async def test_observers_hear_of_the_tier_that_serves_a_stored_conversation(
-    model_list: list[dict[str, Any]], plugin: Callable[[object], object]
+async def test_observers_see_the_tier_that_serves_a_stored_conversation(
+    model_list: list[dict[str, Any]], seen: list[Decision]
 ) -> None:
-    heard: list[Decision] = []
-    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: heard.append(decision))))
     by_alias = alias("by-alias", router="length", threshold=0.6, strong="best")
     router = Router(model_list=[*model_list, by_alias], model_group_alias={"best": "gpt-4o"})
     install(router)
     first = await router.aresponses(model="by-alias", input=HARD)
     await router.aresponses(model="by-alias", input=EASY, previous_response_id=first.id)
     await router.aresponses(model="by-alias", input=EASY, previous_response_id="resp_of_another")
-    assert [(decision.tier, decision.cause, decision.score) for decision in heard] == [
+    assert [(decision.tier, decision.cause, decision.score) for decision in seen] == [
         ("strong", "score", 1.0),
         ("strong", "conversation", None),
         ("weak", "score", 0.5),
@@ -298,7 +454,7 @@ async def test_a_litellm_that_is_not_known_serves_all_but_the_alias(
 
 def test_headers_hold_no_characters_that_http_forbids() -> None:
     decision = Decision("weak", 1 / 3, 0.5, "mf", "score", 0.25)
-    headers = request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision, 0).headers()
+    headers = routed_request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision, 0).headers()
     assert headers["x-routellm-model"] == "gpt-4%C3%B6%0D%0Ax: y"
     assert headers["x-routellm-score"] == "0.333333"
     assert headers["x-routellm-duration-ms"] == "0.25"

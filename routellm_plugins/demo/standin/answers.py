@@ -1,4 +1,4 @@
-"""What a stand-in model says, in the forms of OpenAI's chat and responses APIs."""
+"""What a stand-in model answers, in the forms of OpenAI's chat and responses APIs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Answer:
         asked = scored_text(messages) or "something without words"
         words = " ".join(asked.split())
         text = (
-            f"{model} here, as a stand-in without a mind of its own. You asked: "
+            f"{model} here, a stand-in that only repeats. You asked: "
             f"{words[:160]}{'…' if len(words) > 160 else ''} "
             f"A real {model} would work through this and answer in its place."
         )

@@ -15,7 +15,7 @@ from .answers import Answer, chat_answer, chat_events, responses_answer, respons
 
 
 class StandIn:
-    """An upstream that answers every prompt at once, and says which model it stands for.
+    """An upstream that answers every prompt and says which model it stands for.
 
     Serves ``/v1/chat/completions`` and ``/v1/responses``, plain and streaming, with tools and
     list content, and ``/v1/models``. Token usage is in proportion to the length of the texts.
@@ -34,7 +34,7 @@ class StandIn:
         self._server: _Server | None = None
 
     def start(self) -> StandIn:
-        """Listen, on a thread of its own; returns itself. After ``stop``: on the same port."""
+        """Listen on a thread of its own, after ``stop`` on the same port; returns itself."""
         if self._server is None:
             self._server = _Server(("127.0.0.1", self._port), self)
             self._port = int(self._server.server_address[1])
@@ -54,11 +54,11 @@ class StandIn:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def fault(self, body: dict[str, Any]) -> int | None:
-        """Return the HTTP status this request is to fail with; None lets it be answered."""
+        """Return the HTTP status with which this request fails; None answers it."""
         return None
 
     def answer(self, body: dict[str, Any]) -> Answer:
-        """Return what is said to this request."""
+        """Return the answer to this request."""
         return Answer.to(body, self.model or str(body.get("model")))
 
     def __enter__(self) -> StandIn:
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         if stand_in.delay_s:
             time.sleep(stand_in.delay_s)
         if (status := stand_in.fault(body)) is not None:
-            self._error(status, f"{body.get('model')} was told to fail")
+            self._error(status, f"the stand-in for {body.get('model')} fails on purpose")
             return
         answer = stand_in.answer(body)
         if path == "/v1/chat/completions":

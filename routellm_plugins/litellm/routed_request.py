@@ -1,0 +1,109 @@
+"""Where the decision on a request travels: its metadata, response headers and LiteLLM's logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from routellm_core import Decision
+
+METADATA_KEY = "routellm"
+_LITELLM_KEY = "routing_decision"
+_BUCKETS = ("litellm_metadata", "metadata")
+_LITELLM_NAMES = {
+    "model": "routed_model",
+    "tier": "tier",
+    "cause": "cause",
+    "router": "classifier_model",
+    "threshold": "classifier_threshold",
+    "score": "score",
+}
+_HEADER_NAMES = {"elapsed_ms": "duration-ms"}
+_HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F))
+
+
+@dataclass(frozen=True)
+class RoutedRequest:
+    """The decision on one request; it rides in the request's metadata.
+
+    Being of a class of its own, it cannot come from a client's JSON.
+    """
+
+    alias: str
+    """The model asked for."""
+    group: str
+    """The model group it goes to."""
+    decision: Decision
+    fingerprint: int | None
+    """Of what the decision depends on; None if that could not be read."""
+
+    def as_metadata(self) -> dict[str, str | float]:
+        """Return the decision and the model group as flat scalars, without what is unknown."""
+        values = {**self.decision.as_metadata(), "model": self.group}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def headers(self) -> dict[str, str]:
+        """Return the decision as response headers."""
+        return {
+            f"x-routellm-{_HEADER_NAMES.get(name, name)}": quote(_text(value), safe=_HEADER_SAFE)
+            for name, value in self.as_metadata().items()
+        }
+
+    def write_to(self, request_kwargs: dict[str, Any]) -> None:
+        """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it."""
+        bucket = _bucket(request_kwargs)
+        bucket[METADATA_KEY] = self
+        values = self.as_metadata()
+        # In the terms of LiteLLM's StandardLoggingRoutingDecision.
+        bucket[_LITELLM_KEY] = {
+            "router_model_name": self.alias,
+            "router_type": "routellm",
+            **{theirs: values[ours] for ours, theirs in _LITELLM_NAMES.items() if ours in values},
+        }
+        logged = bucket.get("spend_logs_metadata")
+        bucket["spend_logs_metadata"] = {
+            **(logged if isinstance(logged, dict) else {}),
+            METADATA_KEY: values,
+        }
+
+
+def routed_request(request: Mapping[str, Any]) -> RoutedRequest | None:
+    """Return the decision a request carries, if one was made."""
+    for bucket in buckets(request):
+        found = bucket.get(METADATA_KEY)
+        if isinstance(found, RoutedRequest):
+            return found
+    return None
+
+
+def drop_forged_decisions(request: Mapping[str, Any]) -> None:
+    """Remove what a client wrote where decisions are logged."""
+    for bucket in buckets(request):
+        bucket.pop(METADATA_KEY, None)
+        bucket.pop(_LITELLM_KEY, None)
+        logged = bucket.get("spend_logs_metadata")
+        if isinstance(logged, dict):
+            logged.pop(METADATA_KEY, None)
+
+
+def buckets(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the mappings in which LiteLLM keeps what travels with a request."""
+    for name in _BUCKETS:
+        bucket = request.get(name)
+        if isinstance(bucket, dict):
+            yield bucket
+
+
+def _bucket(request_kwargs: dict[str, Any]) -> dict[str, Any]:
+    # The newer endpoints keep `metadata` for the provider, and LiteLLM's own beside it.
+    name = "litellm_metadata" if "litellm_metadata" in request_kwargs else "metadata"
+    if not isinstance(request_kwargs.get(name), dict):
+        request_kwargs[name] = {}
+    bucket: dict[str, Any] = request_kwargs[name]
+    return bucket
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,0 +1,59 @@
+"""What a driver does, and the keys of the decision it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+KEYS = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
+"""Of ``Decision.as_metadata()``."""
+
+
+class Adapter(Protocol):
+    """Sends real calls through one framework.
+
+    Args:
+        strong_url: base URL of the stand-in for the strong model.
+        weak_url: base URL of the stand-in for the weak model.
+        settings: of the policy, as the framework's users write them.
+    """
+
+    name: str
+    overrides: bool
+    """Whether a call can bring settings of its own."""
+    settles: bool
+    """Whether a call can continue an answer that binds it to a model."""
+
+    def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None: ...
+
+    def ask(
+        self,
+        text: str | None,
+        *,
+        history: Sequence[tuple[str, str]] = (),
+        override: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Send one call.
+
+        Args:
+            text: what the human writes; None sends a system message alone.
+            history: the messages before it: role and text.
+            override: settings of this call only, by their names in the policy.
+
+        Returns:
+            The decision as the framework reports it, with all of ``KEYS``, and ``served``:
+            which model, ``strong`` or ``weak``, received the call.
+        """
+
+    def settled(self, first: str, then: str) -> list[dict[str, Any]]:
+        """Send a call and one that continues its answer; returns the report on each."""
+
+    def close(self) -> None:
+        """Release what the framework holds."""
+
+
+def messages_of(text: str | None, history: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return a call's messages in OpenAI's form."""
+    messages = [{"role": role, "content": said} for role, said in history]
+    last = {"role": "system", "content": "Say something."}
+    return [*messages, last if text is None else {"role": "user", "content": text}]

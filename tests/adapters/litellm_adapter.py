@@ -1,0 +1,95 @@
+"""LiteLLM: a ``litellm.Router`` with a routed alias, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from litellm import Router
+
+from routellm_plugins.litellm import install
+
+from .cases import KEYS, messages_of
+
+ALIAS = "routed"
+
+
+class LiteLLMAdapter:
+    name = "litellm"
+    overrides = True
+    settles = True
+
+    def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
+        routellm = {"strong": "strong", "weak": "weak", **settings}
+        by_name = {k: v for k, v in routellm.items() if k not in ("router", "threshold")}
+        by_name.pop("router_options", None)
+        self._router = Router(
+            model_list=[
+                _entry("strong", "openai/strong", api_base=strong_url),
+                _entry("weak", "openai/weak", api_base=weak_url),
+                {**_entry(ALIAS, "openai/routellm"), "model_info": {"routellm": routellm}},
+                {**_entry("router-*", "openai/routellm"), "model_info": {"routellm": by_name}},
+            ],
+            num_retries=0,
+        )
+        install(self._router)
+        self._settings = settings
+
+    def ask(
+        self,
+        text: str | None,
+        *,
+        history: Sequence[tuple[str, str]] = (),
+        override: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        model = ALIAS
+        if override:
+            named = {**self._settings, **override}
+            model = f"router-{named['router']}-{named['threshold']:g}"
+        messages = messages_of(text, history)
+        return self._report(
+            lambda metadata: self._router.completion(
+                model=model, messages=messages, metadata=metadata
+            )
+        )
+
+    def settled(self, first: str, then: str) -> list[dict[str, Any]]:
+        answers: list[Any] = []
+
+        def respond(text: str, metadata: dict[str, Any]) -> Any:
+            previous = {"previous_response_id": answers[-1].id} if answers else {}
+            answers.append(
+                self._router.responses(
+                    model=ALIAS, input=text, litellm_metadata=metadata, **previous
+                )
+            )
+            return answers[-1]
+
+        return [
+            self._report(lambda metadata, text=text: respond(text, metadata))
+            for text in (first, then)
+        ]
+
+    def close(self) -> None:
+        self._router.discard()
+
+    def _report(self, call: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        metadata: dict[str, Any] = {}
+        served = _text_of(call(metadata)).split(" ")[0]
+        report = metadata["spend_logs_metadata"]["routellm"]
+        assert report["model"] == served
+        return {**dict.fromkeys(KEYS), **report, "served": served}
+
+
+def _text_of(answer: Any) -> str:
+    """Return what the stand-in answered, which begins with its name."""
+    if hasattr(answer, "choices"):
+        return str(answer.choices[0].message.content)
+    return str(answer.output[0].content[0].text)
+
+
+def _entry(name: str, model: str, **params: str) -> dict[str, Any]:
+    return {
+        "model_name": name,
+        "litellm_params": {"model": model, "api_key": "unused", **params},
+    }

@@ -1,0 +1,192 @@
+"""Every adapter decides alike, reports alike and fails no call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from routellm_core import Decision, hookimpl, route_on
+from tests.adapters import ADAPTERS
+from tests.adapters.cases import KEYS, Adapter
+from tests.fakes import routers
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.fakes.scripted import ScriptedPlugin
+
+pytestmark = [
+    # LiteLLM's own, about its TypedDicts and about how this suite closes its Router.
+    pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Router.discard is deprecated"),
+]
+LENGTH = {"router": "length", "threshold": 0.6}
+
+
+class Asking:
+    """An adapter between two stand-ins; its reports say which of them was really called."""
+
+    def __init__(self, adapter: Adapter, upstreams: dict[str, Upstream]) -> None:
+        self._adapter = adapter
+        self._upstreams = upstreams
+
+    def ask(self, text: str | None, **call: Any) -> dict[str, Any]:
+        before = self._counts()
+        report = self._adapter.ask(text, **call)
+        after = self._counts()
+        called = [name for name in after if after[name] != before[name]]
+        assert called == [report["served"]]
+        assert set(KEYS) <= set(report)
+        assert report["elapsed_ms"] >= 0
+        return report
+
+    def settled(self, first: str, then: str) -> list[dict[str, Any]]:
+        return self._adapter.settled(first, then)
+
+    def _counts(self) -> dict[str, int]:
+        return {name: len(upstream.requests) for name, upstream in self._upstreams.items()}
+
+
+@pytest.fixture(scope="module")
+def upstreams() -> Iterator[dict[str, Upstream]]:
+    with Upstream("strong") as strong, Upstream("weak") as weak:
+        yield {"strong": strong, "weak": weak}
+
+
+@pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.name)
+def kind(request: pytest.FixtureRequest) -> type[Adapter]:
+    return request.param
+
+
+@pytest.fixture
+def adapter(
+    kind: type[Adapter],
+    upstreams: dict[str, Upstream],
+    plugin: Callable[[object], object],
+    scripted: ScriptedPlugin,
+) -> Iterator[Callable[..., Asking]]:
+    """Make an adapter of these settings; routers that are easy to predict are installed."""
+    plugin(routers)
+    made: list[Adapter] = []
+
+    def make(**settings: Any) -> Asking:
+        made.append(kind(upstreams["strong"].url, upstreams["weak"].url, **settings))
+        return Asking(made[-1], upstreams)
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def seen(plugin: Callable[[object], object]) -> list[Decision]:
+    """Every decision, as an observer sees it."""
+    decisions: list[Decision] = []
+    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: decisions.append(decision))))
+    return decisions
+
+
+def scripted_settings(kind: str, **settings: Any) -> dict[str, Any]:
+    return {"router": "scripted", "router_options": {"kind": kind}, "threshold": 0.5, **settings}
+
+
+def outcome(report: dict[str, Any]) -> tuple[Any, ...]:
+    return report["served"], report["tier"], report["score"], report["cause"]
+
+
+@pytest.mark.parametrize(("text", "tier", "score"), [(EASY, "weak", 0.5), (HARD, "strong", 1.0)])
+def test_the_score_decides(
+    adapter: Any, seen: list[Decision], text: str, tier: str, score: float
+) -> None:
+    report = adapter(**LENGTH).ask(text)
+    assert outcome(report) == (tier, tier, score, "score")
+    assert (report["threshold"], report["router"]) == (0.6, "length")
+    (decision,) = seen
+    assert {name: report[name] for name in KEYS} == decision.as_metadata()
+
+
+def test_the_last_words_of_the_human_decide(adapter: Any) -> None:
+    asking = adapter(**LENGTH)
+    history = [("system", HARD), ("user", HARD), ("assistant", HARD)]
+    assert outcome(asking.ask(EASY, history=history)) == ("weak", "weak", 0.5, "score")
+
+
+@pytest.mark.parametrize("tier", ["strong", "weak"])
+def test_a_call_without_text(adapter: Any, seen: list[Decision], tier: str) -> None:
+    report = adapter(**LENGTH, on_no_text=tier).ask(None)
+    assert outcome(report) == (tier, tier, None, "no_text")
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("tier", ["strong", "weak"])
+@pytest.mark.parametrize(
+    ("failure", "error", "settings"),
+    [
+        ("raise", "RuntimeError", {}),
+        ("nan", "ScoringError", {}),
+        ("hang", "ScoringTimeoutError", {"timeout_ms": 50}),
+    ],
+    ids=["raises", "answers NaN", "times out"],
+)
+def test_a_scorer_that_fails(
+    adapter: Any,
+    seen: list[Decision],
+    caplog: pytest.LogCaptureFixture,
+    failure: str,
+    error: str,
+    settings: dict[str, Any],
+    tier: str,
+) -> None:
+    asking = adapter(**scripted_settings(failure, on_error=tier, **settings))
+    for _ in range(3):
+        assert outcome(asking.ask(EASY)) == (tier, tier, None, f"error:{error}")
+    assert [(d.tier, d.cause) for d in seen] == [(tier, f"error:{error}")] * 3
+    assert caplog.text.count("router 'scripted' failed") == 1
+
+
+def test_an_answer_that_binds_what_continues_it(
+    kind: type[Adapter], adapter: Any, seen: list[Decision]
+) -> None:
+    if not kind.settles:
+        pytest.skip(f"{kind.name} has no calls that are bound to a model")
+    first, then = adapter(**LENGTH).settled(HARD, EASY)
+    assert outcome(first) == ("strong", "strong", 1.0, "score")
+    assert outcome(then) == ("strong", "strong", None, "conversation")
+    assert [decision.cause for decision in seen] == ["score", "conversation"]
+
+
+def test_route_on_says_what_is_scored(adapter: Any) -> None:
+    asking = adapter(**LENGTH)
+    with route_on(HARD):
+        assert outcome(asking.ask(EASY)) == ("strong", "strong", 1.0, "score")
+    assert outcome(asking.ask(EASY)) == ("weak", "weak", 0.5, "score")
+
+
+def test_a_call_may_bring_its_threshold(kind: type[Adapter], adapter: Any) -> None:
+    if not kind.overrides:
+        pytest.skip(f"{kind.name} has no settings of one call")
+    asking = adapter(**LENGTH)
+    report = asking.ask(EASY, override={"threshold": 0.4})
+    assert outcome(report) == ("strong", "strong", 0.5, "score")
+    assert report["threshold"] == 0.4
+    assert outcome(asking.ask(EASY)) == ("weak", "weak", 0.5, "score")
+
+
+@pytest.mark.parametrize("sticky", ["turn", "conversation"])
+def test_a_conversation_that_went_to_the_strong_model(
+    kind: type[Adapter], adapter: Any, seen: list[Decision], sticky: str
+) -> None:
+    asking = adapter(**LENGTH, sticky=sticky)
+    begun = [("system", f"{kind.name} {sticky}"), ("user", "Hello"), ("assistant", "Hello")]
+    asking.ask("Hello", history=begun[:1])
+    asking.ask(HARD, history=begun)
+    third = asking.ask(EASY, history=[*begun, ("user", HARD), ("assistant", "Yes")])
+    if sticky == "conversation":
+        assert outcome(third) == ("strong", "strong", None, "conversation")
+    else:
+        assert outcome(third) == ("weak", "weak", 0.5, "score")
+    other = asking.ask(EASY, history=[("system", "Another"), *begun[1:]])
+    assert outcome(other) == ("weak", "weak", 0.5, "score")
+    assert [decision.tier for decision in seen[:2]] == ["weak", "strong"]
+    assert len(seen) == 4
