@@ -191,7 +191,7 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
         (lambda folder: (folder / CONFIG).write_text("{"), "is damaged"),
         (_tensors(lambda weights: weights.pop(QUERY)), f"has no tensor '{QUERY}'"),
         (_tensors(lambda weights: weights.pop("classifier.bias")), r"'classifier\.bias'"),
-        (_tensors(lambda weights: weights[QUERY].fill_(torch.nan)), "holds numbers that are none"),
+        (_tensors(lambda weights: weights[QUERY].fill_(torch.nan)), "holds NaN or infinity"),
         (_edit(CONFIG, hidden_size=32), "cannot be read by transformers"),
         (_edit(CONFIG, num_hidden_layers=1), r"has no place for"),
         (_edit(DESCRIPTION, router="causal_llm"), "of router 'causal_llm', not of 'bert'"),

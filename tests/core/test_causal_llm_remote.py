@@ -41,9 +41,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LabelServer]:
 
 
 def _router(server: LabelServer, folder: Path, **options: Any) -> CausalLLMRouter:
-    return CausalLLMRouter(
-        base_url=server.base_url, model="rater", checkpoint=str(folder), **options
-    )
+    return CausalLLMRouter.from_server(server.base_url, "rater", checkpoint=folder, **options)
 
 
 def test_scores_are_those_of_the_model_here(server: LabelServer, folder: Path) -> None:
@@ -59,7 +57,7 @@ def test_scores_are_those_of_the_model_here(server: LabelServer, folder: Path) -
 
     server.reply = reply
     prompts = ["why?", "what is 2 + 2?", "", "\ud800", "x" * 10_000_000, "🤷 " * 999]
-    scores = _router(server, folder).score(prompts)
+    scores = _router(server, folder, api_key_env="OPENAI_API_KEY").score(prompts)
     assert scores == pytest.approx(here.score(prompts), abs=1e-5)
     assert {request["path"] for request in server.requests} == {"/v1/completions"}
     assert server.requests[0]["model"] == "rater"

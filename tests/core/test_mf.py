@@ -17,7 +17,8 @@ from routellm_core.checkpoints.store import BUNDLED, CONFIG, WEIGHTS
 from routellm_core.encoders.surface import surface_features
 from routellm_core.errors import ConfigError
 from routellm_core.registry.loading import load_encoder
-from routellm_core.routers.mf.router import MatrixFactorizationRouter, sigmoid
+from routellm_core.routers.embedding_checkpoint import sigmoid
+from routellm_core.routers.mf.router import MatrixFactorizationRouter
 
 ODD = ["", " \n\t", "🤷‍♀️" * 50, "\ud800", "x" * 10_000_000, "\0", "何" * 1000, "A. \nB. \nC. "]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,21 +74,6 @@ def test_a_checkpoint_without_a_name(name):
 def test_an_unknown_checkpoint(name):
     with pytest.raises(CheckpointError, match=f"no checkpoint '{name}'"):
         find_checkpoint(name)
-
-
-def test_mapped_tensors_are_those_of_the_file(tmp_path: Path) -> None:
-    tensors = {
-        "a": np.arange(6, dtype=np.int8).reshape(2, 3),
-        "b": np.array([0.5, -1.0], np.float16),
-        "c": np.arange(3, dtype=np.int64),
-        "empty": np.zeros((0, 4), np.float32),
-    }
-    save_checkpoint(tmp_path, tensors, {})
-    mapped, _ = load_checkpoint(tmp_path, tensors, mapped=True)
-    for name, tensor in tensors.items():
-        assert mapped[name].dtype == tensor.dtype
-        assert mapped[name].tolist() == tensor.tolist()
-        assert not mapped[name].flags.writeable
 
 
 def test_two_may_write_the_same_file_at_once(tmp_path):
