@@ -111,8 +111,19 @@ def _wrong_class(kind: str, name: str, made: object) -> PluginError:
 def _check_options(
     kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
 ) -> dict[str, tuple[type, object]]:
-    """Return the factory's defaults in canonical form, once the options are seen to fit."""
+    """Return the factory's defaults in canonical form, after checking the options against it."""
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # some built-in and compiled callables have none
+        signature = None
+    parameters = signature.parameters.values() if signature else ()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes = [parameter.name for parameter in named]
+    open_ended = signature is None or any(p.kind is p.VAR_KEYWORD for p in parameters)
     for option, value in options.items():
+        if option not in takes and not open_ended:
+            hint = did_you_mean(option, takes) if takes else "it takes none"
+            raise ConfigError(f"{kind} '{name}' has no option '{option}': {hint}")
         try:
             hash(value)
         except TypeError:
@@ -120,22 +131,11 @@ def _check_options(
                 f"{kind} '{name}': option '{option}' must be a plain value (text, a number, true "
                 f"or false), but is {value!r:.100}"
             ) from None
-    try:
-        signature = inspect.signature(factory)
-    except ValueError:  # some built-in and compiled callables have none
-        return {}
-    parameters = signature.parameters.values()
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    takes = [parameter.name for parameter in named]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    for option in options:
-        if option not in takes and not open_ended:
-            hint = did_you_mean(option, takes) if takes else "it takes none"
-            raise ConfigError(f"{kind} '{name}' has no option '{option}': {hint}")
-    try:
-        signature.bind(**options)
-    except TypeError as error:
-        raise ConfigError(f"{kind} '{name}': {error}; give it as an option") from error
+    if signature:
+        try:
+            signature.bind(**options)
+        except TypeError as error:
+            raise ConfigError(f"{kind} '{name}': {error}; give it as an option") from error
     return {p.name: _canonical(p.name, p.default) for p in named}
 
 

@@ -225,6 +225,15 @@ def test_another_models_tokenizer_is_refused(folder: Path) -> None:
         BERTRouter.from_pretrained(str(folder))
 
 
+def test_as_many_score_at_once_as_torchs_threads_leave_cores(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    for threads, calls in ((4, 4), (16, 2)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert BERTRouter.from_pretrained(folder, device="cpu").concurrency == calls
+
+
 @pytest.mark.parametrize("package", ["torch", "transformers"])
 def test_a_missing_package_is_named(package: str) -> None:
     code = (

@@ -65,6 +65,25 @@ def test_scores_are_those_of_the_model_here(server: LabelServer, folder: Path) -
     assert server.keys[0] == "Bearer sk-test"
 
 
+def test_a_key_goes_only_where_it_is_meant_to_go(
+    server: LabelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"checkpoint": folder, "base_url": server.base_url, "model": "rater"}
+    load_router("causal_llm", **options).score(["why?"])
+    monkeypatch.setenv("RATER_KEY", "sk-rater")
+    load_router("causal_llm", api_key_env="RATER_KEY", **options).score(["why?"])
+    assert set(server.keys) == {"Bearer unused", "Bearer sk-rater"}
+    with pytest.raises(ConfigError, match=f"no key for {server.base_url}: set NOT_SET$"):
+        load_router("causal_llm", api_key_env="NOT_SET", **options)
+
+
+def test_a_policy_asks_as_often_at_once_as_the_router_says(
+    server: LabelServer, folder: Path
+) -> None:
+    assert _router(server, folder, concurrency=3).concurrency == 3
+    assert CausalLLMRouter.from_pretrained(folder, device="cpu").concurrency is not None
+
+
 def test_a_chat_is_left_to_the_servers_template(server: LabelServer, folder: Path) -> None:
     server.reply = lambda asked: [RATED]
     scores = _router(server, folder, chat=True, top_logprobs=6).score(["why?"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,3 +90,26 @@ def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="folder"):
         write_whole(tmp_path / "folder", b"data")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+class _Folder:
+    """A path-like object that is no ``pathlib.Path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __fspath__(self) -> str:
+        return str(self._path)
+
+
+def test_any_path_is_a_checkpoint(folder, monkeypatch):
+    assert find_checkpoint(folder) == find_checkpoint(_Folder(folder)) == folder
+    monkeypatch.chdir(folder.parent)
+    assert find_checkpoint(Path(folder.name)) == folder
+
+
+def test_a_path_is_neither_a_bundled_name_nor_a_hub_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("mf"), Path("owner/name")):
+        with pytest.raises(CheckpointError, match=f"no checkpoint '{path}'"):
+            find_checkpoint(path)
