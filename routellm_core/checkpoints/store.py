@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from ..errors import CheckpointError, MissingExtraError, did_you_mean
+from ..errors import CheckpointError, did_you_mean
 
 BUNDLED = Path(__file__).parent / "bundled"
 """Where the checkpoints that ship with the package live, a folder each."""
@@ -29,52 +29,58 @@ _PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
 
 Tensors = dict[str, NDArray[Any]]
 
+Checkpoint = str | os.PathLike[str]
+"""How a user names a checkpoint: a bundled name, a folder (a path object is always one), or a
+Hugging Face id ``owner/name``."""
+
 
 def bundled_names() -> list[str]:
     """Return the names of the checkpoints that ship with the package, sorted."""
     return sorted(path.name for path in BUNDLED.iterdir() if (path / CONFIG).is_file())
 
 
-def find_checkpoint(checkpoint: str, *, weights: bool = True) -> Path:
-    """Return the folder of a checkpoint.
+def find_checkpoint(checkpoint: Checkpoint, *, weights: bool = True) -> Path:
+    """Return the folder of a checkpoint. Only a Hugging Face id touches the network.
 
     Args:
-        checkpoint: the name of a bundled one, a folder, or a Hugging Face id ``owner/name``
-            (the only case that touches the network).
-        weights: fetch the weights, too, of a Hugging Face id.
+        checkpoint: its name, folder or id.
+        weights: whether to fetch the weights, too, of a Hugging Face id.
 
     Raises:
         CheckpointError: there is no such checkpoint.
-        MissingExtraError: a hub id was given and huggingface-hub is not installed.
     """
-    if not isinstance(checkpoint, str) or not checkpoint.strip():
+    if not isinstance(checkpoint, (str, os.PathLike)) or not os.fsdecode(checkpoint).strip():
         raise CheckpointError(
             f"checkpoint is {checkpoint!r}: give a folder, a Hugging Face id, or one of "
             f"{', '.join(bundled_names())}"
         )
-    if (BUNDLED / checkpoint / CONFIG).is_file():
-        return BUNDLED / checkpoint
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
+    folder = local_folder(checkpoint)
+    if folder is not None:
         return folder
-    if folder.is_absolute() or checkpoint.startswith((".", "~")) or checkpoint.count("/") != 1:
+    name = os.fsdecode(checkpoint)
+    may_be_hub_id = isinstance(checkpoint, str) and not name.startswith((".", "~"))
+    if not may_be_hub_id or Path(name).is_absolute() or name.count("/") != 1:
         raise CheckpointError(
-            f"no checkpoint '{checkpoint}': it is neither a folder nor bundled; "
-            f"{did_you_mean(checkpoint, bundled_names())}"
+            f"no checkpoint '{name}': it is neither a folder nor bundled; "
+            f"{did_you_mean(name, bundled_names())}"
         )
-    return _download(checkpoint, _PATTERNS if weights else _SMALL_PATTERNS)
+    return _download(name, _PATTERNS if weights else _SMALL_PATTERNS)
 
 
-def load_checkpoint(
-    folder: Path, required: Iterable[str] = (), *, mapped: bool = False
-) -> tuple[Tensors, dict[str, Any]]:
+def local_folder(checkpoint: Checkpoint) -> Path | None:
+    """Return the absolute path of a checkpoint's folder; None if there is none on this machine."""
+    if isinstance(checkpoint, str) and (BUNDLED / checkpoint / CONFIG).is_file():
+        return BUNDLED / checkpoint
+    folder = Path(os.path.abspath(os.path.expanduser(os.fsdecode(checkpoint))))
+    return folder if folder.is_dir() else None
+
+
+def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors, dict[str, Any]]:
     """Return the tensors and the config of a checkpoint.
 
     Args:
-        folder: where it lies.
-        required: names of tensors that must be there.
-        mapped: leave the tensors in the file, read-only, shared by all processes; a part is read
-            when it is looked at.
+        folder: its folder.
+        required: names of tensors that it must hold.
 
     Raises:
         CheckpointError: a file or tensor is missing or damaged; the message names it.
@@ -93,7 +99,7 @@ def load_checkpoint(
     if not isinstance(config, dict):
         raise damaged(config_path, "not a JSON object")
     try:
-        tensors = _map_file(weights_path) if mapped else load_file(weights_path)
+        tensors = load_file(weights_path)
     except (SafetensorError, OSError, ValueError) as error:
         raise damaged(weights_path, error) from error
     require_tensors(folder, tensors, required)
@@ -101,7 +107,7 @@ def load_checkpoint(
 
 
 def require_tensors(folder: Path, tensors: Tensors, names: Iterable[str]) -> None:
-    """See that tensors are there.
+    """Check that tensors are present.
 
     Raises:
         CheckpointError: one is missing; the message names it.
@@ -116,10 +122,10 @@ def require_tensors(folder: Path, tensors: Tensors, names: Iterable[str]) -> Non
 def require_settings(
     folder: Path, config: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]]
 ) -> None:
-    """See that settings are there, each of its kind.
+    """Check that settings are present, each of its type.
 
     Raises:
-        CheckpointError: one is not; the message names it.
+        CheckpointError: one is missing or of another type; the message names it.
     """
     for name, kind in kinds.items():
         if name not in config:
@@ -128,7 +134,7 @@ def require_settings(
             )
         if not isinstance(config[name], kind):
             raise CheckpointError(
-                f"{folder / CONFIG} is damaged: '{name}' cannot be {config[name]!r}; restore it, "
+                f"{folder / CONFIG} is damaged: '{name}' cannot be {config[name]!r}: restore it, "
                 "or train the checkpoint again"
             )
 
@@ -153,7 +159,7 @@ def save_checkpoint(
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a kill half way, never meets a part of it."""
+    """Write a file that appears whole or, if the process is killed, not at all."""
     # A name of its own, because two processes may write the same file at once.
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
@@ -163,35 +169,15 @@ def write_whole(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _map_file(path: Path) -> Tensors:
-    """Return views into the file: 8 bytes of length, so much JSON, then the tensors."""
-    with safe_open(path, "numpy"):  # it refuses a file that is not whole
-        data = np.memmap(path, np.uint8, "r")
-    begin = 8 + int.from_bytes(data[:8].tobytes(), "little")
-    described = json.loads(data[8:begin].tobytes())
-    tensors: Tensors = {}
-    for name, entry in described.items():
-        if name == "__metadata__":
-            continue
-        start, end = entry["data_offsets"]
-        kind, bits = entry["dtype"][0].lower(), int(entry["dtype"][1:])
-        view = np.asarray(data[begin + start : begin + end]).view(f"<{kind}{bits // 8}")
-        tensors[name] = view.reshape(entry["shape"])
-    return tensors
-
-
 def damaged(path: Path, why: object) -> CheckpointError:
-    """Return the error that says that a file is damaged, why, and what to do."""
+    """Return the error for a damaged file, with the reason and what to do."""
     return CheckpointError(f"{path} is damaged ({why}): restore it, or reinstall the package")
 
 
 def _download(hub_id: str, patterns: list[str]) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise MissingExtraError(
-            f"'{hub_id}' is a Hugging Face id: pip install huggingface-hub, or give a folder"
-        ) from error
+    # Imported on first use, because it takes long. It comes with tokenizers.
+    from huggingface_hub import snapshot_download
+
     try:
         return Path(snapshot_download(hub_id, allow_patterns=patterns))
     except Exception as error:

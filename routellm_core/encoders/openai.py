@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..contracts import Encoder
-from ..errors import ConfigError, MissingExtraError, ScoringError
+from ..errors import ConfigError, ScoringError
+from ..openai_client import Server
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 READ_BYTES = 8_191
-"""How much of a prompt is read, in UTF-8: so many bytes are never more tokens, and that many
-tokens are what OpenAI's models take."""
+"""How much of a prompt is read, in bytes of UTF-8. OpenAI's models take as many tokens, and a
+text never has more tokens than bytes."""
 
-API_KEY, BASE_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+_SHORTENING = "text-embedding-3"
+"""Part of the names of OpenAI's models that shorten their vectors to ``dimensions``."""
 
 
 class OpenAIEncoder(Encoder):
-    """Asks an embeddings endpoint. Key and address come from the environment.
+    """Asks an embeddings endpoint.
 
-    ``OPENAI_API_KEY`` is the key, ``OPENAI_BASE_URL`` the address if it is not OpenAI's own; a
-    server of one's own may need no key. Only the first 8,191 bytes of a prompt (UTF-8) are sent,
-    and nothing for a blank one, whose vector is zero. A call that fails is tried again, after
-    growing pauses. Thread-safe.
+    Only the first 8,191 bytes of a prompt (UTF-8) are sent, and nothing for a blank one, whose
+    vector is zero. A failed request is repeated, after growing pauses. Thread-safe.
 
     Args:
         model: name of the embedding model.
         dim: length of its vectors.
-        batch_size: how many prompts one request carries.
-        timeout_s: how long one try of a request may take, in seconds.
-        max_retries: how often a request that failed is tried again.
+        dimensions: length that the server is asked to shorten its vectors to; ``dim`` is then the
+            same. None: ``dim`` for OpenAI's text-embedding-3 models, and for others the server is
+            not asked.
+        base_url: address of the server. None: ``OPENAI_BASE_URL`` of the environment, or else
+            OpenAI's own.
+        api_key_env: environment variable that holds the key. None: ``OPENAI_API_KEY``, or no key
+            if ``base_url`` is given.
+        batch_size: most prompts in one request.
+        timeout_s: time limit of one attempt of a request, in seconds.
+        max_retries: how often a failed request is repeated.
+
+    Raises:
+        ConfigError: a length is less than 1.
     """
 
     def __init__(
@@ -44,13 +53,21 @@ class OpenAIEncoder(Encoder):
         model: str = "text-embedding-3-small",
         dim: int = 1536,
         *,
+        dimensions: int | None = None,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
         batch_size: int = 32,
         timeout_s: float = 10.0,
         max_retries: int = 2,
     ) -> None:
-        self.dim = dim
-        self.fingerprint = f"openai:{model}"
-        self._model = model
+        self.dim = dim if dimensions is None else dimensions
+        if self.dim < 1:
+            raise ConfigError(f"the encoder 'openai' cannot have vectors of length {self.dim}")
+        self._server = Server.of(base_url, api_key_env)
+        self.fingerprint = f"openai:{model}:{self.dim}:{self._server.base_url}"
+        self._asked: dict[str, Any] = {"model": model, "encoding_format": "float"}
+        if dimensions is not None or _SHORTENING in model:
+            self._asked["dimensions"] = self.dim
         self._batch_size = batch_size
         self._timeout_s = timeout_s
         self._max_retries = max_retries
@@ -59,7 +76,7 @@ class OpenAIEncoder(Encoder):
         """Raise what would keep it from encoding, without sending anything.
 
         Raises:
-            ConfigError: there is neither a key nor the address of a server of one's own.
+            ConfigError: the variable that should hold the key is not set.
             MissingExtraError: the client is not installed.
         """
         _ = self._client
@@ -81,46 +98,33 @@ class OpenAIEncoder(Encoder):
         return vectors
 
     def _ask(self, texts: list[str]) -> NDArray[np.float32]:
+        client = self._client
         from openai import OpenAIError
 
         try:
-            answer = self._client.embeddings.create(
-                input=texts, model=self._model, encoding_format="float"
-            )
+            answer = client.embeddings.create(input=texts, **self._asked)
             found = sorted(answer.data, key=lambda item: item.index)
             vectors = np.array([item.embedding for item in found], np.float32)
         except (OpenAIError, TypeError, ValueError) as error:
             raise ScoringError(
-                f"no embeddings from {self._client.base_url} ({type(error).__name__}: {error})"
+                f"no embeddings from {client.base_url} ({type(error).__name__}: {error})"
             ) from error
         if vectors.shape != (len(texts), self.dim) or not np.isfinite(vectors).all():
             raise ScoringError(
-                f"{self._client.base_url} answered with vectors of shape {vectors.shape}, not "
-                f"{(len(texts), self.dim)}: its '{self._model}' must be the model that the "
-                "checkpoint was made with"
+                f"{client.base_url} answered with vectors of shape {vectors.shape}, not "
+                f"{(len(texts), self.dim)}: its '{self._asked['model']}' must be the model that "
+                "the checkpoint was made with"
             )
         return vectors
 
     @cached_property
     def _client(self) -> OpenAI:
-        try:
-            from openai import OpenAI
-        except ImportError as error:
-            raise MissingExtraError(
-                "the encoder 'openai' needs its client: pip install \"routellm-plugins[openai]\""
-            ) from error
-        key, address = os.environ.get(API_KEY), os.environ.get(BASE_URL)
-        if not key and not address:
-            raise ConfigError(
-                f"the encoder 'openai' has no key: set {API_KEY}, or {BASE_URL} to the address of "
-                "a server that needs none"
-            )
-        return OpenAI(
-            api_key=key or "unused", timeout=self._timeout_s, max_retries=self._max_retries
+        return self._server.client(
+            "the encoder 'openai'", timeout_s=self._timeout_s, max_retries=self._max_retries
         )
 
 
 def _cut(prompt: str) -> str:
-    """Return what is sent: valid UTF-8, no longer than is read."""
+    """Return what is sent: valid UTF-8 of at most ``READ_BYTES``."""
     data = prompt[:READ_BYTES].encode("utf-8", "replace")
     return data[:READ_BYTES].decode("utf-8", "ignore")

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.store import find_checkpoint
+from ..checkpoints.store import Checkpoint, find_checkpoint
 from ..contracts import Encoder
-from ..errors import CheckpointError, MissingExtraError
+from ..errors import CheckpointError
+from ..optional import require
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 READ_CHARACTERS = 16_384
-"""How much of a prompt is given to the tokenizer; of its tokens the model reads as many as its
-``max_seq_length`` says."""
+"""How much of a prompt is tokenised. Of the tokens the model reads the first ``max_seq_length``."""
 
 _BATCH = 32
 
 _MODULES = "modules.json"
-"""Names the parts of a model; a folder without it is a plain model of transformers."""
+"""Lists the parts of a model. A folder without it is a plain model of transformers."""
 
 _READ = (".safetensors", ".json", ".txt")
 """Endings of files on whose content the vectors may depend."""
@@ -52,20 +52,20 @@ class SentenceTransformerEncoder(Encoder):
         CheckpointError: there is no such model, or it is damaged, incomplete or pickled.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: Checkpoint) -> None:
         folder = find_checkpoint(model)
         _refuse_pickle(folder)
         self.fingerprint = _fingerprint_of(folder)
         self._encoding = threading.Lock()
         self._model = _load(folder)
         first = self._vectors([_PROBE])
-        # transformers fills in at random what the file lacks, and only logs it.
+        # transformers initialises missing weights at random and only logs it.
         self._model = _load(folder)
         probed = self._vectors([_PROBE])
         if not np.isfinite(probed).all() or not np.allclose(first, probed, atol=1e-4):
             raise CheckpointError(
-                f"{folder} is incomplete: its weights do not settle a prompt's vector, as if some "
-                "were missing or NaN: restore the folder"
+                f"{folder} is incomplete: some weights are missing or NaN, so that loading it "
+                "twice gives different vectors: restore the folder"
             )
         self.dim = probed.shape[1]
 
@@ -76,7 +76,7 @@ class SentenceTransformerEncoder(Encoder):
         return self._vectors([_readable(prompt) for prompt in prompts])
 
     def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
-        with self._encoding:  # the tokenizer keeps its padding in itself, so threads would mix it
+        with self._encoding:  # the tokenizer's padding is state that threads would share
             vectors = self._model.encode(
                 texts, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
             )
@@ -84,19 +84,14 @@ class SentenceTransformerEncoder(Encoder):
 
 
 def _load(folder: Path) -> SentenceTransformer:
-    try:
-        from sentence_transformers import SentenceTransformer
-
-        logging: Any = import_module("transformers.utils.logging")
-    except ImportError as error:
-        raise MissingExtraError(
-            "the encoder 'sentence_transformer' needs a library: "
-            'pip install "routellm-plugins[sentence-transformers]"'
-        ) from error
+    library: Any = require(
+        "sentence_transformers", "sentence-transformers", "the encoder 'sentence_transformer'"
+    )
+    logging: Any = import_module("transformers.utils.logging")
     shows_progress = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        model = SentenceTransformer(
+        model: SentenceTransformer = library.SentenceTransformer(
             str(folder),
             trust_remote_code=False,
             local_files_only=True,

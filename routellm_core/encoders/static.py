@@ -1,4 +1,4 @@
-"""The bundled encoder: a table of token vectors, so a prompt's vector is a sum of rows."""
+"""The bundled encoder: a prompt's vector is the average of its tokens' vectors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.store import find_checkpoint, load_checkpoint
+from ..checkpoints.store import Checkpoint, find_checkpoint, load_checkpoint
 from ..contracts import Encoder
 from ..errors import CheckpointError
 from .wordpiece import WordPiece
@@ -34,9 +34,9 @@ class StaticEncoder(Encoder):
 
     Args:
         table: a row per token, int8 of shape (tokens, dim).
-        scales: what each row is multiplied by, float32 of shape (tokens,).
+        scales: factor of each row, float32 of shape (tokens,).
         vocabulary: the row of each token; ``##`` marks tokens that continue a word.
-        fingerprint: names these vectors.
+        fingerprint: as ``Encoder.fingerprint``.
     """
 
     instant = True
@@ -60,14 +60,14 @@ class StaticEncoder(Encoder):
         return cls.from_pretrained("static")
 
     @classmethod
-    def from_pretrained(cls, checkpoint: str) -> StaticEncoder:
+    def from_pretrained(cls, checkpoint: Checkpoint) -> StaticEncoder:
         """Load an encoder that ``routellm distill`` made.
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
 
         Raises:
-            CheckpointError: there is none, or a file of it is missing or damaged.
+            CheckpointError: the checkpoint or one of its files is missing or damaged.
         """
         folder = find_checkpoint(checkpoint)
         tensors, config = load_checkpoint(folder, required=("table", "scales"))

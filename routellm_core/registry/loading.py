@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 from collections.abc import Callable, Hashable
 
+from ..checkpoints.store import local_folder
 from ..contracts import Encoder, Router
 from ..errors import ConfigError, PluginError, did_you_mean
 from .plugins import plugins
@@ -20,13 +22,13 @@ def load_router(name: str, **options: Hashable) -> Router:
     Args:
         name: ``mf``, ``sw_ranking``, ``bert``, ``causal_llm``, ``random``, or a plugin's.
         options: what the router takes; for the first four ``checkpoint`` (a bundled name, a folder
-            or a Hugging Face id); for the first two ``strong_model`` and ``weak_model`` (the
-            reference pair, among the models the checkpoint was trained on); for the next two
-            ``device`` (of torch); for ``causal_llm`` ``base_url`` and ``model``, with what else
-            ``CausalLLMRouter`` takes, to ask a server.
+            as text or ``os.PathLike``, or a Hugging Face id); for the first two ``strong_model``
+            and ``weak_model`` (the reference pair, among the models the checkpoint was trained
+            on); for the next two ``device`` (of torch); for ``causal_llm`` ``base_url`` and
+            ``model``, and what else ``CausalLLMRouter.from_server`` takes, to ask a server.
 
     Raises:
-        ConfigError: no such router, or an option it does not take.
+        ConfigError: no such router, an option it does not take, or an option's value is wrong.
         CheckpointError: its weights are missing or damaged.
         MissingExtraError: it needs a package that is not installed.
     """
@@ -44,7 +46,7 @@ def load_encoder(name: str, **options: Hashable) -> Encoder:
         options: what the encoder takes.
 
     Raises:
-        ConfigError: no such encoder, or an option it does not take.
+        ConfigError: no such encoder, an option it does not take, or an option's value is wrong.
         CheckpointError: its weights are missing or damaged.
         MissingExtraError: it needs a package that is not installed.
     """
@@ -61,7 +63,7 @@ def described_encoder(described: object) -> Encoder:
         described: its name, or ``{"name": its name, option: value, ...}``.
 
     Raises:
-        ConfigError: it is neither, there is no such encoder, or an option it does not take.
+        ConfigError: it is neither, or as ``load_encoder``.
         CheckpointError: its weights are missing or damaged.
         MissingExtraError: it needs a package that is not installed.
     """
@@ -76,15 +78,27 @@ def described_encoder(described: object) -> Encoder:
 def _load(
     kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
 ) -> object:
-    _check_options(kind, name, factory, options)
-    # With types, because True and 1.0 are equal to 1 as keys.
-    given = tuple((option, type(value), value) for option, value in sorted(options.items()))
-    key = (kind, name, factory, given)
-    # A lock each, so that what loads slowly does not hold up the rest.
+    defaults = _check_options(kind, name, factory, options)
+    given = {option: _canonical(option, value) for option, value in options.items()}
+    key = (
+        *(kind, name, factory),
+        *(pair for pair in sorted(given.items()) if pair[1] != defaults.get(pair[0])),
+    )
+    # One lock for each, so that what loads slowly does not hold up the rest.
     with _loading.setdefault(key, threading.Lock()):
         if key not in _cache:
             _cache[key] = factory(**options)
         return _cache[key]
+
+
+def _canonical(option: str, value: object) -> tuple[type, object]:
+    """Return the same for any two values of an option that mean the same."""
+    if isinstance(value, os.PathLike) or (option == "checkpoint" and isinstance(value, str)):
+        if not os.path.isabs(value):
+            value = local_folder(value) or value
+        value = os.fsdecode(value)
+    # With the type, because True and 1.0 are equal to 1.
+    return type(value), value
 
 
 def _wrong_class(kind: str, name: str, made: object) -> PluginError:
@@ -96,24 +110,39 @@ def _wrong_class(kind: str, name: str, made: object) -> PluginError:
 
 def _check_options(
     kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
-) -> None:
+) -> dict[str, tuple[type, object]]:
+    """Return the factory's defaults in canonical form, after checking the options against it."""
     try:
         signature = inspect.signature(factory)
     except ValueError:  # some built-in and compiled callables have none
-        return
-    takes = [
-        parameter.name
-        for parameter in signature.parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        signature = None
+    parameters = signature.parameters.values() if signature else ()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes = [parameter.name for parameter in named]
+    open_ended = signature is None or any(p.kind is p.VAR_KEYWORD for p in parameters)
     for option, value in options.items():
         if option not in takes and not open_ended:
             hint = did_you_mean(option, takes) if takes else "it takes none"
             raise ConfigError(f"{kind} '{name}' has no option '{option}': {hint}")
-        if not isinstance(value, Hashable):
-            raise ConfigError(f"{kind} '{name}': option '{option}' must be a plain value")
-    try:
-        signature.bind(**options)
-    except TypeError as error:
-        raise ConfigError(f"{kind} '{name}': {error}; give it as an option") from error
+        try:
+            hash(value)
+        except TypeError:
+            raise ConfigError(
+                f"{kind} '{name}': option '{option}' must be a plain value (text, a number, true "
+                f"or false), but is {value!r:.100}"
+            ) from None
+    if signature:
+        try:
+            signature.bind(**options)
+        except TypeError as error:
+            raise ConfigError(f"{kind} '{name}': {error}; give it as an option") from error
+    return {p.name: _canonical(p.name, p.default) for p in named}
+
+
+def _forget_locks() -> None:
+    _loading.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    # A lock that another thread held at the fork would never be released in the child.
+    os.register_at_fork(after_in_child=_forget_locks)

@@ -24,14 +24,20 @@ class Names:
         """Register ``factory`` under ``name``.
 
         Raises:
-            PluginError: the name is taken.
+            PluginError: the name is taken or no text, or the factory cannot be called.
         """
+        if not isinstance(name, str) or not callable(factory):
+            raise PluginError(
+                f"{owner} registers {name!r} as a {self.kind} with {factory!r}: "
+                "give a name and a function or class"
+            )
         if name in self._entries:
             raise PluginError(
                 f"{self.kind} '{name}' is registered by both {self._entries[name][1]} and {owner}: "
                 "uninstall one of them, or rename it in one"
             )
-        self._entries[name] = (factory, owner, plugin)
+        # A new dictionary, because other threads may be reading this one.
+        self._entries = {**self._entries, name: (factory, owner, plugin)}
 
     def drop(self, plugin: object) -> None:
         """Remove everything that ``plugin`` registered."""

@@ -65,6 +65,8 @@ class Plugins:
         self._loaded = False
         self._version = 0
         self._scorers: dict[str, Callable[..., object] | None] = {}
+        self._scored: dict[int, frozenset[str]] = {}
+        """Of each plugin that implements ``routellm_scored_routers``, by id, what it returned."""
         self._raised: set[str] = set()
 
     def register(self, plugin: object) -> None:
@@ -155,16 +157,15 @@ class Plugins:
 
     def _scores(self, plugin: object, router_name: str) -> bool:
         """Whether the plugin's ``routellm_score`` is for this router."""
-        for impl in self._impls("routellm_scored_routers", plugin):
-            return router_name in impl.function()
-        return True
+        scored = self._scored.get(id(plugin))
+        return scored is None or router_name in scored
 
     def _load(self) -> None:
         if self._loaded:
             return
         with self._lock:
             if self._loaded:
-                return  # type: ignore[unreachable]  # another thread was quicker
+                return  # type: ignore[unreachable]  # another thread has loaded them
             for builtin in (_ROUTER_SCORE, *map(import_module, _BUILTINS)):
                 if not self._manager.is_registered(builtin):
                     self._add(builtin, f"{_OWN_DISTRIBUTION} (built in)")
@@ -197,6 +198,7 @@ class Plugins:
         try:
             self._reject_wrappers(plugin, owner)
             self._check_spelling(owner)
+            self._read_scored_routers(plugin, owner)
             self._call_registering(plugin, owner)
         except BaseException:
             self._remove(plugin)
@@ -208,6 +210,7 @@ class Plugins:
             self._manager.unregister(plugin)
         for names in self._names.values():
             names.drop(plugin)
+        self._scored.pop(id(plugin), None)
         self._changed()
 
     def _changed(self) -> None:
@@ -235,6 +238,19 @@ class Plugins:
                 if impl.wrapper or impl.hookwrapper:
                     raise PluginError(f"{owner}: {hook} cannot be a wrapper; remove wrapper=True")
 
+    def _read_scored_routers(self, plugin: object, owner: str) -> None:
+        for impl in self._impls("routellm_scored_routers", plugin):
+            try:
+                names = impl.function()
+                if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+                    raise TypeError(f"it returned {names!r:.100}")
+            except Exception as error:
+                raise PluginError(
+                    f"{owner}: routellm_scored_routers failed ({type(error).__name__}: {error}): "
+                    "return a list of names of routers"
+                ) from error
+            self._scored[id(plugin)] = frozenset(names)
+
     def _call_registering(self, plugin: object, owner: str) -> None:
         for kind, hook in _REGISTERING.items():
 
@@ -256,9 +272,16 @@ class Plugins:
         impls = getattr(self._manager.hook, hook).get_hookimpls()
         return [impl for impl in impls if impl.plugin is plugin]
 
+    def renew_lock(self) -> None:
+        """Replace the lock, in a forked child: another thread may have held it at the fork."""
+        self._lock = threading.RLock()
+
 
 plugins = Plugins()
 """The plugins of this process."""
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=plugins.renew_lock)
 
 register_plugin = plugins.register
 unregister_plugin = plugins.unregister

@@ -1,4 +1,4 @@
-"""BERT: an encoder of text, fine-tuned to tell who wins on a prompt.
+"""BERT: a text encoder, fine-tuned to predict which model's answer is preferred.
 
     P(strong wins | q) = 1 - P(tie | q) - P(weak wins | q)
 
@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.store import CONFIG, find_checkpoint
+from ..checkpoints.store import CONFIG, Checkpoint, find_checkpoint
 from ..contracts import Router
 from ..errors import CheckpointError, ScoringError
+from ..optional import require
 from .transformer.pretrained import (
+    calls_at_once,
     checked_length,
-    extra,
     fingerprint_of,
     length_limit,
     load_pretrained,
@@ -29,10 +30,10 @@ from .transformer.pretrained import (
 from .transformer.token_batches import batches, padded
 
 OUTCOMES = ("strong wins", "tie", "weak wins")
-"""What the model's labels mean, in their order."""
+"""Meaning of the model's labels, in order."""
 
 MOST_TOKENS = 512
-"""Read where the checkpoint does not say how many, as in the original release."""
+"""Tokens read if the checkpoint does not say how many, as in the original release."""
 
 
 class BERTRouter(Router):
@@ -55,7 +56,8 @@ class BERTRouter(Router):
         max_length: int,
         score_quantiles: NDArray[np.float64] | None = None,
     ) -> None:
-        self._torch = extra("torch", "bert", "bert")
+        self._torch = require("torch", "bert", "the router 'bert'")
+        self.concurrency = calls_at_once(self._torch)
         self._model = model
         self._tokenizer = tokenizer
         self._max_length = max_length
@@ -70,7 +72,9 @@ class BERTRouter(Router):
         self._filler = tokenizer.pad_token_id or 0
 
     @classmethod
-    def from_pretrained(cls, checkpoint: str = "bert", *, device: str | None = None) -> BERTRouter:
+    def from_pretrained(
+        cls, checkpoint: Checkpoint = "bert", *, device: str | None = None
+    ) -> BERTRouter:
         """Load a checkpoint of ``routellm train bert``, of the original release, or any like it.
 
         Args:
@@ -78,11 +82,11 @@ class BERTRouter(Router):
             device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
 
         Raises:
-            CheckpointError: it is missing or damaged, or has not three labels.
+            CheckpointError: it is missing or damaged, or does not have three labels.
             MissingExtraError: torch or transformers is not installed.
         """
-        torch = extra("torch", "bert", "bert")
-        transformers = extra("transformers", "bert", "bert")
+        torch = require("torch", "bert", "the router 'bert'")
+        transformers = require("transformers", "bert", "the router 'bert'")
         folder = find_checkpoint(checkpoint)
         described = read_description(folder, "bert")
         model, tokenizer = load_pretrained(
@@ -106,7 +110,7 @@ class BERTRouter(Router):
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Raises:
-            ScoringError: the model gives numbers that are none.
+            ScoringError: the model gives NaN or infinity.
         """
         return self.outcomes(prompts)[:, 0]
 
@@ -114,14 +118,16 @@ class BERTRouter(Router):
         """Return how likely each outcome is: shape (n, 3), in the order of ``OUTCOMES``.
 
         Raises:
-            ScoringError: the model gives numbers that are none.
+            ScoringError: the model gives NaN or infinity.
         """
         encodings = [self._encode.encode(readable(prompt)) for prompt in prompts]
         logits = np.empty((len(prompts), len(OUTCOMES)))
         for rows in batches([len(encoding) for encoding in encodings]):
             logits[rows] = self._forward([encodings[row] for row in rows])
         if not np.isfinite(logits).all():
-            raise ScoringError("the model of router 'bert' gives no numbers: restore its weights")
+            raise ScoringError(
+                "the model of router 'bert' gives NaN or infinity: restore its weights"
+            )
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         chances: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
         return chances
@@ -142,7 +148,7 @@ class BERTRouter(Router):
         return self._fingerprint
 
     def _forward(self, encodings: Sequence[Any]) -> NDArray[np.float32]:
-        # Not every tokenizer makes a token of an empty text, and a model needs one.
+        # Some tokenizers give no token for an empty text, and a model needs one.
         ids = [encoding.ids or [self._filler] for encoding in encodings]
         columns = {
             "input_ids": padded(ids, self._filler),

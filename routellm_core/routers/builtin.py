@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from ..checkpoints.store import Checkpoint
 from ..contracts import Router
 from ..errors import ConfigError
 from ..hookspecs import Register, hookimpl
 
 
-def _bert(checkpoint: str = "bert", device: str | None = None) -> Router:
+def _bert(checkpoint: Checkpoint = "bert", device: str | None = None) -> Router:
     from .bert import BERTRouter
 
     return BERTRouter.from_pretrained(checkpoint, device=device)
 
 
 def _causal_llm(
-    checkpoint: str = "causal_llm",
+    checkpoint: Checkpoint = "causal_llm",
     device: str | None = None,
     base_url: str | None = None,
     model: str | None = None,
+    api_key_env: str | None = None,
     chat: bool = False,
     top_logprobs: int = 20,
     timeout_s: float = 10.0,
@@ -33,10 +35,11 @@ def _causal_llm(
         )
     if base_url is None or model is None:
         return CausalLLMRouter.from_pretrained(checkpoint, device=device)
-    return CausalLLMRouter(
-        base_url=base_url,
-        model=model,
+    return CausalLLMRouter.from_server(
+        base_url,
+        model,
         checkpoint=checkpoint,
+        api_key_env=api_key_env,
         chat=chat,
         top_logprobs=top_logprobs,
         timeout_s=timeout_s,
@@ -46,7 +49,9 @@ def _causal_llm(
 
 
 def _mf(
-    checkpoint: str = "mf", strong_model: str | None = None, weak_model: str | None = None
+    checkpoint: Checkpoint = "mf",
+    strong_model: str | None = None,
+    weak_model: str | None = None,
 ) -> Router:
     from .mf.router import MatrixFactorizationRouter
 
@@ -64,7 +69,9 @@ def _random(seed: int = 0) -> Router:
 
 
 def _sw_ranking(
-    checkpoint: str = "sw_ranking", strong_model: str | None = None, weak_model: str | None = None
+    checkpoint: Checkpoint = "sw_ranking",
+    strong_model: str | None = None,
+    weak_model: str | None = None,
 ) -> Router:
     from .sw_ranking.router import SWRankingRouter
 

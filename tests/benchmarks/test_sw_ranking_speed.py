@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import pytest
 
-from routellm_core.routers.mf.router import sigmoid
+from routellm_core.routers.embedding_checkpoint import sigmoid
 from routellm_core.routers.sw_ranking.directions import shortened
 from routellm_core.routers.sw_ranking.router import SWRankingRouter
 from routellm_core.routers.sw_ranking.tally import Battles, order_of

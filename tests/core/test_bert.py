@@ -191,7 +191,7 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
         (lambda folder: (folder / CONFIG).write_text("{"), "is damaged"),
         (_tensors(lambda weights: weights.pop(QUERY)), f"has no tensor '{QUERY}'"),
         (_tensors(lambda weights: weights.pop("classifier.bias")), r"'classifier\.bias'"),
-        (_tensors(lambda weights: weights[QUERY].fill_(torch.nan)), "holds numbers that are none"),
+        (_tensors(lambda weights: weights[QUERY].fill_(torch.nan)), "holds NaN or infinity"),
         (_edit(CONFIG, hidden_size=32), "cannot be read by transformers"),
         (_edit(CONFIG, num_hidden_layers=1), r"has no place for"),
         (_edit(DESCRIPTION, router="causal_llm"), "of router 'causal_llm', not of 'bert'"),
@@ -223,6 +223,15 @@ def test_another_models_tokenizer_is_refused(folder: Path) -> None:
     (folder / TOKENIZER).write_text(json.dumps(said))
     with pytest.raises(CheckpointError, match=r"has \d+ tokens and the model of"):
         BERTRouter.from_pretrained(str(folder))
+
+
+def test_as_many_score_at_once_as_torchs_threads_leave_cores(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    for threads, calls in ((4, 4), (16, 2)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert BERTRouter.from_pretrained(folder, device="cpu").concurrency == calls
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers"])

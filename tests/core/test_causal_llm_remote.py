@@ -41,9 +41,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LabelServer]:
 
 
 def _router(server: LabelServer, folder: Path, **options: Any) -> CausalLLMRouter:
-    return CausalLLMRouter(
-        base_url=server.base_url, model="rater", checkpoint=str(folder), **options
-    )
+    return CausalLLMRouter.from_server(server.base_url, "rater", checkpoint=folder, **options)
 
 
 def test_scores_are_those_of_the_model_here(server: LabelServer, folder: Path) -> None:
@@ -59,12 +57,31 @@ def test_scores_are_those_of_the_model_here(server: LabelServer, folder: Path) -
 
     server.reply = reply
     prompts = ["why?", "what is 2 + 2?", "", "\ud800", "x" * 10_000_000, "🤷 " * 999]
-    scores = _router(server, folder).score(prompts)
+    scores = _router(server, folder, api_key_env="OPENAI_API_KEY").score(prompts)
     assert scores == pytest.approx(here.score(prompts), abs=1e-5)
     assert {request["path"] for request in server.requests} == {"/v1/completions"}
     assert server.requests[0]["model"] == "rater"
     assert server.requests[0]["temperature"] == 0
     assert server.keys[0] == "Bearer sk-test"
+
+
+def test_a_key_goes_only_where_it_is_meant_to_go(
+    server: LabelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"checkpoint": folder, "base_url": server.base_url, "model": "rater"}
+    load_router("causal_llm", **options).score(["why?"])
+    monkeypatch.setenv("RATER_KEY", "sk-rater")
+    load_router("causal_llm", api_key_env="RATER_KEY", **options).score(["why?"])
+    assert set(server.keys) == {"Bearer unused", "Bearer sk-rater"}
+    with pytest.raises(ConfigError, match=f"no key for {server.base_url}: set NOT_SET$"):
+        load_router("causal_llm", api_key_env="NOT_SET", **options)
+
+
+def test_a_policy_asks_as_often_at_once_as_the_router_says(
+    server: LabelServer, folder: Path
+) -> None:
+    assert _router(server, folder, concurrency=3).concurrency == 3
+    assert CausalLLMRouter.from_pretrained(folder, device="cpu").concurrency is not None
 
 
 def test_a_chat_is_left_to_the_servers_template(server: LabelServer, folder: Path) -> None:

@@ -60,16 +60,6 @@ def test_threads_and_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch
     assert (divided.cosines(query) == whole).all()
 
 
-def test_float16_is_widened_exactly() -> None:
-    """Every finite number that float16 has, both zeros and the smallest among them."""
-    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    every = every[np.isfinite(every)][:, None]
-    out = np.empty(every.shape, np.float32)
-    directions._widen(every, out)
-    assert (out == every.astype(np.float32)).all()
-    assert (np.signbit(out) == np.signbit(every)).all()
-
-
 def test_what_resembles_nothing_has_cosine_0() -> None:
     vectors = _vectors(4).astype(np.float32)
     vectors[1] = 0

@@ -6,18 +6,21 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from routellm_core import RoutingPolicy, load_router
+from routellm_core import Encoder, RoutingPolicy, load_router
 from routellm_core.checkpoints.store import BUNDLED, CONFIG, WEIGHTS
 from routellm_core.encoders.surface import surface_features
-from routellm_core.errors import ConfigError
+from routellm_core.errors import CheckpointError, ConfigError
 from routellm_core.registry.loading import load_encoder
-from routellm_core.routers.mf.router import MatrixFactorizationRouter, sigmoid
+from routellm_core.routers.embedding_checkpoint import sigmoid
+from routellm_core.routers.mf.router import MatrixFactorizationRouter
 
 ODD = ["", " \n\t", "🤷‍♀️" * 50, "\ud800", "x" * 10_000_000, "\0", "何" * 1000, "A. \nB. \nC. "]
 
@@ -89,6 +92,51 @@ def test_an_unknown_reference_model_is_an_error() -> None:
         MatrixFactorizationRouter.from_pretrained(strong_model="gpt-4-1106-previeww")
     with pytest.raises(ConfigError, match="weak_model 'x' is not in the checkpoint"):
         MatrixFactorizationRouter.from_pretrained(weak_model="x")
+
+
+def test_two_equal_reference_models_are_an_error(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"both 'gpt-4-0613'.*name two models"):
+        load_router("mf", strong_model="gpt-4-0613", weak_model="gpt-4-0613")
+    own = json.loads((folder / CONFIG).read_text())["weak_model"]
+    with pytest.raises(ConfigError, match="name two models"):
+        MatrixFactorizationRouter.from_pretrained(folder, strong_model=own)
+
+
+def test_an_encoder_may_be_given_and_must_be_the_one_it_was_trained_on() -> None:
+    encoder = load_encoder("static")
+    given = MatrixFactorizationRouter.from_pretrained(encoder=encoder)
+    assert (given.score(ODD) == load_router("mf").score(ODD)).all()
+    with pytest.raises(CheckpointError, match=r"was trained on .* here they are surface:1"):
+        MatrixFactorizationRouter.from_pretrained(encoder=_Other())
+
+
+def test_a_checkpoint_does_not_choose_where_prompts_are_sent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai")
+    monkeypatch.setenv("SECRET", "sk-secret")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    config = json.loads((folder / CONFIG).read_text())
+    server = "http://elsewhere:1/v1"
+    described = {"name": "openai", "model": "ours"}
+    config["encoder"] = {**described, "base_url": server, "api_key_env": "SECRET"}
+    config["encoder_fingerprint"] = f"openai:ours:1536:{server}"
+    (folder / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match=f"{server}: set OPENAI_BASE_URL"):
+        load_router("mf", checkpoint=folder)
+    # Named by the user as well, it is used, but without a key that the checkpoint chose.
+    monkeypatch.setenv("OPENAI_BASE_URL", server)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(CheckpointError, match="tensors' shapes"):
+        load_router("mf", checkpoint=folder)
+    assert load_encoder(**described)._server.api_key_env is None
+
+
+class _Other(Encoder):
+    dim, fingerprint = 1, "surface:1"
+
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        return np.zeros((len(prompts), 1), np.float32)
 
 
 def test_the_bundled_checkpoint_is_small_and_has_a_card() -> None:

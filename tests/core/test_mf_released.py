@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -169,6 +170,53 @@ def test_a_missing_key_is_told_at_load(folder: Path, monkeypatch: pytest.MonkeyP
         load_encoder("openai")
     released = MatrixFactorizationRouter.from_pretrained(str(folder))
     assert released.score_embeddings(np.zeros((1, DIM))).tolist() == [0.5]
+
+
+def test_a_key_goes_only_where_it_is_meant_to_go(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = os.environ["OPENAI_BASE_URL"]
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    monkeypatch.setenv("SERVER_KEY", "sk-server")
+    load_encoder("openai", base_url=server).encode(["hi"])
+    load_encoder("openai", base_url=server, api_key_env="SERVER_KEY").encode(["hi"])
+    OpenAIEncoder(base_url=f"{server}/", api_key_env="OPENAI_API_KEY").encode(["hi"])
+    assert endpoint.keys == ["Bearer unused", "Bearer sk-server", "Bearer sk-test"]
+    with pytest.raises(ConfigError, match=f"no key for {server}: set NOT_SET$"):
+        load_encoder("openai", base_url=server, api_key_env="NOT_SET")
+
+
+def test_the_fingerprint_names_server_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    here = {"base_url": "http://here:1/v1"}
+    encoders = [
+        OpenAIEncoder(),
+        OpenAIEncoder("other"),
+        OpenAIEncoder(dim=256),
+        OpenAIEncoder(**here),
+        OpenAIEncoder(dimensions=256, **here),
+    ]
+    assert len({encoder.fingerprint for encoder in encoders}) == 5
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://here:1/v1/")
+    assert OpenAIEncoder().fingerprint == encoders[3].fingerprint
+
+
+def test_the_length_is_asked_for_where_the_model_can_shorten(endpoint: Endpoint) -> None:
+    endpoint.dim = 256
+    for encoder in (
+        OpenAIEncoder("openai/text-embedding-3-large", 256),
+        OpenAIEncoder("nomic-embed", 256),
+        OpenAIEncoder("nomic-embed", dimensions=256),
+    ):
+        assert encoder.encode(["hi"]).shape == (1, 256)
+    assert [body.get("dimensions") for body in endpoint.requests] == [256, None, 256]
+    with pytest.raises(ConfigError, match="vectors of length 0"):
+        load_encoder("openai", dim=0)
+
+
+def test_two_equal_reference_models_are_an_error(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="name two models"):
+        MatrixFactorizationRouter.from_pretrained(folder, weak_model="gpt-4-1106-preview")
 
 
 def test_a_missing_client_is_named() -> None:

@@ -271,4 +271,5 @@ def test_only_the_tests_need_hypothesis() -> None:
         "sys.modules['hypothesis'] = None; import routellm_core.testing"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "MissingExtraError: the tests of the contract need pytest and hypothesis" in done.stderr
+    assert "MissingExtraError: testing a router needs hypothesis" in done.stderr
+    assert 'pip install "routellm-plugins[testing]"' in done.stderr

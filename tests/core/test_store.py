@@ -77,21 +77,6 @@ def test_an_unknown_checkpoint(name):
         find_checkpoint(name)
 
 
-def test_mapped_tensors_are_those_of_the_file(tmp_path: Path) -> None:
-    tensors = {
-        "a": np.arange(6, dtype=np.int8).reshape(2, 3),
-        "b": np.array([0.5, -1.0], np.float16),
-        "c": np.arange(3, dtype=np.int64),
-        "empty": np.zeros((0, 4), np.float32),
-    }
-    save_checkpoint(tmp_path, tensors, {})
-    mapped, _ = load_checkpoint(tmp_path, tensors, mapped=True)
-    for name, tensor in tensors.items():
-        assert mapped[name].dtype == tensor.dtype
-        assert mapped[name].tolist() == tensor.tolist()
-        assert not mapped[name].flags.writeable
-
-
 def test_two_may_write_the_same_file_at_once(tmp_path):
     path = tmp_path / "file"
     with ThreadPoolExecutor(8) as pool:
@@ -105,3 +90,26 @@ def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="folder"):
         write_whole(tmp_path / "folder", b"data")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+class _Folder:
+    """A path-like object that is no ``pathlib.Path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __fspath__(self) -> str:
+        return str(self._path)
+
+
+def test_any_path_is_a_checkpoint(folder, monkeypatch):
+    assert find_checkpoint(folder) == find_checkpoint(_Folder(folder)) == folder
+    monkeypatch.chdir(folder.parent)
+    assert find_checkpoint(Path(folder.name)) == folder
+
+
+def test_a_path_is_neither_a_bundled_name_nor_a_hub_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("mf"), Path("owner/name")):
+        with pytest.raises(CheckpointError, match=f"no checkpoint '{path}'"):
+            find_checkpoint(path)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from routellm_core import load_encoder, load_router
 from routellm_core.errors import ConfigError, DataError
 from routellm_core.routers.sw_ranking import directions
 from routellm_core.routers.sw_ranking.bradley_terry import fit_strengths, tiers_of
@@ -214,6 +215,13 @@ def test_short_numbers_do(router: SWRankingRouter, dtype: type) -> None:
     assert scores == pytest.approx(router.score_embeddings(queries), abs=2e-3)
 
 
+def test_a_checkpoint_takes_an_encoder_and_two_models() -> None:
+    given = SWRankingRouter.from_pretrained(encoder=load_encoder("static"))
+    assert (given.score(["hi"]) == load_router("sw_ranking").score(["hi"])).all()
+    with pytest.raises(ConfigError, match="name two models"):
+        load_router("sw_ranking", strong_model="claude-1", weak_model="claude-1")
+
+
 def test_without_an_encoder_prompts_cannot_be_scored(router: SWRankingRouter) -> None:
     with pytest.raises(ConfigError, match="give one as encoder="):
         router.score(["hello"])
@@ -240,6 +248,7 @@ def test_a_wrong_battle_is_named(row: dict[str, Any], message: str) -> None:
     [
         ({"weak_model": "m99"}, "weak_model 'm99' is in no battle: did you mean 'm9'"),
         ({"num_tiers": 2, "weak_model": "m1"}, "both in tier 0"),
+        ({"weak_model": "m0"}, "strong_model and weak_model are both 'm0'.*name two models"),
         ({"embeddings": np.ones((5, 3))}, "600 battles and embeddings of shape"),
         ({"num_tiers": 1}, "write 2 or more"),
         ({"gamma": 1.0}, "more than 1"),

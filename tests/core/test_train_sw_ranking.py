@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -90,13 +89,6 @@ def test_without_votes_none_are_measured(
     assert train_sw_ranking(TrainingFiles(gold=files.gold), tmp_path, plain)["votes"] is None
 
 
-def test_vectors_stay_in_the_file(router: SWRankingRouter) -> None:
-    vectors: Any = router._directions.vectors
-    while vectors.base is not None and not isinstance(vectors, np.memmap):
-        vectors = vectors.base
-    assert isinstance(vectors, np.memmap)
-
-
 def test_sources_of_gold_are_brought_to_the_level_of_traffic() -> None:
     config = SWRankingConfig(strong_model="s", weak_model="w", traffic="votes")
     votes = [Battle(f"v{i}", "s", "w", float(i < 3)) for i in range(4)]
@@ -143,7 +135,7 @@ def test_the_bundled_checkpoint_is_the_default() -> None:
 
 
 def test_its_copy_takes_the_same_bytes_in_the_same_order() -> None:
-    """A checkpoint out of order would be copied into memory."""
+    """The vectors of a checkpoint out of order would be copied once more."""
     router = SWRankingRouter.from_pretrained()
     assert not router._directions.vectors.flags.owndata
 

@@ -10,36 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ScoringError
-from ..transformer.pretrained import extra
+from ...optional import require
 from ..transformer.token_batches import batches
 from .prompt import LABELS, RatingPrompt
+
+WHY = "the router 'causal_llm'"
+"""What needs the optional packages, for error messages."""
 
 NEW_TOKENS = 6
 """How many tokens a model may generate until a label comes, as in the original release."""
 
 
 class LocalRater:
-    """Finds the label that a model replies with, and how likely each of the five is there.
+    """Finds the label that a model replies with, and the probability of each of the five there.
 
-    The first token of the reply is a label with every model that was tuned for it: one pass over
-    the prompts is enough, of which only the logits of last positions are computed. For a prompt
-    where it is none, up to six tokens are generated, the likeliest each.
+    A model tuned for labels replies with one at once, so that one pass over the prompts, of which
+    only the logits of last positions are computed, is enough. For a prompt whose reply begins with
+    another token, up to six tokens are generated greedily.
 
-    A score must not depend on what a prompt is batched with, and padding changes the order in
-    which numbers are added: in float32 a batch is of prompts with the same number of tokens. In
-    bfloat16 even their number changes what rounding does, so prompts are taken one by one.
-    Thread-safe.
+    A score must not depend on what a prompt is batched with, and padding changes the order of
+    additions: in float32 a batch holds prompts of the same number of tokens. In bfloat16 even the
+    size of a batch changes the rounding, so prompts are scored one by one. Thread-safe.
 
     Args:
         model: of transformers, in evaluation mode.
         tokenizer: of transformers, a fast one.
-        prompt: makes of a question what the model reads.
+        prompt: turns a question into what the model reads.
         labels: tokens of ``LABELS``.
     """
 
     def __init__(self, model: Any, tokenizer: Any, prompt: RatingPrompt, labels: list[int]) -> None:
-        self._torch = extra("torch", "causal_llm", "causal-llm")
-        transformers = extra("transformers", "causal_llm", "causal-llm")
+        self._torch = require("torch", "causal-llm", WHY)
+        transformers = require("transformers", "causal-llm", WHY)
         self._model = model
         self._prompt = prompt
         self._labels = labels
@@ -57,10 +59,10 @@ class LocalRater:
         self._settings = {name: value for name, value in wanted.items() if name in takes}
 
     def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
-        """Return how likely each label is: shape (n, 5); NaN where the model gives none.
+        """Return the probability of each label: shape (n, 5); NaN where the reply has none.
 
         Raises:
-            ScoringError: the model gives numbers that are none.
+            ScoringError: the model gives NaN or infinity.
         """
         ids = [self._prompt.ids(question) for question in questions]
         logits = np.full((len(ids), len(LABELS)), np.nan)
@@ -88,7 +90,7 @@ class LocalRater:
             attention_mask=self._torch.ones_like(given),
             generation_config=self._generation,
         )
-        # It ends with the first label, if not with the end of the text.
+        # It ends with the first label, or with the end of the text.
         logits: NDArray[np.float64] = self._of_labels(reply.scores[-1])[0]
         return logits
 
@@ -97,7 +99,7 @@ class LocalRater:
         of_labels: NDArray[np.float64] = logits[:, self._labels].double().cpu().numpy()
         if not np.isfinite(of_labels).all():
             raise ScoringError(
-                "the model of router 'causal_llm' gives no numbers: restore its weights"
+                "the model of router 'causal_llm' gives NaN or infinity: restore its weights"
             )
         labelled = np.isin(logits.argmax(dim=1).cpu().numpy(), self._labels)
         of_labels[~labelled] = np.nan

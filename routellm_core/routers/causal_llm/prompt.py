@@ -1,7 +1,7 @@
 """What a causal LLM reads before it rates: two texts around the question, in a chat's format.
 
-The model is told to rate, from 1 to 5, how well the *weak* model would answer; it replies with a
-label, a token of its own for each rating. Which texts it was tuned with lies beside its weights.
+The texts ask to rate, from 1 to 5, how well the *weak* model would answer. The reply is a label:
+each rating has a token of its own. The texts that a model was tuned with lie beside its weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SYSTEM, CLASSIFIER = "system_ft_v5.txt", "classifier_ft_v5.txt"
 """The files of the two texts, named as in the original release."""
 
 MOST_TOKENS = 2_048
-"""Read where the checkpoint does not say how many, as in the original release."""
+"""Tokens read if the checkpoint does not say how many, as in the original release."""
 
 _QUESTION = "{question}"
 
@@ -32,24 +32,24 @@ HEADERS = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 """Tokens of Llama 3's format."""
 
 Template = Callable[[Sequence[Mapping[str, str]]], str]
-"""Makes the text of a model's own chat format out of messages."""
+"""Turns messages into text in a model's own chat format."""
 
 
 @dataclass(frozen=True)
 class RatingTexts:
-    """What is said to the model around a question."""
+    """The texts around a question."""
 
     system: str
-    """What it is to do."""
+    """The instruction."""
     classifier: str
-    """The user's message, with ``{question}`` where the question goes."""
+    """The user's message, with ``{question}`` in place of the question."""
 
     @classmethod
     def from_folder(cls, folder: Path) -> RatingTexts:
         """Read the texts of a checkpoint.
 
         Raises:
-            CheckpointError: one is missing or has no place for the question.
+            CheckpointError: one is missing, or has no ``{question}``.
         """
         read = []
         for name in (SYSTEM, CLASSIFIER):
@@ -77,20 +77,20 @@ class RatingTexts:
 
 
 class RatingPrompt:
-    """Makes of a question what the model reads, never longer than it reads.
+    """Turns a question into what the model reads, no longer than ``max_length``.
 
-    Where the tokenizer has Llama 3's header tokens, the format is that of the original release:
-    the two messages under their headers, and the label comes after the last ``<|eot_id|>``. Else
-    it is the model's own chat template, or, where there is none, the texts in a row.
+    If the tokenizer has Llama 3's header tokens, the format is that of the original release:
+    the two messages under their headers, and the label follows the last ``<|eot_id|>``. Otherwise
+    it is the model's own chat template or, if there is none, the texts one after the other.
 
-    A question counts with its first 16,384 characters, lone surrogates as ``?``. Where all is
+    Of a question the first 16,384 characters are read, lone surrogates as ``?``. If the whole is
     longer than ``max_length``, the end of the question is cut off, so that both texts remain.
     Thread-safe.
 
     Args:
         texts: around the question.
         tokenizer: counts the tokens. It is copied.
-        max_length: most tokens of all together.
+        max_length: most tokens of the whole.
         template: the model's own format; not used if it has Llama 3's.
 
     Raises:
@@ -118,22 +118,22 @@ class RatingPrompt:
             )
 
     def ids(self, question: str) -> list[int]:
-        """Return the tokens up to where the label comes."""
+        """Return the tokens before the label."""
         return self._fitted(question)[1]
 
     def text(self, question: str) -> str:
-        """Return the text of the same."""
+        """Return the text before the label."""
         return self._render(self._fitted(question)[0])
 
     def messages(self, question: str) -> list[dict[str, str]]:
-        """Return the same as a conversation in OpenAI's chat form."""
+        """Return the question and the texts as a conversation in OpenAI's chat form."""
         return self._texts.messages(self._fitted(question)[0])
 
     def _fitted(self, question: str) -> tuple[str, list[int]]:
-        """Return what is left of the question, and the tokens of all."""
+        """Return the question, cut to fit, and the tokens of the whole."""
         question = readable(question)
         ids = self._encode(question)
-        # Seldom more than once: what is left of a word may make more tokens than before.
+        # More than once only if the rest of a cut word has more tokens than before.
         while (excess := len(ids) - self._max_length) > 0:
             alone = self._tokenizer.encode(question, add_special_tokens=False)
             kept = max(0, len(alone) - excess)
@@ -167,10 +167,10 @@ def has_llama_format(tokenizer: Tokenizer) -> bool:
 
 
 def template_of(tokenizer: Any) -> Template | None:
-    """Return how a tokenizer of transformers writes a chat, up to where the answer begins.
+    """Return how a tokenizer of transformers formats a chat, up to the start of the answer.
 
-    The system message goes before the user's where the template takes none; None if there is no
-    template.
+    If the template takes no system message, its text is put in front of the user's. None if there
+    is no template.
     """
     if not tokenizer.chat_template:
         return None
@@ -196,11 +196,11 @@ def label_ids(folder: Path, tokenizer: Tokenizer) -> list[int]:
     """Return the tokens of the labels.
 
     Args:
-        folder: of the checkpoint, for the message.
+        folder: the checkpoint, for the error message.
         tokenizer: of the model.
 
     Raises:
-        CheckpointError: it has them not.
+        CheckpointError: it lacks one.
     """
     ids = [number for label in LABELS if (number := tokenizer.token_to_id(label)) is not None]
     if len(ids) < len(LABELS):

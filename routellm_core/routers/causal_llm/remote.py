@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...encoders.openai import API_KEY
 from ...errors import ConfigError, ScoringError
-from ..transformer.pretrained import extra
-from .local import NEW_TOKENS
+from ...openai_client import Server
+from .local import NEW_TOKENS, WHY
 from .prompt import LABELS, RatingPrompt
 
 Candidates = dict[str, float]
@@ -22,26 +20,26 @@ Candidates = dict[str, float]
 
 
 class RemoteRater:
-    """Finds the label that a served model replies with, and how likely each of the five is there.
+    """Finds the label that a served model replies with, and the probability of each of the five.
 
-    One token is asked for, and, if it is no label, the reply anew, up to six tokens long. Labels
-    that are not among a position's likeliest tokens count as impossible there: each is less
-    likely than the last that is listed. The key comes from ``OPENAI_API_KEY``; a server of one's
-    own may need none. A request that fails is sent again, after growing pauses. Thread-safe.
+    One token is asked for and, if it is no label, the reply again, up to six tokens long. A label
+    that is not among a position's likeliest tokens counts as impossible there: it is less likely
+    than the last token listed. A failed request is repeated, after growing pauses. Thread-safe.
 
     Args:
         base_url: address of the server, such as ``http://localhost:8000/v1``.
         model: its name there.
-        prompt: makes of a question what the model reads.
-        chat: ask for chat completions, in which the server applies the model's chat template;
-            otherwise for completions of a text that has the format already.
+        prompt: turns a question into what the model reads.
+        api_key_env: environment variable that holds the server's key; None: no key is sent.
+        chat: ask for chat completions, to which the server applies the model's chat template;
+            otherwise for completions of a text that is in the model's format already.
         top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
-        timeout_s: how long one try of a request may take, in seconds.
-        max_retries: how often a request that failed is sent again.
+        timeout_s: time limit of one attempt of a request, in seconds.
+        max_retries: how often a failed request is repeated.
         concurrency: most requests of one call of ``rate`` at a time.
 
     Raises:
-        ConfigError: a number is out of range.
+        ConfigError: a number is out of range, or the variable of the key is not set.
         MissingExtraError: the client is not installed.
     """
 
@@ -51,6 +49,7 @@ class RemoteRater:
         model: str,
         prompt: RatingPrompt,
         *,
+        api_key_env: str | None,
         chat: bool,
         top_logprobs: int,
         timeout_s: float,
@@ -62,13 +61,8 @@ class RemoteRater:
                 f"top_logprobs is {top_logprobs}, concurrency {concurrency} and timeout_s "
                 f"{timeout_s}: write 5 or more, 1 or more, and a number of seconds"
             )
-        openai = extra("openai", "causal_llm", "openai")
-        self._error = openai.OpenAIError
-        self._client = openai.OpenAI(
-            base_url=base_url,
-            api_key=os.environ.get(API_KEY) or "unused",
-            timeout=timeout_s,
-            max_retries=max_retries,
+        self._client: Any = Server.of(base_url, api_key_env).client(
+            WHY, timeout_s=timeout_s, max_retries=max_retries
         )
         self._base_url = base_url
         self._model = model
@@ -78,7 +72,7 @@ class RemoteRater:
         self._concurrency = concurrency
 
     def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
-        """Return how likely each label is: shape (n, 5); NaN where the model gives none.
+        """Return the probability of each label: shape (n, 5); NaN where the reply has none.
 
         Raises:
             ScoringError: the server fails, or answers without logprobs.
@@ -101,11 +95,13 @@ class RemoteRater:
         most = candidates[token]
         odds = [math.exp(min(0.0, candidates.get(label, -math.inf) - most)) for label in LABELS]
         if not math.isfinite(sum(odds)):
-            raise ScoringError(f"{self._base_url} answered with logprobs that are no numbers")
+            raise ScoringError(f"{self._base_url} answered with logprobs that are NaN or infinite")
         return [each / sum(odds) for each in odds]
 
     def _reply(self, question: str, tokens: int) -> list[tuple[str, Candidates]]:
-        """Return the tokens of the reply, each with what else could have been there."""
+        """Return the tokens of the reply, each with its likeliest alternatives."""
+        from openai import OpenAIError
+
         try:
             if self._chat:
                 return _of_chat(
@@ -127,15 +123,15 @@ class RemoteRater:
                     logprobs=self._top_logprobs,
                 )
             )
-        except self._error as error:
+        except OpenAIError as error:
             raise ScoringError(
                 f"no rating from {self._base_url} ({type(error).__name__}: {error})"
             ) from error
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             raise ScoringError(
                 f"{self._base_url} answered without the logprobs that were asked for: "
-                "chat=True asks for chat completions instead of completions, and a server that "
-                "gives logprobs is needed"
+                "use a server that gives logprobs; some give them in chat completions only, which "
+                "chat=True asks for"
             ) from error
 
 

@@ -15,19 +15,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...checkpoints.store import find_checkpoint
+from ...checkpoints.store import Checkpoint, find_checkpoint
 from ...contracts import Router
 from ...errors import ConfigError
+from ...optional import require
 from ..transformer.pretrained import (
+    calls_at_once,
     checked_length,
-    extra,
     fingerprint_of,
     length_limit,
     load_pretrained,
     read_description,
     read_tokenizer,
 )
-from .local import LocalRater
+from .local import WHY, LocalRater
 from .prompt import (
     MOST_TOKENS,
     RatingPrompt,
@@ -40,55 +41,116 @@ from .prompt import (
 from .remote import RemoteRater
 
 _GOOD = 3
-"""Where the labels begin that speak for the weak model: [[4]] and [[5]]."""
+"""Index of the first of the labels that favour the weak model: [[4]] and [[5]]."""
 
 
 class Rater(Protocol):
     """Rates how well the weak model would answer."""
 
     def rate(self, questions: Sequence[str]) -> NDArray[np.float64]:
-        """Return how likely each label is: shape (n, 5); NaN where the model gives none."""
+        """Return the probability of each label: shape (n, 5); NaN where the reply has none."""
 
 
 class CausalLLMRouter(Router):
-    """Win rates from the ratings of a causal LLM: here the one of a server.
+    """Win rates from the ratings of a causal LLM: see ``from_pretrained`` and ``from_server``.
 
-    The server speaks OpenAI's API, as vLLM and TGI do; ``from_pretrained`` loads the model into
-    this process instead. The first 16,384 characters of a prompt are tokenised, lone surrogates as
-    ``?``. Where it is longer, with the two texts around it, than the model reads, its end is cut
-    off. Thread-safe.
+    The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``. If they are
+    longer, with the two texts around them, than the model reads, their end is cut off. Thread-safe.
 
     Args:
-        base_url: address of the server, such as ``http://localhost:8000/v1``.
-        model: its name there.
-        checkpoint: a bundled name, a folder or a Hugging Face id: what the server serves. The two
-            texts, the tokenizer and the quantiles are taken from it, not the weights.
-        chat: ask for chat completions, in which the server applies the model's chat template;
-            otherwise for completions of a text in the format of the original release.
-        top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
-        timeout_s: how long one try of a request may take, in seconds.
-        max_retries: how often a request that failed is sent again.
-        concurrency: most requests of one call of ``score`` at a time.
-
-    Raises:
-        CheckpointError: the checkpoint is missing or damaged.
-        ConfigError: a number is out of range, or the model has a chat template of its own and
-            ``chat`` is not set.
-        MissingExtraError: the client is not installed.
+        rater: gives the ratings.
+        score_quantiles: of the scores over usual traffic, or None.
+        digest: computes what names weights, tokenizer, texts and length; None if they are unknown.
+        concurrency: as ``Router.concurrency``.
     """
 
     def __init__(
         self,
+        rater: Rater,
+        score_quantiles: NDArray[np.float64] | None = None,
         *,
+        digest: Callable[[], str] | None = None,
+        concurrency: int | None = None,
+    ) -> None:
+        self._rater = rater
+        self._score_quantiles = score_quantiles
+        self._digest = digest
+        self.concurrency = concurrency
+
+    @classmethod
+    def from_pretrained(
+        cls, checkpoint: Checkpoint = "causal_llm", *, device: str | None = None
+    ) -> CausalLLMRouter:
+        """Load a checkpoint of ``routellm train causal_llm``, or of the original release, to score
+        in this process.
+
+        Computed in float32, and in bfloat16 where the weights are stored so.
+
+        Args:
+            checkpoint: a bundled name, a folder or a Hugging Face id.
+            device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or has no label tokens.
+            MissingExtraError: torch or transformers is not installed.
+        """
+        torch = require("torch", "causal-llm", WHY)
+        transformers = require("transformers", "causal-llm", WHY)
+        folder = find_checkpoint(checkpoint)
+        described = read_description(folder, "causal_llm")
+        texts = RatingTexts.from_folder(folder)
+        model, tokenizer = load_pretrained(
+            folder, "AutoModelForCausalLM", transformers, keep="bfloat16"
+        )
+        labels = label_ids(folder, tokenizer.backend_tokenizer)
+        length = checked_length(folder, described.max_length, model)
+        length = length or length_limit(tokenizer, model, MOST_TOKENS)
+        prompt = RatingPrompt(texts, tokenizer.backend_tokenizer, length, template_of(tokenizer))
+        model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        settings = {"max_length": length, "system": texts.system, "classifier": texts.classifier}
+        return cls(
+            LocalRater(model, tokenizer, prompt, labels),
+            described.score_quantiles,
+            digest=lambda: fingerprint_of(model, tokenizer, settings),
+            concurrency=calls_at_once(torch),
+        )
+
+    @classmethod
+    def from_server(
+        cls,
         base_url: str,
         model: str,
-        checkpoint: str = "causal_llm",
+        *,
+        checkpoint: Checkpoint = "causal_llm",
+        api_key_env: str | None = None,
         chat: bool = False,
         top_logprobs: int = 20,
         timeout_s: float = 10.0,
         max_retries: int = 2,
         concurrency: int = 8,
-    ) -> None:
+    ) -> CausalLLMRouter:
+        """Score with a model that a server runs, over OpenAI's API, as vLLM and TGI offer it.
+
+        Args:
+            base_url: address of the server, such as ``http://localhost:8000/v1``.
+            model: its name there.
+            checkpoint: what the server runs: a bundled name, a folder or a Hugging Face id. The
+                two texts, the tokenizer and the quantiles are read from it, the weights are not.
+            api_key_env: environment variable that holds the server's key; None: no key is sent.
+            chat: ask for chat completions, to which the server applies the model's chat template;
+                otherwise for completions of a text in the format of the original release.
+            top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
+            timeout_s: time limit of one attempt of a request, in seconds.
+            max_retries: how often a failed request is repeated.
+            concurrency: most requests of one call of ``score`` at a time, and most calls of
+                ``score`` at a time in a policy.
+
+        Raises:
+            CheckpointError: the checkpoint is missing or damaged.
+            ConfigError: a number is out of range, the variable of the key is not set, or the model
+                has a chat template of its own and ``chat`` is not set.
+            MissingExtraError: the client is not installed.
+        """
         folder = find_checkpoint(checkpoint, weights=False)
         described = read_description(folder, "causal_llm")
         tokenizer, length = read_tokenizer(folder, MOST_TOKENS)
@@ -104,71 +166,20 @@ class CausalLLMRouter(Router):
             base_url,
             model,
             prompt,
+            api_key_env=api_key_env,
             chat=chat,
             top_logprobs=top_logprobs,
             timeout_s=timeout_s,
             max_retries=max_retries,
             concurrency=concurrency,
         )
-        self._setup(rater, described.score_quantiles, None)
-
-    @classmethod
-    def from_pretrained(
-        cls, checkpoint: str = "causal_llm", *, device: str | None = None
-    ) -> CausalLLMRouter:
-        """Load a checkpoint of ``routellm train causal_llm``, or of the original release, to score
-        in this process.
-
-        Computed in float32, and in bfloat16 where the weights are stored so.
-
-        Args:
-            checkpoint: a bundled name, a folder or a Hugging Face id.
-            device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
-
-        Raises:
-            CheckpointError: it is missing or damaged, or has no label tokens.
-            MissingExtraError: torch or transformers is not installed.
-        """
-        torch = extra("torch", "causal_llm", "causal-llm")
-        transformers = extra("transformers", "causal_llm", "causal-llm")
-        folder = find_checkpoint(checkpoint)
-        described = read_description(folder, "causal_llm")
-        texts = RatingTexts.from_folder(folder)
-        model, tokenizer = load_pretrained(
-            folder, "AutoModelForCausalLM", transformers, keep="bfloat16"
-        )
-        labels = label_ids(folder, tokenizer.backend_tokenizer)
-        length = checked_length(folder, described.max_length, model)
-        length = length or length_limit(tokenizer, model, MOST_TOKENS)
-        prompt = RatingPrompt(texts, tokenizer.backend_tokenizer, length, template_of(tokenizer))
-        model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        router = cls.__new__(cls)
-        router._setup(
-            LocalRater(model, tokenizer, prompt, labels),
-            described.score_quantiles,
-            lambda: fingerprint_of(
-                model,
-                tokenizer,
-                {"max_length": length, "system": texts.system, "classifier": texts.classifier},
-            ),
-        )
-        return router
-
-    def _setup(
-        self,
-        rater: Rater,
-        score_quantiles: NDArray[np.float64] | None,
-        digest: Callable[[], str] | None,
-    ) -> None:
-        self._rater = rater
-        self._score_quantiles = score_quantiles
-        self._digest = digest
+        return cls(rater, described.score_quantiles, concurrency=concurrency)
 
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Raises:
-            ScoringError: the model gives numbers that are none, or its server fails.
+            ScoringError: the model gives NaN or infinity, or its server fails.
         """
         ratings = self._rater.rate(prompts)
         win_rates = 1 - ratings[:, _GOOD:].sum(axis=1)
@@ -181,7 +192,7 @@ class CausalLLMRouter(Router):
 
     @property
     def fingerprint(self) -> str | None:
-        """Digest of weights, tokenizer, texts and length; None where a server has them."""
+        """Digest of weights, tokenizer, texts and length; None if a server runs the model."""
         return self._fingerprint
 
     @cached_property

@@ -4,10 +4,10 @@
     P(strong wins | q) = sigmoid(score(strong, q) - score(weak, q))
 
 (Ong et al., RouteLLM, arXiv 2406.18665, section 4.2). x_q is the prompt's embedding followed by
-its surface features, standardised. For one pair of models all of it is a single linear
-function of the features, which is what is kept in memory.
+its surface features, standardised. For one pair of models this is a single linear function of
+the features, and only that is kept in memory.
 
-The original release has no surface features, no b, and vectors v_M that count at length 1.
+The original release has no surface features and no b, and scales each v_M to length 1.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...checkpoints.store import (
-    CONFIG,
     WEIGHTS,
+    Checkpoint,
     Tensors,
     find_checkpoint,
     load_checkpoint,
-    require_settings,
     require_tensors,
 )
 from ...contracts import Encoder, Router
-from ...encoders.openai import OpenAIEncoder
-from ...encoders.surface import SURFACE_DIM, SURFACE_VERSION
-from ...encoders.with_surface import WithSurface
-from ...errors import CheckpointError, ConfigError, did_you_mean
-from ...registry.loading import described_encoder
+from ...errors import CheckpointError
 from ...rules.share import quantiles_of
+from ..embedding_checkpoint import (
+    RELEASED_PAIR,
+    EmbeddingCheckpoint,
+    checked_pair,
+    released_encoder,
+    sigmoid,
+)
 from .released import RELEASED_MODELS
 
 TENSORS = (
@@ -51,16 +52,6 @@ TENSORS = (
 release. Shapes for K models, rank d and D features: (K, d), (d, D), (d,), (1, d), (D,), (D,),
 and (n, D) for the standardised features of n prompts that stand for usual traffic."""
 
-SETTINGS: dict[str, type | tuple[type, ...]] = {
-    "encoder": (str, dict),
-    "encoder_fingerprint": str,
-    "surface_version": int,
-    "models": list,
-    "strong_model": str,
-    "weak_model": str,
-}
-"""What the configuration of a checkpoint says, and of what kind it is."""
-
 RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 """The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
 
@@ -71,8 +62,8 @@ class MatrixFactorizationRouter(Router):
     Only the first 16,384 characters of a prompt count, or fewer if the encoder reads fewer.
 
     Args:
-        encoder: turns prompts into vectors.
-        weights: of the elements of a vector, shape (encoder.dim,).
+        encoder: turns prompts into feature vectors.
+        weights: of the features, shape (encoder.dim,).
         intercept: added to the weighted sum; the sigmoid of that is the win rate.
         score_quantiles: of the scores over usual traffic, or None.
     """
@@ -93,8 +84,9 @@ class MatrixFactorizationRouter(Router):
     @classmethod
     def from_pretrained(
         cls,
-        checkpoint: str = "mf",
+        checkpoint: Checkpoint = "mf",
         *,
+        encoder: Encoder | None = None,
         strong_model: str | None = None,
         weak_model: str | None = None,
     ) -> MatrixFactorizationRouter:
@@ -105,42 +97,32 @@ class MatrixFactorizationRouter(Router):
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
+            encoder: gives the embeddings that the checkpoint was trained on. None: loads the
+                encoder that the checkpoint describes.
             strong_model: the strong reference model, one that the checkpoint was trained on;
                 None for the checkpoint's own, in the original release gpt-4-1106-preview.
             weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
 
         Raises:
-            CheckpointError: it is missing or damaged, or its encoder is another one.
-            ConfigError: it does not know a reference model.
+            CheckpointError: it is missing or damaged, or was trained on another encoder.
+            ConfigError: it does not know a reference model, or both are the same.
         """
         folder = find_checkpoint(checkpoint)
         tensors, config = load_checkpoint(folder)
         if "text_dim" in config:
-            return cls._released(folder, tensors, strong_model, weak_model)
+            return cls._released(folder, tensors, encoder, strong_model, weak_model)
         require_tensors(folder, tensors, TENSORS)
-        require_settings(folder, config, SETTINGS)
-        encoder = described_encoder(config["encoder"])
-        fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
-        models, default_pair = config["models"], (config["strong_model"], config["weak_model"])
-        if (encoder.fingerprint, SURFACE_VERSION) != (fingerprint, surface):
-            raise CheckpointError(
-                f"{folder} was trained on the features of encoder {fingerprint} and surface "
-                f"version {surface}; here they are {encoder.fingerprint} and {SURFACE_VERSION}: "
-                "train it again with `routellm train mf`, or install what it was trained with"
-            )
-        if not _consistent(tensors, len(models), encoder.dim + SURFACE_DIM):
-            raise CheckpointError(
-                f"{folder / WEIGHTS} is damaged: the tensors' shapes do not fit {CONFIG}: "
-                "restore the folder, or train it again"
-            )
-        strong = _row("strong_model", strong_model or default_pair[0], models)
-        weak = _row("weak_model", weak_model or default_pair[1], models)
-        weights, intercept = fold(tensors, strong, weak)
+        trained = EmbeddingCheckpoint.of("mf", folder, tensors, config, encoder)
+        models: list[str] = config["models"]
+        if not _consistent(tensors, len(models), trained.encoder.dim):
+            raise trained.damaged()
+        strong, weak = trained.pair(strong_model, weak_model)
+        weights, intercept = fold(tensors, models.index(strong), models.index(weak))
         traffic = tensors["traffic.features"].astype(np.float64)
         raw_weights = weights * tensors["features.scale"]
         raw_intercept = intercept - float(raw_weights @ tensors["features.mean"])
         return cls(
-            WithSurface(encoder),
+            trained.encoder,
             raw_weights,
             raw_intercept,
             quantiles_of(sigmoid(traffic @ weights + intercept)) if len(traffic) else None,
@@ -148,10 +130,15 @@ class MatrixFactorizationRouter(Router):
 
     @classmethod
     def _released(
-        cls, folder: Path, tensors: Tensors, strong_model: str | None, weak_model: str | None
+        cls,
+        folder: Path,
+        tensors: Tensors,
+        encoder: Encoder | None,
+        strong_model: str | None,
+        weak_model: str | None,
     ) -> MatrixFactorizationRouter:
         require_tensors(folder, tensors, RELEASED_TENSORS)
-        encoder = OpenAIEncoder()
+        encoder = released_encoder(encoder)
         models, projection, classifier = (tensors[name] for name in RELEASED_TENSORS)
         shapes = (len(RELEASED_MODELS), len(projection)), (len(projection), encoder.dim)
         if (models.shape, projection.shape) != shapes or classifier.shape != (1, len(projection)):
@@ -160,6 +147,9 @@ class MatrixFactorizationRouter(Router):
                 f"shapes {models.shape}, {projection.shape} and {classifier.shape}, where "
                 f"({len(RELEASED_MODELS)}, d), (d, {encoder.dim}) and (1, d) are expected"
             )
+        strong, weak = checked_pair(
+            strong_model or RELEASED_PAIR[0], weak_model or RELEASED_PAIR[1], RELEASED_MODELS
+        )
         lengths = np.linalg.norm(models.astype(np.float64), axis=1, keepdims=True)
         weights, intercept = fold(
             {
@@ -167,8 +157,8 @@ class MatrixFactorizationRouter(Router):
                 "P.weight": models / lengths,
                 "text_proj.0.bias": np.zeros(len(projection)),
             },
-            _row("strong_model", strong_model or "gpt-4-1106-preview", RELEASED_MODELS),
-            _row("weak_model", weak_model or "mixtral-8x7b-instruct-v0.1", RELEASED_MODELS),
+            RELEASED_MODELS.index(strong),
+            RELEASED_MODELS.index(weak),
         )
         if not np.isfinite(weights).all():
             raise CheckpointError(f"{folder / WEIGHTS} is damaged: it holds NaN; restore it")
@@ -214,23 +204,9 @@ def fold(tensors: Tensors, strong: int, weak: int) -> tuple[NDArray[np.float64],
     )
 
 
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 / (1 + exp(-logits)), without overflow."""
-    win_rates: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * logits))
-    return win_rates
-
-
 def _consistent(tensors: Tensors, models: int, features: int) -> bool:
     rank = tensors["text_proj.0.weight"].shape[0]
     shapes = [tensors[name].shape for name in TENSORS[:-1]]
     expected = [(models, rank), (rank, features), (rank,), (1, rank), (features,), (features,)]
     finite = all(np.isfinite(tensors[name]).all() for name in TENSORS)
     return shapes == expected and tensors[TENSORS[-1]].shape[1:] == (features,) and finite
-
-
-def _row(option: str, model: str, models: Any) -> int:
-    if model not in models:
-        raise ConfigError(
-            f"{option} '{model}' is not in the checkpoint: {did_you_mean(model, models)}"
-        )
-    return int(models.index(model))

@@ -1,4 +1,4 @@
-"""Many vectors, compared with others by direction alone: the time that sw_ranking takes."""
+"""Cosines with many vectors: what takes most of sw_ranking's time."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 INSTANT_SIZE = 1_000_000
-"""Up to how many numbers in the vectors a comparison takes about a millisecond, on one thread."""
+"""Most numbers in the vectors for which a comparison takes about a millisecond on one thread."""
 
 _BLOCK = 400_000
-"""Numbers turned into float32 at a time: few enough to be in the cache still when used, and enough
-that threads seldom wait for the interpreter between two of its calls."""
+"""Numbers turned into float32 at a time: few enough to stay in the cache until they are used, and
+enough that threads seldom wait for each other's Python code."""
 
 _SMALL_PRODUCT, _SMALL_PRODUCT_WITH_ONE = 1 << 18, 9_000
 """Most multiplications in one product, of many rows with many vectors and with a single one.
-Larger ones OpenBLAS shares out among threads that wait for each other by spinning: on a machine
-with other work that takes a hundred times as long."""
+OpenBLAS splits larger ones among threads that wait for each other by spinning, which takes a
+hundred times as long on a machine that is busy."""
 
 _THREADS = 4
-"""How many compare more than ``INSTANT_SIZE`` numbers."""
+"""Threads for a comparison of more than ``INSTANT_SIZE`` numbers."""
 
 
 class Directions:
     """Vectors that others are compared with. Thread-safe.
 
     Args:
-        vectors: shape (n, dim), finite. Those of int8, float16 or float32 stay where they are,
-            in memory or in a mapped file; others are copied as float32.
+        vectors: shape (n, dim), finite. Those of int8, float16 or float32 are not copied; others
+            are converted to float32.
     """
 
     def __init__(self, vectors: NDArray[Any]) -> None:
@@ -72,17 +72,17 @@ class Directions:
         blocks: Sequence[slice],
         cosines: NDArray[np.float32],
     ) -> None:
-        """Fill in the cosines of some blocks, in products of so many rows."""
+        """Fill in the cosines of some blocks, in products of ``rows`` rows each."""
         dim, others = columns.shape
         most = max((block.stop - block.start for block in blocks), default=0)
-        # Buffers for all blocks: fresh ones each time would be fresh pages of the system.
+        # One buffer for all blocks: allocating one each time is slower.
         plain = np.zeros((_whole(most, rows), dim), np.float32)
         products = np.empty((len(plain), others), np.float32)
         for block in blocks:
             stored = self.vectors[block]
             size = _whole(len(stored), rows)
             if stored.dtype != np.float32 or len(stored) < size:
-                _widen(stored, plain[: len(stored)])
+                plain[: len(stored)] = stored
                 stored = plain[:size]
             operand = stored.reshape(size // rows, rows, dim)
             out = products[:size].reshape(size // rows, rows, others)
@@ -103,7 +103,7 @@ def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 @lru_cache(maxsize=1)
 def _threads(process: int) -> ThreadPoolExecutor:
-    """Return the threads of a process; a fork has none of its parent's and makes its own."""
+    """Return the threads of a process. A forked child does not have its parent's."""
     return ThreadPoolExecutor(_THREADS, thread_name_prefix=f"routellm-directions-{process}")
 
 
@@ -113,29 +113,15 @@ def _rows_at_a_time(columns: NDArray[np.float32]) -> int:
 
 
 def _whole(count: int, rows: int) -> int:
-    """Return the count rounded up to some times the rows."""
+    """Return the count rounded up to a multiple of ``rows``."""
     return -(-count // rows) * rows
 
 
 def _blocks(vectors: NDArray[Any], rows: int) -> Iterator[slice]:
-    """Yield which vectors make a block, one block after the other, each some times the rows."""
+    """Yield slices of the vectors, each but the last a multiple of ``rows`` long."""
     size = rows * max(1, _BLOCK // max(1, rows * vectors.shape[1]))
     for start in range(0, len(vectors), size):
         yield slice(start, min(start + size, len(vectors)))
-
-
-def _widen(vectors: NDArray[Any], out: NDArray[np.float32]) -> None:
-    """Copy vectors as float32."""
-    if vectors.dtype != np.float16:
-        np.copyto(out, vectors)
-        return
-    # numpy turns float16 into float32 one by one. Four times as fast: with the sign kept at the
-    # left and the rest moved to where float32 has it, all that is missing is 112 in the exponent.
-    bits = out.view(np.int32)
-    np.copyto(bits, vectors.view(np.int16))
-    np.left_shift(bits, 13, out=bits)
-    np.bitwise_and(bits, ~0x70000000, out=bits)
-    out *= np.float32(2.0**112)
 
 
 def _inverse_lengths(vectors: NDArray[Any]) -> NDArray[np.float32]:

@@ -22,21 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...checkpoints.store import (
-    CONFIG,
-    WEIGHTS,
+    Checkpoint,
     Tensors,
     find_checkpoint,
     load_checkpoint,
     require_settings,
 )
 from ...contracts import Encoder, Router
-from ...encoders.openai import OpenAIEncoder
-from ...encoders.surface import SURFACE_DIM, SURFACE_VERSION
-from ...encoders.with_surface import Projected, WithSurface
-from ...errors import CheckpointError, ConfigError, did_you_mean
-from ...registry.loading import described_encoder
+from ...encoders.with_surface import Projected
+from ...errors import CheckpointError, ConfigError
 from ...rules.share import quantiles_of
-from ..mf.router import SETTINGS, sigmoid
+from ..embedding_checkpoint import (
+    RELEASED_PAIR,
+    EmbeddingCheckpoint,
+    checked_pair,
+    released_encoder,
+    sigmoid,
+)
 from .bradley_terry import fit_strengths, tiers_of
 from .directions import Directions
 from .tally import Battles, cells_of, left_out
@@ -56,26 +58,25 @@ compared: (n, k) int8, then the columns of ``Battles``, (D,), (D, k), and the ve
 that stand for usual traffic, int8."""
 
 RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
-"""The files that the data of the original release are put in: a row of each for each battle."""
-
+"""The files with the data of the original release, each with a row for each battle."""
 
 _QUERIES = 64
 """Prompts whose similarities are held at a time."""
 
 _SEGMENT = 2_000
-"""Most battles added up in one product: see ``directions`` on large ones."""
+"""Most battles added up in one product: see ``directions`` on large products."""
 
 
 class SWRankingRouter(Router):
     """Win rates from the battles on prompts that resemble this one.
 
-    How much of a prompt is read is the encoder's matter. Thread-safe.
+    The encoder determines how much of a prompt is read. Thread-safe.
 
     Args:
         battles: rows as ``Battles.of`` takes them, or columns.
         embeddings: of each battle's prompt, shape (n, dim), of any length: only directions count.
-            Those of int8, float16 or float32 stay where they are, in memory or in a mapped file,
-            if the battles come in the order of ``order_of``; else they are copied into it.
+            Those of int8, float16 or float32 are not copied if the battles are in the order of
+            ``order_of``.
         strong_model: the strong reference model, among the battles' models.
         weak_model: the weak one, likewise.
         num_tiers: how many tiers the models are grouped in, at most.
@@ -88,7 +89,8 @@ class SWRankingRouter(Router):
             scores are the router's quantiles.
 
     Raises:
-        ConfigError: a reference model is unknown, both are in one tier, or numbers do not fit.
+        ConfigError: a reference model is unknown, both are the same or in one tier, or numbers
+            do not fit.
         DataError: a battle is wrong.
     """
 
@@ -107,19 +109,16 @@ class SWRankingRouter(Router):
     ) -> None:
         columns = battles if isinstance(battles, Battles) else Battles.of(battles)
         _check(columns, embeddings, num_tiers, gamma)
-        for option, model in (("strong_model", strong_model), ("weak_model", weak_model)):
-            if model not in columns.models:
-                raise ConfigError(
-                    f"{option} '{model}' is in no battle: {did_you_mean(model, columns.models)}"
-                )
+        checked_pair(strong_model, weak_model, columns.models, "in no battle")
         tiers = tiers_of(columns.strengths(), num_tiers)
         self.tiers = dict(zip(columns.models, tiers.tolist(), strict=True))
-        """Of each model, 0 the strongest."""
+        """The tier of each model; 0 is the strongest."""
         self._strong, self._weak = self.tiers[strong_model], self.tiers[weak_model]
         if self._strong == self._weak:
             raise ConfigError(
-                f"'{strong_model}' and '{weak_model}' are both in tier {self._strong}, so no "
-                "prompt tells them apart: name models further apart, or give more num_tiers"
+                f"'{strong_model}' and '{weak_model}' are both in tier {self._strong}, so "
+                "every prompt would get the win rate 0.5: name models further apart, or set a "
+                "greater num_tiers"
             )
         cell, p_one = cells_of(columns, tiers, num_tiers, compat)
         order = np.argsort(cell, kind="stable")[: int((cell < left_out(num_tiers)).sum())]
@@ -148,8 +147,9 @@ class SWRankingRouter(Router):
     @classmethod
     def from_pretrained(
         cls,
-        checkpoint: str = "sw_ranking",
+        checkpoint: Checkpoint = "sw_ranking",
         *,
+        encoder: Encoder | None = None,
         strong_model: str | None = None,
         weak_model: str | None = None,
     ) -> SWRankingRouter:
@@ -160,35 +160,26 @@ class SWRankingRouter(Router):
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
+            encoder: gives the embeddings that the checkpoint was trained on. None: loads the
+                encoder that the checkpoint describes.
             strong_model: the strong reference model, one that the checkpoint has battles of;
                 None for the checkpoint's own, in the original release gpt-4-1106-preview.
             weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
 
         Raises:
-            CheckpointError: it is missing or damaged, or its encoder is another one.
-            ConfigError: it does not know a reference model, or has both in one tier.
+            CheckpointError: it is missing or damaged, or was trained on another encoder.
+            ConfigError: it does not know a reference model, both are the same, or in one tier.
         """
         folder = find_checkpoint(checkpoint)
         if (folder / RELEASED_BATTLES).is_file():
-            return cls._released(folder, strong_model, weak_model)
-        tensors, config = load_checkpoint(folder, TENSORS, mapped=True)
-        require_settings(folder, config, {**SETTINGS, "num_tiers": int, "gamma": (int, float)})
-        encoder = described_encoder(config["encoder"])
-        fingerprint, surface = config["encoder_fingerprint"], config["surface_version"]
-        models, num_tiers, gamma = (config[key] for key in ("models", "num_tiers", "gamma"))
-        pair = config["strong_model"], config["weak_model"]
-        if (encoder.fingerprint, SURFACE_VERSION) != (fingerprint, surface):
-            raise CheckpointError(
-                f"{folder} was trained on the features of encoder {fingerprint} and surface "
-                f"version {surface}; here they are {encoder.fingerprint} and {SURFACE_VERSION}: "
-                "train it again with `routellm train sw_ranking`, or install what it was trained "
-                "with"
-            )
-        if not _consistent(tensors, len(models), encoder.dim + SURFACE_DIM):
-            raise CheckpointError(
-                f"{folder / WEIGHTS} is damaged: the tensors' shapes or numbers do not fit "
-                f"{CONFIG}: restore the folder, or train it again"
-            )
+            return cls._released(folder, encoder, strong_model, weak_model)
+        tensors, config = load_checkpoint(folder, TENSORS)
+        require_settings(folder, config, {"num_tiers": int, "gamma": (int, float)})
+        trained = EmbeddingCheckpoint.of("sw_ranking", folder, tensors, config, encoder)
+        models: list[str] = config["models"]
+        if not _consistent(tensors, len(models), trained.encoder.dim):
+            raise trained.damaged()
+        strong, weak = trained.pair(strong_model, weak_model)
         battles = Battles(
             models,
             tensors["first"].astype(np.int64),
@@ -196,21 +187,26 @@ class SWRankingRouter(Router):
             tensors["p_first"].astype(np.float64),
             tensors["weight"].astype(np.float64),
         )
-        mean, projection = (tensors[f"features.{part}"].copy() for part in ("mean", "projection"))
         return cls(
             battles,
             tensors["vectors"],
-            strong_model=strong_model or pair[0],
-            weak_model=weak_model or pair[1],
-            num_tiers=num_tiers,
-            gamma=gamma,
-            encoder=Projected(WithSurface(encoder), mean, projection),
+            strong_model=strong,
+            weak_model=weak,
+            num_tiers=config["num_tiers"],
+            gamma=config["gamma"],
+            encoder=Projected(
+                trained.encoder, tensors["features.mean"], tensors["features.projection"]
+            ),
             traffic=tensors["traffic"],
         )
 
     @classmethod
     def _released(
-        cls, folder: Path, strong_model: str | None, weak_model: str | None
+        cls,
+        folder: Path,
+        encoder: Encoder | None,
+        strong_model: str | None,
+        weak_model: str | None,
     ) -> SWRankingRouter:
         path = folder / RELEASED_BATTLES
         try:
@@ -219,7 +215,7 @@ class SWRankingRouter(Router):
             embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}): restore it") from error
-        encoder = OpenAIEncoder()
+        encoder = released_encoder(encoder)
         if embeddings.shape != (len(rows), encoder.dim):
             raise CheckpointError(
                 f"{path} has shape {embeddings.shape}, where ({len(rows)}, {encoder.dim}) is "
@@ -228,8 +224,8 @@ class SWRankingRouter(Router):
         return cls(
             rows,
             embeddings,
-            strong_model=strong_model or "gpt-4-1106-preview",
-            weak_model=weak_model or "mixtral-8x7b-instruct-v0.1",
+            strong_model=strong_model or RELEASED_PAIR[0],
+            weak_model=weak_model or RELEASED_PAIR[1],
             encoder=encoder,
         )
 
@@ -237,7 +233,7 @@ class SWRankingRouter(Router):
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Raises:
-            ConfigError: the router was made without an encoder.
+            ConfigError: the router has no encoder.
         """
         if self.encoder is None:
             raise ConfigError(
@@ -275,7 +271,7 @@ class SWRankingRouter(Router):
 
     @cached_property
     def _quantiles(self) -> NDArray[np.float64] | None:
-        # On first use, since that is hundreds of scores and only a strong_share asks for them.
+        # On first use: it takes hundreds of scores, and only strong_share needs them.
         if self._traffic is None or not len(self._traffic):
             return None
         return quantiles_of(self.score_embeddings(self._traffic))
@@ -311,7 +307,7 @@ class SWRankingRouter(Router):
     def _weights(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how often each battle counts, at most 1, in place of the similarities."""
         nearest = similarities.max(axis=0, initial=0.0)
-        # Where nothing resembles the prompt, as where there is none, all battles count alike.
+        # If nothing resembles the prompt, all battles count alike.
         similarities *= self._sharpness / np.where(nearest > 0, nearest, np.inf)
         similarities -= self._sharpness
         return np.exp(similarities, out=similarities)

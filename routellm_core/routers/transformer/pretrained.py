@@ -1,4 +1,4 @@
-"""Models of transformers read from a folder, so that whatever is wrong with it is told."""
+"""Models of transformers read from a folder, with an error that names what is wrong in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import math
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,10 +21,10 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from ...checkpoints.store import CONFIG, WEIGHTS, damaged
-from ...errors import CheckpointError, MissingExtraError
+from ...errors import CheckpointError
 
 DESCRIPTION = "routellm.json"
-"""What a checkpoint of ``routellm train`` tells of itself, beside transformers' own files."""
+"""What ``routellm train`` writes beside transformers' own files."""
 
 TOKENIZER = "tokenizer.json"
 
@@ -35,15 +36,15 @@ _TOKENIZER_CONFIG = "tokenizer_config.json"
 _SHARDS = f"{WEIGHTS}.index.json"
 
 _NO_WEIGHTS = ("position_ids", "inv_freq")
-"""How the names of tensors end that old checkpoints hold and that are computed, not learned."""
+"""Endings of the names of tensors that old checkpoints hold, but that are computed."""
 
 _loading = threading.Lock()
-"""One at a time: loading sets what the whole process shares, such as torch's default type."""
+"""Loading sets state of the whole process, such as torch's default type."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What ``routellm.json`` says; of the original release, which has none, nothing."""
+    """What ``routellm.json`` says. The original release has no such file, so nothing is known."""
 
     max_length: int | None = None
     """In tokens."""
@@ -51,26 +52,11 @@ class Description:
     """As ``Router.score_quantiles``."""
 
 
-def extra(module: str, router: str, name: str) -> Any:
-    """Return a package of an extra.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"the router '{router}' needs {module} ({error}): "
-            f'pip install "routellm-plugins[{name}]"'
-        ) from error
-
-
 def check_files(folder: Path) -> None:
-    """See that the files of a model are there and whole.
+    """Check that the files of a model are present and whole.
 
     Raises:
-        CheckpointError: one is not; the message names it.
+        CheckpointError: one is missing or damaged; the message names it.
     """
     for name in (CONFIG, TOKENIZER):
         if not (folder / name).is_file():
@@ -180,7 +166,7 @@ def load_pretrained(
     """
     check_files(folder)
     try:
-        with _loading, quiet(transformers):
+        with _loading, silenced(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model, loaded = getattr(transformers, auto).from_pretrained(
                 folder,
@@ -212,10 +198,10 @@ def load_pretrained(
 
 
 @contextmanager
-def quiet(transformers: Any) -> Iterator[None]:
-    """Keep transformers' progress bars and advice from terminal and log: what is wrong is raised.
+def silenced(transformers: Any) -> Iterator[None]:
+    """Suppress the progress bars, log messages and deprecation warnings of transformers.
 
-    So too its warnings of what a later release renames, such as peft meets.
+    What is wrong with a model is raised as an error all the same.
 
     Args:
         transformers: the package.
@@ -232,6 +218,15 @@ def quiet(transformers: Any) -> Iterator[None]:
         log.set_verbosity(level)
         if bars:
             log.enable_progress_bar()
+
+
+def calls_at_once(torch: Any) -> int:
+    """Return how many calls of a model are worth running at once.
+
+    Torch runs each call on several threads of its own, so there is one call per that many cores,
+    and at least two, so that a single call that hangs does not stop all scoring.
+    """
+    return max(2, (os.cpu_count() or 1) // int(torch.get_num_threads()))
 
 
 def length_limit(tokenizer: Any, model: Any, most: int) -> int:
@@ -309,7 +304,7 @@ def _check_weights(folder: Path, model: Any, loaded: Mapping[str, Any]) -> None:
     for name, tensor in model.named_parameters():
         if not torch.isfinite(tensor).all():
             raise CheckpointError(
-                f"{folder / WEIGHTS} is damaged: '{name}' holds numbers that are none; restore it"
+                f"{folder / WEIGHTS} is damaged: '{name}' holds NaN or infinity: restore the file"
             )
 
 

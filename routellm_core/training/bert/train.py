@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...routers.bert import OUTCOMES, BERTRouter
-from ...routers.transformer.pretrained import quiet, readable
+from ...routers.transformer.pretrained import readable, silenced
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import digests_of, find_base, load_base
 from ..finetune.extra import torch, transformers
@@ -68,7 +68,7 @@ def train_bert(
 
     def save(draft: Path) -> None:
         load = transformers.AutoModelForSequenceClassification.from_pretrained
-        with quiet(transformers):
+        with silenced(transformers):
             load(trained, dtype="float16", local_files_only=True).save_pretrained(draft)
             tokenizer.save_pretrained(draft)
 

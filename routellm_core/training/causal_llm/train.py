@@ -20,7 +20,7 @@ from ...routers.causal_llm.prompt import (
     template_of,
 )
 from ...routers.causal_llm.router import CausalLLMRouter
-from ...routers.transformer.pretrained import quiet
+from ...routers.transformer.pretrained import silenced
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import attention, digests_of, find_base, load_base
 from ..finetune.extra import torch, transformers
@@ -124,7 +124,7 @@ def _pretrained(
     )
     task = next_token_task([prompt.ids(text) for text in prompts])
     trained = finetune(model, task, first, folder / STATE / "pretrain", progress)
-    with quiet(transformers):
+    with silenced(transformers):
         model = type(model).from_pretrained(
             trained, dtype="float32", attn_implementation=attention(), local_files_only=True
         )
@@ -143,7 +143,7 @@ def _prompt(tokenizer: Any, config: CausalLLMConfig) -> RatingPrompt:
 def _add_labels(model: Any, tokenizer: Any) -> None:
     tokenizer.add_tokens(list(LABELS), special_tokens=True)
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
-        with quiet(transformers):
+        with silenced(transformers):
             model.resize_token_embeddings(len(tokenizer))
 
 
@@ -165,7 +165,7 @@ def _with_adapters(model: Any, labels: list[int], rank: int) -> Any:
         target_modules="all-linear",
         trainable_token_indices=labels if tied else {name: labels},
     )
-    with quiet(transformers):
+    with silenced(transformers):
         adapted = peft.get_peft_model(model, config)
     # Else each state would look for the base, and hold all embeddings since there are more now.
     adapted.peft_config["default"].base_model_name_or_path = ""
@@ -201,7 +201,7 @@ def _task(targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int])
 
 def _save(trained: Path, tokenizer: Any, dtype: str, draft: Path, config: CausalLLMConfig) -> None:
     load = transformers.AutoModelForCausalLM.from_pretrained
-    with quiet(transformers):
+    with silenced(transformers):
         load(trained, dtype=dtype, local_files_only=True).save_pretrained(draft)
         tokenizer.save_pretrained(draft)
     (draft / SYSTEM).write_text(config.system, encoding="utf-8")

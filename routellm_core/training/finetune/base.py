@@ -8,7 +8,7 @@ from typing import Any
 
 from ...checkpoints.store import BUNDLED, find_checkpoint
 from ...errors import CheckpointError, ConfigError
-from ...routers.transformer.pretrained import check_files, quiet
+from ...routers.transformer.pretrained import check_files, silenced
 from .config import FinetuneConfig
 from .extra import torch, transformers
 
@@ -56,7 +56,7 @@ def load_base(
         ConfigError: it cannot read prompts as long as configured.
     """
     try:
-        with quiet(transformers):
+        with silenced(transformers):
             described = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
             for name, value in described.to_dict().items():
                 if "dropout" in name and isinstance(value, (int, float)):

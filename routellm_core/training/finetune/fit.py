@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...routers.transformer.pretrained import quiet
+from ...routers.transformer.pretrained import silenced
 from .config import FinetuneConfig
 from .extra import accelerate, torch, transformers
 from .recipe import Average, parameter_groups
@@ -183,7 +183,7 @@ def _fit(
     state = last_state(folder)
     if state and average:
         average.load(state)
-    with quiet(transformers):
+    with silenced(transformers):
         trainer.train(resume_from_checkpoint=str(state) if state else None)
         if average:
             average.apply()

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...encoders.surface import SURFACE_VERSION
-from ...routers.mf.router import fold, sigmoid
+from ...routers.embedding_checkpoint import sigmoid
+from ...routers.mf.router import fold
 from ..shared.card import METRICS, card
 from ..shared.files import TrainingFiles
 from ..shared.prepare import Prepared, Say, prepare

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ConfigError
-from ...routers.mf.router import sigmoid
+from ...routers.embedding_checkpoint import sigmoid
 from ...routers.sw_ranking.tally import Battles
 from ..shared.comparisons import Comparisons
 from .config import SWRankingConfig

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...encoders.surface import SURFACE_VERSION
 from ...evaluation.intervals import interval
-from ...routers.mf.router import sigmoid
+from ...routers.embedding_checkpoint import sigmoid
 from ...routers.sw_ranking.directions import shortened
 from ...routers.sw_ranking.router import SWRankingRouter
 from ...routers.sw_ranking.tally import Battles, order_of

@@ -1,0 +1,156 @@
+"""What the checkpoints of mf and sw_ranking share: an encoder, models, and a reference pair."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checkpoints.store import CONFIG, WEIGHTS, Tensors, require_settings
+from ..contracts import Encoder
+from ..encoders.openai import OpenAIEncoder
+from ..encoders.surface import SURFACE_VERSION
+from ..encoders.with_surface import WithSurface
+from ..errors import CheckpointError, ConfigError, did_you_mean
+from ..openai_client import BASE_URL
+from ..registry.loading import described_encoder
+
+SETTINGS: dict[str, type | tuple[type, ...]] = {
+    "encoder": (str, dict),
+    "encoder_fingerprint": str,
+    "surface_version": int,
+    "models": list,
+    "strong_model": str,
+    "weak_model": str,
+}
+"""The settings in the configuration of each such checkpoint, with their types."""
+
+RELEASED_PAIR = ("gpt-4-1106-preview", "mixtral-8x7b-instruct-v0.1")
+"""The strong and the weak reference model of the original release."""
+
+_CONNECTION = ("base_url", "api_key_env")
+"""Options of an encoder that say where prompts and keys are sent."""
+
+
+@dataclass(frozen=True)
+class EmbeddingCheckpoint:
+    """A checkpoint of ``routellm train`` whose router reads embeddings and surface features."""
+
+    folder: Path
+    tensors: Tensors
+    config: Mapping[str, Any]
+    encoder: Encoder
+    """Gives embeddings followed by surface features."""
+
+    @classmethod
+    def of(
+        cls,
+        router: str,
+        folder: Path,
+        tensors: Tensors,
+        config: Mapping[str, Any],
+        encoder: Encoder | None,
+    ) -> EmbeddingCheckpoint:
+        """Return what was read from a folder, with the encoder that it was trained on.
+
+        Args:
+            router: name of the router that it must be for.
+            folder: its folder.
+            tensors: its tensors.
+            config: its configuration.
+            encoder: gives embeddings. None: the one that the configuration describes.
+
+        Raises:
+            CheckpointError: a setting is missing, or the checkpoint was trained on other features.
+            ConfigError: the configuration describes an encoder that does not exist, or one on a
+                server that the environment does not name.
+        """
+        require_settings(folder, config, SETTINGS)
+        encoder = encoder or _described(folder, config["encoder"])
+        trained_on = config["encoder_fingerprint"], config["surface_version"]
+        if (encoder.fingerprint, SURFACE_VERSION) != trained_on:
+            raise CheckpointError(
+                f"{folder} was trained on the features of encoder {trained_on[0]} and surface "
+                f"version {trained_on[1]}; here they are {encoder.fingerprint} and "
+                f"{SURFACE_VERSION}: train it again with `routellm train {router}`, or install "
+                "what it was trained with"
+            )
+        return cls(folder, tensors, config, WithSurface(encoder))
+
+    def pair(self, strong_model: str | None, weak_model: str | None) -> tuple[str, str]:
+        """Return the reference pair: the models given, or else the checkpoint's own.
+
+        Raises:
+            ConfigError: the checkpoint does not know a model, or both are the same.
+        """
+        strong = strong_model or self.config["strong_model"]
+        weak = weak_model or self.config["weak_model"]
+        return checked_pair(strong, weak, self.config["models"])
+
+    def damaged(self) -> CheckpointError:
+        """Return the error for tensors that do not fit the configuration."""
+        return CheckpointError(
+            f"{self.folder / WEIGHTS} is damaged: the tensors' shapes or numbers do not fit "
+            f"{CONFIG}: restore the folder, or train it again"
+        )
+
+
+def checked_pair(
+    strong_model: str,
+    weak_model: str,
+    models: Sequence[str],
+    absent: str = "not in the checkpoint",
+) -> tuple[str, str]:
+    """Return the two reference models.
+
+    Args:
+        strong_model: the strong one.
+        weak_model: the weak one.
+        models: those that the router knows.
+        absent: what is wrong with another model, for the error message.
+
+    Raises:
+        ConfigError: one is unknown, or both are the same.
+    """
+    for option, model in (("strong_model", strong_model), ("weak_model", weak_model)):
+        if model not in models:
+            raise ConfigError(f"{option} '{model}' is {absent}: {did_you_mean(model, models)}")
+    if strong_model == weak_model:
+        raise ConfigError(
+            f"strong_model and weak_model are both '{strong_model}', so every prompt would get "
+            "the win rate 0.5: name two models"
+        )
+    return strong_model, weak_model
+
+
+def released_encoder(encoder: Encoder | None) -> Encoder:
+    """Return the encoder of the original release, unless one is given."""
+    return OpenAIEncoder("text-embedding-3-small") if encoder is None else encoder
+
+
+def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-logits)), without overflow."""
+    win_rates: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return win_rates
+
+
+def _described(folder: Path, described: Any) -> Encoder:
+    """Return the encoder that a checkpoint describes.
+
+    A checkpoint may come from anyone, so it cannot choose where prompts and keys are sent: that is
+    up to the environment.
+    """
+    if isinstance(described, dict):
+        server = described.get("base_url")
+        if server and os.environ.get(BASE_URL, "").rstrip("/") != str(server).rstrip("/"):
+            raise ConfigError(
+                f"{folder} was trained on embeddings from the server {server}: set {BASE_URL} to "
+                "that address to have prompts sent there"
+            )
+        described = {key: value for key, value in described.items() if key not in _CONNECTION}
+    return described_encoder(described)

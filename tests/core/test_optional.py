@@ -1,0 +1,23 @@
+"""Packages that only an extra installs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from routellm_core import MissingExtraError
+from routellm_core.optional import require
+
+
+def test_what_is_installed_is_imported() -> None:
+    assert require("json", "bert", "this test") is json
+
+
+def test_what_is_missing_is_named_with_the_command_that_installs_it() -> None:
+    message = (
+        r"^the router 'x' needs not_installed_here \(No module named 'not_installed_here'\): "
+        r'pip install "routellm-plugins\[bert\]"$'
+    )
+    with pytest.raises(MissingExtraError, match=message):
+        require("not_installed_here", "bert", "the router 'x'")
