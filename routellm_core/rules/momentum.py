@@ -19,6 +19,7 @@ from .follow_up_words import (
     OPENING,
     REFERRING,
     REFERRING_ZH,
+    WITH_PRONOUN,
 )
 
 _READ = 400
@@ -120,7 +121,7 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
                 shared += 1
             else:
                 new += 1
-    referring += bool(words) and (words[0] in OPENING or " ".join(words).startswith(ABOUT))
+    referring += bool(words) and _begins_as_follow_up(words)
     if new == 0 and shared <= 3:
         return Brings.NOTHING
     if (referring or shared) and new + shared <= _NEW:
@@ -130,6 +131,14 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     if not known and sum(map(len, words)) <= _SHORT:
         return Brings.SOMETHING
     return Brings.QUESTION
+
+
+def _begins_as_follow_up(words: list[str]) -> bool:
+    return (
+        words[0] in OPENING
+        or " ".join(words).startswith(ABOUT)
+        or WITH_PRONOUN.fullmatch(words[0]) is not None
+    )
 
 
 def _chinese(run: str, before: str) -> tuple[int, int, int]:
