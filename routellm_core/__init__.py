@@ -17,7 +17,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .model_names import parse_model_name
 from .policy import RoutingPolicy
-from .prompt_text import scored_text
+from .prompt_text import human_turns, scored_text
 from .registry.loading import load_encoder, load_router
 from .registry.plugins import register_plugin, unregister_plugin
 from .route_on import route_on
@@ -44,6 +44,7 @@ __all__ = [
     "Tier",
     "__version__",
     "hookimpl",
+    "human_turns",
     "load_encoder",
     "load_router",
     "parse_model_name",

@@ -1,40 +1,104 @@
-"""Which words of a conversation are scored."""
+"""Which words of a conversation are the human's, and which of them are scored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .harness_text import (
+    is_harness_part,
+    is_summary,
+    is_tool_result,
+    new_task,
+    without_blocks,
+)
+
+REMAINDER = 20
+"""A message that has at most this many bytes of UTF-8 once its blocks are left out is taken for the
+harness's, if the human wrote before it. Bytes, since twenty Chinese characters are a question."""
+
 _TEXT_PARTS = ("text", "input_text")
 _TOOL_PARTS = ("tool_result", "function_call_output")
 
 
-def scored_text(messages: Iterable[Mapping[str, Any]] | None) -> str | None:
-    """Return the text a router judges: the text parts of the human's last message.
+def human_turns(messages: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    """Return what the human wrote, oldest first.
 
-    System prompts, assistant turns, tool results, retrieved context and images are not scored,
-    so the later steps of a tool loop give the same text, and the same decision, as its first.
-    A message that returns a tool's result is such a step, whatever words it has besides.
+    System prompts, answers, retrieved context and images are left out, and so is what is in a user
+    message but not of the human:
+
+    - tool results, with whatever words or images a message has beside them; text that begins with
+      ``Observation:`` or ``<returncode>`` after an answer; an image without words after a tool's
+      message;
+    - blocks of agent harnesses (``harness_text``). Where at most ``REMAINDER`` bytes remain
+      and the human wrote before, the message is left out;
+    - summaries of earlier turns.
+
+    So each step of a tool loop gives the same turns. Takes time linear in the text.
 
     Args:
         messages: a conversation in OpenAI's chat form: mappings with ``role`` and ``content``,
-            where content is a string or a list of parts. Entries of another form are skipped.
+            where content is a string or a list of parts (also of Anthropic and of the responses
+            API). Entries of another form are skipped.
+
+    Returns:
+        The texts, parts joined by newlines, none of them blank but for the last: it is ``""`` if
+        the human's last message has no text.
+    """
+    turns: list[str] = []
+    blank = answered = False
+    role: object = None
+    for message in messages or ():
+        if not isinstance(message, Mapping):
+            continue
+        before, role = role, message.get("role", message.get("type"))
+        if role == "assistant":
+            answered = True
+        if role != "user":
+            continue
+        texts = _texts(message.get("content"))
+        if texts is None:
+            continue
+        text, had_blocks = _of_human(texts, answered)
+        if text is None or (had_blocks and turns and _is_remainder(text)):
+            continue
+        if text.strip():
+            turns.append(text)
+            blank = False
+        else:
+            blank = not had_blocks and before not in ("tool", "function_call_output")
+    return (*turns, "") if blank else tuple(turns)
+
+
+def scored_text(messages: Iterable[Mapping[str, Any]] | None) -> str | None:
+    """Return the text a router judges: the last of ``human_turns``.
+
+    Args:
+        messages: a conversation, as ``human_turns`` takes it.
 
     Returns:
         The text, parts joined by newlines; None if the human's last message has none, or there
         is no such message.
     """
-    for message in reversed(list(messages or ())):
-        if not isinstance(message, Mapping) or message.get("role") != "user":
-            continue
-        content = message.get("content")
-        if isinstance(content, str):
-            return content if content.strip() else None
-        if not isinstance(content, list) or _returns_tool_results(content):
-            continue
-        text = "\n".join(part_text for part in content if (part_text := _text_of(part)).strip())
-        return text or None
-    return None
+    turns = human_turns(messages)
+    return (turns[-1] or None) if turns else None
+
+
+def _texts(content: object) -> list[str] | None:
+    """Return the texts of a message's parts; None if it returns a tool's result or is no message
+    of the human.
+    """
+    if isinstance(content, str):
+        return [content]
+    if not isinstance(content, list):
+        return None
+    # Also beside words: agents add reminders of their own to what a tool returned.
+    if any(isinstance(part, Mapping) and part.get("type") in _TOOL_PARTS for part in content):
+        return None
+    texts = [text for part in content if (text := _text_of(part)).strip()]
+    if len(texts) > 1:
+        texts = [text for text in texts if not is_harness_part(text)] or texts
+    return texts
 
 
 def _text_of(part: object) -> str:
@@ -46,6 +110,19 @@ def _text_of(part: object) -> str:
     return ""
 
 
-def _returns_tool_results(content: list[Any]) -> bool:
-    # Also beside words: agents add reminders of their own to what a tool returned.
-    return any(isinstance(part, Mapping) and part.get("type") in _TOOL_PARTS for part in content)
+def _is_remainder(text: str) -> bool:
+    return len(text[: REMAINDER + 1].encode("utf-8", "surrogatepass")) <= REMAINDER
+
+
+def _of_human(texts: list[str], answered: bool) -> tuple[str | None, bool]:
+    """Return the human's words in a message, None if there are none, and whether blocks of a
+    harness were left out.
+    """
+    if texts and answered and is_tool_result(texts[0]):
+        return new_task("\n".join(texts), appended=True), False
+    stripped = [without_blocks(text) for text in texts]
+    had_blocks = stripped != texts
+    text = "\n".join(part for part in stripped if part.strip())
+    if is_summary(text):
+        return None, had_blocks
+    return new_task(text, appended=False) or text, had_blocks

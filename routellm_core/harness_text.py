@@ -1,0 +1,115 @@
+"""Recognise what agent harnesses write into user messages: reminders, state, output of tools.
+
+The names and beginnings below are those of public clients. A harness that is not listed yet is a
+line in one of the tuples.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+
+WRAPPERS = ("system",)
+"""Tags whose blocks are left out, beside every tag with ``-`` or ``_`` in its name, such as
+``<system-reminder>`` or ``<environment_details>``."""
+
+HUMAN_TAGS = ("command-args", "user-query", "user_message", "user_query", "user_request")
+"""Tags with ``-`` or ``_`` that hold the human's own words: only the tags are left out."""
+
+HARNESS_PARTS = ("Called the ", "<path>")
+"""How a part begins that a client puts beside the human's part: a file that was read."""
+
+TOOL_RESULTS = ("Observation:", "<returncode>")
+"""How a user message begins that holds a tool's result, if it follows an answer of the model."""
+
+SUMMARIES = (
+    "Another language model started to solve this problem and produced a summary",
+    "Here is a summary of the conversation to date:",
+    "This session is being continued from a previous conversation that ran out of context",
+)
+"""How a user message begins that holds a summary of earlier turns (Codex, LangChain, Claude
+Code)."""
+
+NEW_TASK = "New task:\n"
+"""What smolagents writes before the human's words, also where it appends them to a result."""
+
+# At most 64 and 256 characters are read after each "<", so that time is linear in the text.
+_TAG = re.compile(r"<(/?)([A-Za-z][\w-]{0,63})(?=[\s/>])([^<>]{0,256})>")
+
+
+def without_blocks(text: str) -> str:
+    """Return ``text`` without the blocks of harnesses, stripped if there were any.
+
+    A block runs from an opening tag to the first closing tag of the same name. It begins a line,
+    or follows another block: a tag within a sentence is the human's. A tag that is never closed
+    stays.
+    """
+    if "</" not in text:
+        return text
+    tags = list(_tags(text))
+    closings: dict[str, list[int]] = {}
+    for start, _, name, closing in tags:
+        if closing:
+            closings.setdefault(name, []).append(start)
+    ends = {start: end for start, end, _, _ in tags}
+    kept: list[str] = []
+    done = 0
+    for start, end, name, closing in tags:
+        if start < done:
+            continue
+        if name in HUMAN_TAGS:
+            kept.append(text[done:start])
+            done = end
+        elif not closing and _begins_line(text, start, done):
+            at = bisect_left(closings.get(name, ()), end)
+            if at < len(closings.get(name, ())):
+                kept.append(text[done:start])
+                done = ends[closings[name][at]]
+    if not done:
+        return text
+    kept.append(text[done:])
+    return "".join(kept).strip()
+
+
+def is_harness_part(text: str) -> bool:
+    """Whether a part of a message of several parts was put there by a client."""
+    return text.lstrip()[:80].startswith(HARNESS_PARTS)
+
+
+def is_summary(text: str) -> bool:
+    """Whether a user message holds a summary of earlier turns."""
+    return text.lstrip()[:200].startswith(SUMMARIES)
+
+
+def is_tool_result(text: str) -> bool:
+    """Whether a user message that follows an answer holds a tool's result."""
+    return text.lstrip()[:80].startswith(TOOL_RESULTS)
+
+
+def new_task(text: str, appended: bool) -> str | None:
+    """Return the human's words after ``NEW_TASK``; None if the text has none.
+
+    Args:
+        text: of a user message.
+        appended: whether they may follow a tool's result, not only begin the text.
+    """
+    if text.startswith(NEW_TASK):
+        return text[len(NEW_TASK) :]
+    at = text.rfind("\n" + NEW_TASK) if appended else -1
+    return text[at + 1 + len(NEW_TASK) :] if at >= 0 else None
+
+
+def _tags(text: str) -> Iterator[tuple[int, int, str, bool]]:
+    """Yield start, end and name of each tag that matters, and whether it closes a block."""
+    for found in _TAG.finditer(text):
+        name = found[2].lower()
+        if "-" in name or "_" in name or name in WRAPPERS:
+            yield found.start(), found.end(), name, bool(found[1])
+
+
+def _begins_line(text: str, start: int, done: int) -> bool:
+    """Whether only spaces stand between ``start`` and its line's start or the last block."""
+    while start > done and text[start - 1] in " \t":
+        start -= 1
+    return start == done or text[start - 1] == "\n"

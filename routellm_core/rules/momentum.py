@@ -1,0 +1,153 @@
+"""Which turns of a conversation decide where its last one goes.
+
+A follow-up ("Yes, do it.", "That is wrong.", a pasted error message) says nothing about how hard
+its task is, so it inherits; a question of its own is judged by itself. What a turn brings is read
+from its words: those that are neither in ``follow_up_words`` nor in the turns before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+from .follow_up_words import (
+    ABOUT,
+    ARTICLES,
+    EMPTY,
+    EMPTY_ZH,
+    OPENING,
+    REFERRING,
+    REFERRING_ZH,
+    WITH_PRONOUN,
+)
+
+_READ = 400
+"""Characters: a longer turn that is no error message stands on its own."""
+_EARLIER = 2_000
+"""Characters of each earlier turn in which a word is looked for."""
+_NEW = 4
+"""How many new words a turn that refers to an earlier one may bring."""
+_LONG = 4
+"""Letters: a shorter word is not looked for in earlier turns, where it may be part of another."""
+_SHORT = 16
+"""Letters: a turn in a language without known words that is no longer is a follow-up."""
+
+_WORD = re.compile(r"\w+(?:['’]\w+)?")
+_CHINESE = re.compile(r"[\u3400-\u9fff]+")
+_ERROR = re.compile(
+    r"[^\n]{0,60}?(?:error|exception|traceback|panic|fatal|fehler|exited with)\b[^\n]{0,60}?[:\[(]",
+    re.IGNORECASE,
+)
+_ERROR_CODE = re.compile(r"[\w.$]{1,80}(?:Error|Exception)\b\s*[:\n(]")
+
+
+class Brings(Enum):
+    """What a turn brings of its own."""
+
+    NOTHING = "nothing"
+    """It only reacts: what is asked is in an earlier turn."""
+    SOMETHING = "something"
+    """It refers to an earlier turn and adds to it."""
+    QUESTION = "question"
+    """It can be understood by itself."""
+
+
+def deciding_turns(turns: Sequence[str], limit: int) -> list[int]:
+    """Return which turns decide: the largest of their scores is the score of the last turn.
+
+    Goes back from the last turn over follow-ups to the question that they are about. Turns that
+    bring nothing do not decide, unless there is no other.
+
+    Args:
+        turns: what the human wrote, oldest first; at least one.
+        limit: how many of the last turns are considered, 1 or more.
+
+    Returns:
+        Positions in ``turns``, ascending, at least one.
+    """
+    deciding: list[int] = []
+    last = len(turns) - 1
+    first = max(0, len(turns) - limit)
+    for at in range(last, first - 1, -1):
+        brings = Brings.QUESTION if at == first else what_it_brings(turns[at], turns[first:at])
+        if brings is not Brings.NOTHING:
+            deciding.append(at)
+        if brings is Brings.QUESTION:
+            break
+    return deciding[::-1]
+
+
+def momentum(positions: Sequence[int], scores: Sequence[float]) -> tuple[int, float]:
+    """Return the position of the turn that decides, and its score.
+
+    Args:
+        positions: of ``deciding_turns``.
+        scores: of those turns, in the same order. Of equal scores the later turn's counts.
+    """
+    return max(zip(positions, scores, strict=True), key=lambda each: (each[1], each[0]))
+
+
+def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
+    """Return what a turn brings of its own.
+
+    Args:
+        text: the turn.
+        earlier: the turns before it; none means that it is a question.
+    """
+    if not earlier:
+        return Brings.QUESTION
+    if _ERROR.match(text) or _ERROR_CODE.match(text):
+        return Brings.NOTHING
+    if len(text) > _READ:
+        return Brings.QUESTION
+    spelt = _WORD.findall(text.replace("’", "'"))
+    words = [word.lower() for word in spelt]
+    before = "\n".join(turn[:_EARLIER] for turn in earlier).lower()
+    new = shared = known = referring = 0
+    for at, word in enumerate(words):
+        if _CHINESE.match(word):
+            added, repeated, refers = _chinese(word, before)
+            new, shared, referring = new + added, shared + repeated, referring + refers
+            known += 1
+            continue
+        known += word in EMPTY
+        if word in ARTICLES:
+            referring += not spelt[at + 1 : at + 2] or spelt[at + 1][0].islower()
+        elif word in REFERRING:
+            referring += 1
+        elif word not in EMPTY:
+            if len(word) >= _LONG and word in before:
+                shared += 1
+            else:
+                new += 1
+    referring += bool(words) and _begins_as_follow_up(words)
+    if new == 0 and shared <= 3:
+        return Brings.NOTHING
+    if (referring or shared) and new + shared <= _NEW:
+        return Brings.SOMETHING
+    if len(words) <= 2 and new <= 1:
+        return Brings.SOMETHING
+    if not known and sum(map(len, words)) <= _SHORT:
+        return Brings.SOMETHING
+    return Brings.QUESTION
+
+
+def _begins_as_follow_up(words: list[str]) -> bool:
+    return (
+        words[0] in OPENING
+        or " ".join(words).startswith(ABOUT)
+        or WITH_PRONOUN.fullmatch(words[0]) is not None
+    )
+
+
+def _chinese(run: str, before: str) -> tuple[int, int, int]:
+    """Return how many new and shared words a run of Chinese has, and whether it refers back."""
+    new = shared = 0
+    for rest in EMPTY_ZH.sub(" ", run).split():
+        count = (len(rest) + 1) // 2
+        if rest in before:
+            shared += count
+        else:
+            new += count
+    return new, shared, int(REFERRING_ZH.search(run) is not None)
