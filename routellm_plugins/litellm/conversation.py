@@ -65,11 +65,11 @@ def session_of_request(
     """
     metadata: dict[str, Any] = {}
     for bucket in buckets(kwargs):
-        metadata.update(bucket)
+        metadata = {**bucket, **metadata}  # the first is LiteLLM's own where there are two
     caller = (alias, str(metadata.get("user_api_key_hash")), str(kwargs.get("user")))
     given = kwargs.get("litellm_session_id") or metadata.get("session_id")
     if given and not metadata.get(_GENERATED):
-        return session_of("", str(given), caller)
+        return session_of("", str(given), ("session id", *caller))
     first = next((text for message in messages if (text := scored_text([message]))), None)
     if first is None:
         return None
