@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Call = Asked | str | None | Callable[[], Asked]
+Call = Asked | str | None | Callable[[], Asked | str | None]
 """What is decided on: a text, what a call asks, or a function that reads that from the call, whose
 failure is handled as a failure to score."""
 

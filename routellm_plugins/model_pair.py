@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from routellm_core import ConfigError
+
+logger = logging.getLogger(__name__)
 
 _LADDERS: tuple[tuple[str, ...], ...] = (
     ("nano", "mini", "", "pro"),
@@ -30,10 +33,10 @@ _PARAMETERS = re.compile(r"(\d+(?:\.\d+)?)b")
 def check_pair(
     strong: object, weak: object, strong_name: str | None = None, weak_name: str | None = None
 ) -> None:
-    """Refuse a pair of models that cannot be meant.
+    """Check a pair of models for mistakes that show in their names.
 
-    That is the same model twice, or two whose names differ by their size alone, the smaller one
-    given as the strong model.
+    The same model twice is refused. Two names that differ by size alone, the smaller one given as
+    the strong model, are logged as a warning: it may be the better one, if it was fine-tuned.
 
     Args:
         strong: what the user gave as the strong model, a name or an object.
@@ -42,15 +45,17 @@ def check_pair(
         weak_name: what the weak model is called at its provider.
 
     Raises:
-        ConfigError: saying what to write.
+        ConfigError: both are the same model.
     """
     if strong is weak or (isinstance(strong, str) and strong == weak):
         called = f" '{strong_name}'" if strong_name else ""
         raise ConfigError(f"'strong' and 'weak' are the same model{called}: name two models")
     if strong_name and weak_name and _is_smaller(strong_name, weak_name):
-        raise ConfigError(
-            f"'strong' is '{strong_name}', the smaller sibling of '{weak_name}', which is 'weak': "
-            "swap them"
+        logger.warning(
+            "'strong' is '%s', by its name a smaller sibling of '%s', which is 'weak': swap them, "
+            "unless the smaller one answers better",
+            strong_name,
+            weak_name,
         )
 
 

@@ -7,24 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from langchain_core.caches import BaseCache
 from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
-from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
-from pydantic import ConfigDict, Field
-from typing_extensions import Unpack
+from pydantic import ConfigDict, Field, PrivateAttr
 
-from routellm_core import ConfigError, Tier, validate_settings
+from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
 from routellm_core.errors import did_you_mean
+from routellm_core.overrides import PER_CALL
 from routellm_core.policies import policy_of
 
 from ..model_pair import check_pair
-from .arguments import AgentArguments
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
     InnerModel,
@@ -37,7 +34,6 @@ from .inner_models import (
     with_fields,
 )
 from .routed import Routed, RoutedCall
-from .settings import PER_CALL, ChatSettings
 
 _HANDED_ON = {
     "temperature": None,
@@ -58,26 +54,6 @@ _OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model_provider", "timeo
 """What other chat models take. Near names here mean something else: 'timeout_ms' is of scoring."""
 
 
-class ChatArguments(AgentArguments, total=False):
-    """What ``ChatRouteLLM`` takes beside its models, for type checkers and editors."""
-
-    temperature: float | None
-    max_tokens: int | None
-    stop: list[str] | None
-    streaming: bool | None
-    output_version: str | None
-    disable_streaming: bool | Literal["tool_calling"]
-    cache: BaseCache | bool | None
-    rate_limiter: BaseRateLimiter | None
-    callbacks: Callbacks
-    tags: list[str] | None
-    metadata: dict[str, Any] | None
-    name: str | None
-    verbose: bool
-    custom_get_token_ids: Callable[[str], list[int]] | None
-    profile: Any
-
-
 class ChatRouteLLM(Routed, BaseChatModel):
     """A chat model that sends each call, whole, to a strong or a weak one.
 
@@ -92,7 +68,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
 
     One call can override ``router``, ``threshold`` or ``strong_share``: as an argument, as
     ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of RouteLLM's
-    form, ``model="router-mf-0.116"``.
+    form, ``model="router-mf-0.69"``.
 
     Args:
         strong: a chat model, or a name that ``init_chat_model`` understands.
@@ -136,11 +112,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
     stop: list[str] | None = None
     streaming: bool | None = None
     output_version: str | None = None
+    _checked: tuple[dict[str, Any], PolicySettings] | None = PrivateAttr(default=None)
 
-    def __init__(
-        self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Unpack[ChatArguments]
-    ) -> None:
-        known, settings = type(self).model_fields, dict[str, Any](arguments)
+    def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Any) -> None:
+        known, settings = type(self).model_fields, arguments
         for name in settings:
             if name == "model":
                 raise ConfigError(
@@ -154,8 +129,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
                 )
             if name not in known:
                 raise ConfigError(f"unknown argument '{name}': {did_you_mean(name, known)}")
-        given = {key: settings[key] for key in ChatSettings.model_fields if key in settings}
-        routing = validate_settings(ChatSettings, given)
+        given = {key: settings[key] for key in PolicySettings.model_fields if key in settings}
+        routing = validate_settings(PolicySettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
         check_pair(strong, weak, name_of(models["strong"]), name_of(models["weak"]))
         policy_of(routing)
@@ -231,7 +206,14 @@ class ChatRouteLLM(Routed, BaseChatModel):
     ) -> LLMResult:
         configs = _run_configs(len(messages), callbacks, run_id, kwargs)
         calls = await self._aroute_many(messages, configs, _with_stop(kwargs, stop))
-        return combined(await asyncio.gather(*(agenerated(_made(call)) for call in calls)))
+        # Every call ends before the first failure is raised, as in LangChain's own agenerate.
+        results = await asyncio.gather(
+            *(agenerated(_made(call)) for call in calls), return_exceptions=True
+        )
+        failed = next((each for each in results if isinstance(each, BaseException)), None)
+        if failed is not None:
+            raise failed
+        return combined([each for each in results if isinstance(each, LLMResult)])
 
     def get_token_ids(self, text: str) -> list[int]:
         return self._counting.get_token_ids(text)
@@ -255,9 +237,11 @@ class ChatRouteLLM(Routed, BaseChatModel):
             )
         return model
 
-    def _settings(self) -> ChatSettings:
-        values = {name: getattr(self, name) for name in ChatSettings.model_fields}
-        return validate_settings(ChatSettings, values)
+    def _settings(self) -> PolicySettings:
+        values = {name: getattr(self, name) for name in PolicySettings.model_fields}
+        if self._checked is None or self._checked[0] != values:
+            self._checked = values, validate_settings(PolicySettings, values)
+        return self._checked[1]
 
     def _target(self, tier: Tier) -> InnerModel:
         model = self.strong if tier == "strong" else self.weak
@@ -326,7 +310,7 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
     def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
         return self._strong.OutputType
 
-    def _settings(self) -> ChatSettings:
+    def _settings(self) -> PolicySettings:
         return self._model._settings()
 
     def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from langchain_core import __version__ as langchain_core_version
 from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr
-from typing_extensions import Unpack
 
 from routellm_core import (
     ConfigError,
@@ -16,11 +17,9 @@ from routellm_core import (
     PolicySettings,
     validate_settings,
 )
-from routellm_core.policies import apolicy_of, policy_of
-from routellm_core.route_on import text_to_route_on
+from routellm_core.policies import adecide, decide, policy_of
 
-from .arguments import PolicyArguments
-from .message_text import human_text
+from .asking import human_text
 
 try:
     from langchain_core.decisions import (  # type: ignore[import-not-found, unused-ignore]
@@ -63,7 +62,7 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
 
     _settings: PolicySettings = PrivateAttr()
 
-    def __init__(self, **settings: Unpack[PolicyArguments]) -> None:
+    def __init__(self, **settings: Any) -> None:
         checked = validate_settings(PolicySettings, dict(settings))
         policy = policy_of(checked)
         super().__init__(model=f"router-{checked.router}-{policy.threshold:.5g}")
@@ -74,11 +73,11 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
         return "routellm"
 
     def _classify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        return self._response(policy_of(self._settings).decide(_text(state)), questions)
+        return self._response(decide(self._settings, partial(_text, state)), questions)
 
     async def _aclassify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        policy = await apolicy_of(self._settings)
-        return self._response(await policy.adecide(_text(state)), questions)
+        decision = await adecide(self._settings, partial(_text, state))
+        return self._response(decision, questions)
 
     def _response(self, decision: Decision, questions: dict[str, Question]) -> ClassifierResponse:
         answers = {name: _answer(name, question, decision) for name, question in questions.items()}
@@ -112,8 +111,6 @@ def _answer(name: str, question: Question, decision: Decision) -> Answer:
 
 def _text(state: State) -> str | None:
     """Return what is judged of a state: a text, or the human's last words in messages."""
-    if (text := text_to_route_on()) is not None:
-        return text
     judged = state.get("messages") if isinstance(state, Mapping) else state
     if isinstance(judged, str):
         return judged

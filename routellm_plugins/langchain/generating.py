@@ -12,8 +12,8 @@ from langchain_core.runnables.config import merge_configs
 
 from routellm_core import Decision
 
-from .deciding import with_decision
 from .inner_models import unbound
+from .reporting import with_decision
 from .routed import RoutedCall
 
 _USAGE = "token_usage"

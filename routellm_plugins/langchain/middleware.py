@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Optional, cast
 
 from langchain.agents.middleware.types import (
@@ -18,16 +19,17 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.runtime import Runtime
-from typing_extensions import NotRequired, Unpack
+from typing_extensions import NotRequired
 
-from routellm_core import ConfigError, Decision, Tier, validate_settings
-from routellm_core.policies import policy_of
+from routellm_core import Asked, ConfigError, Decision, PolicySettings, Tier, validate_settings
+from routellm_core.policies import adecide, decide, policy_of
+from routellm_core.policy import Call
 
 from ..model_pair import check_pair
-from .arguments import AgentArguments
-from .deciding import Question, trace_metadata, with_decision
+from .asking import asked_in
 from .inner_models import as_model, name_of
-from .settings import ChatSettings, take_settings
+from .overrides import take_settings
+from .reporting import trace_metadata, with_decision
 
 _FIRST_MODEL = "routellm_first_model"
 """Under which the state of a step tells the model that was first given to be routed."""
@@ -81,10 +83,10 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         self,
         weak: str | BaseChatModel,
         strong: str | BaseChatModel | None = None,
-        **settings: Unpack[AgentArguments],
+        **settings: Any,
     ) -> None:
         super().__init__()
-        self._settings = validate_settings(ChatSettings, dict(settings))
+        self._settings = validate_settings(PolicySettings, dict(settings))
         self._weak = _chat_model("weak", weak)
         self._strong = None
         if strong is not None:
@@ -108,7 +110,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         Raises:
             ConfigError: the config's ``configurable`` overrides the routing with what is invalid.
         """
-        return {"routellm": self._question(state, config).decide().as_metadata()}
+        return {"routellm": decide(*self._asking(state, config)).as_metadata()}
 
     async def abefore_agent(
         self,
@@ -117,13 +119,14 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         config: Optional[RunnableConfig] = None,  # noqa: UP045
     ) -> dict[str, Any]:
         """Like ``before_agent``, without holding up the event loop."""
-        return {"routellm": (await self._question(state, config).adecide()).as_metadata()}
+        decision = await adecide(*self._asking(state, config))
+        return {"routellm": decision.as_metadata()}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
-        decision = _kept(request.state) or self._question(request.state).decide()
+        decision = _kept(request.state) or decide(*self._asking(request.state))
         return _annotated(handler(self._routed(request, decision)), decision)
 
     async def awrap_model_call(
@@ -132,18 +135,20 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
-        decision = _kept(request.state) or await self._question(request.state).adecide()
+        decision = _kept(request.state) or await adecide(*self._asking(request.state))
         return _annotated(await handler(self._routed(request, decision)), decision)
 
-    def _question(self, state: AgentState[Any], config: RunnableConfig | None = None) -> Question:
+    def _asking(
+        self, state: AgentState[Any], config: RunnableConfig | None = None
+    ) -> tuple[PolicySettings, Call]:
+        """Return the settings of a turn, and what it asks."""
         configurable = ensure_config(config).get("configurable", {})
         settings = take_settings(self._settings, configurable, {})
-        question = Question.about(state["messages"], settings)
         last = _kept(state)
         if settings.sticky == "conversation" and last is not None and last.tier == "strong":
             # Also after the messages that say so were summarised away.
-            return replace(question, stays_strong=True)
-        return question
+            return settings, Asked(settled="strong", cause="conversation")
+        return settings, partial(asked_in, state["messages"], settings)
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model = self._weak if decision.tier == "weak" else self._strong or request.model

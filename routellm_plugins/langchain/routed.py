@@ -10,16 +10,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_config_list, merge_configs
 
-from routellm_core import Decision, Tier
+from routellm_core import Decision, PolicySettings, Tier
+from routellm_core.policies import adecide, adecide_each, decide, decide_each
+from routellm_core.policy import Call
 
-from .deciding import Question, adecide_many, decide_many, trace_metadata, with_decision
-from .settings import ChatSettings, take_settings
+from .asking import asked_by
+from .overrides import take_settings
+from .reporting import trace_metadata, with_decision
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,6 @@ class RoutedCall:
             first = False
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A call before the decision."""
-
-    model_input: LanguageModelInput
-    config: RunnableConfig
-    kwargs: dict[str, Any]
-    question: Question
-
-
 class _Calls(Runnable["RoutedCall | Exception", Any]):
     """Makes calls that are decided on already; what Runnable adds is how batches run."""
 
@@ -92,7 +86,7 @@ class Routed:
     """Mixin before a Runnable class: every call goes to the runnable of one tier."""
 
     @abstractmethod
-    def _settings(self) -> ChatSettings:
+    def _settings(self) -> PolicySettings:
         """Return how it is decided."""
 
     @abstractmethod
@@ -214,60 +208,45 @@ class Routed:
     def _route(
         self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
     ) -> RoutedCall:
-        asked = self._ask(model_input, ensure_config(config), kwargs)
-        return self._call(asked, asked.question.decide())
+        config, kwargs = ensure_config(config), dict(kwargs)
+        decision = decide(*self._asking(model_input, config, kwargs))
+        return self._call(model_input, config, kwargs, decision)
 
     async def _aroute(
         self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
     ) -> RoutedCall:
-        asked = self._ask(model_input, ensure_config(config), kwargs)
-        return self._call(asked, await asked.question.adecide())
+        config, kwargs = ensure_config(config), dict(kwargs)
+        decision = await adecide(*self._asking(model_input, config, kwargs))
+        return self._call(model_input, config, kwargs, decision)
 
     def _route_many(
         self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
     ) -> list[RoutedCall | Exception]:
-        asked = self._ask_many(inputs, configs, kwargs)
-        return self._call_many(asked, decide_many(_questions(asked)))
+        batch = _Batch(self, inputs, configs, kwargs)
+        return batch.calls(decide_each(batch.asking))
 
     async def _aroute_many(
         self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
     ) -> list[RoutedCall | Exception]:
-        asked = self._ask_many(inputs, configs, kwargs)
-        return self._call_many(asked, await adecide_many(_questions(asked)))
+        batch = _Batch(self, inputs, configs, kwargs)
+        return batch.calls(await adecide_each(batch.asking))
 
-    def _ask(
+    def _asking(
         self, model_input: LanguageModelInput, config: RunnableConfig, kwargs: dict[str, Any]
-    ) -> _Asked:
-        kwargs = dict(kwargs)
-        settings = take_settings(self._settings(), config.get("configurable") or {}, kwargs)
-        return _Asked(model_input, config, kwargs, Question.about(model_input, settings))
+    ) -> tuple[PolicySettings, Call]:
+        """Return the settings of a call, taken out of its arguments, and what reads the call."""
+        configurable = config.get("configurable") or {}
+        settings = take_settings(self._settings(), configurable, kwargs)
+        return settings, partial(asked_by, model_input, settings, configurable)
 
-    def _ask_many(
-        self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
-    ) -> list[_Asked | Exception]:
-        asked: list[_Asked | Exception] = []
-        for model_input, config in zip(inputs, configs, strict=True):
-            try:
-                asked.append(self._ask(model_input, config, kwargs))
-            except Exception as error:  # raised, or returned, in its turn
-                asked.append(error)
-        return asked
-
-    def _call_many(
-        self, asked: list[_Asked | Exception], outcomes: list[Decision | Exception]
-    ) -> list[RoutedCall | Exception]:
-        remaining = iter(outcomes)
-        calls: list[RoutedCall | Exception] = []
-        for one in asked:
-            if isinstance(one, Exception):
-                calls.append(one)
-                continue
-            outcome = next(remaining)
-            calls.append(outcome if isinstance(outcome, Exception) else self._call(one, outcome))
-        return calls
-
-    def _call(self, asked: _Asked, decision: Decision) -> RoutedCall:
-        own, config = self._own_config(), asked.config
+    def _call(
+        self,
+        model_input: LanguageModelInput,
+        config: RunnableConfig,
+        kwargs: dict[str, Any],
+        decision: Decision,
+    ) -> RoutedCall:
+        own = self._own_config()
         tags = own.get("tags", [])
         config["tags"] = [*(tag for tag in config.get("tags", []) if tag not in tags), *tags]
         config["metadata"] = {
@@ -282,8 +261,36 @@ class Routed:
                 merged = [each for at, each in enumerate(merged) if each not in merged[:at]]
             config["callbacks"] = merged
         target = self._target(decision.tier)
-        return RoutedCall(target, asked.model_input, config, asked.kwargs, decision)
+        return RoutedCall(target, model_input, config, kwargs, decision)
 
 
-def _questions(asked: list[_Asked | Exception]) -> list[Question]:
-    return [one.question for one in asked if not isinstance(one, Exception)]
+class _Batch:
+    """Calls that are decided together. A call whose settings are wrong fails alone."""
+
+    def __init__(
+        self,
+        routed: Routed,
+        inputs: Sequence[LanguageModelInput],
+        configs: Sequence[RunnableConfig],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._routed = routed
+        self._inputs = list(zip(inputs, configs, [dict(kwargs) for _ in inputs], strict=True))
+        self._wrong: dict[int, Exception] = {}
+        self.asking: list[tuple[PolicySettings, Call]] = []
+        for at, one in enumerate(self._inputs):
+            try:
+                self.asking.append(routed._asking(*one))
+            except Exception as error:
+                self._wrong[at] = error
+
+    def calls(self, outcomes: Sequence[Decision | Exception]) -> list[RoutedCall | Exception]:
+        """Return each call, or why it cannot be made, given what was decided on ``asking``."""
+        remaining = iter(outcomes)
+        calls: list[RoutedCall | Exception] = []
+        for at, one in enumerate(self._inputs):
+            outcome = self._wrong.get(at) or next(remaining)
+            calls.append(
+                outcome if isinstance(outcome, Exception) else self._routed._call(*one, outcome)
+            )
+        return calls

@@ -186,7 +186,7 @@ def test_a_conversation_that_went_to_the_strong_model(
         assert outcome(third) == ("strong", "strong", None, "conversation")
     else:
         assert outcome(third) == ("weak", "weak", 0.5, "score")
-    other = asking.ask(EASY, history=[("system", "Another"), *begun[1:]])
+    other = asking.ask(EASY, history=[("system", "Another"), ("user", "Good morning"), begun[2]])
     assert outcome(other) == ("weak", "weak", 0.5, "score")
     assert [decision.tier for decision in seen[:2]] == ["weak", "strong"]
     assert len(seen) == 4

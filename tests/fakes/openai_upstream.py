@@ -1,4 +1,4 @@
-"""A stand-in upstream that can be told to fail, and asked what it was asked."""
+"""A stand-in upstream that can be fails on purpose, and asked what it was asked."""
 
 from __future__ import annotations
 

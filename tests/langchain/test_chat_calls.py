@@ -303,7 +303,7 @@ def test_a_wrong_override_says_what_to_write(llm, strong, weak, override, messag
     ],
 )
 def test_a_typo_in_the_config_says_what_to_write(llm, key, message):
-    unknown = f"unknown setting '{key}' in configurable's 'routellm_{key}': {message}"
+    unknown = f"unknown setting '{key}' in 'routellm_{key}': {message}"
     with pytest.raises(ConfigError, match=unknown):
         llm.invoke(EASY, {"configurable": {f"routellm_{key}": 0.1}})
 

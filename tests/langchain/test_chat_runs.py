@@ -146,7 +146,7 @@ async def test_a_swapped_model_changes_no_event_in_async_code(llm, weak):
 def test_an_error_is_the_models_own(llm, weak):
     def outcome(model: Any) -> tuple[Any, ...]:
         recorded = Events()
-        with pytest.raises(Exception, match="told to fail") as caught:
+        with pytest.raises(Exception, match="fails on purpose") as caught:
             model.invoke(EASY, {"callbacks": [recorded]})
         return caught.type, recorded.seen
 

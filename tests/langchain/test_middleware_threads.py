@@ -150,7 +150,7 @@ def test_a_failed_turn_goes_on_with_its_model_in_an_agent_made_anew(
         return create_agent(client(strong), middleware=[routing], checkpointer=memory)
 
     weak.failing_with = 500
-    with pytest.raises(APIError, match="told to fail"):
+    with pytest.raises(APIError, match="fails on purpose"):
         agent().invoke(asked(EASY), thread)
     weak.failing_with = None
     output = agent().invoke(None, thread)

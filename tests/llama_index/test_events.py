@@ -151,7 +151,7 @@ def test_settings_give_both_models_their_callback_manager(
 def test_an_error_of_the_model_is_told_once_and_comes_through(pair: Routed, recorder: Recorder):
     pair.strong.failing_with = 400
     try:
-        with pytest.raises(Exception, match="told to fail"):
+        with pytest.raises(Exception, match="fails on purpose"):
             pair.llm().chat([ChatMessage(HARD)])
     finally:
         pair.strong.failing_with = None

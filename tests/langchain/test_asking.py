@@ -16,8 +16,11 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 
-from routellm_plugins.langchain.message_text import human_text, input_messages
+from routellm_core import Asked, PolicySettings
+from routellm_plugins.langchain.asking import asked_by, human_text
 
+TURN = PolicySettings(threshold=0.5)
+CONVERSATION = PolicySettings(threshold=0.5, sticky="conversation")
 ASKED = HumanMessage("Why is the sky blue?")
 CALL = AIMessage("", tool_calls=[{"name": "search", "args": {}, "id": "1"}])
 IMAGE = {"type": "image", "url": "https://example.org/sky.png"}
@@ -57,8 +60,34 @@ def test_the_text_of_the_humans_last_message(messages, text):
     ],
 )
 def test_every_form_of_input(model_input):
-    assert human_text(input_messages(model_input)) == "Why?"
+    assert asked_by(model_input, TURN, {}).turns == ("Why?",)
 
 
 def test_what_is_no_input_has_no_text():
-    assert input_messages(3) == []
+    assert asked_by(3, TURN, {}) == Asked()
+
+
+def answered(tier: str) -> AIMessage:
+    return AIMessage("Rayleigh.", response_metadata={"routellm": {"tier": tier}})
+
+
+def test_a_conversation_is_named_by_its_thread_or_its_beginning():
+    def session(*messages, **configurable):
+        return asked_by(list(messages), CONVERSATION, configurable).session
+
+    brief = SystemMessage("Be brief.")
+    begun = session(brief, ASKED)
+    assert begun is not None
+    assert session(brief, ASKED, AIMessage("Rayleigh."), HumanMessage("And the sea?")) == begun
+    assert session(ASKED) != begun
+    assert session(ASKED, thread_id="7") == session(HumanMessage("Else"), thread_id="7")
+    assert asked_by([brief, ASKED], TURN, {}).session is None
+
+
+def test_answers_that_say_who_gave_them_settle_a_conversation():
+    later = [ASKED, answered("weak"), HumanMessage("And the sea?")]
+    assert asked_by(later, CONVERSATION, {}) == Asked(("And the sea?",))
+    later[1] = answered("strong")
+    settled = asked_by(later, CONVERSATION, {})
+    assert (settled.settled, settled.cause) == ("strong", "conversation")
+    assert asked_by(later, TURN, {}).settled is None

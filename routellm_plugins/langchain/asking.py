@@ -1,0 +1,96 @@
+"""What a LangChain call asks: the human's text, and which conversation it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import (
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    convert_to_messages,
+)
+from langchain_core.prompt_values import PromptValue
+
+from routellm_core import Asked, PolicySettings, scored_text
+from routellm_core.conversations import session_of
+
+from .reporting import tiers_of
+
+_HUMAN_ROLES = ("user", "human")
+
+
+def asked_by(
+    model_input: LanguageModelInput, settings: PolicySettings, configurable: Mapping[str, Any]
+) -> Asked:
+    """Return what a call asks.
+
+    Args:
+        model_input: as a chat model takes it.
+        settings: of the call.
+        configurable: of the call's config; its ``thread_id`` names the conversation.
+
+    Raises:
+        ValueError: a message has a form that no chat model takes.
+    """
+    if isinstance(model_input, str):  # needs no message made of it
+        return Asked((model_input,))
+    messages = _messages(model_input)
+    asked = asked_in(messages, settings)
+    if settings.sticky == "conversation" and not tiers_of(messages):
+        # The answers, if there are any, do not say who gave them.
+        return replace(asked, session=_session(messages, configurable))
+    return asked
+
+
+def asked_in(messages: Sequence[BaseMessage], settings: PolicySettings) -> Asked:
+    """Return what a conversation asks whose answers say who gave them."""
+    if settings.sticky == "conversation" and "strong" in tiers_of(messages):
+        return Asked(settled="strong", cause="conversation")
+    text = human_text(messages)
+    return Asked(() if text is None else (text,))
+
+
+def human_text(messages: Iterable[BaseMessage]) -> str | None:
+    """Return the text that a router scores: the text parts of the human's last message.
+
+    Follows ``routellm_core.scored_text``: system prompts, answers, tool results, images and files
+    are not scored, so every step of a tool loop gives the same text.
+
+    Args:
+        messages: a conversation.
+
+    Returns:
+        The text, parts joined by newlines; None if the human's last message has none, or there
+        is no such message.
+    """
+    return scored_text({"role": "user", "content": m.content} for m in messages if _is_human(m))
+
+
+def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:
+    if isinstance(model_input, PromptValue):
+        return model_input.to_messages()
+    if isinstance(model_input, Sequence):
+        return convert_to_messages(model_input)
+    return []  # type: ignore[unreachable]  # no input of a chat model; the model that is called will say so
+
+
+def _session(messages: Sequence[BaseMessage], configurable: Mapping[str, Any]) -> str | None:
+    thread = configurable.get("thread_id")
+    if thread is not None:
+        return session_of("thread", str(thread))
+    first = next(filter(_is_human, messages), None)
+    if first is None:
+        return None
+    system = [str(message.content) for message in messages if isinstance(message, SystemMessage)]
+    return session_of("\n".join(system), str(first.content))
+
+
+def _is_human(message: BaseMessage) -> bool:
+    if isinstance(message, ChatMessage):
+        return message.role.lower() in _HUMAN_ROLES
+    return isinstance(message, HumanMessage)
