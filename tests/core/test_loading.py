@@ -91,7 +91,7 @@ def test_what_is_registered_has_a_name_and_can_be_called(
         def routellm_register_routers(self, register: Any) -> None:
             register(name, factory)
 
-    with pytest.raises(PluginError, match="give a name and a function or class"):
+    with pytest.raises(PluginError, match="register a name with a function or class"):
         plugin(Wrong())
 
 
