@@ -135,7 +135,7 @@ def test_a_whole_one_loads(kind: Kind, folder: Path) -> None:
     ],
     ids=["cut", "cut in the header", "empty", "longer", "a pickle", "gone"],
 )
-def test_weights_that_are_none(
+def test_weights_that_are_nan(
     kind: Kind, folder: Path, damage: Callable[[bytes], bytes] | None
 ) -> None:
     path = folder / WEIGHTS

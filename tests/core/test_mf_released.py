@@ -161,7 +161,7 @@ def test_a_server_of_ones_own_needs_no_key(
     assert OpenAIEncoder().encode(["hi"]).shape == (1, DIM)
 
 
-def test_a_missing_key_is_told_at_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_reported_at_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ConfigError, match="set OPENAI_API_KEY"):
@@ -253,7 +253,7 @@ def test_what_does_not_fit_is_named(
         MatrixFactorizationRouter.from_pretrained(str(folder))
 
 
-def test_numbers_that_are_none_are_damage(folder: Path) -> None:
+def test_nan_is_damage(folder: Path) -> None:
     tensors = load_file(folder / WEIGHTS)
     tensors["text_proj.0.weight"][0, 0] = np.nan
     save_file(tensors, folder / WEIGHTS)
