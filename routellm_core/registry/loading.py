@@ -67,7 +67,11 @@ def described_encoder(described: object) -> Encoder:
         MissingExtraError: it needs a package that is not installed.
     """
     options = {"name": described} if isinstance(described, str) else described
-    if not isinstance(options, dict) or not isinstance(options.get("name"), str):
+    if (
+        not isinstance(options, dict)
+        or not isinstance(options.get("name"), str)
+        or not all(isinstance(option, str) for option in options)
+    ):
         raise ConfigError(
             f"'encoder' is {described!r:.200}: write its name, or {{name: ..., option: value}}"
         )

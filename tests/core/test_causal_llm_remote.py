@@ -1,4 +1,4 @@
-"""The causal_llm router behind a server: the same scores, and failures that are told."""
+"""The causal_llm router behind a server: the same scores, failures that are reported, and keys."""
 
 from __future__ import annotations
 

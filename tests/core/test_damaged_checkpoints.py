@@ -1,4 +1,4 @@
-"""Damage to a checkpoint, of any kind, is told at load: never a silent wrong score."""
+"""Damage to a checkpoint, of any kind, is reported at load: never a silent wrong score."""
 
 from __future__ import annotations
 
