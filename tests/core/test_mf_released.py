@@ -184,6 +184,11 @@ def test_a_key_goes_only_where_it_is_meant_to_go(
     assert endpoint.keys == ["Bearer unused", "Bearer sk-server", "Bearer sk-test"]
     with pytest.raises(ConfigError, match=f"no key for {server}: set NOT_SET$"):
         load_encoder("openai", base_url=server, api_key_env="NOT_SET")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(
+        ConfigError, match=r"no key for https://api\.openai\.com/v1: set OPENAI_API"
+    ):
+        load_encoder("openai", base_url="https://api.openai.com/v1")
 
 
 def test_the_fingerprint_names_server_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
