@@ -1,4 +1,4 @@
-"""The contracts that routers and encoders fulfil, built in or from a plugin."""
+"""The contracts of routers and encoders, built in or from a plugin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Router(ABC):
     otherwise in a thread, within the policy's time budget."""
 
     concurrency: int | None = None
-    """How many calls of ``score`` may run at once; None: the policy's ``concurrency``."""
+    """Most calls of ``score`` that policies run at once, each on a thread, if the router is not
+    instant. None: the policy's ``concurrency``."""
 
     @abstractmethod
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
@@ -55,11 +56,11 @@ class Encoder(ABC):
     refuses an encoder of another fingerprint."""
 
     instant: bool = False
-    """Whether one prompt takes about a millisecond, so that what needs nothing slower may score
-    on an event loop."""
+    """Whether one prompt takes about a millisecond, so that a router over it may be scored on an
+    event loop."""
 
     def check(self) -> None:
-        """Raise what would keep it from encoding: it is called before traffic comes."""
+        """Raise an error if it cannot encode, such as a missing key. Called before any traffic."""
         return None
 
     @abstractmethod

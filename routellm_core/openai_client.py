@@ -33,16 +33,16 @@ class Server:
 
         Args:
             base_url: its address. None: ``OPENAI_BASE_URL``, or else OpenAI's own.
-            api_key_env: the variable that holds its key. None: ``OPENAI_API_KEY`` where the
-                address is not given either, so that a key for OpenAI is not sent to a server that
-                was named separately; with ``OPENAI_BASE_URL``, that key may be missing.
+            api_key_env: the variable that holds its key. None: ``OPENAI_API_KEY`` for OpenAI's own
+                server and that of ``OPENAI_BASE_URL``, where it may be missing; no key for a server
+                that ``base_url`` names, since a key for OpenAI is not meant for it.
         """
-        if base_url is not None:
-            return cls(base_url.rstrip("/"), api_key_env)
         elsewhere = os.environ.get(BASE_URL)
-        if elsewhere and not os.environ.get(API_KEY):
-            return cls(elsewhere.rstrip("/"), api_key_env)
-        return cls((elsewhere or OPENAI).rstrip("/"), api_key_env or API_KEY)
+        address = (base_url or elsewhere or OPENAI).rstrip("/")
+        if api_key_env is None:
+            named_by_environment = base_url is None and bool(os.environ.get(API_KEY))
+            api_key_env = API_KEY if address == OPENAI or named_by_environment else None
+        return cls(address, api_key_env)
 
     def client(self, why: str, *, timeout_s: float, max_retries: int) -> OpenAI:
         """Return a client of the server. Nothing is sent yet.

@@ -1,4 +1,4 @@
-"""The contract of a router as tests that anyone who writes one can run.
+"""The contract of a router as tests, for those who write one.
 
 A subclass whose name begins with ``Test`` is all pytest needs:
 
@@ -24,11 +24,11 @@ from .optional import require
 require("hypothesis", "testing", "testing a router")
 
 TOLERANCE = 1e-6
-"""How far scores of one prompt may lie apart."""
+"""Greatest difference between two scores of one prompt."""
 
 INSTANT_MS = 20.0
-"""What an instant router may take at most, in its quickest of ``_TRIES``: many times the
-millisecond it promises, so that only a router that would hold up an event loop fails."""
+"""Time limit of an instant router, in the fastest of ``_TRIES``: many times the millisecond it
+promises, so that only a router that would block an event loop fails."""
 
 _TRIES = 20
 _THREADS = 8
@@ -45,7 +45,7 @@ _PROMPTS = (
 )
 
 _MANY = tuple(f"{number}. {_PROMPTS[number % len(_PROMPTS)]}" for number in range(70))
-"""More than routers take at a time inside."""
+"""More than routers score in one batch."""
 
 _ODD = (
     "",
@@ -65,7 +65,7 @@ _HUGE = ("x" * 10_000_000, "ten million characters of words and 🤷 " * 263_158
 
 
 class RouterContractTests:
-    """What every router must do: subclass it and say which router.
+    """What every router must do: subclass it and define ``router``.
 
     Each test scores real texts and fails with the prompt that broke the contract. ``router`` is
     called a few times, not for every test.
@@ -86,7 +86,7 @@ class RouterContractTests:
         self._score([])
 
     def test_the_same_prompts_get_the_same_scores(self) -> None:
-        """Another call changes neither scores, nor those given before, nor its argument."""
+        """Another call changes neither scores, nor an array returned before, nor its argument."""
         given_prompts = list(_PROMPTS)
         scores = self._score(given_prompts)
         if given_prompts != list(_PROMPTS):
@@ -97,7 +97,7 @@ class RouterContractTests:
         self._same(_PROMPTS, kept, scores, "in the array it returned, once it scored others")
 
     def test_a_router_made_again_gives_the_same_scores(self) -> None:
-        """Scores do not depend on when the router was made."""
+        """A second router made in the same way gives the same scores."""
         scores = self._score(_PROMPTS)
         again = self._score(_PROMPTS, self.router())
         self._same(_PROMPTS, scores, again, "from a router made again")
@@ -107,7 +107,7 @@ class RouterContractTests:
         self._batch_equals_alone(_MANY)
 
     def test_the_order_of_prompts_does_not_matter(self) -> None:
-        """Each prompt keeps its score, wherever it stands."""
+        """Each prompt keeps its score, whatever its position."""
         order = np.random.default_rng(0).permutation(len(_MANY))
         shuffled = self._score([_MANY[index] for index in order])
         back = np.empty(len(_MANY))
@@ -139,7 +139,7 @@ class RouterContractTests:
         check()
 
     def test_many_threads_get_the_same_scores(self) -> None:
-        """Threads that score at once do not disturb each other, not even at first use."""
+        """Threads that score at once do not affect each other, even at first use."""
         fresh = self.router()
         barrier = threading.Barrier(_THREADS)
 
@@ -180,11 +180,11 @@ class RouterContractTests:
         if not isinstance(first, str) or not first or first != again:
             raise AssertionError(
                 f"{self._name}.fingerprint is {first!r}, and of a router made again {again!r}: "
-                "give one text that changes with weights and options alone, or None"
+                "return a text that depends on weights and options alone, or None"
             )
 
     def test_an_instant_router_is_quick(self) -> None:
-        """One that says it is scored on the event loop, and must not hold it up."""
+        """A router that is scored on the event loop must not block it."""
         if not self._router.instant:
             return
         taken = []
@@ -195,7 +195,7 @@ class RouterContractTests:
         if min(taken) > INSTANT_MS:
             raise AssertionError(
                 f"{self._name}.instant is True, but a prompt of {len(_PROMPTS[2])} characters "
-                f"takes {min(taken):.0f} ms: set instant = False, and it is scored on a thread"
+                f"takes {min(taken):.0f} ms: set instant = False, so that it is scored on a thread"
             )
 
     @property
@@ -216,7 +216,7 @@ class RouterContractTests:
         return type(self._router).__name__
 
     def _score(self, prompts: Sequence[str], router: Router | None = None) -> NDArray[np.float64]:
-        """Return the scores, once they have the form of win rates."""
+        """Return the scores after checking that they are win rates."""
         asked = f"{self._name}.score({_few(prompts)})"
         try:
             scores: object = (router or self._router).score(prompts)

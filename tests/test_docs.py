@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import metadata
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from routellm_core import RoutingPolicy, hookspecs
+from routellm_core import RoutingPolicy, hookimpl, hookspecs, load_router
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -30,23 +35,30 @@ def test_every_hook_is_documented_with_its_arguments():
     assert documented == specified
 
 
-def test_the_plugin_page_runs(capsys):
+def _sample(name: str) -> str:
+    """Return the one sample of the plugin page that defines or uses ``name``."""
     samples = re.findall(r"```python\n(.*?)```", PLUGIN_PAGE, re.DOTALL)
-    assert len(samples) == 4
+    assert len(samples) == 7
+    (sample,) = (sample for sample in samples if name in sample)
+    return sample
+
+
+@pytest.fixture
+def length_module(monkeypatch):
     module = ModuleType("routellm_length")
-    sys.modules["routellm_length"] = module
-    try:
-        exec(samples[0], vars(module))
-        exec(samples[1], {})
-    finally:
-        del sys.modules["routellm_length"]
+    monkeypatch.setitem(sys.modules, "routellm_length", module)
+    exec(_sample("class LengthRouter(Router)"), vars(module))
+    return module
+
+
+def test_the_plugin_page_runs(length_module, capsys):
+    exec(_sample("unregister_plugin"), {})
     assert capsys.readouterr().out == "length weak 0.025\n"
 
 
 def test_the_score_samples_run(plugin):
-    sample = re.findall(r"```python\n(.*?)```", PLUGIN_PAGE, re.DOTALL)[2]
     names: dict[str, type] = {}
-    exec(sample, names)
+    exec(_sample("class Legal"), names)
     plugin(names["Legal"]())
     plugin(names["Sharper"]())
     policy = RoutingPolicy("random", threshold=0.5)
@@ -55,10 +67,96 @@ def test_the_score_samples_run(plugin):
     assert policy.decide("hello").score == pytest.approx(plain**2)
 
 
+def test_the_sample_of_scored_routers_runs(plugin):
+    names: dict[str, type] = {}
+    exec(_sample("class SharperRandom"), names)
+    plugin(names["SharperRandom"]())
+    random, mf = (RoutingPolicy(name, threshold=0.5) for name in ("random", "mf"))
+    plain = random._router.score(["hello"])[0]
+    assert random.decide("hello").score == pytest.approx(plain**2)
+    assert mf.decide("hello").score == pytest.approx(mf._router.score(["hello"])[0])
+
+
+def test_the_sample_of_a_trainer_runs(length_module, plugin, tmp_path):
+    pytest.importorskip("yaml")
+    from routellm_core.training.shared.files import TrainingFiles
+    from routellm_core.training.trainers import find_trainer
+
+    module = ModuleType("routellm_learned_length")
+    exec(_sample("train_length"), vars(module))
+    plugin(module)
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text('{"prompt": "12345678"}\n{"prompt": "1234"}\n')
+    trainer = find_trainer("learned-length")
+    out = tmp_path / "out"
+    assert trainer.train(TrainingFiles(gold=[gold]), out, trainer.config()) == {"scale": 8}
+    assert load_router("learned-length", checkpoint=out).score(["1234"]) == [0.5]
+
+
+def test_the_sample_of_concurrency_runs(plugin):
+    names: dict[str, type] = {}
+    exec(_sample("class ServedRouter"), names)
+
+    class Plugin:
+        @hookimpl
+        def routellm_register_routers(self, register):
+            register("served", names["ServedRouter"])
+
+    plugin(Plugin())
+    with _HalfServer() as server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        policy = RoutingPolicy(
+            "served", threshold=0.5, router_options={"url": url}, timeout_ms=60_000
+        )
+        with ThreadPoolExecutor(12) as pool:
+            decisions = list(pool.map(policy.decide, "abcdefghijkl"))
+    assert {decision.score for decision in decisions} == {0.5}
+    assert server.at_once <= 4
+
+
+class _HalfServer(ThreadingHTTPServer):
+    """Answers 0.5 to every prompt, and counts the requests it has at once."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _HalfHandler)
+        self.busy = self.at_once = 0
+        self.counting = threading.Lock()
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *error):
+        self.shutdown()
+        self.server_close()
+
+
+class _HalfHandler(BaseHTTPRequestHandler):
+    server: _HalfServer
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.counting:
+            self.server.busy += 1
+            self.server.at_once = max(self.server.at_once, self.server.busy)
+        time.sleep(0.05)
+        with self.server.counting:
+            self.server.busy -= 1
+        body = json.dumps({"win_rates": [0.5] * len(asked["prompts"])}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
 def test_the_sample_of_the_contract_runs(tmp_path):
-    samples = re.findall(r"```python\n(.*?)```", PLUGIN_PAGE, re.DOTALL)
-    (tmp_path / "routellm_length.py").write_text(samples[0])
-    (tmp_path / "test_length.py").write_text(samples[3])
+    (tmp_path / "routellm_length.py").write_text(_sample("class LengthRouter(Router)"))
+    (tmp_path / "test_length.py").write_text(_sample("RouterContractTests"))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_length.py"]
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)

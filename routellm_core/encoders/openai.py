@@ -39,7 +39,7 @@ class OpenAIEncoder(Encoder):
         base_url: address of the server. None: ``OPENAI_BASE_URL`` of the environment, or else
             OpenAI's own.
         api_key_env: environment variable that holds the key. None: ``OPENAI_API_KEY``, or no key
-            if ``base_url`` is given.
+            if ``base_url`` names another server than OpenAI's.
         batch_size: most prompts in one request.
         timeout_s: time limit of one attempt of a request, in seconds.
         max_retries: how often a failed request is repeated.

@@ -1,7 +1,7 @@
 """Features of a prompt's surface: how long it is, what it is made of, how it asks.
 
-Normalised mean-pooled embeddings lose them, and on benchmarks prompt length alone is a strong
-baseline, so a router reads both.
+Normalised mean-pooled embeddings do not contain them, and on benchmarks prompt length alone is a
+strong baseline, so a router reads both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SURFACE_VERSION = 1
 """Changes whenever a feature does. A checkpoint names the version it was trained on."""
 
 MAX_CHARACTERS = 16_384
-"""What follows this many characters is not looked at."""
+"""How much of a prompt is read."""
 
 _BYTE_CLASSES: dict[str, bytes] = {
     "lower_case": bytes(range(ord("a"), ord("z") + 1)),
@@ -32,7 +32,7 @@ _BYTE_CLASSES: dict[str, bytes] = {
 }
 
 _WORDS = ("What ", "hat ", "hich ", " not ", " total", " each ", "ecause")
-"""Substrings that are counted; a first letter is left out where it may be a capital."""
+"""Substrings that are counted, without a first letter that may be a capital."""
 
 _COUNTED = (
     *("characters", *_BYTE_CLASSES),
@@ -42,9 +42,8 @@ _COUNTED = (
 )
 
 SURFACE_NAMES = (*_COUNTED, "open", *(f"open*{name}" for name in _COUNTED))
-"""Name of each feature. Each is log(1 + count), ``open`` is 1 for a prompt without answer
-options, and a product with it lets a count mean another thing in open questions than in
-multiple choice."""
+"""Name of each feature. Each is log(1 + count); ``open`` is 1 for a prompt without answer
+options. The products with ``open`` give a count a weight of its own in open questions."""
 
 SURFACE_DIM = len(SURFACE_NAMES)
 

@@ -1,4 +1,4 @@
-"""Encoders made of another: its vectors with the surface that they lose, along some directions."""
+"""Encoders that extend or project the vectors of another encoder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WithSurface(Encoder):
     """The vector of another encoder followed by the surface features.
 
     Args:
-        encoder: the other one.
+        encoder: the other encoder.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -26,7 +26,7 @@ class WithSurface(Encoder):
         self._encoder = encoder
 
     def check(self) -> None:
-        """Raise what would keep the encoder from encoding."""
+        """As the other encoder's ``check``."""
         self._encoder.check()
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
@@ -35,11 +35,11 @@ class WithSurface(Encoder):
 
 
 class Projected(Encoder):
-    """The vector of another encoder, less its mean, along some directions.
+    """The centred vector of another encoder, projected on some directions.
 
     Args:
-        encoder: the other one.
-        mean: taken off, shape (encoder.dim,).
+        encoder: the other encoder.
+        mean: subtracted from its vectors, shape (encoder.dim,).
         projection: a column for each direction, shape (encoder.dim, dim).
     """
 
@@ -55,7 +55,7 @@ class Projected(Encoder):
         self._projection = projection
 
     def check(self) -> None:
-        """Raise what would keep the encoder from encoding."""
+        """As the other encoder's ``check``."""
         self._encoder.check()
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Text to token ids as BERT's uncased WordPiece tokenizer does it, with each word remembered."""
+"""BERT's uncased WordPiece tokenizer, with a cache of words."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 REMEMBERED_BYTES = 4_000_000
-"""How much is remembered at most of words and their ids; their dictionary adds up to 3 MB."""
+"""Most bytes of words and ids in the cache; its dictionary adds up to 3 MB."""
 
 REMEMBERED_CHARACTERS = 16_384
-"""How many characters beyond ASCII are remembered at most (about 2 MB), or those of one text."""
+"""Most characters beyond ASCII in the cache (about 2 MB), unless a single text has more."""
 
 LONGEST_WORD = 100
-"""Characters; BERT takes a longer word as one unknown token."""
+"""In characters. A longer word is one unknown token to BERT."""
 
 _CONTINUES = "##"
 _LOWER = bytes(range(256)).lower()
@@ -34,7 +34,7 @@ _HANGUL = re.compile("[\uac00-\ud7a3][\uac00-\ud7a3\n]*")
 _CHINESE = (
     "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002a6df\U0002a700-\U0002b81f\U0002b920-\U0002ceaf"
 )
-# What Unicode's categories do not tell: compatibility characters are Chinese too, and one symbol
+# Exceptions to Unicode's categories: compatibility characters are Chinese too, and one symbol
 # was punctuation before Unicode 12.
 _UNSURE = frozenset([*range(0xF900, 0xFB00), *range(0x2F800, 0x2FA20), 0x166D])
 # Letters, numbers, symbols and unassigned characters are parts of words.
@@ -46,12 +46,12 @@ _UNKNOWN = "\x00"
 
 
 class WordPiece:
-    """Splits texts into the ids of a vocabulary, leaving out words it cannot spell.
+    """Splits texts into token ids, leaving out words that the vocabulary cannot spell.
 
     The ids are those of the ``tokenizers`` library with ``BertNormalizer``, ``BertPreTokenizer``
-    and ``WordPiece``, less the unknown token; lone surrogates, which the library rejects, are
-    left out. The ids of each word are remembered: four to six times faster than the library.
-    Thread-safe.
+    and ``WordPiece``, without the unknown token; lone surrogates, which the library rejects, are
+    left out. The ids of each word are cached, which makes it four to six times as fast as
+    the library. Thread-safe.
 
     Args:
         vocabulary: id of each token; ``##`` marks those that continue a word.
@@ -84,7 +84,7 @@ class WordPiece:
     def _learn(self, pieces: list[bytes]) -> list[bytes]:
         known = {piece: ids for piece in set(pieces) if (ids := self._words.get(piece)) is not None}
         new = list(set(pieces).difference(known))
-        # All at once, which is several times faster than one by one.
+        # All in one call, which is several times as fast as one by one.
         normal = self._characters.normal(map(bytes.decode, new))
         # Not strict: another thread may have learned them, and no pieces make one empty text.
         for piece, text in zip(new, normal, strict=False):
@@ -94,9 +94,9 @@ class WordPiece:
 
 
 class _Characters:
-    """Rewrites characters as BERT does, with spaces around those that stand alone.
+    """Rewrites characters as BERT does, with spaces around those that are words of their own.
 
-    Nothing depends on the characters around: of those that Unicode would reorder none is left.
+    Each character is rewritten without its context: none is left that Unicode would reorder.
     """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:

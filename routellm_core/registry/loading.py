@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable, Hashable
 
-from ..checkpoints.store import local_folder
 from ..contracts import Encoder, Router
 from ..errors import ConfigError, PluginError, did_you_mean
 from .plugins import plugins
@@ -68,7 +67,11 @@ def described_encoder(described: object) -> Encoder:
         MissingExtraError: it needs a package that is not installed.
     """
     options = {"name": described} if isinstance(described, str) else described
-    if not isinstance(options, dict) or not isinstance(options.get("name"), str):
+    if (
+        not isinstance(options, dict)
+        or not isinstance(options.get("name"), str)
+        or not all(isinstance(option, str) for option in options)
+    ):
         raise ConfigError(
             f"'encoder' is {described!r:.200}: write its name, or {{name: ..., option: value}}"
         )
@@ -94,6 +97,9 @@ def _load(
 def _canonical(option: str, value: object) -> tuple[type, object]:
     """Return the same for any two values of an option that mean the same."""
     if isinstance(value, os.PathLike) or (option == "checkpoint" and isinstance(value, str)):
+        # On first use: importing it takes longer than importing all the rest of the registry.
+        from ..checkpoints.store import local_folder
+
         if not os.path.isabs(value):
             value = local_folder(value) or value
         value = os.fsdecode(value)

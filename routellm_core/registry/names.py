@@ -24,12 +24,12 @@ class Names:
         """Register ``factory`` under ``name``.
 
         Raises:
-            PluginError: the name is taken or no text, or the factory cannot be called.
+            PluginError: the name is taken or not a string, or the factory is not callable.
         """
         if not isinstance(name, str) or not callable(factory):
             raise PluginError(
                 f"{owner} registers {name!r} as a {self.kind} with {factory!r}: "
-                "give a name and a function or class"
+                "register a name with a function or class"
             )
         if name in self._entries:
             raise PluginError(

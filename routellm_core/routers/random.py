@@ -1,4 +1,4 @@
-"""A router that guesses: the baseline every other one must beat."""
+"""A router that guesses: the baseline that every other router must beat."""
 
 from __future__ import annotations
 

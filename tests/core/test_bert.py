@@ -143,7 +143,7 @@ def test_a_model_in_memory_is_scored_with(router: BERTRouter) -> None:
     assert made.score(PROMPTS).tolist() == router.score(PROMPTS).tolist()
 
 
-def test_numbers_that_are_none_are_no_score(router: BERTRouter) -> None:
+def test_nan_is_no_score(router: BERTRouter) -> None:
     model = deepcopy(router._model)
     with torch.no_grad():
         model.classifier.bias[0] = torch.nan
@@ -202,7 +202,7 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
         (lambda folder: (folder / DESCRIPTION).write_text("{"), f"{DESCRIPTION} is damaged"),
     ],
 )
-def test_damage_is_told_at_load(
+def test_damage_is_reported_at_load(
     folder: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     damage(folder)

@@ -222,7 +222,9 @@ def test_quantiles_and_fingerprint(folder: Path, router: CausalLLMRouter) -> Non
         (DESCRIPTION, '{"router": "bert"}', f"{DESCRIPTION} is damaged"),
     ],
 )
-def test_damage_is_told_at_load(folder: Path, name: str, content: str | None, message: str) -> None:
+def test_damage_is_reported_at_load(
+    folder: Path, name: str, content: str | None, message: str
+) -> None:
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_text(content)
@@ -230,12 +232,12 @@ def test_damage_is_told_at_load(folder: Path, name: str, content: str | None, me
         CausalLLMRouter.from_pretrained(str(folder))
 
 
-def test_missing_labels_are_told_at_load(tmp_path: Path) -> None:
+def test_missing_labels_are_reported_at_load(tmp_path: Path) -> None:
     write_causal_llm(tmp_path, labels=LABELS[:4])
     with pytest.raises(CheckpointError, match="only 4 of the label tokens"):
         load_router("causal_llm", checkpoint=str(tmp_path))
 
 
-def test_half_of_a_remote_setting_is_told(whole: Path) -> None:
+def test_half_of_a_remote_setting_is_reported(whole: Path) -> None:
     with pytest.raises(ConfigError, match="base_url and model belong together"):
         load_router("causal_llm", checkpoint=str(whole), model="rater")

@@ -1,4 +1,4 @@
-"""The causal_llm router behind a server: the same scores, and failures that are told."""
+"""The causal_llm router behind a server: the same scores, failures that are reported, and keys."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_each_prompt_gets_its_own_score_and_few_are_asked_at_once(
     assert server.at_once == 3
 
 
-def test_a_failure_is_tried_again_and_then_told(server: LabelServer, folder: Path) -> None:
+def test_a_failure_is_repeated_and_then_reported(server: LabelServer, folder: Path) -> None:
     server.failures = 1
     assert _router(server, folder, max_retries=1).score(["why?"])[0] == 1
     server.failures = 1
@@ -140,7 +140,9 @@ def test_a_server_that_is_slow_is_not_waited_for(server: LabelServer, folder: Pa
 
 
 @pytest.mark.parametrize("chat", [False, True])
-def test_an_answer_without_logprobs_is_told(server: LabelServer, folder: Path, chat: bool) -> None:
+def test_an_answer_without_logprobs_is_reported(
+    server: LabelServer, folder: Path, chat: bool
+) -> None:
     server.logprobs = False
     with pytest.raises(ScoringError, match="answered without the logprobs"):
         _router(server, folder, chat=chat).score(["why?"])
@@ -190,7 +192,7 @@ def test_a_model_with_a_template_is_asked_in_a_chat(server: LabelServer, tmp_pat
     assert _router(server, tmp_path, chat=True).score(["why?"])[0] == 1
 
 
-def test_settings_out_of_range_are_told(server: LabelServer, folder: Path) -> None:
+def test_settings_out_of_range_are_reported(server: LabelServer, folder: Path) -> None:
     with pytest.raises(ConfigError, match="top_logprobs is 4"):
         _router(server, folder, top_logprobs=4)
     with pytest.raises(ConfigError, match="did you mean 'top_logprobs'"):

@@ -1,4 +1,4 @@
-"""Damage to a checkpoint, of any kind, is told at load: never a silent wrong score."""
+"""Damage to a checkpoint, of any kind, is reported at load: never a silent wrong score."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_whole_one_loads(kind: Kind, folder: Path) -> None:
     ],
     ids=["cut", "cut in the header", "empty", "longer", "a pickle", "gone"],
 )
-def test_weights_that_are_none(
+def test_weights_that_are_nan(
     kind: Kind, folder: Path, damage: Callable[[bytes], bytes] | None
 ) -> None:
     path = folder / WEIGHTS

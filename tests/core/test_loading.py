@@ -80,6 +80,9 @@ def test_an_option_that_cannot_be_hashed_is_an_error(value: object) -> None:
 def test_an_encoder_described_with_such_an_option_is_an_error() -> None:
     with pytest.raises(ConfigError, match="encoder 'openai': option 'model' must be a plain value"):
         described_encoder({"name": "openai", "model": ["a"]})
+    for wrong in (5, None, {}, {"name": 5}, {"name": "openai", 5: "a"}):
+        with pytest.raises(ConfigError, match=r"'encoder' is .*write its name"):
+            described_encoder(wrong)
 
 
 @pytest.mark.parametrize(("name", "factory"), [(5, Half), ("half", "Half")])
@@ -91,7 +94,7 @@ def test_what_is_registered_has_a_name_and_can_be_called(
         def routellm_register_routers(self, register: Any) -> None:
             register(name, factory)
 
-    with pytest.raises(PluginError, match="give a name and a function or class"):
+    with pytest.raises(PluginError, match="register a name with a function or class"):
         plugin(Wrong())
 
 

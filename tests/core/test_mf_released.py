@@ -161,7 +161,7 @@ def test_a_server_of_ones_own_needs_no_key(
     assert OpenAIEncoder().encode(["hi"]).shape == (1, DIM)
 
 
-def test_a_missing_key_is_told_at_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_reported_at_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ConfigError, match="set OPENAI_API_KEY"):
@@ -184,6 +184,11 @@ def test_a_key_goes_only_where_it_is_meant_to_go(
     assert endpoint.keys == ["Bearer unused", "Bearer sk-server", "Bearer sk-test"]
     with pytest.raises(ConfigError, match=f"no key for {server}: set NOT_SET$"):
         load_encoder("openai", base_url=server, api_key_env="NOT_SET")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(
+        ConfigError, match=r"no key for https://api\.openai\.com/v1: set OPENAI_API"
+    ):
+        load_encoder("openai", base_url="https://api.openai.com/v1")
 
 
 def test_the_fingerprint_names_server_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +258,7 @@ def test_what_does_not_fit_is_named(
         MatrixFactorizationRouter.from_pretrained(str(folder))
 
 
-def test_numbers_that_are_none_are_damage(folder: Path) -> None:
+def test_nan_is_damage(folder: Path) -> None:
     tensors = load_file(folder / WEIGHTS)
     tensors["text_proj.0.weight"][0, 0] = np.nan
     save_file(tensors, folder / WEIGHTS)

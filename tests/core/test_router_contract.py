@@ -249,7 +249,7 @@ def test_a_router_without_fault_passes() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
-def test_a_broken_router_is_told_what_is_wrong(router: type, test: str, message: str) -> None:
+def test_a_broken_router_is_named_with_what_is_wrong(router: type, test: str, message: str) -> None:
     [check] = [check for name, check in _tests_of(router) if name == f"test_{test}"]
     with pytest.raises(AssertionError) as failure:
         check()
@@ -257,7 +257,7 @@ def test_a_broken_router_is_told_what_is_wrong(router: type, test: str, message:
     assert len(str(failure.value)) < 600
 
 
-def test_a_subclass_that_names_no_router_is_told_so() -> None:
+def test_a_subclass_that_names_no_router_is_an_error() -> None:
     class Unfinished(RouterContractTests):
         pass
 

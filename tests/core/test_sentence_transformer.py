@@ -252,7 +252,7 @@ def test_a_router_is_trained_on_it_and_knows_it_again(
         load_router(router, checkpoint=f"{out}{os.sep}.")
 
 
-def test_an_encoder_that_is_described_wrongly_is_told(gold: Path, tmp_path: Path) -> None:
+def test_an_encoder_that_is_described_wrongly_is_reported(gold: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("strong_model: big\nweak_model: small\nencoder: {model: x}\n")
     trainer = find_trainer("mf")

@@ -2,8 +2,8 @@
 
     P(i beats j) = sigmoid(strength_i - strength_j)
 
-The likelihood of any number of battles depends on their matrix of wins alone, so it is that
-matrix that is fitted, many at once. An Elo rating is 400 / ln(10) times a strength, plus a
+The likelihood of any number of battles depends on their matrix of wins alone, so strengths are
+fitted to that matrix, many at once. An Elo rating is 400 / ln(10) times a strength, plus a
 constant.
 """
 
@@ -19,7 +19,7 @@ RIDGE = 1e-9
 1e-7, but keeps a player who never lost, or never met the others, at a finite one."""
 
 _TOLERANCE = 1e-18
-"""Least gain in likelihood that a step is worth, as a share of all wins."""
+"""Gain in likelihood, as a share of all wins, below which the fit stops."""
 
 _MOST_STEPS = 200
 
@@ -32,9 +32,8 @@ def fit_strengths(wins: Floats, start: Floats | float = 0.0) -> Floats:
 
     Args:
         wins: ``wins[..., i, j]`` is how often i beat j, at least 0, not necessarily whole; a draw
-            is half a win each way. Shape (..., K, K); the diagonal is not looked at.
-        start: strengths near those sought, which save steps; they change nothing else. Of a shape
-            that goes with (..., K).
+            is half a win each way. Shape (..., K, K); the diagonal is ignored.
+        start: initial strengths, which affect only the number of steps; broadcast to (..., K).
 
     Returns:
         Shape (..., K); each row sums to 0.
@@ -61,7 +60,7 @@ def fit_strengths(wins: Floats, start: Floats | float = 0.0) -> Floats:
 
 
 def tiers_of(strengths: Floats, count: int) -> NDArray[np.int64]:
-    """Group players so that the variances of strength within the tiers add up to the least.
+    """Group players so that the sum of the variances of strength within the tiers is least.
 
     Dynamic programming over the players from strong to weak (Ong et al., arXiv 2406.18665,
     section 4.2); a tier counts once, however many are in it, as in their code.

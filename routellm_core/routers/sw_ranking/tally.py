@@ -1,4 +1,4 @@
-"""Comparisons of two models' answers, as sw_ranking counts them."""
+"""Comparisons of two models' answers, in the columns that sw_ranking counts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Battles:
 
     models: list[str]
     first: NDArray[np.int64]
-    """Number of the first model in ``models``."""
+    """Index of the first model in ``models``."""
     second: NDArray[np.int64]
+    """Index of the second model."""
     p_first: NDArray[np.float64]
     """Probability that the first model's answer is better; 0.5 for a tie."""
     weight: NDArray[np.float64]
-    """How often the battle counts."""
+    """How many battles each counts as."""
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Battles:
@@ -34,11 +35,11 @@ class Battles:
 
         Args:
             rows: ``winner`` is ``model_a``, ``model_b``, ``tie`` or ``tie (bothbad)``; ``p_a``
-                instead is the probability that a's answer is better. A data frame of pandas with
-                such columns does as well.
+                instead is the probability that a's answer is better. A pandas data frame with
+                such columns is accepted, too.
 
         Raises:
-            DataError: a row is wrong; the message has its number, from 0.
+            DataError: a row is wrong; the message gives its index, from 0.
         """
         if hasattr(rows, "to_dict"):
             rows = rows.to_dict("records")
@@ -48,7 +49,7 @@ class Battles:
             try:
                 p_first = float(row["p_a"]) if "p_a" in row else _WINNERS[row["winner"]]
                 if not 0 <= p_first <= 1:
-                    raise ValueError("no probability")
+                    raise ValueError("not a probability")
                 first, second = (
                     numbers.setdefault(row[key], len(numbers)) for key in ("model_a", "model_b")
                 )
@@ -63,7 +64,7 @@ class Battles:
         return cls(list(numbers), first_column, second_column, table[:, 2], np.ones(len(table)))
 
     def strengths(self) -> NDArray[np.float64]:
-        """Return how strong each model is by all battles, whatever the prompt: shape (K,)."""
+        """Return the strength of each model over all battles, whatever the prompt: shape (K,)."""
         wins = np.zeros((len(self.models), len(self.models)))
         np.add.at(wins, (self.first, self.second), self.weight * self.p_first)
         np.add.at(wins, (self.second, self.first), self.weight * (1 - self.p_first))
@@ -71,7 +72,7 @@ class Battles:
 
 
 def order_of(battles: Battles, num_tiers: int) -> NDArray[np.int64]:
-    """Return the order of battles in which a router needs no copy of their vectors."""
+    """Return the order of battles in which a router does not copy their vectors."""
     tiers = tiers_of(battles.strengths(), num_tiers)
     cell, _ = cells_of(battles, tiers, num_tiers, compat=False)
     return np.argsort(cell, kind="stable")
@@ -80,11 +81,11 @@ def order_of(battles: Battles, num_tiers: int) -> NDArray[np.int64]:
 def cells_of(
     battles: Battles, tiers: NDArray[np.int64], num_tiers: int, compat: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return, of each battle, which two tiers met, and the probability that the one won.
+    """Return the pair of tiers of each battle, and the probability that the first of them won.
 
-    Tiers ``one < other`` make the number ``one * (num_tiers + 1) + other``. The released code
-    counts a battle within a tier as if the first model's win were a defeat of the tier by a
-    player who stays at Elo 1000: with ``compat`` that player is tier ``num_tiers``, and the one.
+    The pair of tiers ``one < other`` is numbered ``one * (num_tiers + 1) + other``. The released
+    code counts a battle within a tier as if the first model's win were a defeat of the tier by a
+    player fixed at Elo 1000: with ``compat`` that player is tier ``num_tiers``, and comes first.
     """
     first, second = tiers[battles.first], tiers[battles.second]
     within = first == second
@@ -98,5 +99,5 @@ def cells_of(
 
 
 def left_out(num_tiers: int) -> int:
-    """Return what stands, above all cells, for battles that do not count."""
+    """Return the number, above those of all pairs, for battles that are not counted."""
     return (num_tiers + 1) ** 2

@@ -1,4 +1,4 @@
-"""Share texts of different lengths out in batches, with little padding."""
+"""Group texts of different lengths into batches with little padding."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_TOKENS = 4_096
-"""In a batch, padding included: what bounds the memory that scoring takes."""
+"""Most tokens in a batch, padding included. It limits the memory that scoring takes."""
 
 
 def batches(lengths: Sequence[int], *, equal: bool = False) -> Iterator[list[int]]:
-    """Yield the numbers of texts that go together: alike in length, ``MOST_TOKENS`` at most.
+    """Yield batches as indices of texts: similar in length, ``MOST_TOKENS`` at most.
 
     Args:
-        lengths: of each text, in tokens. A longer one than the bound goes alone.
-        equal: only texts of the same length go together.
+        lengths: of each text, in tokens. A text longer than the limit is a batch of its own.
+        equal: whether all texts of a batch must have the same length.
     """
     batch: list[int] = []
     # The longest first, so that a batch that takes too much memory fails at once.
@@ -36,8 +36,8 @@ def padded(rows: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
     """Return rows of numbers as a matrix: shape (len(rows), longest row).
 
     Args:
-        rows: of token ids, or of what else there is one of per token.
-        filler: put after the end of a shorter row.
+        rows: one number per token, such as its id.
+        filler: appended to shorter rows.
     """
     matrix = np.full((len(rows), max(len(row) for row in rows)), filler, np.int64)
     for line, row in zip(matrix, rows, strict=True):
