@@ -30,7 +30,8 @@ EMPTY = _words(
     write said say text check double too idea instead long short quick detail details look looks
     ahead year day half sentence sentences word words list table
     aber alle alles als also am an antwort auch auf aus bei beispiel besser bin bist bitte danke
-    dann dass dich dein deine dem den der des die dir doch du ein eine einen einer eines er erst
+    dann dass dich dein deine dem den der des die
+    dir doch du ein eine einen einmal einer eines er erst
     erste ersten es etwas falsch fehler für funktioniert gar geht genau gibt gut habe haben hast
     hat hier ich ihr im immer in ist ja jetzt kann kannst kein keine klar könntest letzte
     letzten lang los mach mache machen man mehr mein meine meinst mich mir mit mal nach nein
@@ -39,7 +40,8 @@ EMPTY = _words(
     wann warum was weiter welche welcher welches wenn wer weshalb wie wieder wieso will wir wird
     wo zeig zu zum zur zweite zweiten dritte verstehe zeile anders dafür kurz einverstanden leg
     jahr tag hälfte sätzen sätze
-    a adelante al algo algún alguna aquí así aún bien bueno claro como cómo con continúa correcto creo cuál
+    a adelante al algo algún alguna aquí así aún
+    bien bueno claro como cómo con continúa correcto creo cuál
     cuando cuándo cuánto de del detalle dime donde dónde e ejemplo el ella en entiendo eres
     error es está están estás esto falla funciona gracias ha haber hacer has hasta hay haz hazlo
     he intenta inténtalo ir la las le lo los mal más me mejor menos mi mucho muy nada ni no nos
@@ -97,8 +99,8 @@ REQUESTS = _words(
     berechne beschreibe beweise definiere empfiehl entwickle entwirf erkläre erstelle erzähl erzähle
     finde gib hilf implementiere nenne rechne sag sage schreib schreibe vergleiche wandle was welche
     welcher welches wann wer wie wieviel wo zeige zähle übersetze
-    calcula compara convierte crea cuenta cuál cuáles cuándo cuánto cuántos cuántas cómo da dame
-    define demuestra describe di dibuja dime diseña dónde encuentra escribe escríbeme explica
+    calcula compara convierte crea cuenta cuál cuáles cuándo cuánto cuántos cuántas cómo dame
+    define demuestra describe dibuja dime diseña dónde encuentra escribe escríbeme explica
     implementa nombra qué quién recomienda recomiéndame resume resuelve traduce
     """
 )

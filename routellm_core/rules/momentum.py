@@ -40,11 +40,11 @@ _SHORT = 16
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
-_ERROR = re.compile(
-    r"[^\n]{0,60}?(?:(?:error|exception|traceback|panic|fatal|fehler)\b[^\n]{0,60}?[:\[(]|err!)",
-    re.IGNORECASE,
-)
-_ERROR_CODE = re.compile(r"[\w.$]{1,80}(?:Error|Exception)\b\s*[:\n(]")
+_ERRORS = ("error", "exception", "traceback", "panic", "fatal", "fehler")
+"""What the first line of a pasted error message has, before one of ``_AFTER_ERROR``."""
+_AFTER_ERROR = re.compile(r"[:\[(]")
+_ERROR_LINE = 120
+"""Characters: so much of a first line is read for an error message."""
 
 
 class Brings(Enum):
@@ -105,13 +105,15 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
         return Brings.QUESTION
     spelt = _WORD.findall(text[:_READ].replace("’", "'"))
     words = [word.lower() for word in spelt]
-    if not (words and words[0] in REQUESTS) and (_ERROR.match(text) or _ERROR_CODE.match(text)):
+    if not (words and words[0] in REQUESTS) and _is_error(text):
         return Brings.NOTHING
     if len(text) > _READ:
         return Brings.QUESTION
-    before = "\n".join(turn[:_EARLIER] for turn in earlier).lower()
+    before = ""
     new = shared = known = referring = 0
     for at, word in enumerate(words):
+        if not before and word not in EMPTY and word not in REFERRING:
+            before = "\n".join(turn[:_EARLIER] for turn in earlier).lower()
         if _CHINESE.match(word):
             added, repeated, refers = _chinese(word, before)
             new, shared, referring = new + added, shared + repeated, referring + refers
@@ -140,6 +142,16 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     if new <= most and len(text) <= _REMARK and not _requests(text, words):
         return Brings.SOMETHING
     return Brings.QUESTION
+
+
+def _is_error(text: str) -> bool:
+    line = text[:_ERROR_LINE].partition("\n")[0].lower()
+    if "err!" in line:
+        return True
+    starts = [line.find(error) + len(error) for error in _ERRORS if error in line]
+    if not starts or "?" in line:
+        return False
+    return min(starts) == len(line) or _AFTER_ERROR.search(line, min(starts)) is not None
 
 
 def _requests(text: str, words: list[str]) -> bool:
