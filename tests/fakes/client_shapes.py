@@ -178,7 +178,7 @@ def open_webui_rag(asks: list[str]) -> Messages:
 
 
 RIGHT: dict[str, Shape] = {
-    "chat (Open WebUI, llm, gptme, Continue, aider's ask, ...)": plain,
+    "chat (Open WebUI, llm, Continue)": plain,
     "Claude Code 2": claude_code_2,
     "Claude Code 1": claude_code_1,
     "Claude Code, after compaction": claude_code_after_compaction,
@@ -194,7 +194,7 @@ RIGHT: dict[str, Shape] = {
     "gptme, nudge": gptme,
     "gptme, unknown model": gptme_unknown_model,
     "smolagents, in its loop": smolagents,
-    "mini-swe-agent, in its loop": mini_swe_agent,
+    "mini-swe-agent, tool result": mini_swe_agent,
     "editor with user_query": cursor_like,
     "image of a tool": image_of_a_tool,
     "LangChain's summary": summarised_by_langchain,
