@@ -14,7 +14,8 @@ class Asked:
     """What a framework's call asks a policy to decide."""
 
     turns: tuple[str, ...] = ()
-    """What the human wrote, oldest first. The last is scored; blank or none: nothing is."""
+    """What the human wrote, oldest first. Where the last is blank, or there is none, nothing is
+    scored."""
     session: str | None = None
     """Names the conversation, for ``sticky: conversation``; None if it cannot be told."""
     settled: Tier | None = None
@@ -38,7 +39,8 @@ class Decision:
     router: str
     """Name of the router."""
     cause: str
-    """``score``, ``no_text``, ``conversation``, ``error:<Type>``, or what an adapter settled by."""
+    """``score``, ``momentum`` (an earlier turn decided), ``no_text``, ``conversation``,
+    ``error:<Type>``, or what an adapter settled by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
 

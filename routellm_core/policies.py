@@ -161,5 +161,6 @@ def _key(settings: PolicySettings) -> Hashable:
         settings.on_no_text,
         settings.timeout_ms,
         settings.concurrency,
+        settings.turns,
         settings.sticky,
     )

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from numbers import Real
@@ -19,7 +19,9 @@ from .executor import executor_of
 from .registry.loading import load_router
 from .registry.plugins import plugins
 from .route_on import text_to_route_on
+from .rules.momentum import deciding_turns, momentum
 from .rules.share import outside_range, threshold_for_share
+from .score_cache import score_cache
 
 if TYPE_CHECKING:
     from .settings import PolicySettings
@@ -51,6 +53,9 @@ class RoutingPolicy:
         timeout_ms: time budget in milliseconds of a router that is not instant.
         concurrency: how many threads score, for a router that is not instant and names no number
             of its own.
+        turns: how many of the human's last turns may decide. A follow-up ("Yes, do it.") inherits
+            from the turn that it is about; a question of its own is judged by itself. 1: only
+            the last turn decides.
         sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
             the strong model stays there.
 
@@ -95,14 +100,13 @@ class RoutingPolicy:
             chosen = self._without_score(asked, start)
             if chosen is not None:
                 return chosen
-            text = asked.turns[-1]
-            if self._instant:
-                score = self._score(text)
-            else:
-                score = self._within_budget(lambda: self._score(text), self._budget_s)
+            deciding = self._deciding(asked)
+            scores, missing = self._known(deciding.values())
+            if missing:
+                scores.update(self._score_batch(missing, self._budget_s))
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(score, asked, start)
+        return self._scored(scores, deciding, asked, start)
 
     async def adecide(self, call: Call) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
@@ -116,17 +120,21 @@ class RoutingPolicy:
             chosen = self._without_score(asked, start)
             if chosen is not None:
                 return chosen
-            executor = executor_of(self._router, self.settings.concurrency)
-            future = executor.submit(lambda: self._score(asked.turns[-1]))
-            try:
-                outcome = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
-            except asyncio.TimeoutError:
-                raise self._timeout() from None
-            finally:
-                executor.abandon(future)
+            deciding = self._deciding(asked)
+            scores, missing = self._known(deciding.values())
+            if missing:
+                executor = executor_of(self._router, self.settings.concurrency)
+                future = executor.submit(lambda: self._scores(missing))
+                try:
+                    outcome = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
+                except asyncio.TimeoutError:
+                    raise self._timeout() from None
+                finally:
+                    executor.abandon(future)
+                scores.update(_result(outcome))
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(outcome, asked, start)
+        return self._scored(scores, deciding, asked, start)
 
     def decide_many(self, calls: Sequence[Call]) -> list[Decision]:
         """Decide on many calls with a single call of the router. Never raises.
@@ -141,30 +149,34 @@ class RoutingPolicy:
         if plugins.intercepts_scores(self.settings.router):
             return [self.decide(call) for call in calls]
         decided: dict[int, Decision] = {}
-        to_score: dict[int, Asked] = {}
+        to_score: dict[int, tuple[Asked, dict[int, str]]] = {}
         for at, call in enumerate(calls):
             try:
                 asked = _read(call)
                 chosen = self._without_score(asked, start)
+                deciding = {} if chosen else self._deciding(asked)
             except Exception as error:
                 chosen = self._failed(error, start)
             if chosen is None:
-                to_score[at] = asked
+                to_score[at] = asked, deciding
             else:
                 decided[at] = chosen
         if len(to_score) < 2:
-            decided.update((at, self.decide(asked)) for at, asked in to_score.items())
+            decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
             return [decided[at] for at in range(len(calls))]
         try:
-            scores = self._score_batch([asked.turns[-1] for asked in to_score.values()])
+            texts = [text for _, deciding in to_score.values() for text in deciding.values()]
+            scores, missing = self._known(texts)
+            if missing:
+                scores.update(self._score_batch(missing, self._budget_s * len(missing)))
         except ScoringTimeoutError as error:
             decided.update((at, self._failed(error, start)) for at in to_score)
         except Exception:
             # One by one, so that a text that cannot be scored does not decide for the others.
-            decided.update((at, self.decide(asked)) for at, asked in to_score.items())
+            decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
         else:
-            for (at, asked), score in zip(to_score.items(), scores, strict=True):
-                decided[at] = self._scored(score, asked, start)
+            for at, (asked, deciding) in to_score.items():
+                decided[at] = self._scored(scores, deciding, asked, start)
         return [decided[at] for at in range(len(calls))]
 
     async def adecide_many(self, calls: Sequence[Call]) -> list[Decision]:
@@ -186,10 +198,23 @@ class RoutingPolicy:
             return self._decided(tier, None, cause, start)
         return None
 
-    def _score_batch(self, texts: list[str]) -> list[float]:
+    def _deciding(self, asked: Asked) -> dict[int, str]:
+        """Return the turns that decide, by their positions."""
+        positions = deciding_turns(asked.turns, self.settings.turns)
+        return {at: asked.turns[at] for at in positions}
+
+    def _known(self, texts: Iterable[str]) -> tuple[dict[str, float], list[str]]:
+        """Return the scores that need no scoring, and the texts that do, each once."""
+        texts = list(dict.fromkeys(texts))
+        if plugins.intercepts_scores(self.settings.router):
+            return {}, texts
+        known = score_cache.known(self._router, texts)
+        return known, [text for text in texts if text not in known]
+
+    def _score_batch(self, texts: list[str], budget_s: float) -> dict[str, float]:
         if self._instant:
-            return self._score_many(texts)
-        return self._within_budget(lambda: self._score_many(texts), self._budget_s * len(texts))
+            return self._scores(texts)
+        return self._within_budget(lambda: self._scores(texts), budget_s)
 
     def _within_budget(self, work: Callable[[], T], budget_s: float) -> T:
         executor = executor_of(self._router, self.settings.concurrency)
@@ -200,22 +225,25 @@ class RoutingPolicy:
             raise self._timeout() from None
         finally:
             executor.abandon(future)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        return _result(outcome)
 
     def _timeout(self) -> ScoringTimeoutError:
         return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
 
-    def _score(self, text: str) -> float:
-        name = self.settings.router
-        return checked_win_rate(_answered(lambda: plugins.score(self._router, name, text)))
-
-    def _score_many(self, texts: list[str]) -> list[float]:
+    def _scores(self, texts: list[str]) -> dict[str, float]:
+        """Score texts with one call of the router, or, where plugins do, one by one."""
+        if plugins.intercepts_scores(self.settings.router):
+            return {text: self._intercepted(text) for text in texts}
         answers = _answered(lambda: self._router.score(texts))
         if len(answers) != len(texts):
             raise ScoringError(f"{len(answers)} scores were given for {len(texts)} texts")
-        return [checked_win_rate(answer) for answer in answers]
+        scores = dict(zip(texts, map(checked_win_rate, answers), strict=True))
+        score_cache.keep(self._router, scores)
+        return scores
+
+    def _intercepted(self, text: str) -> float:
+        name = self.settings.router
+        return checked_win_rate(_answered(lambda: plugins.score(self._router, name, text)))
 
     @property
     def _instant(self) -> bool:
@@ -239,13 +267,16 @@ class RoutingPolicy:
             )
         return threshold_for_share(quantiles, settings.strong_share), None
 
-    def _scored(self, outcome: float | Exception, asked: Asked, start: float) -> Decision:
-        if isinstance(outcome, Exception):
-            return self._failed(outcome, start)
-        model = "strong" if outcome >= self.threshold else "weak"
+    def _scored(
+        self, scores: dict[str, float], deciding: dict[int, str], asked: Asked, start: float
+    ) -> Decision:
+        by_turn = [scores[text] for text in deciding.values()]
+        at, score = momentum(list(deciding), by_turn)
+        model = "strong" if score >= self.threshold else "weak"
         if model == "strong" and self.settings.sticky == "conversation" and asked.session:
             conversations.add(asked.session)
-        return self._decided(model, outcome, "score", start)
+        cause = "score" if at == len(asked.turns) - 1 else "momentum"
+        return self._decided(model, score, cause, start)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         cause = self._failures.note(error, self.settings)
@@ -308,6 +339,12 @@ def _read(call: Call) -> Asked:
         raise TypeError(f"a call to decide on is an Asked or a text, not {type(asked).__name__}")
     text = text_to_route_on()
     return asked if text is None else replace(asked, turns=(text,))
+
+
+def _result(outcome: T | Exception) -> T:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _answered(score: Callable[[], T]) -> T:

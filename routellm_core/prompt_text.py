@@ -48,7 +48,8 @@ def human_turns(messages: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]
     turns: list[str] = []
     blank = answered = False
     role: object = None
-    for message in messages or ():
+    entries: Iterable[object] = messages or ()
+    for message in entries:
         if not isinstance(message, Mapping):
             continue
         before, role = role, message.get("role", message.get("type"))

@@ -59,6 +59,12 @@ class PolicySettings(BaseModel):
         le=1000,
         description="threads that score, for a router that is not instant and names no number",
     )
+    turns: Annotated[int, BeforeValidator(_no_truth_value)] = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="how many of the human's last turns may decide; 1: only the last",
+    )
     sticky: Literal["turn", "conversation"] = Field(
         default="turn",
         description="'conversation': once an answer came from the strong model, all further do",

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
+from .conversations import conversations
 from .cross_validate import cross_validate
 from .distill import distill
 from .evaluate import evaluate
@@ -47,6 +48,7 @@ app.add_typer(train_app)
 app.command(name="cross-validate")(cross_validate)
 app.command(name="held-out")(held_out)
 app.command()(distill)
+app.command()(conversations)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from .follow_up_words import (
     OPENING,
     REFERRING,
     REFERRING_ZH,
+    REQUESTS,
+    REQUESTS_ZH,
     WITH_PRONOUN,
 )
 
@@ -30,16 +32,19 @@ _NEW = 4
 """How many new words a turn that refers to an earlier one may bring."""
 _LONG = 4
 """Letters: a shorter word is not looked for in earlier turns, where it may be part of another."""
+_REMARK = 40
+"""Characters: a turn that is no longer, and does not begin as a question or a request does, is a
+follow-up, unless it is a question (is a tomato a fruit?) with more than one new word."""
 _SHORT = 16
 """Letters: a turn in a language without known words that is no longer is a follow-up."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
-_ERROR = re.compile(
-    r"[^\n]{0,60}?(?:error|exception|traceback|panic|fatal|fehler|exited with)\b[^\n]{0,60}?[:\[(]",
-    re.IGNORECASE,
-)
-_ERROR_CODE = re.compile(r"[\w.$]{1,80}(?:Error|Exception)\b\s*[:\n(]")
+_ERRORS = ("error", "exception", "traceback", "panic", "fatal", "fehler")
+"""What the first line of a pasted error message has, before one of ``_AFTER_ERROR``."""
+_AFTER_ERROR = re.compile(r"[:\[(]")
+_ERROR_LINE = 120
+"""Characters: so much of a first line is read for an error message."""
 
 
 class Brings(Enum):
@@ -60,17 +65,18 @@ def deciding_turns(turns: Sequence[str], limit: int) -> list[int]:
     bring nothing do not decide, unless there is no other.
 
     Args:
-        turns: what the human wrote, oldest first; at least one.
+        turns: what the human wrote, oldest first; the last is not blank.
         limit: how many of the last turns are considered, 1 or more.
 
     Returns:
         Positions in ``turns``, ascending, at least one.
     """
-    deciding: list[int] = []
-    last = len(turns) - 1
     first = max(0, len(turns) - limit)
-    for at in range(last, first - 1, -1):
-        brings = Brings.QUESTION if at == first else what_it_brings(turns[at], turns[first:at])
+    written = [at for at in range(first, len(turns)) if turns[at].strip()]
+    deciding: list[int] = []
+    while written:
+        at = written.pop()
+        brings = what_it_brings(turns[at], [turns[earlier] for earlier in written])
         if brings is not Brings.NOTHING:
             deciding.append(at)
         if brings is Brings.QUESTION:
@@ -97,15 +103,17 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     """
     if not earlier:
         return Brings.QUESTION
-    if _ERROR.match(text) or _ERROR_CODE.match(text):
+    spelt = _WORD.findall(text[:_READ].replace("’", "'"))
+    words = [word.lower() for word in spelt]
+    if not (words and words[0] in REQUESTS) and _is_error(text):
         return Brings.NOTHING
     if len(text) > _READ:
         return Brings.QUESTION
-    spelt = _WORD.findall(text.replace("’", "'"))
-    words = [word.lower() for word in spelt]
-    before = "\n".join(turn[:_EARLIER] for turn in earlier).lower()
+    before = ""
     new = shared = known = referring = 0
     for at, word in enumerate(words):
+        if not before and word not in EMPTY and word not in REFERRING:
+            before = "\n".join(turn[:_EARLIER] for turn in earlier).lower()
         if _CHINESE.match(word):
             added, repeated, refers = _chinese(word, before)
             new, shared, referring = new + added, shared + repeated, referring + refers
@@ -130,7 +138,27 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
         return Brings.SOMETHING
     if not known and sum(map(len, words)) <= _SHORT:
         return Brings.SOMETHING
+    most = 1 if "?" in text or "？" in text else _NEW
+    if new <= most and len(text) <= _REMARK and not _requests(text, words):
+        return Brings.SOMETHING
     return Brings.QUESTION
+
+
+def _is_error(text: str) -> bool:
+    line = text[:_ERROR_LINE].partition("\n")[0].lower()
+    if "err!" in line:
+        return True
+    starts = [line.find(error) + len(error) for error in _ERRORS if error in line]
+    if not starts or "?" in line:
+        return False
+    return min(starts) == len(line) or _AFTER_ERROR.search(line, min(starts)) is not None
+
+
+def _requests(text: str, words: list[str]) -> bool:
+    """Whether a turn asks for or requests something by how it begins."""
+    if _CHINESE.search(text):
+        return REQUESTS_ZH.search(text) is not None
+    return any(word in REQUESTS for word in words[:2])
 
 
 def _begins_as_follow_up(words: list[str]) -> bool:

@@ -1,0 +1,105 @@
+"""What is the human's in the messages of real clients, and what is the harness's."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from routellm_core import human_turns, scored_text
+from tests.fakes.client_shapes import ASKS, HARD, REMINDER, RIGHT, UNTAGGED
+
+ANSWER = {"role": "assistant", "content": "Done."}
+
+
+def user(content):
+    return {"role": "user", "content": content}
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("client", RIGHT)
+def test_the_humans_words_are_scored(client, ask):
+    turns = human_turns(RIGHT[client](ASKS[ask]))
+    assert turns[-len(ASKS[ask]) :] == tuple(ASKS[ask])
+
+
+@pytest.mark.parametrize("client", UNTAGGED)
+def test_a_template_without_tags_is_scored_whole(client):
+    assert HARD in scored_text(UNTAGGED[client]([HARD]))
+
+
+def test_a_message_of_blocks_alone_passes_the_question_on():
+    assert human_turns([user(HARD), ANSWER, user(REMINDER)]) == (HARD,)
+    assert scored_text([user(REMINDER)]) is None
+
+
+def test_a_short_remainder_takes_the_earlier_text():
+    assert human_turns([user(HARD), ANSWER, user(REMINDER + "[interrupted]")]) == (HARD,)
+    assert human_turns([user(REMINDER + "hello")]) == ("hello",)
+    assert human_turns([user(HARD), ANSWER, user("go on")]) == (HARD, "go on")
+    chinese = "证明根号二是无理数。"
+    assert human_turns([user(HARD), ANSWER, user(REMINDER + chinese)]) == (HARD, chinese)
+
+
+def test_what_a_human_writes_about_tags_stays():
+    for text in (
+        "How do I style <my-card>text</my-card> in a shadow root?",
+        "Why is\n<system-reminder>\nnever closed here?",
+        "Is 3 < 4 and <b>bold</b> right? </system-reminder>",
+        "Observation: the sky is blue. Why?",
+        "New tasks: none",
+    ):
+        assert human_turns([user(text)]) == (text,)
+
+
+def test_the_words_after_a_slash_command_are_the_humans():
+    ask = "Check the parser for leaks"
+    text = f"<command-name>/review</command-name>\n<command-args>{ask}</command-args>"
+    assert scored_text([user(text)]) == ask
+
+
+def test_the_last_message_without_text_is_known_to_have_none():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    assert human_turns([user(HARD), ANSWER, user([image])]) == (HARD, "")
+    assert human_turns([user([image]), ANSWER, user(HARD)]) == (HARD,)
+
+
+HOSTILE = {
+    "opened": "<a-b>\n",
+    "closed": "</a-b>",
+    "unfinished": "<a-b ",
+    "angles": "<",
+    "long name": "<" + "a-" * 32,
+    "alternating": "<a-b>\n</c-d>\n",
+    "other names": "<a-b>\n</a-c>",
+    "pairs": "<a-b>x</a-b>",
+    "spaces": " \n\t <system>",
+    "task": "\nNew task:\n",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_work_is_linear_in_hostile_text(kind):
+    def lines(times: int) -> int:
+        count = 0
+
+        def trace(frame, event, arg):
+            nonlocal count
+            count += 1
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            human_turns([user(HOSTILE[kind] * times)])
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert lines(800) <= 2.2 * lines(400) + 100
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_ten_megabytes_are_read(kind):
+    text = HOSTILE[kind] * (10_000_000 // len(HOSTILE[kind]))
+    assert len(human_turns([user(text)])) <= 1

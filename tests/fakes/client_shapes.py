@@ -1,0 +1,225 @@
+"""What 21 clients send, in our own words: `python -m tests.fakes.client_shapes` prints the table.
+
+A shape is a function from the human's words, oldest first, to the messages that the client sends
+when the last of them was just written; or, in a loop, when a tool's result came back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from routellm_core import human_turns
+
+EASY = "What is the capital of France, in one word?"
+HARD = "Write a thread-safe cache with expiry in C++ and prove that it is correct."
+FOLLOW_UP = "That is wrong. Try again with fewer locks."
+ASKS = {"easy": [EASY], "hard": [HARD], "follow-up": [HARD, FOLLOW_UP]}
+
+Messages = list[dict[str, Any]]
+Shape = Callable[[list[str]], Messages]
+
+REMINDER = "<system-reminder>\nThe list of tasks is empty. Prove nothing.\n</system-reminder>\n"
+
+
+def _user(content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _talk(asks: list[str], user: Callable[[str, int], list[dict[str, Any]]]) -> Messages:
+    messages: Messages = [{"role": "system", "content": "You write code."}]
+    for at, ask in enumerate(asks):
+        messages += [*([{"role": "assistant", "content": "Done."}] if at else []), *user(ask, at)]
+    return messages
+
+
+def plain(asks: list[str]) -> Messages:
+    return _talk(asks, lambda ask, at: [_user(ask)])
+
+
+def claude_code_2(asks: list[str]) -> Messages:
+    messages = _talk(asks, lambda ask, at: [_user([_text(REMINDER), _text(ask)])])
+    return [*messages, {"role": "system", "content": "Mode: plan."}]
+
+
+def claude_code_1(asks: list[str]) -> Messages:
+    return _talk(asks, lambda ask, at: [_user([_text(REMINDER), _text(REMINDER), _text(ask)])])
+
+
+def claude_code_after_compaction(asks: list[str]) -> Messages:
+    blocks = (
+        "<local-command-caveat>Not for you.</local-command-caveat>",
+        "<command-name>/compact</command-name>\n            <command-args></command-args>",
+        "<local-command-stdout>Compacted: a long proof.</local-command-stdout>",
+    )
+    summary = "This session is being continued from a previous conversation that ran out of context"
+    first = [_user(summary + ". Summary: ..."), _user([_text(b) for b in blocks])]
+    return first + plain(asks)
+
+
+def claude_code_shell(asks: list[str]) -> Messages:
+    command = [_user("<bash-input>ls</bash-input>"), _user("<bash-stdout>a\nb</bash-stdout>")]
+    return plain(asks) + command
+
+
+def claude_code_tool_result(asks: list[str]) -> Messages:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": "long output"}
+    image = {"type": "image", "source": {"type": "base64", "data": "AAAA"}}
+    call = {"role": "assistant", "content": [{"type": "tool_use", "id": "1"}]}
+    return [*plain(asks), call, _user([result, _text(REMINDER), image])]
+
+
+def codex(asks: list[str]) -> Messages:
+    context = (
+        "<environment_context>\n  <cwd>/work</cwd>\nRules: prove it all.\n</environment_context>"
+    )
+    first = [{"role": "developer", "content": "Rules."}, _user([_input(context)])]
+    return first + _talk(asks, lambda ask, at: [_user([_input(ask)])])
+
+
+def _input(text: str) -> dict[str, Any]:
+    return {"type": "input_text", "text": text}
+
+
+def codex_loop(asks: list[str]) -> Messages:
+    call = {"type": "function_call", "call_id": "1", "name": "shell", "arguments": "{}"}
+    return [*codex(asks), call, {"type": "function_call_output", "call_id": "1", "output": "long"}]
+
+
+def codex_compacted(asks: list[str]) -> Messages:
+    summary = (
+        "Another language model started to solve this problem and produced a summary of it: ..."
+    )
+    return [*codex(asks), _user([_input(summary)])]
+
+
+def opencode_plan(asks: list[str]) -> Messages:
+    return _talk(asks, lambda ask, at: [_user([_text(ask), _text(REMINDER)])])
+
+
+def opencode_file(asks: list[str]) -> Messages:
+    called = 'Called the Read tool with the following input: {"filePath": "/work/a.py"}'
+    file = "<path>/work/a.py</path>\n<content>\n1: def prove(): ...\n</content>"
+    return _talk(asks, lambda ask, at: [_user([_text(called), _text(file), _text(ask)])])
+
+
+def qwen_code(asks: list[str]) -> Messages:
+    context = _user("This is Qwen Code. Set up the context.")
+    return [context, {"role": "assistant", "content": "Got it."}, *plain(asks)]
+
+
+def cline(asks: list[str]) -> Messages:
+    details = "<environment_details>\n# Visible files\nproof.cpp\n</environment_details>"
+    return _talk(asks, lambda ask, at: [_user([_text(ask), _text(details)])])
+
+
+def gptme(asks: list[str]) -> Messages:
+    nudge = _user("<system>No tool was called. Did you mean to finish? Prove it.</system>")
+    return [*plain(asks), {"role": "assistant", "content": "Done."}, nudge]
+
+
+def gptme_unknown_model(asks: list[str]) -> Messages:
+    prompt = "<system>\nYou prove things.\n</system>\n\n"
+    return _talk(asks, lambda ask, at: [_user(ask if at else prompt + ask)])
+
+
+def smolagents(asks: list[str]) -> Messages:
+    messages: Messages = []
+    for at, ask in enumerate(asks):
+        task = _text(f"New task:\n{ask}")
+        seen = _text("Observation:\nExecution logs: a long proof")
+        if at:
+            messages += [{"role": "assistant", "content": "Done."}, _user([seen, task])]
+        else:
+            messages += [_user([task])]
+    loop = [{"role": "assistant", "content": "Code: ..."}, _user([_text("Observation:\nmore")])]
+    return messages + loop
+
+
+def mini_swe_agent(asks: list[str]) -> Messages:
+    result = _user("<returncode>0</returncode>\n<output>\nprove.py\n</output>")
+    return [*plain(asks), {"role": "assistant", "content": "THOUGHT: look"}, result]
+
+
+def cursor_like(asks: list[str]) -> Messages:
+    context = "<open_files>proof.cpp</open_files>\n"
+    return _talk(asks, lambda ask, at: [_user(f"{context}<user_query>\n{ask}\n</user_query>")])
+
+
+def image_of_a_tool(asks: list[str]) -> Messages:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    tool = {"role": "tool", "tool_call_id": "1", "content": "see the image"}
+    return [*plain(asks), call, tool, _user([image])]
+
+
+def summarised_by_langchain(asks: list[str]) -> Messages:
+    return [_user("Here is a summary of the conversation to date:\n\nA proof."), *plain(asks)]
+
+
+def aider(asks: list[str]) -> Messages:
+    rules = "\n\n# *Edit block* rules:\n" + "Every block is exact. " * 100
+    return _talk(asks, lambda ask, at: [_user(ask + rules)])
+
+
+def dspy(asks: list[str]) -> Messages:
+    return [_user(f"[[ ## question ## ]]\n{asks[-1]}\n\n[[ ## trajectory ## ]]\nthought: prove it")]
+
+
+def open_webui_rag(asks: list[str]) -> Messages:
+    return [_user(f"### Task:\nAnswer by the context.\n<context>a proof</context>\n{asks[-1]}")]
+
+
+RIGHT: dict[str, Shape] = {
+    "chat (Open WebUI, llm, Continue)": plain,
+    "Claude Code 2": claude_code_2,
+    "Claude Code 1": claude_code_1,
+    "Claude Code, after compaction": claude_code_after_compaction,
+    "Claude Code, shell command": claude_code_shell,
+    "Claude Code, tool result": claude_code_tool_result,
+    "Codex": codex,
+    "Codex, tool result": codex_loop,
+    "Codex, after compaction": codex_compacted,
+    "opencode, plan mode": opencode_plan,
+    "opencode, with a file": opencode_file,
+    "Qwen Code": qwen_code,
+    "Cline": cline,
+    "gptme, nudge": gptme,
+    "gptme, unknown model": gptme_unknown_model,
+    "smolagents, in its loop": smolagents,
+    "mini-swe-agent, tool result": mini_swe_agent,
+    "editor with user_query": cursor_like,
+    "image of a tool": image_of_a_tool,
+    "LangChain's summary": summarised_by_langchain,
+}
+"""The human's words are found."""
+
+UNTAGGED: dict[str, Shape] = {
+    "aider": aider,
+    "DSPy ReAct": dspy,
+    "Open WebUI, RAG": open_webui_rag,
+}
+"""Templates without tags, which need a pattern for each entry."""
+
+
+def main() -> None:
+    """Print what is scored of each shape."""
+    table = Table("client", *ASKS, title="what is scored")
+    for name, shape in {**RIGHT, **UNTAGGED}.items():
+        cells = []
+        for asks in ASKS.values():
+            scored = (human_turns(shape(asks)) or ("",))[-1]
+            cells.append("the ask" if scored == asks[-1] else scored[:30] + "...")
+        table.add_row(name, *cells)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
