@@ -101,7 +101,7 @@ class RoutingPolicy:
             if chosen is not None:
                 return chosen
             deciding = self._deciding(asked)
-            scores, missing = self._known(deciding.values())
+            scores, missing = self._known([(asked, deciding)])
             if missing:
                 scores.update(self._score_batch(missing, self._budget_s))
         except Exception as error:
@@ -121,7 +121,7 @@ class RoutingPolicy:
             if chosen is not None:
                 return chosen
             deciding = self._deciding(asked)
-            scores, missing = self._known(deciding.values())
+            scores, missing = self._known([(asked, deciding)])
             if missing:
                 executor = executor_of(self._router, self.settings.concurrency)
                 future = executor.submit(lambda: self._scores(missing))
@@ -165,8 +165,7 @@ class RoutingPolicy:
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
             return [decided[at] for at in range(len(calls))]
         try:
-            texts = [text for _, deciding in to_score.values() for text in deciding.values()]
-            scores, missing = self._known(texts)
+            scores, missing = self._known(list(to_score.values()))
             if missing:
                 scores.update(self._score_batch(missing, self._budget_s * len(missing)))
         except ScoringTimeoutError as error:
@@ -203,12 +202,19 @@ class RoutingPolicy:
         positions = deciding_turns(asked.turns, self.settings.turns)
         return {at: asked.turns[at] for at in positions}
 
-    def _known(self, texts: Iterable[str]) -> tuple[dict[str, float], list[str]]:
-        """Return the scores that need no scoring, and the texts that do, each once."""
-        texts = list(dict.fromkeys(texts))
+    def _known(
+        self, calls: Sequence[tuple[Asked, dict[int, str]]]
+    ) -> tuple[dict[str, float], list[str]]:
+        """Return the scores that are kept, and the texts that need scoring, each once.
+
+        A last turn is always scored: what is asked now is new, as a rule.
+        """
+        texts = list(dict.fromkeys(text for _, deciding in calls for text in deciding.values()))
         if plugins.intercepts_scores(self.settings.router):
             return {}, texts
-        known = score_cache.known(self._router, texts)
+        last = {asked.turns[-1] for asked, _ in calls}
+        earlier = [text for text in texts if text not in last]
+        known = score_cache.known(self._router, earlier) if earlier else {}
         return known, [text for text in texts if text not in known]
 
     def _score_batch(self, texts: list[str], budget_s: float) -> dict[str, float]:

@@ -89,13 +89,13 @@ def test_many_conversations_are_scored_in_one_call(marked):
     assert [d.cause for d in decisions] == ["momentum", "score", "score", "momentum"]
 
 
-async def test_each_turn_of_a_conversation_is_scored_once(marked):
+async def test_earlier_turns_are_not_scored_again(marked):
     policy = RoutingPolicy("marked", threshold=0.5)
     added = "Now add tests for the edge cases."
     for turns in ((HARD,), (HARD, added), (HARD, added, "ok")):
         policy.decide(Asked(turns))
         await policy.adecide(Asked(turns))
-    assert marked.calls == [[HARD], [added]]
+    assert marked.calls == [[HARD], [HARD], [added], [added]]
 
 
 def test_turns_that_were_never_scored_are_scored_in_one_call(marked):
