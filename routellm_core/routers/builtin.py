@@ -52,11 +52,17 @@ def _mf(
     checkpoint: Checkpoint = "mf",
     strong_model: str | None = None,
     weak_model: str | None = None,
+    strong_ability: float | None = None,
+    weak_ability: float | None = None,
 ) -> Router:
     from .mf.router import MatrixFactorizationRouter
 
     router = MatrixFactorizationRouter.from_pretrained(
-        checkpoint, strong_model=strong_model, weak_model=weak_model
+        checkpoint,
+        strong_model=strong_model,
+        weak_model=weak_model,
+        strong_ability=strong_ability,
+        weak_ability=weak_ability,
     )
     router.encoder.check()
     return router

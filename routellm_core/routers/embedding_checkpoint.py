@@ -117,15 +117,33 @@ def checked_pair(
     Raises:
         ConfigError: one is unknown, or both are the same.
     """
-    for option, model in (("strong_model", strong_model), ("weak_model", weak_model)):
-        if model not in models:
-            raise ConfigError(f"{option} '{model}' is {absent}: {did_you_mean(model, models)}")
+    known_model("strong_model", strong_model, models, absent)
+    known_model("weak_model", weak_model, models, absent)
     if strong_model == weak_model:
         raise ConfigError(
             f"strong_model and weak_model are both '{strong_model}', so every prompt would get "
             "the win rate 0.5: name two models"
         )
     return strong_model, weak_model
+
+
+def known_model(
+    option: str, model: str, models: Sequence[str], absent: str = "not in the checkpoint"
+) -> str:
+    """Return a reference model.
+
+    Args:
+        option: that names it, for the error message.
+        model: its name.
+        models: those that the router knows.
+        absent: what is wrong with another model, for the error message.
+
+    Raises:
+        ConfigError: it is unknown; the nearest known name is given.
+    """
+    if model not in models:
+        raise ConfigError(f"{option} '{model}' is {absent}: {did_you_mean(model, models)}")
+    return model
 
 
 def released_encoder(encoder: Encoder | None) -> Encoder:

@@ -125,7 +125,7 @@ async def test_an_endpoint_that_fails_does_not_fail_the_request(
     )
     assert (await policy.adecide("hello")).cause == "score"
     endpoint.dim = 5
-    decision = await policy.adecide("hello")
+    decision = await policy.adecide("hello again")
     assert (decision.tier, decision.cause) == ("strong", "error:ScoringError")
 
 

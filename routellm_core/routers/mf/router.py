@@ -3,9 +3,15 @@
     score(M, q) = w2 . (v_M * (W1 x_q + b))
     P(strong wins | q) = sigmoid(score(strong, q) - score(weak, q))
 
-(Ong et al., RouteLLM, arXiv 2406.18665, section 4.2). x_q is the prompt's embedding followed by
-its surface features, standardised. For one pair of models this is a single linear function of
-the features, and only that is kept in memory.
+(Ong et al., RouteLLM, arXiv 2406.18665, section 4.2). A checkpoint that was trained on the
+outcomes of many models estimates how likely each model is right, sigmoid(score(M, q)), and a tie
+counts as half a win:
+
+    P(strong wins | q) = (1 + sigmoid(score(strong, q)) - sigmoid(score(weak, q))) / 2
+
+x_q is the prompt's embedding followed by its surface features, standardised. For one pair of
+models the scores are one or two linear functions of the features, and only those are kept in
+memory.
 
 The original release has no surface features and no b, and scales each v_M to length 1.
 """
@@ -28,12 +34,13 @@ from ...checkpoints.store import (
     require_tensors,
 )
 from ...contracts import Encoder, Router
-from ...errors import CheckpointError
+from ...errors import CheckpointError, ConfigError
 from ...rules.share import quantiles_of
 from ..embedding_checkpoint import (
     RELEASED_PAIR,
     EmbeddingCheckpoint,
     checked_pair,
+    known_model,
     released_encoder,
     sigmoid,
 )
@@ -52,6 +59,10 @@ TENSORS = (
 release. Shapes for K models, rank d and D features: (K, d), (d, D), (d,), (1, d), (D,), (D,),
 and (n, D) for the standardised features of n prompts that stand for usual traffic."""
 
+OUTCOMES = "outcomes"
+"""Value of the setting ``link`` in the configuration of a checkpoint that was trained on the
+outcomes of many models."""
+
 RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 """The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
 
@@ -63,8 +74,9 @@ class MatrixFactorizationRouter(Router):
 
     Args:
         encoder: turns prompts into feature vectors.
-        weights: of the features, shape (encoder.dim,).
-        intercept: added to the weighted sum; the sigmoid of that is the win rate.
+        weights: of the features, shape (encoder.dim,), for the difference of the two models'
+            scores, or (encoder.dim, 2), for the scores of the strong and the weak model.
+        intercept: added to the weighted sums, a number or shape (2,).
         score_quantiles: of the scores over usual traffic, or None.
     """
 
@@ -72,7 +84,7 @@ class MatrixFactorizationRouter(Router):
         self,
         encoder: Encoder,
         weights: NDArray[np.float64],
-        intercept: float,
+        intercept: float | NDArray[np.float64],
         score_quantiles: NDArray[np.float64] | None = None,
     ) -> None:
         self.encoder = encoder
@@ -89,6 +101,8 @@ class MatrixFactorizationRouter(Router):
         encoder: Encoder | None = None,
         strong_model: str | None = None,
         weak_model: str | None = None,
+        strong_ability: float | None = None,
+        weak_ability: float | None = None,
     ) -> MatrixFactorizationRouter:
         """Load a checkpoint of ``routellm train mf``, or one of the original release.
 
@@ -102,10 +116,16 @@ class MatrixFactorizationRouter(Router):
             strong_model: the strong reference model, one that the checkpoint was trained on;
                 None for the checkpoint's own, in the original release gpt-4-1106-preview.
             weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
+            strong_ability: in place of ``strong_model``, the ability of a model that the
+                checkpoint does not know, in logits on the scale that its card explains. For
+                checkpoints trained on the outcomes of many models.
+            weak_ability: likewise.
 
         Raises:
             CheckpointError: it is missing or damaged, or was trained on another encoder.
-            ConfigError: it does not know a reference model, or both are the same.
+            ConfigError: it does not know a reference model, both are the same, an ability is given
+                beside a model or to a checkpoint without abilities, or the strong model's is not
+                the higher one.
         """
         folder = find_checkpoint(checkpoint)
         tensors, config = load_checkpoint(folder)
@@ -116,16 +136,29 @@ class MatrixFactorizationRouter(Router):
         models: list[str] = config["models"]
         if not _consistent(tensors, len(models), trained.encoder.dim):
             raise trained.damaged()
-        strong, weak = trained.pair(strong_model, weak_model)
-        weights, intercept = fold(tensors, models.index(strong), models.index(weak))
+        abilities = (strong_ability, weak_ability)
+        weights: NDArray[np.float64]
+        intercept: float | NDArray[np.float64]
+        if config.get("link") == OUTCOMES:
+            pair = _vectors(trained, (strong_model, weak_model), abilities)
+            weights, intercept = _functions(tensors, pair)
+        elif abilities != (None, None):
+            raise ConfigError(
+                f"{folder} was not trained on the outcomes of many models, so it has no scale of "
+                "abilities: name strong_model and weak_model"
+            )
+        else:
+            strong, weak = trained.pair(strong_model, weak_model)
+            weights, intercept = fold(tensors, models.index(strong), models.index(weak))
         traffic = tensors["traffic.features"].astype(np.float64)
-        raw_weights = weights * tensors["features.scale"]
-        raw_intercept = intercept - float(raw_weights @ tensors["features.mean"])
+        scores = win_rates(traffic @ weights + intercept)
+        scale, mean = tensors["features.scale"], tensors["features.mean"]
+        raw_weights = (weights.T * scale).T
         return cls(
             trained.encoder,
             raw_weights,
-            raw_intercept,
-            quantiles_of(sigmoid(traffic @ weights + intercept)) if len(traffic) else None,
+            intercept - mean @ raw_weights,
+            quantiles_of(scores) if len(scores) else None,
         )
 
     @classmethod
@@ -174,7 +207,7 @@ class MatrixFactorizationRouter(Router):
         Args:
             vectors: of each prompt, as ``self.encoder`` makes them, shape (n, encoder.dim).
         """
-        return sigmoid(vectors @ self._weights + self._intercept)
+        return win_rates(vectors @ self._weights + self._intercept)
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
@@ -184,7 +217,7 @@ class MatrixFactorizationRouter(Router):
     @property
     def fingerprint(self) -> str:
         """Digest of the folded weights, with the names of the features they apply to."""
-        digest = hashlib.sha256(self._weights.tobytes() + np.float64(self._intercept).tobytes())
+        digest = hashlib.sha256(self._weights.tobytes() + np.asarray(self._intercept).tobytes())
         return f"mf:{digest.hexdigest()}:{self.encoder.fingerprint}"
 
 
@@ -202,6 +235,58 @@ def fold(tensors: Tensors, strong: int, weak: int) -> tuple[NDArray[np.float64],
         difference @ tensors["text_proj.0.weight"].astype(np.float64),
         float(difference @ tensors["text_proj.0.bias"]),
     )
+
+
+def win_rates(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the strong win rates, shape (n,).
+
+    Args:
+        logits: of the win rates, shape (n,), or the scores of the strong and the weak model,
+            shape (n, 2).
+    """
+    if logits.ndim == 1:
+        return sigmoid(logits)
+    right = sigmoid(logits)
+    rates: NDArray[np.float64] = 0.5 + 0.5 * (right[:, 0] - right[:, 1])
+    return rates
+
+
+def _vectors(
+    trained: EmbeddingCheckpoint,
+    names: tuple[str | None, str | None],
+    abilities: tuple[float | None, float | None],
+) -> NDArray[np.float64]:
+    """Return the vectors of the strong and the weak model, shape (2, d). A vector begins with the
+    model's ability and the weight of the prompt's difficulty, 1.
+    """
+    models, known = trained.config["models"], trained.tensors["P.weight"].astype(np.float64)
+    vectors = []
+    for tier, name, ability in zip(("strong", "weak"), names, abilities, strict=True):
+        if ability is None:
+            name = name or trained.config[f"{tier}_model"]
+            vectors.append(known[models.index(known_model(f"{tier}_model", name, models))])
+            continue
+        if name is not None:
+            raise ConfigError(f"both {tier}_model and {tier}_ability are set: keep one of them")
+        vectors.append(np.array([ability, 1.0] + [0.0] * (known.shape[1] - 2)))
+    if not vectors[0][0] > vectors[1][0]:
+        raise ConfigError(
+            f"the strong model's ability, {vectors[0][0]:.2f}, must be above the weak model's, "
+            f"{vectors[1][0]:.2f}: swap the two, or name other models"
+        )
+    return np.stack(vectors)
+
+
+def _functions(
+    tensors: Tensors, vectors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the score of each model vector as a function of standardised features: weights
+    (D, 2) and intercepts (2,).
+    """
+    scaled = vectors * tensors["classifier.0.weight"][0]
+    projection = tensors["text_proj.0.weight"].astype(np.float64)
+    bias = tensors["text_proj.0.bias"].astype(np.float64)
+    return (scaled @ projection).T, scaled @ bias
 
 
 def _consistent(tensors: Tensors, models: int, features: int) -> bool:
