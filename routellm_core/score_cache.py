@@ -54,11 +54,6 @@ class ScoreCache:
             while len(kept) > self._size:
                 kept.popitem(last=False)
 
-    def clear(self) -> None:
-        """Forget every score."""
-        with self._lock:
-            self._scores.clear()
-
 
 def _key(text: str) -> str | bytes | None:
     if len(text) <= _SHORT:

@@ -11,14 +11,7 @@ import pytest
 os.environ["ROUTELLM_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
 from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
-from routellm_core.score_cache import score_cache
 from tests.fakes.scripted import ScriptedPlugin
-
-
-@pytest.fixture(autouse=True)
-def _no_scores_are_kept() -> None:
-    """Score every text anew in each test."""
-    score_cache.clear()
 
 
 @pytest.fixture
