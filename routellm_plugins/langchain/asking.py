@@ -1,4 +1,4 @@
-"""What a LangChain call asks: the human's text, and which conversation it belongs to."""
+"""What a LangChain call asks: the human's turns, and which conversation it belongs to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 
-from routellm_core import Asked, PolicySettings, scored_text
+from routellm_core import Asked, PolicySettings, human_turns
 from routellm_core.conversations import session_of
 
 from .reporting import tiers_of
 
 _HUMAN_ROLES = ("user", "human")
+_ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}
 
 
 def asked_by(
@@ -38,7 +39,7 @@ def asked_by(
         ValueError: a message has a form that no chat model takes.
     """
     if isinstance(model_input, str):  # needs no message made of it
-        return Asked((model_input,))
+        return Asked(human_turns([{"role": "user", "content": model_input}]))
     messages = _messages(model_input)
     asked = asked_in(messages, settings)
     if settings.sticky == "conversation" and not tiers_of(messages):
@@ -51,24 +52,12 @@ def asked_in(messages: Sequence[BaseMessage], settings: PolicySettings) -> Asked
     """Return what a conversation asks whose answers say who gave them."""
     if settings.sticky == "conversation" and "strong" in tiers_of(messages):
         return Asked(settled="strong", cause="conversation")
-    text = human_text(messages)
-    return Asked(() if text is None else (text,))
+    return Asked(turns_of(messages))
 
 
-def human_text(messages: Iterable[BaseMessage]) -> str | None:
-    """Return the text that a router scores: the text parts of the human's last message.
-
-    Follows ``routellm_core.scored_text``: system prompts, answers, tool results, images and files
-    are not scored, so every step of a tool loop gives the same text.
-
-    Args:
-        messages: a conversation.
-
-    Returns:
-        The text, parts joined by newlines; None if the human's last message has none, or there
-        is no such message.
-    """
-    return scored_text({"role": "user", "content": m.content} for m in messages if _is_human(m))
+def turns_of(messages: Iterable[BaseMessage]) -> tuple[str, ...]:
+    """Return what the human wrote, oldest first, as ``routellm_core.human_turns`` tells it."""
+    return human_turns({"role": _role(m), "content": m.content} for m in messages)
 
 
 def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:
@@ -88,6 +77,12 @@ def _session(messages: Sequence[BaseMessage], configurable: Mapping[str, Any]) -
         return None
     system = [str(message.content) for message in messages if isinstance(message, SystemMessage)]
     return session_of("\n".join(system), str(first.content))
+
+
+def _role(message: BaseMessage) -> str:
+    if _is_human(message):
+        return "user"
+    return _ROLES.get(message.type, message.type)
 
 
 def _is_human(message: BaseMessage) -> bool:

@@ -82,6 +82,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         on_no_text: tier of a call without human text.
         timeout_ms: time budget in milliseconds of a router that is not instant.
         concurrency: threads that score, for a router that is not instant.
+        turns: how many of the human's last turns may decide; 1: the last alone.
         sticky: ``turn`` decides anew for each text of the human; ``conversation`` stays with the
             strong model once it has answered.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
@@ -106,6 +107,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
     on_no_text: Tier = "strong"
     timeout_ms: float = 1000.0
     concurrency: int = 32
+    turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
     temperature: float | None = None
     max_tokens: int | None = None

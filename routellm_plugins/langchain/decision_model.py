@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr
 
 from routellm_core import (
+    Asked,
     ConfigError,
     Decision,
     MissingExtraError,
@@ -19,7 +20,7 @@ from routellm_core import (
 )
 from routellm_core.policies import adecide, decide, policy_of
 
-from .asking import human_text
+from .asking import turns_of
 
 try:
     from langchain_core.decisions import (  # type: ignore[import-not-found, unused-ignore]
@@ -73,10 +74,10 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
         return "routellm"
 
     def _classify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        return self._response(decide(self._settings, partial(_text, state)), questions)
+        return self._response(decide(self._settings, partial(_asked, state)), questions)
 
     async def _aclassify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        decision = await adecide(self._settings, partial(_text, state))
+        decision = await adecide(self._settings, partial(_asked, state))
         return self._response(decision, questions)
 
     def _response(self, decision: Decision, questions: dict[str, Question]) -> ClassifierResponse:
@@ -109,13 +110,13 @@ def _answer(name: str, question: Question, decision: Decision) -> Answer:
     )
 
 
-def _text(state: State) -> str | None:
-    """Return what is judged of a state: a text, or the human's last words in messages."""
-    judged = state.get("messages") if isinstance(state, Mapping) else state
-    if isinstance(judged, str):
-        return judged
-    if isinstance(judged, BaseMessage):
-        judged = [judged]
-    if not isinstance(judged, Sequence):
-        return None
-    return human_text(message for message in judged if isinstance(message, BaseMessage))
+def _asked(state: State) -> Asked:
+    """Return what a state asks: its text, or what the human wrote in its messages."""
+    found = state.get("messages") if isinstance(state, Mapping) else state
+    if isinstance(found, str):
+        return Asked((found,))
+    if isinstance(found, BaseMessage):
+        found = [found]
+    if not isinstance(found, Sequence):
+        return Asked()
+    return Asked(turns_of(message for message in found if isinstance(message, BaseMessage)))

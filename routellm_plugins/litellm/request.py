@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from routellm_core import Asked, Decision, scored_text
+from routellm_core import Asked, Decision, human_turns
 from routellm_core.route_on import text_to_route_on
 
 from .conversation import session_of_request, tier_of_previous
@@ -35,11 +35,10 @@ class Request:
             tier = tier_of_previous(previous, self.route, self.entries())
             if tier is not None:
                 return Asked(settled=tier, cause="conversation")
-        turns = (self._text,) if self._text else ()
         if self.route.settings.sticky == "turn":
-            return Asked(turns)
+            return Asked(self._turns)
         session = session_of_request(self.alias, self._conversation(), self.kwargs)
-        return Asked(turns, session=session)
+        return Asked(self._turns, session=session)
 
     def routed_before(self) -> RoutedRequest | None:
         """Return the decision on an earlier attempt at this request."""
@@ -55,8 +54,8 @@ class Request:
         return RoutedRequest(self.alias, group, decision, self._fingerprint)
 
     @cached_property
-    def _text(self) -> str | None:
-        return scored_text(self._conversation())
+    def _turns(self) -> tuple[str, ...]:
+        return human_turns(self._conversation())
 
     @cached_property
     def _fingerprint(self) -> int | None:
@@ -64,7 +63,7 @@ class Request:
         policy decides as for a failure to score.
         """
         try:
-            return hash((self._text, text_to_route_on(), self.kwargs.get("previous_response_id")))
+            return hash((self._turns, text_to_route_on(), self.kwargs.get("previous_response_id")))
         except Exception:
             return None
 

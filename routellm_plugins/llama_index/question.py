@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
@@ -12,7 +12,7 @@ from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
-from routellm_core import Asked
+from routellm_core import Asked, human_turns
 from routellm_core.conversations import session_of
 
 from .settings import RouteSettings
@@ -29,21 +29,14 @@ def asked_in_text(prompt: str) -> Asked:
 
 
 def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> Asked:
-    """Return what the human's last message asks; text parts are joined by newlines.
+    """Return what the human asks, turn by turn; text parts are joined by newlines.
 
     What an agent says in the human's place (an observation of ReAct, the output of code, a
     complaint about the model's format) is passed over, so that the later steps of an agent
     give the same text, and the same decision, as its first.
     """
     session = _session(messages) if settings.sticky == "conversation" else None
-    for at in range(len(messages) - 1, -1, -1):
-        message = messages[at]
-        if message.role != MessageRole.USER:
-            continue
-        text = _text(message)
-        if not _is_an_agents(text, messages[at - 1] if at else None):
-            return Asked((_question_in(text),), session)
-    return Asked(session=session)
+    return Asked(human_turns(_as_chat(messages)), session)
 
 
 def asked_of_tools(
@@ -84,6 +77,18 @@ def asked_in_template(
     if given and settings.utility != "score":
         return Asked(without_text=settings.utility, cause="utility")
     return asked_in_chat(prompt.format_messages(llm=llm, **arguments), settings)
+
+
+def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
+    """Yield messages in OpenAI's form, but for those that an agent wrote in the human's place."""
+    before: ChatMessage | None = None
+    for message in messages:
+        text = _text(message)
+        if message.role != MessageRole.USER:
+            yield {"role": message.role.value, "content": text}
+        elif not _is_an_agents(text, before):
+            yield {"role": "user", "content": _question_in(text)}
+        before = message
 
 
 def _session(messages: Sequence[ChatMessage]) -> str | None:

@@ -112,6 +112,25 @@ def test_the_last_words_of_the_human_decide(adapter: Any) -> None:
     assert outcome(asking.ask(EASY, history=history)) == ("weak", "weak", 0.5, "score")
 
 
+@pytest.mark.parametrize(
+    ("turns", "tier", "cause"), [(20, "strong", "momentum"), (1, "weak", "score")]
+)
+def test_a_follow_up_stays_on_the_model_of_its_task(
+    adapter: Any, turns: int, tier: str, cause: str
+) -> None:
+    asking = adapter(**LENGTH, turns=turns)
+    history = [("user", HARD), ("assistant", "By induction."), ("user", "Yes, do it.")]
+    followed = asking.ask("continue", history=[*history, ("assistant", "Done.")])
+    assert (followed["served"], followed["cause"]) == (tier, cause)
+    assert outcome(asking.ask(EASY, history=history[:2])) == ("weak", "weak", 0.5, "score")
+
+
+def test_what_a_harness_writes_beside_the_ask_is_not_scored(adapter: Any) -> None:
+    reminder = f"<system-reminder>{HARD}</system-reminder>\n"
+    asking = adapter(**LENGTH)
+    assert outcome(asking.ask(reminder + EASY)) == ("weak", "weak", 0.5, "score")
+
+
 @pytest.mark.parametrize("tier", ["strong", "weak"])
 def test_a_call_without_text(adapter: Any, seen: list[Decision], tier: str) -> None:
     report = adapter(**LENGTH, on_no_text=tier).ask(None)

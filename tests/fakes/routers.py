@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from routellm_core import Router, hookimpl
 
-EASY = "What is two plus two?"
+EASY = "Who painted the Mona Lisa?"
 HARD = "Prove step by step that there are infinitely many primes of the form four n plus three"
 
 

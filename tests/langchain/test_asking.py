@@ -17,7 +17,7 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 
 from routellm_core import Asked, PolicySettings
-from routellm_plugins.langchain.asking import asked_by, human_text
+from routellm_plugins.langchain.asking import asked_by, turns_of
 
 TURN = PolicySettings(threshold=0.5)
 CONVERSATION = PolicySettings(threshold=0.5, sticky="conversation")
@@ -44,7 +44,8 @@ IMAGE = {"type": "image", "url": "https://example.org/sky.png"}
     ],
 )
 def test_the_text_of_the_humans_last_message(messages, text):
-    assert human_text(messages) == text
+    turns = turns_of(messages)
+    assert (turns[-1] or None if turns else None) == text
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_a_conversation_is_named_by_its_thread_or_its_beginning():
 
 def test_answers_that_say_who_gave_them_settle_a_conversation():
     later = [ASKED, answered("weak"), HumanMessage("And the sea?")]
-    assert asked_by(later, CONVERSATION, {}) == Asked(("And the sea?",))
+    assert asked_by(later, CONVERSATION, {}) == Asked((str(ASKED.content), "And the sea?"))
     later[1] = answered("strong")
     settled = asked_by(later, CONVERSATION, {})
     assert (settled.settled, settled.cause) == ("strong", "conversation")

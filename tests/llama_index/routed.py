@@ -28,7 +28,7 @@ from tests.fakes.openai_upstream import Upstream
 # Older releases do not look at what they bring along for splitting text, and would download it.
 os.environ.setdefault("NLTK_DATA", f"{Path(llama_index.core.__file__).parent}/_static/nltk_cache")
 
-EASY = "What is two plus two?"
+EASY = "Who painted the Mona Lisa?"
 HARD = "Prove that there are infinitely many primes"
 TIER = {EASY: "weak", HARD: "strong"}
 

@@ -100,7 +100,7 @@ def test_an_example_asks_the_models_it_says(
     assert [request["model"] for request in requests] == asked
     told = re.findall(r"^(?:> )?\[(strong|weak): score", process.stdout, re.MULTILINE)
     assert [{"weak": "gpt-4o-mini", "strong": "gpt-4o"}[tier] for tier in told] == asked
-    assert "gpt-4o here, as a stand-in" in process.stdout
+    assert "gpt-4o here, a stand-in that only repeats" in process.stdout
     if script != "agent.py":
         assert re.search(r"page: \w+\.md", str(requests[0]["messages"]))
 
