@@ -145,7 +145,7 @@ def test_the_samples_of_the_page_run_and_print_what_it_says(
     assert process.returncode == 0, process.stderr
     *printed, rest = process.stdout.split("\0")
     assert not rest
-    assert len(printed) == len(SAMPLES) == 10
+    assert len(printed) == len(SAMPLES) == 11
     for told, (_, said) in zip(printed, SAMPLES, strict=True):
         assert told == said or not said
     assert {request["model"] for request in requests} == {"gpt-4o", "gpt-4o-mini"}
