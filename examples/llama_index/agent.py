@@ -30,7 +30,7 @@ def search_docs(words: str) -> str:
 
 
 def strong_win_rate(prompt: str) -> float:
-    """Tell how likely it is, from 0 to 1, that the strong model answers this prompt better."""
+    """Return how likely it is, from 0 to 1, that the strong model answers this prompt better."""
     return float(load_router("mf").score([prompt])[0])
 
 

@@ -1,4 +1,4 @@
-"""Talk with this repository's documentation; every turn is routed by what you say in it.
+"""Talk with this repository's documentation; each turn is routed by its own words.
 
 Usage: OPENAI_API_KEY=sk-... python chat_engine.py; an empty line ends it.
 """

@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 class StaticEmbedding(BaseEmbedding):
-    """Embeds with the encoder that routellm-plugins brings along: no key, no network."""
+    """Embeds with the encoder bundled with routellm-plugins: no key, no network."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return load_encoder("static").encode([text])[0].tolist()
@@ -38,7 +38,7 @@ def docs_index() -> VectorStoreIndex:
 
 
 class PrintDecisions:
-    """A plugin that tells of each decision."""
+    """A plugin that prints each decision."""
 
     @hookimpl
     def routellm_decided(self, decision: Decision) -> None:

@@ -34,7 +34,8 @@ class RouteLLM(RoutedCalls):
         router: name of a router, as in ``routellm_core.load_router``.
         callback_manager: set on both LLMs, now and whenever it is assigned.
         **settings: ``threshold`` or ``strong_share``, ``on_error``, ``on_no_text``,
-            ``timeout_ms`` and ``router_options`` as in ``routellm_core.RoutingPolicy``;
+            ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
+            ``routellm_core.RoutingPolicy``;
             ``query_keys``: the template variables that hold a question, best first;
             ``utility``: where filled templates without a question go, which extraction,
             indexing and HyDE use: ``weak`` (default), ``strong``, or ``score`` to score the whole
@@ -44,7 +45,7 @@ class RouteLLM(RoutedCalls):
 
     Raises:
         ConfigError: a setting is unknown, out of range or contradicts another, or strong and
-            weak are no two LLMs.
+            weak are not two different LLMs.
         CheckpointError: the router's weights are missing or damaged.
     """
 

@@ -70,9 +70,11 @@ def asked_in_template(
         question = given.get(key)
         if isinstance(question, str) and question.strip():
             session = None
-            # Chat engines put the conversation into such a template.
+            # Chat engines put the conversation into such a template, and into its system message
+            # what they retrieved for this turn.
             if settings.sticky == "conversation" and isinstance(prompt, ChatPromptTemplate):
-                session = _session(prompt.format_messages(llm=llm, **arguments))
+                messages = prompt.format_messages(llm=llm, **arguments)
+                session = _session([m for m in messages if m.role not in _SYSTEM])
             return Asked((question,), session)
     if given and settings.utility != "score":
         return Asked(without_text=settings.utility, cause="utility")
@@ -92,15 +94,12 @@ def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
 
 
 def _session(messages: Sequence[ChatMessage]) -> str | None:
-    """Return the name of a conversation: its first question, and no more.
-
-    Not the system message, because chat engines and memories rewrite it in each turn with what
-    they retrieve.
-    """
-    for message in messages:
-        if message.role == MessageRole.USER:
-            return session_of("", _question_in(_text(message)))
-    return None
+    """Return the name of a conversation, by its system message and the human's first message."""
+    first = next((m for m in messages if m.role == MessageRole.USER), None)
+    if first is None:
+        return None
+    system = next((m for m in messages if m.role in _SYSTEM), None)
+    return session_of(_text(system) if system else "", _question_in(_text(first)))
 
 
 def _text(message: ChatMessage) -> str:
@@ -141,6 +140,7 @@ class _Filled(NamedTuple):
         return cls(start, rest.rpartition("}")[2], after.strip())
 
 
+_SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _SAID_BY_AGENTS = (
     ("Error while parsing the output: ", "The output should be in one of the following formats:"),
     ("FAILURE: Your previous response was empty.", ""),

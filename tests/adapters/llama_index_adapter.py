@@ -1,4 +1,4 @@
-"""LlamaIndex: ``RouteLLM`` over two OpenAI-compatible LLMs."""
+"""LlamaIndex: a ``RouteLLM`` over two real clients."""
 
 from __future__ import annotations
 
@@ -7,19 +7,39 @@ from typing import Any
 
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
+from openai import DefaultHttpxClient
 
 from routellm_plugins.llama_index import RouteLLM
 
-from .cases import messages_of
-
 
 class LlamaIndexAdapter:
+    """Sends real calls through a ``RouteLLM``.
+
+    Args:
+        strong_url: base URL of the stand-in for the strong model, which is called ``strong``.
+        weak_url: base URL of the stand-in for the weak model, which is called ``weak``.
+        settings: of the ``RouteLLM``.
+    """
+
     name = "llama_index"
     overrides = True
     settles = False
 
     def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
-        self._llm = RouteLLM(_llm("strong", strong_url), _llm("weak", weak_url), **settings)
+        # One client that verifies nothing, because others read all certificates of the machine.
+        self._http = DefaultHttpxClient(verify=False)
+        strong, weak = (
+            OpenAILike(
+                model=model,
+                api_base=url,
+                api_key="unused",
+                is_chat_model=True,
+                max_retries=0,
+                http_client=self._http,
+            )
+            for model, url in (("strong", strong_url), ("weak", weak_url))
+        )
+        self._llm = RouteLLM(strong, weak, **settings)
 
     def ask(
         self,
@@ -28,18 +48,30 @@ class LlamaIndexAdapter:
         history: Sequence[tuple[str, str]] = (),
         override: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        messages = [ChatMessage(**message) for message in messages_of(text, history)]
-        own = {f"routellm_{name}": value for name, value in (override or {}).items()}
-        answer = self._llm.chat(messages, **own)
-        served = (answer.message.content or "").split(" ")[0]
-        return {**answer.additional_kwargs["routellm"], "served": served}
+        """Send one call.
+
+        Args:
+            text: what the human writes; None sends a system message instead.
+            history: the messages before it: role and text.
+            override: settings of this call only.
+
+        Returns:
+            The decision as the response carries it, and ``served``: the name of the stand-in
+            that answered.
+        """
+        messages = [ChatMessage(said, role=role) for role, said in history]
+        last = ("system", "Say something.") if text is None else ("user", text)
+        messages.append(ChatMessage(last[1], role=last[0]))
+        given = {f"routellm_{name}": value for name, value in (override or {}).items()}
+        response = self._llm.chat(messages, **given)
+        # The stand-in's answer begins with its name.
+        served = str(response.message.content).split(" ")[0]
+        return {**response.additional_kwargs["routellm"], "served": served}
 
     def settled(self, first: str, then: str) -> list[dict[str, Any]]:
-        raise NotImplementedError("no call of LlamaIndex is bound to the model of an earlier one")
+        """Not supported: no call of LlamaIndex is bound to a model by an earlier answer."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        pass
-
-
-def _llm(name: str, url: str) -> OpenAILike:
-    return OpenAILike(model=name, api_base=url, api_key="unused", is_chat_model=True, max_retries=0)
+        """Close the connections."""
+        self._http.close()

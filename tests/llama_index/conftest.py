@@ -1,4 +1,4 @@
-"""Real LlamaIndex clients on stand-in models, with a router that tells what it was asked."""
+"""Real LlamaIndex clients on stand-in models, with a router that records what it scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What LlamaIndex's instrumentation tells."""
+"""Record the events and spans of LlamaIndex's instrumentation."""
 
 from __future__ import annotations
 

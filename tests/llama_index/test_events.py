@@ -1,4 +1,4 @@
-"""What LlamaIndex's callbacks and instrumentation tell of a routed call."""
+"""Callbacks and instrumentation of LlamaIndex during a routed call."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_settings_give_both_models_their_callback_manager(
     assert len(debug.get_llm_inputs_outputs()) == 2
 
 
-def test_an_error_of_the_model_is_told_once_and_comes_through(pair: Routed, recorder: Recorder):
+def test_an_error_of_the_model_is_reported_once_and_comes_through(pair: Routed, recorder: Recorder):
     pair.strong.failing_with = 400
     try:
         with pytest.raises(Exception, match="fails on purpose"):

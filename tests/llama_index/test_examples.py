@@ -1,4 +1,4 @@
-"""The examples, the notebook and the samples of docs/llama_index.md run and say what is so."""
+"""The examples, the notebook and the samples of docs/llama_index.md run and print what they say."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def test_an_example_asks_the_models_it_says(
     process, requests = runs[script].result()
     assert process.returncode == 0, process.stderr
     assert [request["model"] for request in requests] == asked
-    told = re.findall(r"^(?:> )?\[(strong|weak): score", process.stdout, re.MULTILINE)
-    assert [{"weak": "gpt-4o-mini", "strong": "gpt-4o"}[tier] for tier in told] == asked
+    tiers = re.findall(r"^(?:> )?\[(strong|weak): score", process.stdout, re.MULTILINE)
+    assert [{"weak": "gpt-4o-mini", "strong": "gpt-4o"}[tier] for tier in tiers] == asked
     assert "gpt-4o here, a stand-in that only repeats" in process.stdout
     if script != "agent.py":
         assert re.search(r"page: \w+\.md", str(requests[0]["messages"]))
@@ -145,9 +145,9 @@ def test_the_samples_of_the_page_run_and_print_what_it_says(
     assert process.returncode == 0, process.stderr
     *printed, rest = process.stdout.split("\0")
     assert not rest
-    assert len(printed) == len(SAMPLES) == 10
-    for told, (_, said) in zip(printed, SAMPLES, strict=True):
-        assert told == said or not said
+    assert len(printed) == len(SAMPLES) == 11
+    for output, (_, said) in zip(printed, SAMPLES, strict=True):
+        assert output == said or not said
     assert {request["model"] for request in requests} == {"gpt-4o", "gpt-4o-mini"}
 
 

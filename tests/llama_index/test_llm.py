@@ -1,4 +1,4 @@
-"""A RouteLLM as an object: what it tells of its models, and what it keeps to itself."""
+"""A RouteLLM as an object: what it says of its models, and what it does not show."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def both(strong: dict[str, Any], weak: dict[str, Any]) -> LLMMetadata:
 
 
 def test_a_prompt_that_fits_it_fits_both_models():
-    told = both(
+    metadata = both(
         {"context_window": 100_000, "num_output": 500},
         {"context_window": 4_000, "num_output": -1},
     )
-    assert (told.context_window, told.num_output) == (4_000, 500)
+    assert (metadata.context_window, metadata.num_output) == (4_000, 500)
 
 
 @pytest.mark.parametrize("strong", [True, False])
 @pytest.mark.parametrize("weak", [True, False])
 def test_it_can_chat_if_both_can(strong: bool, weak: bool):
-    told = both({"is_chat_model": strong}, {"is_chat_model": weak})
-    assert told.is_chat_model == (strong and weak)
+    metadata = both({"is_chat_model": strong}, {"is_chat_model": weak})
+    assert metadata.is_chat_model == (strong and weak)
 
 
 def test_it_calls_functions_if_both_do(pair: Routed):

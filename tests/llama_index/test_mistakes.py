@@ -1,4 +1,4 @@
-"""Mistakes are told when a RouteLLM is made, with what to write instead."""
+"""A mistake raises an error when a RouteLLM is made, with what to write instead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make(**given: Any) -> RouteLLM:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"treshold": 0.3}, "unknown key 'treshold': did you mean 'threshold'?"),
         ({"strong_share": 0.3}, "both 'threshold' and 'strong_share' are set"),
@@ -42,10 +42,10 @@ def make(**given: Any) -> RouteLLM:
         ({"weak": gpt("gpt-4o")}, "'strong' and 'weak' are the same model 'gpt-4o'"),
     ],
 )
-def test_a_mistake_is_told(given: dict[str, Any], told: str):
+def test_a_mistake_is_an_error(given: dict[str, Any], message: str):
     with pytest.raises(ConfigError) as caught:
         make(**given)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_smaller_model_as_the_strong_one_is_warned_of(caplog: pytest.LogCaptureFixture):
@@ -76,7 +76,7 @@ def test_one_model_at_two_places_is_no_mistake():
     assert make(weak=elsewhere).weak is elsewhere
 
 
-def test_a_missing_checkpoint_is_told_before_traffic():
+def test_a_missing_checkpoint_is_an_error_before_traffic():
     with pytest.raises(CheckpointError):
         make(router_options={"checkpoint": "/no/such/folder"})
 

@@ -116,7 +116,7 @@ def test_a_template_without_a_question_is_not_scored(utility: str, pair: Routed)
     assert pair.answered()[utility] == 1
 
 
-def test_the_weak_model_gets_templates_without_a_question_unless_told_otherwise(pair: Routed):
+def test_the_weak_model_gets_templates_without_a_question_unless_set_otherwise(pair: Routed):
     pair.llm().predict(PromptTemplate("Prove: {context_str}"), context_str=HARD)
     assert pair.answered() == {"strong": 0, "weak": 1}
 

@@ -71,11 +71,12 @@ def test_a_chat_engine_stays_with_the_strong_model(mode: Any, pair: Routed):
     assert where(pair)[-1] == ("strong", "conversation")
 
 
-def test_a_system_message_that_changes_does_not_end_a_conversation(pair: Routed):
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_another_system_message_is_another_conversation(role: str, pair: Routed):
     llm = pair.llm(sticky="conversation")
     llm.chat(talk(HARD))
-    llm.chat([ChatMessage("Remember this, too.", role="system"), *talk(HARD, EASY)[1:]])
-    assert where(pair)[-1] == ("strong", "conversation")
+    llm.chat([ChatMessage("Be thorough.", role=role), *talk(HARD, EASY)[1:]])
+    assert where(pair)[-1] == ("weak", "score")
 
 
 def test_route_on_does_not_end_a_conversation(pair: Routed):
