@@ -112,12 +112,7 @@ def require_matplotlib() -> None:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            'plots need matplotlib: pip install "routellm-plugins[eval]"'
-        ) from error
+    require("matplotlib", "eval", "drawing plots")
 
 
 def write_plots(result: BenchmarkResult, folder: Path) -> list[Plot]:
