@@ -76,7 +76,9 @@ def deciding_turns(turns: Sequence[str], limit: int) -> list[int]:
     deciding: list[int] = []
     while written:
         at = written.pop()
-        brings = what_it_brings(turns[at], [turns[earlier] for earlier in written])
+        # What is asked again is what it was the first time.
+        asked_first = min((e for e in written if turns[e] == turns[at]), default=at)
+        brings = what_it_brings(turns[at], [turns[e] for e in written if e < asked_first])
         if brings is not Brings.NOTHING:
             deciding.append(at)
         if brings is Brings.QUESTION:

@@ -82,13 +82,17 @@ def asked_in_template(
 
 
 def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
-    """Yield messages in OpenAI's form, but for those that an agent wrote in the human's place."""
+    """Yield the human's and the tools' messages in OpenAI's form.
+
+    Without those that an agent wrote in the human's place, and without answers: what follows an
+    answer is a tool's result for LlamaIndex only after a step of ReAct.
+    """
     before: ChatMessage | None = None
     for message in messages:
         text = _text(message)
-        if message.role != MessageRole.USER:
-            yield {"role": message.role.value, "content": text}
-        elif not _is_an_agents(text, before):
+        if message.role == MessageRole.TOOL:
+            yield {"role": "tool", "content": text}
+        elif message.role == MessageRole.USER and not _is_an_agents(text, before):
             yield {"role": "user", "content": _question_in(text)}
         before = message
 

@@ -19,7 +19,8 @@ PLUGINS = "routellm_plugins"
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("version", "errors", "contracts", "decision", "hookspecs", "model_names"),
-        *("prompt_text", "settings", "overrides", "route_on", "conversations"),
+        *("prompt_text", "harness_text", "settings", "overrides", "route_on", "conversations"),
+        *("optional", "openai_client", "progress"),
     ),
     ("data",),
     ("rules",),
@@ -27,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("registry",),
     ("encoders",),
     ("routers",),
-    ("executor",),
+    ("executor", "score_cache"),
     ("policy", "policies"),
     ("evaluation",),
     ("training",),

@@ -185,3 +185,9 @@ def test_long_turns_are_read_in_part():
     for text in ("x" * 10_000_000, "error " * 1_600_000, "继" * 10_000_000, "<" * 10_000_000):
         assert deciding_turns([text, "continue"], 20) == [0]
         assert deciding_turns([HARD, text], 20)
+
+
+def test_a_question_that_is_asked_again_is_a_question():
+    turns = ["Who painted the Mona Lisa?", "Prove that p^2 - 1 is divisible by 24.", "Why?"]
+    assert deciding_turns([*turns, turns[0]], 20) == [3]
+    assert deciding_turns([*turns, "Why?"], 20) == [1]

@@ -8,6 +8,7 @@ from routellm_core import ConfigError, Router, hookimpl
 from routellm_core.policies import _Policies, adecide, decide, decide_each, policy_of
 from routellm_core.settings import PolicySettings
 from tests.fakes import routers
+from tests.fakes.scripted import routers_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +38,15 @@ async def test_a_router_that_raises_while_loading_breaks_no_call(plugin, caplog)
             heard.append(decision)
 
     plugin(Observer())
-    broken = settings(router="unmakable", on_error="weak")
+    plugin(routers_of(unloadable=lambda: 1 / 0))
+    broken = settings(router="unloadable", on_error="weak")
     decisions = [decide(broken, "x"), await adecide(broken, "x"), *decide_each([(broken, "x")])]
     assert heard == decisions
     assert {(d.tier, d.cause, d.threshold) for d in decisions} == {
         ("weak", "error:ZeroDivisionError", 0.6)
     }
     assert len(caplog.records) == 1
-    share = PolicySettings(router="unmakable", strong_share=0.3)
+    share = PolicySettings(router="unloadable", strong_share=0.3)
     assert decide(share, "x").threshold is None
 
 
