@@ -11,6 +11,7 @@ import typer
 from ..errors import RouteLLMError
 from ..version import __version__
 from .cross_validate import cross_validate
+from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
 from .held_out import held_out
@@ -44,6 +45,7 @@ def _routellm(
 app.command()(score)
 app.command()(evaluate)
 app.add_typer(train_app)
+app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command(name="held-out")(held_out)
 app.command()(distill)
