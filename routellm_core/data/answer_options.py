@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_ON_LINES = re.compile(r"^\s*[(\[（【]?([A-J])(?:[.．、)\]）】]|(:|：))\s*\S", re.MULTILINE)
+_ON_LINES = re.compile(
+    r"^[ \t\u3000]*[(\[（【]?([A-J])(?:[.．、)\]）】]|(:|：))\s*\S", re.MULTILINE
+)
 """``A. 4``, ``(A) 4``, ``A、4``, ``（A）4`` or ``A: 4``, each on a line of its own."""
 
 _IN_TEXT = re.compile(r"(?<![A-Za-z0-9])([A-J])[:：.．、)）\]】]\s*\S")

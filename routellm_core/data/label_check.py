@@ -335,12 +335,12 @@ def _repeats(
         return []
     if not conflicts:
         return [
-            f"repeats: {len(prompts)} prompts have several labels of {whose}, which agree: they "
-            "count as their mean"
+            f"repeats: several labels of {whose} on {len(prompts)} of {len(texts.prompts)} "
+            "prompts, which agree: they count as their mean"
         ]
     torn = {prompt for _, prompt in conflicts}
     return [
-        f"conflicting repeats: {len(prompts)} prompts have several labels of {whose}, and those "
-        f"of {len(torn)} differ by more than {_CONFLICT}, such as "
+        f"conflicting repeats: several labels of {whose} on {len(prompts)} of "
+        f"{len(texts.prompts)} prompts, more than {_CONFLICT} apart on {len(torn)}, such as "
         f"{shown(texts.prompts[conflicts[0][1]])}: they count as their mean"
     ]

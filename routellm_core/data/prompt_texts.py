@@ -50,8 +50,8 @@ class PromptTexts:
         if not again:
             return []
         return [
-            f"near-duplicates: {len(again)} of {len(self.prompts)} prompts differ from another "
-            "one only in case, spaces or the punctuation at their ends, such as "
+            f"near-duplicates: {len(again)} of {len(self.prompts)} prompts equal another one "
+            "apart from case, spaces and the punctuation at their ends, such as "
             f"{shown(again[0])}: keep one of each"
         ]
 

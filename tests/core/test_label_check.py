@@ -68,6 +68,11 @@ def test_a_model_far_below_chance_is_a_format_failure(n: int) -> None:
     assert "left out of training unless" in report.findings[0]
 
 
+def test_the_others_may_be_little_above_chance() -> None:
+    report = check_gold(gold(100, big=0.02, small=0.28))
+    assert report.format_failures == {("exam", "big")}
+
+
 @pytest.mark.parametrize(
     ("right", "why"),
     [
@@ -129,7 +134,7 @@ def test_a_prompt_with_labels_that_conflict() -> None:
     other_way = Gold(rows[0].prompt, "exam", {"big": 1 - rows[0].correct["big"]})
     report = check_gold([*rows, other_way])
     assert kinds(report) == ["conflicting repeats"]
-    assert "1 prompts have several labels of one model, and those of 1 differ" in report.findings[0]
+    assert "labels of one model on 1 of 60 prompts, more than 0.5 apart on 1" in report.findings[0]
     assert kinds(check_gold([*rows, rows[0]])) == ["repeats"]
 
 
@@ -244,7 +249,9 @@ def test_battles_of_names_that_differ_by_case_and_of_one_template() -> None:
         ("Answer with a number, a list or True or False.", 0),
         ("Answer yes, no or maybe.", 0),
         ("", 0),
+        ("\n" * 200_000 + "A", 0),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_options_are_counted_in_the_prompt(prompt: str, count: int) -> None:
     assert count_options(prompt) == count
