@@ -23,7 +23,7 @@ from .prompt_texts import PromptTexts
 FORMAT_FAILURE = "format failure"
 
 _FEWEST = 20
-"""Labels that a cell needs before anything is said about it."""
+"""Prompts that a cell needs before anything is said about it."""
 
 _SURE = 2.5
 """Standard errors of a mean by which it must differ."""
@@ -46,13 +46,13 @@ class Cell:
     """Empty for battles."""
     model: str
     n: int
-    """Labels."""
+    """Distinct prompts; in battles, battles."""
     mean: float
     """Mean quality in [0, 1]; in battles the win rate, a tie being half a win."""
     chance: float | None
     """Mean quality of guessing; None if the task's prompts show no options, and for battles."""
     others: float | None
-    """Median of the other models' means on the task; None if none has 20 labels."""
+    """Median of the other models' means on the task; None if none has 20 prompts."""
     finding: str
     """``format failure``, ``all wrong``, ``all right`` or empty."""
 
@@ -81,7 +81,8 @@ def check_gold(rows: Iterable[Gold], options: int | None = None) -> Report:
     A format failure is a mean 2.5 standard errors below chance, where the median of the other
     models is above chance and .1 above the model's mean. A model is named for being all wrong
     (or all right) on a task if that is .1 and 2.5 standard errors from the median of the others.
-    Both need 20 labels of the model on the task.
+    Both need 20 prompts of the task with labels of the model. Several labels of a model on one
+    prompt count as their mean.
 
     Args:
         rows: the labels; read once.
@@ -180,7 +181,7 @@ class _Column:
 
 
 Qualities = dict[str, dict[str, NDArray[np.float64]]]
-"""By task and model."""
+"""By task and model, of each distinct prompt."""
 
 
 def _judged(
@@ -194,11 +195,12 @@ def _judged(
     chances: dict[tuple[str, str], float | None] = {}
     for model, column in columns.items():
         own_tasks, own_chances = row_tasks[column.rows], row_chances[column.rows]
-        values = np.array(column.qualities)
+        prompts, values = np.array(column.prompts), np.array(column.qualities)
         for number in np.unique(own_tasks):
             task, chosen = tasks[number], own_tasks == number
-            qualities[task][model] = values[chosen]
-            chances[task, model] = _chance(own_chances[chosen])
+            # Several labels of a prompt count as one: they are not independent.
+            qualities[task][model] = _mean_by(prompts[chosen], values[chosen])
+            chances[task, model] = _chance(_mean_by(prompts[chosen], own_chances[chosen]))
     cells = []
     for task, of_models in qualities.items():
         for model, each in sorted(of_models.items(), key=lambda item: -item[1].mean()):
@@ -207,6 +209,12 @@ def _judged(
             finding = _finding(n, mean, chance, others)
             cells.append(Cell(task, model, n, mean, chance, others, finding))
     return qualities, cells
+
+
+def _mean_by(prompts: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the values of each distinct prompt."""
+    _, prompt, counts = np.unique(prompts, return_inverse=True, return_counts=True)
+    return np.bincount(prompt, weights=values) / counts
 
 
 def _chance(chances: NDArray[np.float64]) -> float | None:
@@ -270,6 +278,7 @@ def _one_class(qualities: Qualities) -> list[str]:
     seen = {
         task: np.unique(np.concatenate(list(of_models.values())))
         for task, of_models in qualities.items()
+        if of_models
     }
     values = set().union(*seen.values())
     if len(values) == 1:
@@ -297,7 +306,7 @@ def _one_outcome(outcomes: set[float]) -> list[str]:
 def _few(cells: list[Cell]) -> list[str]:
     if any(cell.n >= _FEWEST for cell in cells):
         return []
-    return [f"few labels: no model has {_FEWEST} on a task, so none could be judged on one"]
+    return [f"few prompts: no model has labels on {_FEWEST} of a task, so none could be judged"]
 
 
 def _not_compared(models: list[str], most: int) -> list[str]:

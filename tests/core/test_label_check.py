@@ -95,7 +95,14 @@ def test_an_open_task_has_no_chance_unless_it_is_given() -> None:
 def test_few_labels_are_not_judged() -> None:
     report = check_gold(gold(19, big=0.0, small=0.9))
     assert report.format_failures == set()
-    assert kinds(report) == ["few labels"]
+    assert kinds(report) == ["few prompts"]
+
+
+def test_copies_of_a_row_are_not_evidence() -> None:
+    report = check_gold(gold(10, big=0.0, small=0.5) * 40)
+    assert report.format_failures == set()
+    assert kinds(report) == ["few prompts", "repeats"]
+    assert (report.rows, report.prompts, report.cells[0].n) == (400, 10, 10)
 
 
 @pytest.mark.parametrize(("share", "finding"), [(0.0, "all wrong"), (1.0, "all right")])
