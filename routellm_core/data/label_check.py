@@ -180,7 +180,7 @@ class _Column:
         self.qualities.append(quality)
 
 
-Qualities = dict[str, dict[str, NDArray[np.float64]]]
+_Qualities = dict[str, dict[str, NDArray[np.float64]]]
 """By task and model, of each distinct prompt."""
 
 
@@ -189,9 +189,9 @@ def _judged(
     row_tasks: NDArray[np.int64],
     row_chances: NDArray[np.float64],
     columns: Mapping[str, _Column],
-) -> tuple[Qualities, list[Cell]]:
+) -> tuple[_Qualities, list[Cell]]:
     """Return the qualities and the cells of all tasks, which are given by number for each row."""
-    qualities: Qualities = {task: {} for task in sorted(tasks)}
+    qualities: _Qualities = {task: {} for task in sorted(tasks)}
     chances: dict[tuple[str, str], float | None] = {}
     for model, column in columns.items():
         own_tasks, own_chances = row_tasks[column.rows], row_chances[column.rows]
@@ -273,7 +273,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.0f} %"
 
 
-def _one_class(qualities: Qualities) -> list[str]:
+def _one_class(qualities: _Qualities) -> list[str]:
     """Return a line if all labels are equal, else one for each task that is all right or wrong."""
     seen = {
         task: np.unique(np.concatenate(list(of_models.values())))
