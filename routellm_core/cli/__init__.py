@@ -12,6 +12,7 @@ from ..errors import RouteLLMError
 from ..version import __version__
 from .conversations import conversations
 from .cross_validate import cross_validate
+from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
 from .score import score
@@ -44,6 +45,7 @@ def _routellm(
 app.command()(score)
 app.command()(evaluate)
 app.command()(train)
+app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command()(distill)
 app.command()(conversations)

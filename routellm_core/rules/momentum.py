@@ -76,9 +76,12 @@ def deciding_turns(turns: Sequence[str], limit: int) -> list[int]:
     deciding: list[int] = []
     while written:
         at = written.pop()
-        # What is asked again is what it was the first time.
-        asked_first = min((e for e in written if turns[e] == turns[at]), default=at)
-        brings = what_it_brings(turns[at], [turns[e] for e in written if e < asked_first])
+        brings = what_it_brings(turns[at], [turns[earlier] for earlier in written])
+        if brings is not Brings.QUESTION and turns[at] in [turns[e] for e in written]:
+            # Asked again: words that occur in its own first asking are no sign of a follow-up.
+            brings = what_it_brings(
+                turns[at], [turns[e] for e in written if turns[e] != turns[at]] or [""]
+            )
         if brings is not Brings.NOTHING:
             deciding.append(at)
         if brings is Brings.QUESTION:

@@ -39,6 +39,9 @@ PARSING = (
 )
 
 
+UMBRELLAS = "Observation: it rains. How do umbrellas keep people dry?"
+
+
 @pytest.mark.parametrize(
     ("messages", "scored"),
     [
@@ -51,7 +54,7 @@ PARSING = (
         ([user(EASY), assistant("x"), user("Result of executing the code given:\n\n4")], EASY),
         ([user("Error while parsing the output: why?")], "Error while parsing the output: why?"),
         ([user("Observation: it rains. Why?")], "Observation: it rains. Why?"),
-        ([user(HARD), assistant("Dry."), user("Observation: it rains")], "Observation: it rains"),
+        ([user(HARD), assistant("Dry."), user(UMBRELLAS)], UMBRELLAS),
         ([user(STATE_PROMPT.format(state="prove", msg=f"Well,\n\n{EASY}"))], f"Well,\n\n{EASY}"),
     ],
 )
