@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from numbers import Real
@@ -101,7 +101,8 @@ class RoutingPolicy:
             if chosen is not None:
                 return chosen
             deciding = self._deciding(asked)
-            scores, missing = self._known([(asked, deciding)])
+            scores = self._kept(asked, deciding)
+            missing = _missing(deciding.values(), scores)
             if missing:
                 scores.update(self._score_batch(missing, self._budget_s))
         except Exception as error:
@@ -121,7 +122,8 @@ class RoutingPolicy:
             if chosen is not None:
                 return chosen
             deciding = self._deciding(asked)
-            scores, missing = self._known([(asked, deciding)])
+            scores = self._kept(asked, deciding)
+            missing = _missing(deciding.values(), scores)
             if missing:
                 executor = executor_of(self._router, self.settings.concurrency)
                 future = executor.submit(lambda: self._scores(missing))
@@ -165,7 +167,11 @@ class RoutingPolicy:
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
             return [decided[at] for at in range(len(calls))]
         try:
-            scores, missing = self._known(list(to_score.values()))
+            scores: dict[str, float] = {}
+            for asked, deciding in to_score.values():
+                scores.update(self._kept(asked, deciding))
+            texts = (text for _, deciding in to_score.values() for text in deciding.values())
+            missing = _missing(texts, scores)
             if missing:
                 scores.update(self._score_batch(missing, self._budget_s * len(missing)))
         except ScoringTimeoutError as error:
@@ -199,23 +205,19 @@ class RoutingPolicy:
 
     def _deciding(self, asked: Asked) -> dict[int, str]:
         """Return the turns that decide, by their positions."""
+        if len(asked.turns) == 1:
+            return {0: asked.turns[0]}
         positions = deciding_turns(asked.turns, self.settings.turns)
         return {at: asked.turns[at] for at in positions}
 
-    def _known(
-        self, calls: Sequence[tuple[Asked, dict[int, str]]]
-    ) -> tuple[dict[str, float], list[str]]:
-        """Return the scores that are kept, and the texts that need scoring, each once.
-
-        A last turn is always scored: what is asked now is new, as a rule.
+    def _kept(self, asked: Asked, deciding: dict[int, str]) -> dict[str, float]:
+        """Return the scores that are kept of earlier turns. The last turn is always scored, as
+        what is asked now is new as a rule.
         """
-        texts = list(dict.fromkeys(text for _, deciding in calls for text in deciding.values()))
-        if plugins.intercepts_scores(self.settings.router):
-            return {}, texts
-        last = {asked.turns[-1] for asked, _ in calls}
-        earlier = [text for text in texts if text not in last]
-        known = score_cache.known(self._router, earlier) if earlier else {}
-        return known, [text for text in texts if text not in known]
+        earlier = [text for text in deciding.values() if text != asked.turns[-1]]
+        if not earlier or plugins.intercepts_scores(self.settings.router):
+            return {}
+        return score_cache.known(self._router, earlier)
 
     def _score_batch(self, texts: list[str], budget_s: float) -> dict[str, float]:
         if self._instant:
@@ -276,8 +278,7 @@ class RoutingPolicy:
     def _scored(
         self, scores: dict[str, float], deciding: dict[int, str], asked: Asked, start: float
     ) -> Decision:
-        by_turn = [scores[text] for text in deciding.values()]
-        at, score = momentum(list(deciding), by_turn)
+        at, score = momentum(list(deciding), [scores[text] for text in deciding.values()])
         model = "strong" if score >= self.threshold else "weak"
         if model == "strong" and self.settings.sticky == "conversation" and asked.session:
             conversations.add(asked.session)
@@ -330,6 +331,11 @@ def checked_win_rate(answer: object) -> float:
     if not isinstance(answer, Real) or not 0.0 <= float(answer) <= 1.0:
         raise ScoringError(f"the score must be a number in [0, 1], got {repr(answer)[:80]}")
     return float(answer)
+
+
+def _missing(texts: Iterable[str], scores: dict[str, float]) -> list[str]:
+    """Return the texts without a score, each once."""
+    return [text for text in dict.fromkeys(texts) if text not in scores]
 
 
 def _read(call: Call) -> Asked:

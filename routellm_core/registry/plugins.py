@@ -140,11 +140,10 @@ class Plugins:
 
     def _scorer(self, router_name: str) -> Callable[..., object] | None:
         """Return the hook call for a router's scores; None if only the router itself answers."""
-        self._load()
         try:
             return self._scorers[router_name]
         except KeyError:
-            pass
+            self._load()
         with self._lock:
             impls = self._manager.hook.routellm_score.get_hookimpls()
             scoring = [i.plugin for i in impls if not isinstance(i.plugin, _RouterScore)]

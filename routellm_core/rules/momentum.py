@@ -96,7 +96,8 @@ def momentum(positions: Sequence[int], scores: Sequence[float]) -> tuple[int, fl
         positions: of ``deciding_turns``.
         scores: of those turns, in the same order. Of equal scores the later turn's counts.
     """
-    return max(zip(positions, scores, strict=True), key=lambda each: (each[1], each[0]))
+    score, position = max(zip(scores, positions, strict=True))
+    return position, score
 
 
 def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
