@@ -17,7 +17,7 @@ from ..evaluation.conversations import (
     judge,
     load_conversations,
 )
-from ..policy import RoutingPolicy
+from ..policy.policy import RoutingPolicy
 from ..registry.loading import load_router
 
 

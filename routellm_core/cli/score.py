@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..contracts import Router
 from ..errors import ConfigError, DataError
-from ..policy import RoutingPolicy, checked_win_rate
+from ..policy.policy import RoutingPolicy, checked_win_rate
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
 

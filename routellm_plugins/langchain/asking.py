@@ -17,7 +17,7 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import PromptValue
 
 from routellm_core import Asked, PolicySettings, human_turns
-from routellm_core.conversations import session_of
+from routellm_core.policy.conversations import session_of
 
 from .reporting import tiers_of
 

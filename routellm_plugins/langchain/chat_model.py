@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
 from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
-from routellm_core.policies import policy_of
+from routellm_core.policy.policies import policy_of
 
 from ..model_pair import check_pair
 from .generating import agenerated, carrying, combined, generated

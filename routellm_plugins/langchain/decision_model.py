@@ -18,7 +18,7 @@ from routellm_core import (
     PolicySettings,
     validate_settings,
 )
-from routellm_core.policies import adecide, decide, policy_of
+from routellm_core.policy.policies import adecide, decide, policy_of
 
 from .asking import turns_of
 

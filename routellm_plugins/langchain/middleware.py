@@ -22,8 +22,8 @@ from langgraph.runtime import Runtime
 from typing_extensions import NotRequired
 
 from routellm_core import Asked, ConfigError, Decision, PolicySettings, Tier, validate_settings
-from routellm_core.policies import adecide, decide, policy_of
-from routellm_core.policy import Call
+from routellm_core.policy.policies import adecide, decide, policy_of
+from routellm_core.policy.policy import Call
 
 from ..model_pair import check_pair
 from .asking import asked_in

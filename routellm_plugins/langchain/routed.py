@@ -18,8 +18,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_config_list, merge_configs
 
 from routellm_core import Decision, PolicySettings, Tier
-from routellm_core.policies import adecide, adecide_each, decide, decide_each
-from routellm_core.policy import Call
+from routellm_core.policy.policies import adecide, adecide_each, decide, decide_each
+from routellm_core.policy.policy import Call
 
 from .asking import asked_by
 from .overrides import take_settings

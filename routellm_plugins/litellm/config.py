@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
-from routellm_core.policies import policy_of
+from routellm_core.policy.policies import policy_of
 
 from .routes import Route, Routes
 

@@ -8,7 +8,7 @@ from typing import Any
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
 from routellm_core import Tier, scored_text
-from routellm_core.conversations import session_of
+from routellm_core.policy.conversations import session_of
 
 from .routed_request import buckets
 from .routes import Route

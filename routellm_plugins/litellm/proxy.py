@@ -11,7 +11,7 @@ from typing import Any
 from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policies import apolicy_of
+from routellm_core.policy.policies import apolicy_of
 
 from .routed_request import drop_forged_decisions, routed_request
 from .start_check import end_on_mistakes

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from routellm_core import Asked, Decision, human_turns
-from routellm_core.route_on import text_to_route_on
+from routellm_core.policy.route_on import text_to_route_on
 
 from .conversation import session_of_request, tier_of_previous
 from .routed_request import RoutedRequest, routed_request

@@ -13,7 +13,7 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policies import adecide, decide
+from routellm_core.policy.policies import adecide, decide
 
 from .config import check_routes
 from .request import Request

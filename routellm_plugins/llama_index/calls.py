@@ -33,7 +33,7 @@ from llama_index.core.types import Model, TokenAsyncGen, TokenGen
 
 from routellm_core import Asked, ConfigError, Tier
 from routellm_core.overrides import overridden, take_overrides
-from routellm_core.policies import adecide, decide
+from routellm_core.policy.policies import adecide, decide
 
 from .events import Trace, tier_of
 from .question import asked_in_chat, asked_in_template, asked_in_text, asked_of_tools

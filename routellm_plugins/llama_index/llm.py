@@ -13,7 +13,7 @@ from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from routellm_core import ConfigError, validate_settings
-from routellm_core.policies import policy_of
+from routellm_core.policy.policies import policy_of
 
 from ..model_pair import check_pair
 from .calls import RoutedCalls

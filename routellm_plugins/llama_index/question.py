@@ -13,7 +13,7 @@ from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_core import Asked, human_turns
-from routellm_core.conversations import session_of
+from routellm_core.policy.conversations import session_of
 
 from .settings import RouteSettings
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from routellm_core import Router, RoutingPolicy, ScoringTimeoutError, hookimpl
-from routellm_core.executor import Executor
+from routellm_core.policy.executor import Executor
 from tests.fakes.scripted import policy_of, routers_of
 
 

@@ -19,7 +19,7 @@ PLUGINS = "routellm_plugins"
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("version", "errors", "contracts", "decision", "hookspecs", "model_names"),
-        *("prompt_text", "harness_text", "settings", "overrides", "route_on", "conversations"),
+        *("prompt_text", "harness_text", "settings", "overrides"),
         *("optional", "openai_client", "progress"),
     ),
     ("data",),
@@ -28,8 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("registry",),
     ("encoders",),
     ("routers",),
-    ("executor", "score_cache"),
-    ("policy", "policies"),
+    ("policy",),
     ("evaluation",),
     ("training",),
     ("cli",),

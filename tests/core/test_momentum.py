@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from routellm_core import Asked, ConfigError, Router, RoutingPolicy, hookimpl
+from routellm_core.policy.score_cache import ScoreCache
 from routellm_core.rules.momentum import Brings, deciding_turns, momentum, what_it_brings
-from routellm_core.score_cache import ScoreCache
 from tests.fakes.scripted import routers_of
 
 HARD = "Write a thread-safe LRU cache in C++ without a global lock and prove that it is correct."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routellm_core import ConfigError, Router, hookimpl
-from routellm_core.policies import _Policies, adecide, decide, decide_each, policy_of
+from routellm_core.policy.policies import _Policies, adecide, decide, decide_each, policy_of
 from routellm_core.settings import PolicySettings
 from tests.fakes import routers
 from tests.fakes.scripted import routers_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from routellm_core import Asked, Router, RoutingPolicy
-from routellm_core.conversations import Conversations
+from routellm_core.policy.conversations import Conversations
 from tests.fakes import routers
 from tests.fakes.scripted import routers_of
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from routellm_core import ConfigError
-from routellm_core.route_on import route_on, text_to_route_on
+from routellm_core.policy.route_on import route_on, text_to_route_on
 
 
 def test_the_innermost_text_holds_inside_only():

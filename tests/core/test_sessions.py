@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routellm_core.conversations import session_of
+from routellm_core.policy.conversations import session_of
 
 
 def test_the_name_of_a_conversation_depends_on_each_part():

@@ -12,7 +12,7 @@ import pytest
 from llama_index.core.llms import ChatMessage, MockLLM
 
 from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
-from routellm_core.policies import policy_of
+from routellm_core.policy.policies import policy_of
 from routellm_plugins.llama_index import RouteLLM
 from tests.fakes import routers
 from tests.fakes.scripted import routers_of

@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 
-from routellm_core.conversations import Conversations
+from routellm_core.policy.conversations import Conversations
 from routellm_plugins.llama_index import route_on
 from tests.llama_index.calls import TOOL
 from tests.llama_index.routed import EASY, HARD, Routed, index
@@ -16,7 +16,7 @@ from tests.llama_index.routed import EASY, HARD, Routed, index
 
 @pytest.fixture(autouse=True)
 def _no_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routellm_core.policy.conversations", Conversations())
+    monkeypatch.setattr("routellm_core.policy.policy.conversations", Conversations())
 
 
 def talk(*words: str) -> list[ChatMessage]:

@@ -8,13 +8,13 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from .decision import Decision
-from .errors import RouteLLMError
+from ..decision import Decision
+from ..errors import RouteLLMError
+from ..registry.plugins import plugins
 from .policy import Call, Failures, RoutingPolicy
-from .registry.plugins import plugins
 
 if TYPE_CHECKING:
-    from .settings import PolicySettings
+    from ..settings import PolicySettings
 
 
 class _Policies:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 _text: ContextVar[str | None] = ContextVar("routellm_text", default=None)
 

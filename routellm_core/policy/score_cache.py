@@ -8,7 +8,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from .contracts import Router
+from ..contracts import Router
 
 _SHORT = 64
 """Characters: a longer text is kept as its digest."""

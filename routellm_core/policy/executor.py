@@ -10,8 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from .contracts import Router
-from .errors import ScoringError, ScoringTimeoutError
+from ..contracts import Router
+from ..errors import ScoringError, ScoringTimeoutError
 
 T = TypeVar("T")
 

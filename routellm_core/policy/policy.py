@@ -12,19 +12,19 @@ from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, TypeVar
 
+from ..decision import Asked, Decision
+from ..errors import ConfigError, ScoringError, ScoringTimeoutError
+from ..registry.loading import load_router
+from ..registry.plugins import plugins
+from ..rules.momentum import deciding_turns, momentum
+from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
-from .decision import Asked, Decision
-from .errors import ConfigError, ScoringError, ScoringTimeoutError
 from .executor import executor_of
-from .registry.loading import load_router
-from .registry.plugins import plugins
 from .route_on import text_to_route_on
-from .rules.momentum import deciding_turns, momentum
-from .rules.share import outside_range, threshold_for_share
 from .score_cache import score_cache
 
 if TYPE_CHECKING:
-    from .settings import PolicySettings
+    from ..settings import PolicySettings
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class RoutingPolicy:
 
     def __init__(self, router: str = "mf", **settings: object) -> None:
         # Importing pydantic takes longer than importing all the rest.
-        from .settings import PolicySettings, validate_settings
+        from ..settings import PolicySettings, validate_settings
 
         self.settings = validate_settings(PolicySettings, {"router": router, **settings})
         self._failures = Failures()
@@ -79,7 +79,7 @@ class RoutingPolicy:
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
         """Build a policy from settings that are validated already, or from an adapter's."""
-        from .settings import PolicySettings
+        from ..settings import PolicySettings
 
         return cls(**{name: getattr(settings, name) for name in PolicySettings.model_fields})
 

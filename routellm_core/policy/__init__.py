@@ -1,0 +1,1 @@
+"""The one way from what a call asks to the model it goes to."""
