@@ -35,7 +35,7 @@ ROUTERS ?= mf sw_ranking bert causal_llm
 results: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make results DATA=<RouteLLM's evals folder>"; exit 2; }
 	rm -rf build/results
-	$(BIN)/routellm evaluate $(addprefix --router ,$(ROUTERS)) --benchmark mmlu --benchmark gsm8k --benchmark mt-bench --data $(DATA) --exclude mmlu-gold --no-cache --out build/results
+	$(BIN)/routellm evaluate $(addprefix --router ,$(ROUTERS)) --benchmark mmlu --benchmark gsm8k --benchmark mt-bench --data $(DATA) --exclude mmlu_gold --no-cache --out build/results
 	mkdir -p docs/images
 	cp build/results/images/*.svg docs/images/
 	cp build/results/report.md docs/results.md

@@ -13,9 +13,8 @@ from ..version import __version__
 from .cross_validate import cross_validate
 from .distill import distill
 from .evaluate import evaluate
-from .held_out import held_out
 from .score import score
-from .train import train_app
+from .train import train
 
 app = typer.Typer(
     name="routellm",
@@ -43,9 +42,8 @@ def _routellm(
 
 app.command()(score)
 app.command()(evaluate)
-app.add_typer(train_app)
+app.command()(train)
 app.command(name="cross-validate")(cross_validate)
-app.command(name="held-out")(held_out)
 app.command()(distill)
 
 

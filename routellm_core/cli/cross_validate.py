@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from .progress import messages, shown_progress
 from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU
+
+if TYPE_CHECKING:
+    from ..training.validation.cross_validate import Candidate
 
 
 def cross_validate(
@@ -26,7 +30,8 @@ def cross_validate(
         Path,
         typer.Option(
             help="Folder for results.json, cross_validation.md and the folds' scores. Started "
-            "again with the same arguments, a run that was cut off goes on from what it left here.",
+            "again with the same arguments, a run that was interrupted continues from what it "
+            "left here.",
             file_okay=False,
             writable=True,
         ),
@@ -35,45 +40,35 @@ def cross_validate(
     gold: GoldFiles = None,
     gold_mmlu: GoldMMLU = None,
     decontaminate: Decontaminate = None,
-    folds: Annotated[int, typer.Option(help="Into how many folds prompts are dealt.")] = 5,
-    by_source: Annotated[
-        bool,
+    by: Annotated[
+        str,
         typer.Option(
-            "--by-source",
-            help="Hold out one source of gold at a time instead: what a router is worth on prompts "
-            "of another kind than those it learned.",
+            metavar="fold|task|source",
+            help="What is held out together: a fold of the prompts; a fold of whole tasks (with "
+            "--gold-mmlu, MMLU's subjects are judged on all its other questions); or one source "
+            "of gold at a time. The last two measure what a router is worth on prompts of another "
+            "kind.",
         ),
-    ] = False,
+    ] = "fold",
+    folds: Annotated[int, typer.Option(help="How many folds; not used by source.")] = 5,
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
 ) -> None:
     """Train each candidate once per fold of the prompts, and judge it on those it did not learn.
 
-    For choosing a router, its sources or its settings without a look at any evaluation set.
-    Every figure has its bootstrap 95 % interval.
+    For choosing a router, its sources or its settings without using any evaluation set. Scores
+    are ranked within each fold; every figure has its bootstrap 95 % interval.
     """
-    from ..training.shared.config import read_config
     from ..training.shared.files import TrainingFiles
-    from ..training.trainers import find_trainer
-    from ..training.validation.cross_validate import Candidate, tables
     from ..training.validation.cross_validate import cross_validate as measure
+    from ..training.validation.cross_validate import tables
+    from ..training.validation.folds import checked_by
 
-    compared = []
-    for written in candidates:
-        router, _, path = written.partition("=")
-        kind = find_trainer(router).config
-        config = read_config(Path(path), kind) if path else kind()
-        name = f"{router}={Path(path).name}" if path else router
-        compared.append(Candidate(name, router, config))
     files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or ())
-    console, messages = Console(), Console(stderr=True)
-    with messages.status("Starting") as status:
+    compared = [_candidate(written) for written in candidates]
+    console = Console()
+    with shown_progress(messages()) as progress:
         results = measure(
-            compared,
-            files,
-            out,
-            folds=None if by_source else folds,
-            draws=draws,
-            say=status.update,
+            compared, files, out, by=checked_by(by), folds=folds, draws=draws, progress=progress
         )
     for head, *rows in tables(results):
         shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -84,3 +79,13 @@ def cross_validate(
             shown.add_row(source.replace(", ", "\n"), *below)
         console.print(shown)
     console.print(f"Written to {out}")
+
+
+def _candidate(written: str) -> Candidate:
+    from ..training.shared.config import read_config
+    from ..training.trainers import find_trainer
+    from ..training.validation.cross_validate import Candidate
+
+    router, _, path = written.partition("=")
+    config = read_config(Path(path) if path else None, find_trainer(router).config)
+    return Candidate(f"{router}={Path(path).name}" if path else router, router, config)

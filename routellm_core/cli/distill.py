@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from .progress import messages, shown_progress
 
 
 def distill(
@@ -29,9 +30,9 @@ def distill(
     """Distil a sentence encoder into a static table of token vectors (StaticEncoder)."""
     from ..training.distill import distil
 
-    console = Console(stderr=True)
-    with console.status("Loading model2vec") as status:
-        cost = distil(output, base, dim=dim, sif_coefficient=sif_coefficient, say=status.update)
+    console = messages()
+    with shown_progress(console) as progress:
+        cost = distil(output, base, dim=dim, sif_coefficient=sif_coefficient, progress=progress)
     console.print(
         f"{output}: int8 against float32, cosine {cost.mean:.6f} on average, "
         f"{cost.least:.6f} at least"

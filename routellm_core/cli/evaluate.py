@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import shlex
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from ..checkpoints.store import write_whole
 from ..contracts import Router
@@ -33,6 +32,7 @@ from ..evaluation.reporting.terminal import tables
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
 from ..registry.loading import load_router
+from .progress import messages, shown_progress
 
 
 def evaluate(
@@ -63,7 +63,7 @@ def evaluate(
     exclude: Annotated[
         str | None,
         typer.Option(
-            metavar="mmlu-gold|FILE",
+            metavar="mmlu_gold|FILE",
             help="Leave out prompts that were trained on: the 1,500 of MMLU that the bundled "
             "routers learned from, or those in a JSON list of SHA-256.",
         ),
@@ -125,35 +125,29 @@ def evaluate(
     if exclude and not any(loaded.excluded for loaded in benchmarks):
         typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
     if out:
-        with _told_of(out):
+        with _writable(out):
             out.mkdir(parents=True, exist_ok=True)
             # Before time is spent on scores.
             with tempfile.TemporaryFile(prefix="routellm-", dir=out):
                 pass
-    console, messages = Console(), Console(stderr=True)
-
-    def shown(steps: Sequence[int], what: str) -> Iterable[int]:
-        return track(
-            steps, what, console=messages, transient=True, disable=not messages.is_terminal
-        )
-
-    results = []
+    console, results = Console(), []
     for loaded in benchmarks:
-        result = compare(
-            loaded,
-            routers,
-            shares=tuple(dict.fromkeys(strong_share or [0.5])),
-            prices=Prices(strong_price, weak_price),
-            draws=draws,
-            cache=None if no_cache else cache_folder(),
-            track=shown,
-        )
+        with shown_progress(messages()) as progress:
+            result = compare(
+                loaded,
+                routers,
+                shares=tuple(dict.fromkeys(strong_share or [0.5])),
+                prices=Prices(strong_price, weak_price),
+                draws=draws,
+                cache=None if no_cache else cache_folder(),
+                progress=progress,
+            )
         _print(result, console)
         results.append(result)
     if out:
         command = _command(context)
         content = results_json(results, command=command, exclude=hashes, per_query=scores)
-        with _told_of(out):
+        with _writable(out):
             write_whole(out / RESULTS, content)
             write_report(results, out, command=command)
     if _failures(results):
@@ -166,7 +160,7 @@ def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router 
     for name in names:
         try:
             routers[name] = load_router(name, **options)
-        except ConfigError:  # a name or an option misspelt: better told before long scoring
+        except ConfigError:  # a name or an option misspelt: reported before long scoring
             raise
         except Exception as error:
             routers[name] = error
@@ -178,8 +172,8 @@ def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router 
 
 
 @contextmanager
-def _told_of(out: Path) -> Iterator[None]:
-    """Say what to do about a folder that cannot be written."""
+def _writable(out: Path) -> Iterator[None]:
+    """Turn a failure to write into an error that says what to do."""
     try:
         yield
     except OSError as error:
@@ -235,7 +229,7 @@ def _print(result: BenchmarkResult, console: Console) -> None:
 
 
 def _failures(results: Sequence[BenchmarkResult]) -> bool:
-    """Tell which routers failed; return whether any did."""
+    """Print which routers failed; return whether any did."""
     failures = {
         f"error: router '{router.name}' on {result.benchmark}: {router.error}": None
         for result in results

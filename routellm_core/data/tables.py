@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, MissingExtraError
+from ..errors import DataError
+from ..optional import require
 from .json_rows import json_objects
 
 _PARQUET = b"PAR1"
@@ -38,12 +39,8 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingExtraError(
-            f'{path} is parquet, which needs pyarrow: pip install "routellm-plugins[train]"'
-        ) from error
+    parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
+    arrow = require("pyarrow", "train", "reading parquet")
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
@@ -51,7 +48,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     number += 1
                     yield f"{path}, row {number}", row
-    except (ArrowException, OSError, ValueError, KeyError) as error:
+    except (arrow.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path}, after row {number}: damaged parquet ({error}): write the file again"
         ) from error

@@ -10,11 +10,12 @@ import numpy as np
 
 from ..contracts import Router
 from ..errors import ConfigError, RouteLLMError
+from ..progress import SILENT, Progress
 from ..routers.random import RandomRouter
 from .benchmarks.benchmark import Benchmark
-from .intervals import band, interval, resamples
+from .intervals import Estimate, band, interval, resamples
 from .measure import GRID, Figures, Measuring
-from .metrics import Floats
+from .metrics import Floats, ranked_within
 from .reliability import reliability
 from .results import (
     LENGTH,
@@ -26,11 +27,10 @@ from .results import (
     AtShare,
     BenchmarkResult,
     Curve,
-    Estimate,
     Prices,
     RouterResult,
 )
-from .scoring import Track, score_prompts
+from .scoring import score_prompts
 
 SEED = 0
 """Of the resampling, and of the random baseline."""
@@ -44,7 +44,7 @@ def compare(
     prices: Prices = Prices(),  # noqa: B008  # it cannot be changed
     draws: int = 1000,
     cache: Path | None = None,
-    track: Track = lambda steps, what: steps,
+    progress: Progress = SILENT,
 ) -> BenchmarkResult:
     """Return every figure of the routers and of the baselines.
 
@@ -57,7 +57,7 @@ def compare(
         prices: of queries, if the benchmark has no costs.
         draws: resamples for the intervals.
         cache: folder with scores of earlier runs; None to score anew.
-        track: shows progress of long scoring.
+        progress: receives how many prompts are scored.
 
     Raises:
         ConfigError: a router has the name of a baseline other than random.
@@ -70,10 +70,13 @@ def compare(
     for name in (*baselines, STRONG, WEAK):
         if name in routers:
             raise ConfigError(f"'{name}' is the name of a baseline: give the router another one")
-    scores, errors = _scores(benchmark, routers, cache, track)
+    scores, errors = _scores(benchmark, routers, cache, progress)
     if RANDOM not in routers:
         scores[RANDOM] = RandomRouter(SEED).score(benchmark.prompts)
-    measuring = Measuring(benchmark, prices, shares, {**scores, **baselines})
+    orders = {**scores, **baselines}
+    if benchmark.folds is not None:
+        orders = {name: ranked_within(benchmark.folds, order) for name, order in orders.items()}
+    measuring = Measuring(benchmark, prices, shares, orders)
     found = _Found(
         measuring.once(), measuring.resampled(resamples(benchmark.units, draws, SEED)), shares
     )
@@ -129,7 +132,7 @@ def _scores(
     benchmark: Benchmark,
     routers: Mapping[str, Router | Exception],
     cache: Path | None,
-    track: Track,
+    progress: Progress,
 ) -> tuple[dict[str, Floats], dict[str, str]]:
     """Return the scores by router, and what went wrong by router."""
     scores, errors = {}, {}
@@ -137,7 +140,9 @@ def _scores(
         try:
             if isinstance(router, Exception):
                 raise router
-            scores[name] = score_prompts(name, router, benchmark.prompts, cache=cache, track=track)
+            scores[name] = score_prompts(
+                name, router, benchmark.prompts, cache=cache, progress=progress
+            )
         except Exception as error:
             errors[name] = reason(error)
     return scores, errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,15 @@ LEVEL = 0.95
 
 _BLOCK = 300_000
 """How many counts are held at once."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its bootstrap 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
 
 
 def resamples(units: NDArray[np.int64], draws: int, seed: int) -> Iterator[Floats]:

@@ -166,6 +166,24 @@ class Curves:
         return np.asarray(np.minimum(found.reshape(calls.shape) - rows * width, width - 1))
 
 
+def ranked_within(folds: NDArray[np.int64], scores: Floats) -> Floats:
+    """Return each score's rank within its fold as a share of the fold, shape (n,), in (0, 1).
+
+    Equal scores of a fold get their middle rank, so that one that is constant in each fold is
+    constant.
+
+    Args:
+        folds: which fold each score belongs to, numbered from 0, shape (n,).
+        scores: shape (n,).
+    """
+    ranks = np.empty(len(scores))
+    for fold in np.unique(folds):
+        own = folds == fold
+        _, value, size = np.unique(scores[own], return_inverse=True, return_counts=True)
+        ranks[own] = (np.cumsum(size) - size / 2)[value] / own.sum()
+    return ranks
+
+
 def apgr(scores: Floats, strong: Floats, weak: Floats) -> float:
     """Return the average performance gap recovered: 0.5 for a random or a constant score.
 

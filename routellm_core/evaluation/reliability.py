@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .intervals import LEVEL, interval, resamples
+from .intervals import LEVEL, Estimate, interval, resamples
 from .metrics import Floats
-from .results import Estimate
 
 BINS = 10
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .reliability import Reliability
+from .intervals import Estimate
+from .reliability import Reliability
 
 RANDOM = "random"
 """Sends a query to the strong model by a hash of its prompt: one random order among many."""
@@ -41,15 +41,6 @@ class Prices:
 
     strong: float = 24.7
     weak: float = 0.24
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its bootstrap 95 % interval; NaN where it is not defined."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..checkpoints.store import write_whole
 from ..contracts import Router
+from ..data.digests import digest_of
 from ..errors import ScoringError
+from ..progress import SILENT, Progress
 from ..version import __version__
 from .metrics import Floats
 
@@ -23,12 +24,14 @@ CACHE = "ROUTELLM_CACHE"
 
 _BATCH = 256
 
-Track = Callable[[Sequence[int], str], Iterable[int]]
-"""Passes a sequence through and shows how far it is; told what is going on."""
-
 
 def score_prompts(
-    name: str, router: Router, prompts: Sequence[str], *, cache: Path | None, track: Track
+    name: str,
+    router: Router,
+    prompts: Sequence[str],
+    *,
+    cache: Path | None,
+    progress: Progress = SILENT,
 ) -> Floats:
     """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
@@ -38,19 +41,23 @@ def score_prompts(
         prompts: n of them.
         cache: folder with scores of earlier runs, made if absent; None to score anew. Only
             routers with a fingerprint are looked up and kept.
-        track: shows progress.
+        progress: receives how many prompts are scored.
 
     Raises:
-        ScoringError: the router gave something that is no win rate. What it raises itself
-            comes through.
+        ScoringError: the router returned something that is no win rate. Its own exceptions pass
+            through.
     """
     kept = _kept(router, prompts, cache)
     if kept is not None:
         scores = _read(kept, len(prompts))
         if scores is not None:
             return scores
-    starts = track(range(0, len(prompts), _BATCH), f"Scoring with {name}")
-    scores = np.concatenate([_checked(router, prompts[start : start + _BATCH]) for start in starts])
+    progress.stage(f"Scoring with {name}")
+    scores = np.empty(len(prompts))
+    for start in range(0, len(prompts), _BATCH):
+        batch = prompts[start : start + _BATCH]
+        scores[start : start + len(batch)] = _checked(router, batch)
+        progress.step(start + len(batch), len(prompts))
     if kept is not None:
         _write(kept, scores)
     return scores
@@ -86,12 +93,8 @@ def _win_rates(scores: Floats) -> NDArray[np.bool_]:
 def _kept(router: Router, prompts: Sequence[str], cache: Path | None) -> Path | None:
     if cache is None or router.fingerprint is None:
         return None
-    digest = hashlib.sha256(f"{__version__}\0{router.fingerprint}".encode())
-    for prompt in prompts:
-        data = prompt.encode("utf-8", "surrogatepass")
-        digest.update(f"\0{len(data)}\0".encode())
-        digest.update(data)
-    return cache / "scores" / f"{digest.hexdigest()}.npy"
+    digest = digest_of([__version__, router.fingerprint, *prompts])
+    return cache / "scores" / f"{digest}.npy"
 
 
 def _read(path: Path, n: int) -> Floats | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..hookspecs import Register, hookimpl
+from ..optional import require
 
 if TYPE_CHECKING:
     from .trainers import Trainer
 
 
 def _mf() -> Trainer:
+    require("torch", "train", "training mf")
     from .mf.config import MFConfig
     from .mf.train import train_mf
     from .trainers import Trainer
@@ -27,19 +29,26 @@ def _sw_ranking() -> Trainer:
 
 
 def _bert() -> Trainer:
-    from .bert.config import BERTConfig
+    _require_finetuning("bert")
     from .bert.train import train_bert
+    from .finetune.config import FinetuneTrainingConfig
     from .trainers import Trainer
 
-    return Trainer(BERTConfig, train_bert)
+    return Trainer(FinetuneTrainingConfig, train_bert)
 
 
 def _causal_llm() -> Trainer:
+    _require_finetuning("causal_llm")
     from .causal_llm.config import CausalLLMConfig
     from .causal_llm.train import train_causal_llm
     from .trainers import Trainer
 
     return Trainer(CausalLLMConfig, train_causal_llm)
+
+
+def _require_finetuning(router: str) -> None:
+    for module in ("torch", "transformers", "accelerate"):
+        require(module, "train", f"training {router}")
 
 
 @hookimpl

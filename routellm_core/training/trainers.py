@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import PluginError
+from ..progress import Progress
 from ..registry.plugins import plugins
 from .shared.config import TrainingConfig
 from .shared.files import TrainingFiles
-from .shared.prepare import Say
 
 
 class Train(Protocol):
     """Writes a checkpoint with metrics.json and model card, and returns what metrics.json holds.
 
-    It may take more that is optional, such as ``progress``. Started again in the same folder, a
-    run that was cut off goes on or begins anew.
+    Started again in the same folder, a run that was interrupted continues or begins anew.
     """
 
     def __call__(
-        self, files: TrainingFiles, folder: Path, config: Any, *, say: Say = ...
+        self, files: TrainingFiles, folder: Path, config: Any, *, progress: Progress = ...
     ) -> dict[str, Any]: ...
 
 
@@ -38,7 +37,8 @@ def find_trainer(router: str) -> Trainer:
     """Return how a router is trained.
 
     Raises:
-        ConfigError: it cannot be.
+        ConfigError: no trainer is registered for it; the message names the nearest.
+        PluginError: its plugin's factory returned something else.
         MissingExtraError: a package for it is not installed.
     """
     made = plugins.factory("trainer", router)()

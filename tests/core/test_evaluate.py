@@ -125,7 +125,7 @@ def test_a_failing_router_is_told_and_the_exit_code_is_1(
         (("--router", "random", "--router", "mff"), "did you mean 'mf'"),
         (("--router", "random", "--benchmark", "mmlu"), "as --data"),
         (("--router", "random", "--benchmark", "absent.jsonl"), "absent.jsonl cannot be read"),
-        (("--router", "random", "--exclude", "mmlu-gold"), "give --data"),
+        (("--router", "random", "--exclude", "mmlu_gold"), "give --data"),
         (("--router", "random", "--scores"), "--out FOLDER"),
         (("--router", "random", "--strong-price", "0"), "--strong-price is 0"),
         (("--router", "random", "--out", "/dev/null/out"), "/dev/null/out cannot be written"),

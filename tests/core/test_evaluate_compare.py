@@ -11,9 +11,10 @@ from routellm_core import Router
 from routellm_core.errors import ConfigError
 from routellm_core.evaluation.benchmarks.benchmark import Benchmark
 from routellm_core.evaluation.compare import compare
+from routellm_core.evaluation.intervals import Estimate
 from routellm_core.evaluation.metrics import Floats
 from routellm_core.evaluation.reporting.notes import notes
-from routellm_core.evaluation.results import Estimate, Prices
+from routellm_core.evaluation.results import Prices
 
 EXACT = 1e-12
 

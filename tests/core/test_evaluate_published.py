@@ -88,7 +88,7 @@ def mmlu_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float, di
     out = tmp_path_factory.mktemp("mmlu")
     what = ["--router", "mf", "--benchmark", "mmlu", "--data", str(PUBLISHED), "--no-cache"]
     done = subprocess.run(
-        [sys.executable, "-c", CODE, "evaluate", *what, "--exclude", "mmlu-gold", "--out", out],
+        [sys.executable, "-c", CODE, "evaluate", *what, "--exclude", "mmlu_gold", "--out", out],
         env={**os.environ, "OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,

@@ -15,13 +15,13 @@ from typer.testing import CliRunner, Result
 
 from routellm_core import cli
 from routellm_core.cli import app
+from routellm_core.data.digests import sha256_of
 from routellm_core.errors import ConfigError, DataError
 from routellm_core.evaluation.benchmarks import benchmark as benchmarks
 from routellm_core.evaluation.benchmarks.benchmark import (
     STRONG_MODEL,
     WEAK_MODEL,
     mmlu_gold_hashes,
-    sha256_of,
 )
 from routellm_core.training.shared.files import MMLU_GOLD, TrainingFiles, read_files
 from routellm_core.training.trainers import find_trainer

@@ -10,10 +10,11 @@ import pytest
 
 from routellm_core.evaluation.benchmarks.benchmark import Benchmark
 from routellm_core.evaluation.compare import compare
+from routellm_core.evaluation.intervals import Estimate
 from routellm_core.evaluation.reporting.paper import PAPER
 from routellm_core.evaluation.reporting.report import write_report
 from routellm_core.evaluation.reporting.wording import digits, estimated, percent, plain, signed
-from routellm_core.evaluation.results import BenchmarkResult, Estimate
+from routellm_core.evaluation.results import BenchmarkResult
 from tests.fakes.evaluation import Fixed, result_of
 
 ROOT = Path(__file__).parents[2]

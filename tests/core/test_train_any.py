@@ -18,9 +18,9 @@ pytest.importorskip("yaml")
 from routellm_core import RoutingPolicy, load_router
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.cli import app
+from routellm_core.data.digests import sha256_of
 from routellm_core.data.labels import split_position
 from routellm_core.errors import ConfigError, DataError, MissingExtraError
-from routellm_core.evaluation.benchmarks.benchmark import sha256_of
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import TrainingConfig, read_config
 from routellm_core.training.shared.files import TrainingFiles

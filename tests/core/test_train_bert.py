@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 pytest.importorskip("transformers")
 
+from routellm_core.training.bert.config import BERTConfig
 from safetensors.numpy import load_file
 
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
@@ -21,7 +22,6 @@ from routellm_core.data.labels import Battle, Gold
 from routellm_core.errors import CheckpointError, ConfigError, DataError
 from routellm_core.routers.bert import BERTRouter
 from routellm_core.routers.transformer.pretrained import DESCRIPTION
-from routellm_core.training.bert.config import BERTConfig
 from routellm_core.training.bert.train import train_bert
 from routellm_core.training.finetune.fit import training_order
 from routellm_core.training.finetune.recipe import loss_of, parameter_groups

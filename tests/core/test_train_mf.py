@@ -114,6 +114,6 @@ def test_the_command_goes_on_after_it_was_interrupted(
     with monkeypatch.context() as patch:
         patch.setattr(mf_fit, "_save", interrupted)
         assert CliRunner().invoke(app, command).exit_code == 130
-    assert [path.name for path in tmp_path.iterdir()] == [mf_fit.STATE]
+    assert [path.name for path in tmp_path.iterdir()] == [mf_fit.UNFINISHED]
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (tmp_path / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()

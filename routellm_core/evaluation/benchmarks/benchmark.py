@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.digests import sha256_of
 from ...data.json_rows import Row
 from ...errors import DataError, did_you_mean
 from .own_file import read_own
@@ -35,11 +36,11 @@ __all__ = [
     "load_benchmark",
     "mmlu_gold_hashes",
     "read_hashes",
-    "sha256_of",
 ]
 
-MMLU_GOLD = "mmlu-gold"
-"""What the MMLU prompts set aside as gold labels are called."""
+MMLU_GOLD = "mmlu_gold"
+"""What the MMLU prompts set aside as gold labels are called: as a source to learn from, and in
+``routellm evaluate --exclude``."""
 
 MMLU_GOLD_SIZE = 1_500
 
@@ -64,7 +65,10 @@ class Benchmark:
     """Of the strong and of the weak model's answers, each of shape (n,); None if the files do
     not tell."""
     excluded: int = 0
-    """Queries left out because one was told to."""
+    """Queries left out on request."""
+    folds: NDArray[np.int64] | None = None
+    """Of each query, by which of several routers it is scored, shape (n,); None: all by one.
+    Scores of different folds are not put in one order: each is ranked within its fold."""
 
     @property
     def prompt_sha256(self) -> tuple[str, ...]:
@@ -175,11 +179,6 @@ def read_hashes(path: Path) -> list[str]:
     ):
         raise DataError(f"{path} is no list of SHA-256 in hex: give one digest per prompt")
     return [digest.lower() for digest in digests]
-
-
-def sha256_of(prompt: str) -> str:
-    """Return the digest that names a prompt in lists of excluded prompts."""
-    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read(name: str, folder: Path | None) -> Iterator[Row]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..results import FEW, BenchmarkResult, Estimate
+from ..intervals import Estimate
+from ..results import FEW, BenchmarkResult
 
 
 def notes(result: BenchmarkResult) -> list[str]:

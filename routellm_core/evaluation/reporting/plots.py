@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...checkpoints.store import write_whole
-from ...errors import MissingExtraError
+from ...optional import require
 from ..results import LENGTH, MIX, ORACLE, BenchmarkResult, RouterResult
 from .wording import estimated
 
@@ -112,12 +112,7 @@ def require_matplotlib() -> None:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            'plots need matplotlib: pip install "routellm-plugins[eval]"'
-        ) from error
+    require("matplotlib", "eval", "drawing plots")
 
 
 def write_plots(result: BenchmarkResult, folder: Path) -> list[Plot]:

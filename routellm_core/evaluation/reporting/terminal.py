@@ -9,7 +9,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..results import LENGTH, MIX, STRONG, WEAK, BenchmarkResult, Estimate
+from ..intervals import Estimate
+from ..results import LENGTH, MIX, STRONG, WEAK, BenchmarkResult
 from .wording import UNDEFINED, digits, percent, plain, signed
 
 WIDE = 120

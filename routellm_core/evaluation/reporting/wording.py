@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ..results import Estimate
+from ..intervals import Estimate
 
 UNDEFINED = "–"
 

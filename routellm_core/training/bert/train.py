@@ -5,28 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+import transformers
+
+from ...progress import SILENT, Progress
 from ...routers.bert import OUTCOMES, BERTRouter
 from ...routers.transformer.pretrained import quiet, readable
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import digests_of, find_base, load_base
-from ..finetune.extra import torch, transformers
-from ..finetune.fit import Batch, Ints, Progress, Task, finetune, is_first_process
+from ..finetune.config import FinetuneTrainingConfig
+from ..finetune.fit import Batch, Ints, Task, finetune, is_first_process
 from ..finetune.recipe import loss_of, told
 from ..finetune.state import STATE
 from ..finetune.targets import Targets, targets_of
 from ..finetune.write import Made, write
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Say, split
-from .config import BERTConfig
+from ..shared.prepare import split
 
 
 def train_bert(
     files: TrainingFiles,
     folder: Path,
-    config: BERTConfig,
+    config: FinetuneTrainingConfig,
     *,
-    say: Say = lambda message: None,
-    progress: Progress = lambda step, steps, loss: None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Fine-tune on all sources together and write the checkpoint.
 
@@ -35,8 +37,7 @@ def train_bert(
         folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
             on from the state it left here.
         config: hyper-parameters and how each source is used.
-        say: told what is going on.
-        progress: told each step and its loss.
+        progress: receives each stage, and each step with its loss.
 
     Returns:
         What metrics.json holds; empty on all but the first of several processes.
@@ -56,15 +57,15 @@ def train_bert(
         id2label=dict(enumerate(OUTCOMES)),
         label2id={outcome: number for number, outcome in enumerate(OUTCOMES)},
     )
-    data = split(files, config, say)
+    data = split(files, config, progress)
     targets = targets_of(data.comparisons.only(data.train), config)
-    say("Fine-tuning")
+    progress.stage("Fine-tuning")
     trained = finetune(
         model, _task(targets, tokenizer, config), config, folder / STATE / "tune", progress
     )
     if not is_first_process():
         return {}
-    say("Measuring on validation prompts")
+    progress.stage("Measuring on validation prompts")
 
     def save(draft: Path) -> None:
         load = transformers.AutoModelForSequenceClassification.from_pretrained
@@ -81,12 +82,11 @@ def train_bert(
         data,
         targets,
         {"base_sha256": digests_of(base)},
-        f" \\\n  --base {named.base}",
     )
     return write(made, folder, save, lambda draft: BERTRouter.from_pretrained(str(draft)))
 
 
-def _task(targets: Targets, tokenizer: Any, config: BERTConfig) -> Task:
+def _task(targets: Targets, tokenizer: Any, config: FinetuneTrainingConfig) -> Task:
     texts = [readable(prompt) for prompt in targets.prompts]
     tokens = tokenizer(texts, truncation=True, max_length=config.max_length)["input_ids"]
     rows_told = told(targets)

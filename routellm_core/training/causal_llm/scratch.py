@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from ...errors import ConfigError
@@ -12,7 +14,6 @@ from ...routers.causal_llm.prompt import HEADERS
 from ...routers.transformer.pretrained import readable
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import attention
-from ..finetune.extra import torch, transformers
 from ..finetune.fit import Batch, Ints, Task
 from .config import CausalLLMConfig
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import transformers
 
 from ...checkpoints.store import CONFIG
-from ...errors import MissingExtraError
+from ...optional import require
+from ...progress import SILENT, Progress
 from ...routers.causal_llm.prompt import (
     CLASSIFIER,
     LABELS,
@@ -23,14 +26,13 @@ from ...routers.causal_llm.router import CausalLLMRouter
 from ...routers.transformer.pretrained import quiet
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import attention, digests_of, find_base, load_base
-from ..finetune.extra import torch, transformers
-from ..finetune.fit import Batch, Ints, Progress, Task, finetune, is_first_process
+from ..finetune.fit import Batch, Ints, Task, finetune, is_first_process
 from ..finetune.recipe import loss_of, told
 from ..finetune.state import STATE
 from ..finetune.targets import Targets, targets_of
 from ..finetune.write import Made, write
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Say, Split, split
+from ..shared.prepare import Split, split
 from .config import CausalLLMConfig
 from .scratch import new_model, next_token_task
 
@@ -45,8 +47,7 @@ def train_causal_llm(
     folder: Path,
     config: CausalLLMConfig,
     *,
-    say: Say = lambda message: None,
-    progress: Progress = lambda step, steps, loss: None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Tune on all sources together and write the checkpoint.
 
@@ -58,8 +59,7 @@ def train_causal_llm(
         folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
             on from the state it left here.
         config: hyper-parameters and how each source is used.
-        say: told what is going on.
-        progress: told each step and its loss.
+        progress: receives each stage, and each step with its loss.
 
     Returns:
         What metrics.json holds; empty on all but the first of several processes.
@@ -71,10 +71,10 @@ def train_causal_llm(
         MissingExtraError: adapters are asked for and peft is not installed.
     """
     base = find_base(config) if config.base is not None else None
-    data = split(files, config, say)
+    data = split(files, config, progress)
     targets = targets_of(data.comparisons.only(data.train), config)
     if base is None:
-        model, tokenizer = _pretrained(data, folder, config, say, progress)
+        model, tokenizer = _pretrained(data, folder, config, progress)
     else:
         model, tokenizer = load_base(
             transformers.AutoModelForCausalLM, base, config, new_head=False
@@ -85,11 +85,11 @@ def train_causal_llm(
     task = _task(targets, model, _prompt(tokenizer, config), labels)
     if config.lora_rank is not None:
         model = _with_adapters(model, labels, config.lora_rank)
-    say("Fine-tuning")
+    progress.stage("Fine-tuning")
     trained = finetune(model, task, config, folder / STATE / "tune", progress)
     if not is_first_process():
         return {}
-    say("Measuring on validation prompts")
+    progress.stage("Measuring on validation prompts")
 
     def save(draft: Path) -> None:
         _save(trained, tokenizer, _stored(base), draft, config)
@@ -103,22 +103,21 @@ def train_causal_llm(
         data,
         targets,
         {"base_sha256": digests_of(base) if base else {}},
-        _options(named),
     )
     return write(made, folder, save, lambda draft: CausalLLMRouter.from_pretrained(str(draft)))
 
 
 def _pretrained(
-    data: Split, folder: Path, config: CausalLLMConfig, say: Say, progress: Progress
+    data: Split, folder: Path, config: CausalLLMConfig, progress: Progress
 ) -> tuple[Any, Any]:
     """Return a model from scratch that knows the language of the prompts, and its tokenizer."""
-    say("Making a tokenizer")
+    progress.stage("Making a tokenizer")
     comparisons = data.comparisons
     prompts = sorted({comparisons.prompts[i] for i in np.flatnonzero(data.train)})
     model, tokenizer = new_model(prompts, config)
     _add_labels(model, tokenizer)
     prompt = _prompt(tokenizer, config)
-    say("Pretraining")
+    progress.stage("Pretraining")
     first = config.model_copy(
         update={"epochs": config.pretrain_epochs, "learning_rate": config.pretrain_learning_rate}
     )
@@ -149,12 +148,7 @@ def _add_labels(model: Any, tokenizer: Any) -> None:
 
 def _with_adapters(model: Any, labels: list[int], rank: int) -> Any:
     """Return the model with adapters on its matrices, and rows of its labels, to be learned."""
-    try:
-        import peft
-    except ImportError as error:
-        raise MissingExtraError(
-            'adapters need peft: pip install "routellm-plugins[train]"'
-        ) from error
+    peft = require("peft", "train", "learning adapters")
     head = model.get_output_embeddings()
     name = next(name for name, module in model.named_modules() if module is head)
     tied = head.weight is model.get_input_embeddings().weight
@@ -228,8 +222,3 @@ def _what(config: CausalLLMConfig, parameters: int) -> str:
     )
     how = f"with adapters of rank {config.lora_rank} " if config.lora_rank else ""
     return f"{base}, tuned {how}to rate the\nanswer of the weak model to a prompt"
-
-
-def _options(config: CausalLLMConfig) -> str:
-    base = f" \\\n  --base {config.base}" if config.base else ""
-    return base + (" \\\n  --lora" if config.lora_rank else "")

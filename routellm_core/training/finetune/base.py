@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
+import torch
+import transformers
+
 from ...checkpoints.store import BUNDLED, find_checkpoint
+from ...data.digests import file_sha256
 from ...errors import CheckpointError, ConfigError
 from ...routers.transformer.pretrained import check_files, quiet
 from .config import FinetuneConfig
-from .extra import torch, transformers
 
 
 def find_base(config: FinetuneConfig) -> Path:
@@ -23,7 +25,8 @@ def find_base(config: FinetuneConfig) -> Path:
     base = config.base
     if base is None:
         raise ConfigError(
-            "which model to start from is not said: give --base, a folder or a Hugging Face id"
+            "'base' is not set: give the model to start from, a folder or a Hugging Face id, "
+            "in the configuration or as --set base=..."
         )
     folder = Path(base).expanduser()
     a_folder = folder.is_dir() or (BUNDLED / base).is_dir()
@@ -98,15 +101,7 @@ def load_base(
 
 def digests_of(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of weights in a folder, by name."""
-    return {path.name: _digest(path) for path in sorted(folder.glob("*.safetensors"))}
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return {path.name: file_sha256(path) for path in sorted(folder.glob("*.safetensors"))}
 
 
 def attention() -> str:

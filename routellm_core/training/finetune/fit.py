@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import numpy as np
+import torch
+import transformers
 from numpy.typing import NDArray
 
+from ...data.digests import digest_of
+from ...progress import Progress
 from ...routers.transformer.pretrained import quiet
 from .config import FinetuneConfig
-from .extra import accelerate, torch, transformers
 from .recipe import Average, parameter_groups
-from .state import claim, digest_of, last_state
+from .state import claim, last_state
 
 Batch = dict[str, torch.Tensor]
 Ints = NDArray[np.int64]
-
-Progress = Callable[[int, int, float], None]
-"""Told each step, of how many, and its loss."""
 
 _TRAINED = "trained"
 _SORTED_TOGETHER = 16
@@ -66,7 +67,7 @@ def finetune(
         task: what it learns.
         config: hyper-parameters.
         folder: for states and the result. Where the result is there, nothing is done.
-        progress: told each step.
+        progress: receives each step with its loss.
 
     Returns:
         The folder with the model, adapters merged.
@@ -77,7 +78,7 @@ def finetune(
     weights = (_bytes_of(tensor) for tensor in model.state_dict().values())
     tokens = (np.asarray(row, np.int64) for row in task.tokens)
     settings = config.model_dump_json(exclude={"notes"})
-    claim(folder, digest_of(settings, [*tokens, *task.arrays, *weights]), is_first_process())
+    claim(folder, digest_of([settings, *tokens, *task.arrays, *weights]), is_first_process())
     trained = folder / _TRAINED
     if not trained.is_dir():
         _fit(model, task, config, folder, progress, trained)
@@ -147,7 +148,7 @@ class _Callback(transformers.TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if "loss" in logs and state.is_world_process_zero:
-            self._progress(state.global_step, state.max_steps, float(logs["loss"]))
+            self._progress.step(state.global_step, state.max_steps, f"loss {logs['loss']:.4f}")
 
 
 def _fit(

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
+import torch
+
 from .config import FinetuneConfig
-from .extra import safetensors, torch
 from .targets import Targets
 
 AVERAGE = "average.safetensors"

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ...checkpoints.store import write_whole
 from ...errors import ConfigError
@@ -18,15 +13,6 @@ STATE = "state"
 
 _RUN = "run.txt"
 _LAST_WRITTEN = "trainer_state.json"
-
-
-def digest_of(settings: str, arrays: Iterable[NDArray[np.generic]]) -> str:
-    """Return what tells a run from one on other data, settings or weights to start from."""
-    digest = hashlib.sha256(settings.encode())
-    for array in arrays:
-        digest.update(f"\0{array.dtype}{array.shape}\0".encode())
-        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return digest.hexdigest()
 
 
 def claim(folder: Path, run: str, writes: bool) -> None:

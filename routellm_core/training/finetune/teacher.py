@@ -19,6 +19,7 @@ from ...encoders.with_surface import WithSurface
 from ...errors import ConfigError
 from ...registry.loading import load_encoder
 from ..shared.comparisons import Comparisons
+from ..shared.features import standardisation
 from .config import FinetuneTrainingConfig
 
 _RIDGE = 0.3
@@ -95,7 +96,6 @@ def _by_source(
 
 def _features(prompts: list[str]) -> NDArray[np.float64]:
     encoder = load_encoder("static")
-    features = WithSurface(encoder).encode(prompts).astype(np.float64)
-    deviation = features.std(axis=0)
-    deviation[: encoder.dim] = features[:, : encoder.dim].std() / _EMBEDDING_SCALE
-    return features / np.where(deviation > 1e-6, deviation, np.inf)
+    features = WithSurface(encoder).encode(prompts)
+    _, scale = standardisation(features, encoder.dim, _EMBEDDING_SCALE)
+    return features.astype(np.float64) * scale

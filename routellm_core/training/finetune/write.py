@@ -39,8 +39,6 @@ class Made:
     targets: Targets
     more: Mapping[str, Any]
     """For metrics.json."""
-    options: str = ""
-    """Of the command that made it, beside files."""
 
 
 def write(
@@ -105,6 +103,6 @@ def _card(made: Made, metrics: dict[str, Any]) -> str:
         config,
         metrics,
         made.data.comparisons,
-        made.files.command(made.router) + made.options,
+        made.files.command(made.router),
         use=lambda name: f"weight {config.source(name).weight:g}, {rows[name]:,} that compare both",
     )

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
+import torch
 from numpy.typing import NDArray
 
 from ...checkpoints.store import Tensors, write_whole
-from ...errors import ConfigError, MissingExtraError
+from ...data.digests import digest_of
+from ...errors import ConfigError
+from ...progress import SILENT, Progress
 from ..shared.comparisons import Comparisons
 from .config import MFConfig
 
-try:
-    import safetensors.torch
-    import torch
-except ImportError as error:
-    raise MissingExtraError(
-        'training needs torch: pip install "routellm-plugins[train]"'
-    ) from error
-
-STATE = "training_state.safetensors"
-"""Where a run that is not finished stands."""
+UNFINISHED = "training_state.safetensors"
+"""File with the state of a run that is not finished."""
 
 SAVE_EVERY = 50
 """Steps between two saves."""
 
 PARAMETERS = ("P.weight", "text_proj.0.weight", "text_proj.0.bias", "classifier.0.weight", "levels")
-
-Progress = Callable[[int, float], None]
 
 
 def fit(
@@ -40,7 +33,7 @@ def fit(
     comparisons: Comparisons,
     config: MFConfig,
     folder: Path | None = None,
-    progress: Progress = lambda step, loss: None,
+    progress: Progress = SILENT,
 ) -> Tensors:
     """Minimise the binary cross-entropy of the comparisons, by Adam over all of them at once.
 
@@ -53,7 +46,7 @@ def fit(
         config: hyper-parameters.
         folder: where the state is saved every ``SAVE_EVERY`` steps and found again; None:
             nowhere. The result is the same, to the byte, however often the run was cut off.
-        progress: told each step and its loss.
+        progress: receives each step with its loss.
 
     Returns:
         The tensors named in ``PARAMETERS``, float32; ``levels`` has one number per source.
@@ -73,10 +66,22 @@ def _fit(
     progress: Progress,
 ) -> Tensors:
     problem = _Problem(features, comparisons, config)
-    run = _digest(features, comparisons, config)
+    run = digest_of(
+        [
+            config.model_dump_json(exclude={"notes"}),
+            *comparisons.models,
+            *comparisons.sources,
+            features,
+            comparisons.source,
+            comparisons.prompt,
+            comparisons.first,
+            comparisons.second,
+            comparisons.p_first,
+        ]
+    )
     parameters = _initial(features.shape[1], comparisons, config)
     optimizer = torch.optim.Adam(parameters.values(), lr=config.learning_rate)
-    done = _restore(folder / STATE, run, parameters, optimizer) if folder else 0
+    done = _restore(folder / UNFINISHED, run, parameters, optimizer) if folder else 0
     for step in range(done + 1, config.steps + 1):
         for group in optimizer.param_groups:
             half_turn = math.pi * (step - 1) / config.steps
@@ -85,9 +90,9 @@ def _fit(
         loss = problem.loss(parameters)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        progress(step, float(loss.detach()))
+        progress.step(step, config.steps, f"loss {float(loss.detach()):.4f}")
         if folder and step % SAVE_EVERY == 0 and step < config.steps:
-            _save(folder / STATE, run, step, parameters, optimizer)
+            _save(folder / UNFINISHED, run, step, parameters, optimizer)
     return {name: tensor.detach().numpy().copy() for name, tensor in parameters.items()}
 
 
@@ -169,20 +174,6 @@ def _initial(dim: int, comparisons: Comparisons, config: MFConfig) -> dict[str, 
         torch.zeros(len(comparisons.sources), requires_grad=True),
     )
     return dict(zip(PARAMETERS, tensors, strict=True))
-
-
-def _digest(features: NDArray[np.float32], comparisons: Comparisons, config: MFConfig) -> str:
-    """Return what tells this run from one on other data or settings."""
-    digest = hashlib.sha256(config.model_dump_json(exclude={"notes"}).encode())
-    for array in (
-        features,
-        comparisons.prompt,
-        comparisons.first,
-        comparisons.second,
-        comparisons.p_first,
-    ):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _save(

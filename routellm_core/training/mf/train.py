@@ -8,12 +8,13 @@ from typing import Any
 
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...encoders.surface import SURFACE_VERSION
+from ...progress import SILENT, Progress
 from ...routers.mf.router import fold, sigmoid
 from ..shared.card import METRICS, card
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Prepared, Say, prepare
+from ..shared.prepare import Prepared, prepare
 from .config import MFConfig
-from .fit import PARAMETERS, STATE, Progress, fit
+from .fit import PARAMETERS, UNFINISHED, fit
 
 _LEVELS = {
     "shared": "shared level",
@@ -27,8 +28,7 @@ def train_mf(
     folder: Path,
     config: MFConfig,
     *,
-    say: Say = lambda message: None,
-    progress: Progress = lambda step, loss: None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Train on all sources together and write the checkpoint.
 
@@ -37,8 +37,7 @@ def train_mf(
         folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
             on from the state it left here.
         config: hyper-parameters and how each source is used.
-        say: told what is going on.
-        progress: told each step and its loss.
+        progress: receives each stage, and each step with its loss.
 
     Returns:
         What metrics.json holds.
@@ -47,12 +46,12 @@ def train_mf(
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data, or ``folder`` holds another run.
     """
-    data = prepare(files, config, say)
-    say("Training")
+    data = prepare(files, config, progress)
+    progress.stage("Training")
     learned = data.comparisons.only(data.train)
     parameters = fit(data.features[data.train], learned, config, folder, progress)
     tensors: Tensors = {name: parameters[name] for name in PARAMETERS if name != "levels"}
-    say("Measuring on validation prompts")
+    progress.stage("Measuring on validation prompts")
     models = data.comparisons.models
     weights, intercept = fold(
         tensors, models.index(config.strong_model), models.index(config.weak_model)
@@ -102,7 +101,7 @@ def _write(
     )
     save_checkpoint(folder, tensors, described, written)
     write_whole(folder / METRICS, (json.dumps(metrics, indent=1) + "\n").encode())
-    (folder / STATE).unlink(missing_ok=True)
+    (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def _use(config: MFConfig, name: str) -> str:

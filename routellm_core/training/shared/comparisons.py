@@ -28,6 +28,8 @@ class Comparisons:
     """Distinct within a source."""
     source: Ints
     """Of each prompt, shape (len(prompts),)."""
+    tasks: list[tuple[str, ...]]
+    """Of each prompt, the tasks that gold names; () in battles."""
     strong: Floats
     """Mean quality of the strong models' answers to each prompt; NaN in battles."""
     weak: Floats
@@ -48,6 +50,7 @@ class Comparisons:
             self.sources,
             [prompt for prompt, kept in zip(self.prompts, keep, strict=True) if kept],
             self.source[keep],
+            [tasks for tasks, kept in zip(self.tasks, keep, strict=True) if kept],
             self.strong[keep],
             self.weak[keep],
             renumbered[self.prompt[pairs]],
@@ -65,8 +68,8 @@ def compare_models(
     """Return the comparisons of all sources.
 
     Gold: each model that counts as the strong one (``config.models``) meets each that counts as
-    the weak one, and wins with probability (1 + its quality - the other's) / 2. The comparisons
-    of two models on a prompt are averaged.
+    the weak one, and wins with probability (1 + its quality - the other's) / 2. Where a source
+    holds a prompt several times, its comparisons of two models and its qualities are averaged.
 
     Raises:
         ConfigError: a source that is configured is missing, or the strong or the weak model
@@ -99,13 +102,14 @@ class _Builder:
         self._models: dict[str, int] = {}
         self._sources: list[str] = []
         self._prompts: dict[tuple[int, str], int] = {}
-        self._quality: list[tuple[float, float]] = []
+        self._qualities: list[list[tuple[float, float]]] = []
+        self._tasks: list[dict[str, None]] = []
         self._labels: dict[tuple[int, int, int], list[float]] = defaultdict(list)
 
     def add_battles(self, name: str, rows: Iterable[Battle]) -> None:
         self._sources.append(name)
         for row in rows:
-            prompt = self._prompt(row.prompt, np.nan, np.nan)
+            prompt = self._prompt(row.prompt)
             self._label(prompt, row.model_a, row.model_b, row.p_a)
 
     def add_gold(self, name: str, rows: Iterable[Gold], config: TrainingConfig) -> None:
@@ -123,8 +127,9 @@ class _Builder:
                 del strong[RIGHT_ANSWER]
             if not strong or not weak:
                 continue
-            qualities = (float(np.mean(list(tier.values()))) for tier in (strong, weak))
-            prompt = self._prompt(row.prompt, *qualities)
+            prompt = self._prompt(row.prompt)
+            self._qualities[prompt].append((_mean(strong.values()), _mean(weak.values())))
+            self._tasks[prompt][row.task] = None
             for s, w in itertools.product(strong, weak):
                 self._label(prompt, s, w, (1 + strong[s] - weak[w]) / 2)
         if len(self._prompts) == before:
@@ -136,12 +141,15 @@ class _Builder:
 
     def build(self) -> Comparisons:
         pairs = np.array(list(self._labels), np.int64).reshape(-1, 3)
-        quality = np.array(self._quality).reshape(-1, 2)
+        unknown = [(np.nan, np.nan)]
+        quality = np.array([np.mean(rows or unknown, axis=0) for rows in self._qualities])
+        quality = quality.reshape(-1, 2)
         return Comparisons(
             models=list(self._models),
             sources=self._sources,
             prompts=[prompt for _, prompt in self._prompts],
             source=np.array([source for source, _ in self._prompts], np.int64),
+            tasks=[tuple(tasks) for tasks in self._tasks],
             strong=quality[:, 0],
             weak=quality[:, 1],
             prompt=pairs[:, 0],
@@ -150,11 +158,12 @@ class _Builder:
             p_first=np.array([np.mean(labels) for labels in self._labels.values()]),
         )
 
-    def _prompt(self, text: str, strong: float, weak: float) -> int:
+    def _prompt(self, text: str) -> int:
         key = (len(self._sources) - 1, text)
         if key not in self._prompts:
             self._prompts[key] = len(self._prompts)
-            self._quality.append((strong, weak))
+            self._qualities.append([])
+            self._tasks.append({})
         return self._prompts[key]
 
     def _label(self, prompt: int, first: str, second: str, p_first: float) -> None:
@@ -166,3 +175,7 @@ class _Builder:
 
     def _name(self, model: str) -> str:
         return self._canonical.get(model, model)
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import ConfigError, MissingExtraError, did_you_mean
+from ...errors import ConfigError, did_you_mean
+from ...optional import require
 
 RIGHT_ANSWER = "right answer"
 """Stands for a model that is always right, where no strong model's answers are known."""
@@ -92,30 +93,40 @@ class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
 Config = TypeVar("Config", bound=TrainingConfig)
 
 
-def read_config(path: Path, kind: type[Config]) -> Config:
-    """Read a YAML file.
+def read_config(path: Path | None, kind: type[Config], settings: Sequence[str] = ()) -> Config:
+    """Return the configuration of a training run.
 
     Args:
-        path: where it is.
+        path: a YAML file; None for the defaults.
         kind: what it must hold.
+        settings: ``KEY=VALUE`` each, a value in YAML, in place of the file's.
 
     Raises:
-        ConfigError: it cannot be read, or a setting is unknown or out of range.
+        ConfigError: the file cannot be read, or a setting is unknown or out of range.
         MissingExtraError: pyyaml is not installed.
     """
+    if path is None and not settings:
+        return kind()
+    content = _yaml(path.read_bytes, str(path)) if path else {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {setting}: write a key and its value, like --set seed=1")
+        content = {**content, key: _yaml(value.encode, f"--set {setting}")}
     try:
-        import yaml
-    except ImportError as error:
-        raise MissingExtraError(
-            'reading the configuration needs pyyaml: pip install "routellm-plugins[train]"'
-        ) from error
-    try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+        return kind.model_validate(content or {})
     except ValidationError as error:
         explained = "; ".join(_explain(each, kind) for each in error.errors())
-        raise ConfigError(f"{path}: {explained}") from None
+        where = ", ".join([*([str(path)] if path else []), *(["--set"] if settings else [])])
+        raise ConfigError(f"{where}: {explained}") from None
+
+
+def _yaml(read: Callable[[], bytes], where: str) -> Any:
+    yaml = require("yaml", "train", "reading a configuration")
+    try:
+        return yaml.safe_load(read().decode("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{where} cannot be read as YAML: {error}") from error
 
 
 def _explain(error: Any, kind: type[TrainingConfig]) -> str:

@@ -26,7 +26,7 @@ def contaminated(
 
     Args:
         prompts: to learn from, n of them.
-        vectors: of these prompts, shape (n, dim), each of length 1 or all zero.
+        vectors: of these prompts, shape (n, dim), of any length.
         evaluation: the evaluation prompts.
         encoder: what made the vectors.
         similar: least cosine that counts.
@@ -39,8 +39,14 @@ def contaminated(
     # A prompt of which the encoder reads nothing has no cosine, but may still be a copy.
     known = frozenset(evaluation)
     copies = np.array([prompt in known for prompt in prompts], np.bool_)
-    theirs = encoder.encode(evaluation).T
+    ours, theirs = _unit(vectors), _unit(encoder.encode(evaluation)).T
     for start in range(0, len(prompts), _BLOCK):
         block = slice(start, start + _BLOCK)
-        copies[block] |= (vectors[block] @ theirs).max(axis=1) >= similar
+        copies[block] |= (ours[block] @ theirs).max(axis=1) >= similar
     return copies
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale each vector to length 1; one that is all zero stays so."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...data.digests import sha256_of
 from ...data.labels import Battle, Gold, read_battles, read_gold, read_prompts, source_name
 from ...errors import DataError
 from ...evaluation.benchmarks.benchmark import (
+    MMLU_GOLD,
     STRONG_MODEL,
     WEAK_MODEL,
     evaluation_prompts,
     load_benchmark,
     mmlu_gold_hashes,
-    sha256_of,
 )
-
-MMLU_GOLD = "mmlu_gold"
-"""Name of the source that the gold part of MMLU makes."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,11 @@ class TrainingFiles:
     "prompt"."""
     config: Path | None = None
     """Where the configuration was read from."""
-    held_out_subjects: Collection[str] = ()
-    """Subjects of MMLU of which nothing is learned, though ``gold_mmlu`` is given."""
-    fold: tuple[int, int] | None = None
-    """Which of how many folds of the prompts is held out, in place of the configuration's
-    ``validation_share``; None for that."""
-    held_out_source: str | None = None
-    """A source whose prompts are all held out, in other sources too."""
+    settings: Sequence[str] = ()
+    """``KEY=VALUE`` of what was set in place of the configuration's."""
+    held_out: Collection[str] | None = None
+    """SHA-256 of the prompts that are held out of every source, in place of those that the
+    configuration's ``validation_share`` picks; None for those."""
 
     def command(self, router: str) -> str:
         """Return what to type to train on these files, which are named without folders."""
@@ -55,7 +52,10 @@ class TrainingFiles:
             "gold-mmlu": [self.gold_mmlu] if self.gold_mmlu else [],
             "decontaminate": self.decontaminate,
         }
-        return [f"--{name} {path.name}" for name, paths in options.items() for path in paths]
+        return [
+            *(f"--{name} {path.name}" for name, paths in options.items() for path in paths),
+            *(f"--set {shlex.quote(_without_folder(setting))}" for setting in self.settings),
+        ]
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,7 @@ def read_files(files: TrainingFiles) -> TrainingRows:
     learnable: set[str] = set()
     if files.gold_mmlu:
         learnable = set(mmlu_gold_hashes(files.gold_mmlu))
-        rows = _mmlu_gold(files.gold_mmlu, learnable)
-        gold[MMLU_GOLD] = [row for row in rows if row.task not in files.held_out_subjects]
-        learnable -= {sha256_of(row.prompt) for row in rows if row.task in files.held_out_subjects}
+        gold[MMLU_GOLD] = _mmlu_gold(files.gold_mmlu, learnable)
     if not battles and not gold:
         raise DataError("nothing to learn from: give --battles, --gold or --gold-mmlu")
     evaluation = [
@@ -92,6 +90,11 @@ def read_files(files: TrainingFiles) -> TrainingRows:
         if sha256_of(prompt) not in learnable
     ]
     return TrainingRows(battles, gold, evaluation)
+
+
+def _without_folder(setting: str) -> str:
+    key, _, value = setting.partition("=")
+    return f"{key}={Path(value).name}" if Path(value).exists() else setting
 
 
 def _check_names(files: TrainingFiles) -> None:

@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contracts import Encoder
+from ...data.digests import sha256_of
 from ...data.labels import split_position
 from ...encoders.surface import surface_features
 from ...errors import DataError
-from ...evaluation.benchmarks.benchmark import sha256_of
 from ...evaluation.intervals import bootstrap_apgr, interval
 from ...evaluation.metrics import apgr
+from ...progress import Progress
 from ...registry.loading import described_encoder, load_encoder
 from .comparisons import Comparisons, compare_models
 from .config import FeatureTrainingConfig, TrainingConfig
 from .decontaminate import contaminated
+from .features import standardisation
 from .files import TrainingFiles, read_files
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Prepared(Split):
     """Embedding and surface of each prompt, standardised, shape (n, D)."""
 
 
-def split(files: TrainingFiles, config: TrainingConfig, say: Say) -> Split:
+def split(files: TrainingFiles, config: TrainingConfig, progress: Progress) -> Split:
     """Read the files, for a router that reads the prompts itself.
 
     Copies of evaluation prompts are told by the static encoder.
@@ -108,62 +108,49 @@ def split(files: TrainingFiles, config: TrainingConfig, say: Say) -> Split:
     Args:
         files: what to learn from.
         config: how.
-        say: told what is going on.
+        progress: receives each stage.
 
     Raises:
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
-    parts, _ = _split(files, config, load_encoder("static"), say)
-    if not len(parts.usual):
-        raise DataError(
-            f"no prompt of {config.traffic or 'any source'} is held out to calibrate on: "
-            "give more prompts, or a greater validation_share"
-        )
+    parts, _ = _split(files, config, load_encoder("static"), progress)
     return parts
 
 
-def prepare(files: TrainingFiles, config: FeatureTrainingConfig, say: Say) -> Prepared:
+def prepare(files: TrainingFiles, config: FeatureTrainingConfig, progress: Progress) -> Prepared:
     """Read the files and encode their prompts.
 
     Args:
         files: what to learn from.
         config: how.
-        say: told what is going on.
+        progress: receives each stage.
 
     Raises:
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
     encoder = described_encoder(config.encoder)
-    parts, embeddings = _split(files, config, encoder, say)
+    parts, embeddings = _split(files, config, encoder, progress)
     raw = np.hstack([embeddings, surface_features(parts.comparisons.prompts)])
-    mean, scale = _standardisation(raw[parts.train], encoder.dim, config.embedding_scale)
+    mean, scale = standardisation(raw[parts.train], encoder.dim, config.embedding_scale)
     features = ((raw - mean) * scale).astype(np.float32)
     return Prepared(**vars(parts), encoder=encoder, mean=mean, scale=scale, features=features)
 
 
 def _split(
-    files: TrainingFiles, config: TrainingConfig, encoder: Encoder, say: Say
+    files: TrainingFiles, config: TrainingConfig, encoder: Encoder, progress: Progress
 ) -> tuple[Split, NDArray[np.float32]]:
     """Return what is for what, and the vectors of the prompts."""
-    say("Reading")
+    progress.stage("Reading")
     rows = read_files(files)
     comparisons = compare_models(rows.battles, rows.gold, config)
-    say(f"Encoding {len(comparisons.prompts):,} prompts")
+    progress.stage(f"Encoding {len(comparisons.prompts):,} prompts")
     vectors = encoder.encode(comparisons.prompts)
     if rows.evaluation:
-        say(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
+        progress.stage(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
     copies = contaminated(comparisons.prompts, vectors, rows.evaluation, encoder)
-    positions = np.array([split_position(prompt) for prompt in comparisons.prompts])
-    if files.fold is None:
-        held_out = positions < config.validation_share
-    else:
-        held_out = fold_of(positions, files.fold[1]) == files.fold[0]
-    if files.held_out_source is not None:
-        own = comparisons.source == comparisons.sources.index(files.held_out_source)
-        kept_out = {comparisons.prompts[i] for i in np.flatnonzero(own)}
-        held_out |= np.array([prompt in kept_out for prompt in comparisons.prompts])
+    held_out = np.array([_is_held_out(prompt, files, config) for prompt in comparisons.prompts])
     train, validation = ~held_out & ~copies, held_out & ~copies
     if not train.any():
         raise DataError(
@@ -171,26 +158,21 @@ def _split(
             "evaluation prompts: give more battles or gold"
         )
     usual = _traffic(comparisons, validation, config)
+    if files.held_out is not None and not len(usual):
+        usual = np.flatnonzero(validation)  # a fold's router is judged, and not deployed
+    if not len(usual):
+        raise DataError(
+            f"no prompt of {config.traffic or 'any source'} is held out to measure and calibrate "
+            "the router on: give more prompts, or raise 'validation_share' in the configuration "
+            f"(it is {config.validation_share:g})"
+        )
     return Split(comparisons, train, validation, copies, usual), vectors
 
 
-def fold_of(positions: NDArray[np.float64], folds: int) -> NDArray[np.int64]:
-    """Return which of so many folds prompts are in, by their ``split_position``."""
-    return (positions * folds).astype(np.int64)
-
-
-def _standardisation(
-    raw: NDArray[np.float32], dim: int, embedding_scale: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean and the factor of each feature.
-
-    Surface features get standard deviation 1, or 0 where they are constant. Embeddings keep the
-    proportions of their elements; all together get ``embedding_scale``.
-    """
-    deviation = raw.std(axis=0)
-    deviation[:dim] = raw[:, :dim].std() / embedding_scale
-    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6)
-    return raw.mean(axis=0), scale
+def _is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bool:
+    if files.held_out is not None:
+        return sha256_of(prompt) in files.held_out
+    return split_position(prompt) < config.validation_share
 
 
 def _traffic(

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...encoders.surface import SURFACE_VERSION
 from ...evaluation.intervals import interval
+from ...progress import SILENT, Progress
 from ...routers.mf.router import sigmoid
 from ...routers.sw_ranking.directions import shortened
 from ...routers.sw_ranking.router import SWRankingRouter
 from ...routers.sw_ranking.tally import Battles, order_of
 from ..shared.card import METRICS, card
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Prepared, Say, prepare
+from ..shared.prepare import Prepared, prepare
 from .battles import battles_of, of_votes
 from .config import SWRankingConfig
 from .metric import directions_of
@@ -36,7 +37,7 @@ def train_sw_ranking(
     folder: Path,
     config: SWRankingConfig,
     *,
-    say: Say = lambda message: None,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Pool the battles of all sources and write the checkpoint.
 
@@ -44,7 +45,7 @@ def train_sw_ranking(
         files: what to learn from.
         folder: for the checkpoint, its metrics.json and model card.
         config: hyper-parameters and how each source is used.
-        say: told what is going on.
+        progress: receives each stage.
 
     Returns:
         What metrics.json holds.
@@ -53,8 +54,8 @@ def train_sw_ranking(
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
-    data = prepare(files, config, say)
-    say("Ranking")
+    data = prepare(files, config, progress)
+    progress.stage("Ranking")
     learned = data.comparisons.only(data.train)
     battles = battles_of(learned, config)
     order = order_of(battles, config.num_tiers)
@@ -76,7 +77,7 @@ def train_sw_ranking(
         num_tiers=config.num_tiers,
         gamma=config.gamma,
     )
-    say("Measuring on validation prompts")
+    progress.stage("Measuring on validation prompts")
     metrics = {
         "sources": data.sources(),
         **data.validate("sw_ranking", lambda rows: router.score_embeddings(projected[rows])),

@@ -1,9 +1,9 @@
-"""Compare ways of training on the training files alone, so that no evaluation set picks one.
+"""Compare ways of training on the training files alone, without using any evaluation set.
 
-The prompts are dealt into folds by their hash, or each source of gold is a fold. Each candidate is
-trained once per fold, without that fold's prompts, and scores those that have gold labels. Each
-source of gold is then a benchmark, on which the candidates meet by the same functions as in
-``routellm evaluate``.
+The prompts are put into folds. Each candidate is trained once per fold, without that fold's
+prompts, and scores those that have gold labels. Each source of gold is then a benchmark, on which
+the candidates are compared by the same functions as in ``routellm evaluate``, their scores ranked
+within each fold: the routers of two folds are two routers, whose levels say nothing of prompts.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from pathlib import Path
 import numpy as np
 
 from ...checkpoints.store import write_whole
-from ...data.labels import split_position
+from ...contracts import Router
+from ...data.digests import sha256_of
 from ...errors import ConfigError, DataError
 from ...evaluation.benchmarks.benchmark import Benchmark
 from ...evaluation.compare import compare
 from ...evaluation.reporting.results_file import RESULTS, results_json
 from ...evaluation.reporting.wording import estimated, signed
-from ...evaluation.results import LENGTH, BenchmarkResult, RouterResult
-from ...evaluation.scoring import Track
+from ...evaluation.results import LENGTH, BenchmarkResult
+from ...progress import SILENT, Progress, Within
 from ..shared.config import TrainingConfig
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Say, fold_of, split
-from .folds import ByItsFold, Run, digest_of
+from ..shared.prepare import split
+from .folds import By, make_folds, prompts_of
+from .run import KnownScores, Run, run_digest
 
 ROWS = "cross_validation.md"
 """The figures as tables in Markdown."""
@@ -47,23 +49,25 @@ def cross_validate(
     files: TrainingFiles,
     folder: Path,
     *,
-    folds: int | None = 5,
+    by: By = "fold",
+    folds: int = 5,
     draws: int = 1000,
-    say: Say = lambda message: None,
-    track: Track = lambda steps, what: steps,
+    progress: Progress = SILENT,
 ) -> list[BenchmarkResult]:
     """Train every candidate once per fold, and judge all on the prompts that they did not learn.
 
     Args:
         candidates: what to compare, of distinct names.
         files: what to learn from, and to judge on.
-        folder: for ``RESULTS``, ``ROWS`` and the scores of each fold. A run that was cut off goes
-            on from what it left here.
-        folds: how many; None to hold out one source of gold at a time, which tells what a router
-            is worth on prompts of another kind than those it learned.
+        folder: for ``RESULTS``, ``ROWS`` and the scores of each fold. A run that was interrupted
+            continues from what it left here.
+        by: what is held out together: a ``fold`` of prompts, a fold of whole ``task``s, or a
+            ``source`` of gold. The last two measure what a router is worth on prompts of another
+            kind than those it learned. By task, with ``files.gold_mmlu``, all other questions of
+            MMLU are judged too, and kept out of training.
+        folds: how many; not used by source.
         draws: resamples for the intervals.
-        say: told what is going on.
-        track: shows progress of long scoring.
+        progress: receives each stage.
 
     Returns:
         The results by source of gold, without those on which the strong model is no better, and
@@ -71,36 +75,40 @@ def cross_validate(
         every other, on the same resamples.
 
     Raises:
-        ConfigError: there are fewer than 2 folds, candidates have the same name or compare other
-            models, a router cannot be trained, or ``folder`` holds another run.
-        DataError: a file cannot be used, or no source has gold that tells the models apart.
+        ConfigError: there are fewer than 2 folds or more than tasks, candidates have the same
+            name or compare other models, a router cannot be trained, or ``folder`` holds another
+            run.
+        DataError: a file cannot be used, or no source has gold in which the models differ.
     """
-    _check(candidates, folds)
-    say("Reading")
-    benchmarks = list(_benchmarks(files, candidates[0].config, say))
-    if not benchmarks:
+    _check(candidates)
+    if by == "task" and files.gold_mmlu and not files.decontaminate:
+        files = replace(files, decontaminate=[files.gold_mmlu])
+    dealt = make_folds(split(files, candidates[0].config, progress), by, folds, files.gold_mmlu)
+    if not dealt.judged:
         raise DataError(
             "nothing to judge on: give --gold or --gold-mmlu, with prompts on which the strong "
             "model is better than the weak one"
         )
-    parts = list(_folds(benchmarks, files, folds))
-    found = {}
+    prompts = [prompts_of(number, dealt.judged) for number in range(len(dealt.folds))]
+    data = [benchmark.data_sha256 for benchmark in dealt.judged]
+    scores: dict[str, list[dict[str, float]]] = {}
     for candidate in candidates:
-        judged_on = (benchmark.data_sha256 for benchmark in benchmarks)
-        digest = digest_of(candidate.router, candidate.config, files, str(folds), *judged_on)
-        run = Run(candidate.router, candidate.config, folder / candidate.name, digest)
-        scores: dict[str, float] = {}
-        for number, part in enumerate(parts):
-
-            def told(message: str, name: str = candidate.name, number: int = number) -> None:
-                say(f"{name}, fold {number + 1} of {len(parts)}: {message}")
-
-            scores.update(run.scores(part.name, part.files, part.prompts, told, track))
-        found[candidate.name] = ByItsFold(scores)
-    say("Measuring")
-    results = [compare(benchmark, found, draws=draws) for benchmark in benchmarks]
-    how = f"--folds {folds}" if folds else "--by-source"
-    command = " ".join(["routellm cross-validate", *found, how, *files.options()])
+        digest = run_digest(candidate.router, candidate.config, files, by, str(folds), *data)
+        run = Run(candidate.router, candidate.config, files, folder / candidate.name, digest)
+        scores[candidate.name] = [
+            run.scores(
+                fold,
+                prompts[number],
+                Within(progress, f"{candidate.name}, fold {number + 1} of {len(dealt.folds)}"),
+            )
+            for number, fold in enumerate(dealt.folds)
+        ]
+    progress.stage("Measuring")
+    results = [
+        compare(benchmark, _routers(benchmark, scores), draws=draws) for benchmark in dealt.judged
+    ]
+    how = f"--by {by}" + (f" --folds {folds}" if by != "source" else "")
+    command = " ".join(["routellm cross-validate", *scores, how, *files.options()])
     write_whole(folder / RESULTS, results_json(results, command=command))
     write_whole(folder / ROWS, markdown(results).encode())
     return results
@@ -111,30 +119,21 @@ Rows = list[list[str]]
 
 
 def tables(results: Sequence[BenchmarkResult]) -> Iterator[Rows]:
-    """Yield APGR by source, and then, if there are several candidates, by how much they differ.
+    """Yield APGR by source, how far candidates are above prompt length, and above the first one.
 
-    The differences are from the first candidate.
+    The last table is left out for a single candidate.
     """
     names = [each.name for each in results[0].results if each.kind == "router"]
-    yield [
-        ["APGR", *names, LENGTH],
-        *(
-            [_title(result), *(estimated(_of(result, name).apgr) for name in (*names, LENGTH))]
-            for result in results
-        ),
-    ]
-    first, *others = names
-    if others:
-        yield [
-            [f"over {first}", *others],
-            *(
-                [
-                    _title(result),
-                    *(estimated(_of(result, name).over.get(first), signed) for name in others),
-                ]
+    columns = [*names, LENGTH]
+    apgr = [[estimated(result.named(name).apgr) for name in columns] for result in results]
+    yield [["APGR", *columns], *_titled(results, apgr)]
+    for other, compared in ((LENGTH, names), (names[0], names[1:])):
+        if compared:
+            over = [
+                [estimated(result.named(name).over.get(other), signed) for name in compared]
                 for result in results
-            ),
-        ]
+            ]
+            yield [[f"over {other}", *compared], *_titled(results, over)]
 
 
 def markdown(results: Sequence[BenchmarkResult]) -> str:
@@ -142,14 +141,17 @@ def markdown(results: Sequence[BenchmarkResult]) -> str:
     return "\n".join(_markdown(rows) for rows in tables(results))
 
 
+def _titled(results: Sequence[BenchmarkResult], rows: Rows) -> Rows:
+    titles = (f"{result.benchmark}, n = {result.n:,}" for result in results)
+    return [[title, *row] for title, row in zip(titles, rows, strict=True)]
+
+
 def _markdown(rows: Rows) -> str:
     head, *rest = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([head, f"|{' --- |' * len(rows[0])}", *rest]) + "\n"
 
 
-def _check(candidates: Sequence[Candidate], folds: int | None) -> None:
-    if folds is not None and folds < 2:
-        raise ConfigError(f"--folds is {folds}: write 2 or more")
+def _check(candidates: Sequence[Candidate]) -> None:
     names = [candidate.name for candidate in candidates]
     for name in names:
         if names.count(name) > 1:
@@ -159,49 +161,22 @@ def _check(candidates: Sequence[Candidate], folds: int | None) -> None:
         for key in ("strong_model", "weak_model", "models"):
             if getattr(other.config, key) != getattr(first.config, key):
                 raise ConfigError(
-                    f"'{first.name}' and '{other.name}' differ in '{key}', so they have not the "
-                    "same to predict: write the same in both"
+                    f"'{first.name}' and '{other.name}' differ in '{key}', so they do not predict "
+                    "the same: write the same in both"
                 )
 
 
-def _benchmarks(files: TrainingFiles, config: TrainingConfig, say: Say) -> Iterator[Benchmark]:
-    """Yield each source of gold on which the strong model is better."""
-    parts = split(files, config, say)
-    comparisons = parts.comparisons
-    for number, source in enumerate(comparisons.sources):
-        rows = np.flatnonzero(~parts.copies & (comparisons.source == number))
-        strong, weak = comparisons.strong[rows], comparisons.weak[rows]
-        if len(rows) > 1 and (strong - weak).sum() > 0:
-            prompts = [comparisons.prompts[i] for i in rows]
-            units = np.arange(len(rows))
-            yield Benchmark(source, prompts, strong, weak, [source] * len(rows), units)
+def _routers(
+    benchmark: Benchmark, scores: dict[str, list[dict[str, float]]]
+) -> dict[str, Router | Exception]:
+    """Return, by candidate, the scores of the benchmark's prompts by the routers of their folds.
 
-
-@dataclass(frozen=True)
-class _Fold:
-    name: str
-    files: TrainingFiles
-    prompts: list[str]
-
-
-def _folds(
-    benchmarks: Sequence[Benchmark], files: TrainingFiles, folds: int | None
-) -> Iterator[_Fold]:
-    """Yield each fold with the prompts that are scored in it."""
-    if folds is None:
-        for each in benchmarks:
-            yield _Fold(each.name, replace(files, held_out_source=each.name), each.prompts)
-        return
-    prompts = list(dict.fromkeys(prompt for each in benchmarks for prompt in each.prompts))
-    fold = fold_of(np.array([split_position(prompt) for prompt in prompts]), folds)
-    for number in range(folds):
-        own = [prompts[i] for i in np.flatnonzero(fold == number)]
-        yield _Fold(f"fold-{number}", replace(files, fold=(number, folds)), own)
-
-
-def _title(result: BenchmarkResult) -> str:
-    return f"{result.benchmark}, n = {result.n:,}"
-
-
-def _of(result: BenchmarkResult, name: str) -> RouterResult:
-    return next(each for each in result.results if each.name == name)
+    A prompt may stand in two sources, and be scored in two folds: each source takes the score by
+    the router that learned nothing of that source's fold.
+    """
+    assert benchmark.folds is not None
+    placed = list(zip(map(sha256_of, benchmark.prompts), np.asarray(benchmark.folds), strict=True))
+    return {
+        name: KnownScores({digest: by_fold[fold][digest] for digest, fold in placed})
+        for name, by_fold in scores.items()
+    }

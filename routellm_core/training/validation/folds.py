@@ -1,128 +1,164 @@
-"""Train once for each fold of the data, and score what the fold kept out; a fold done is kept."""
+"""Folds: groups of prompts that are held out of training together, and judged together."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...checkpoints.store import write_whole
-from ...contracts import Router
-from ...errors import ConfigError, DataError
-from ...evaluation.benchmarks.benchmark import evaluation_prompts, sha256_of
-from ...evaluation.scoring import Track, score_prompts
-from ...registry.plugins import plugins
-from ...version import __version__
-from ..shared.config import TrainingConfig
-from ..shared.files import TrainingFiles
-from ..shared.prepare import Say
-from ..trainers import find_trainer
+from ...data.digests import sha256_of
+from ...data.labels import split_position
+from ...errors import ConfigError, did_you_mean
+from ...evaluation.benchmarks.benchmark import Benchmark, load_benchmark, mmlu_gold_hashes
+from ..shared.comparisons import Ints
+from ..shared.prepare import Split
 
+By = Literal["fold", "task", "source"]
+"""What is held out together: prompts dealt by their hash, tasks dealt by theirs, or a source."""
 
-class ByItsFold(Router):
-    """Gives each prompt the score it got from the router that had not learned it.
-
-    Args:
-        scores: by SHA-256 of the prompt.
-    """
-
-    def __init__(self, scores: Mapping[str, float]) -> None:
-        self._scores = scores
-
-    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
-        """Return the score of each prompt: shape (n,)."""
-        return np.array([self._scores[sha256_of(prompt)] for prompt in prompts], np.float64)
+MMLU_REST = "mmlu, subjects held out"
+"""Name of the benchmark that the MMLU questions beside the gold ones make."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One way of training, whose folds are scored one after the other."""
+class Fold:
+    """Prompts that one router is trained without."""
 
-    router: str
-    """Name of one that can be trained."""
-    config: TrainingConfig
-    folder: Path
-    """For the scores of each fold. A run that was cut off goes on from what it left here;
-    checkpoints of folds that are done are not kept."""
-    digest: str
-    """What the scores depend on, by ``digest_of``."""
-
-    def scores(
-        self, fold: str, files: TrainingFiles, prompts: Sequence[str], say: Say, track: Track
-    ) -> dict[str, float]:
-        """Return the scores of a fold's prompts by SHA-256, from a router trained for it.
-
-        Args:
-            fold: its name, that of a file.
-            files: what to learn from, which keep the fold's prompts out.
-            prompts: the fold's.
-            say: told what is going on.
-            track: shows progress of long scoring.
-
-        Raises:
-            ConfigError: ``folder`` holds another run.
-        """
-        done, checkpoint = self.folder / f"{fold}.json", self.folder / fold
-        found = self._read(done)
-        if found is None:
-            find_trainer(self.router).train(files, checkpoint, self.config, say=say)
-            say("Scoring")
-            found = self._score(checkpoint, prompts, track)
-            content = {"run": self.digest, "scores": found}
-            write_whole(done, (json.dumps(content, indent=1) + "\n").encode())
-            shutil.rmtree(checkpoint)
-        return found
-
-    def _read(self, path: Path) -> dict[str, float] | None:
-        if not path.is_file():
-            return None
-        content = json.loads(path.read_bytes())
-        if content["run"] != self.digest:
-            raise ConfigError(
-                f"{path} is of another run, with other files, settings or folds: name another "
-                "--out, or remove that folder"
-            )
-        scores: dict[str, float] = content["scores"]
-        return scores
-
-    def _score(self, checkpoint: Path, prompts: Sequence[str], track: Track) -> dict[str, float]:
-        """Score with a router that is not shared, so that its memory is free again."""
-        trained = plugins.factory("router", self.router)(checkpoint=str(checkpoint))
-        assert isinstance(trained, Router)
-        scores = score_prompts(self.router, trained, list(prompts), cache=None, track=track)
-        return dict(zip(map(sha256_of, prompts), scores.tolist(), strict=True))
+    name: str
+    """Of the file with its scores."""
+    held_out: frozenset[str]
+    """SHA-256 of the prompts that are kept out of every source."""
 
 
-def digest_of(router: str, config: TrainingConfig, files: TrainingFiles, *more: str) -> str:
-    """Return the name of a run: it changes with all that its scores depend on.
+@dataclass(frozen=True)
+class Folds:
+    """All folds, and what is judged in them."""
 
-    Args:
-        router: its name.
-        config: how it is trained.
-        files: what it learns from.
-        more: what else, such as the number of folds.
+    folds: list[Fold]
+    judged: list[Benchmark]
+    """``Benchmark.folds`` is the number of each query's fold."""
+
+
+def checked_by(written: str) -> By:
+    """Return what is to be held out together.
 
     Raises:
-        DataError: a file cannot be read.
+        ConfigError: it is not one of ``By``.
     """
-    digest = hashlib.sha256("\0".join([__version__, router, *more]).encode())
-    digest.update(f"\0{config.model_dump_json()}".encode())
-    for path in (*files.battles, *files.gold, *files.decontaminate):
-        digest.update(f"\0{path.name}\0".encode())
-        if path.is_dir():
-            for prompt in evaluation_prompts(path):
-                digest.update(sha256_of(prompt).encode())
-            continue
-        try:
-            digest.update(path.read_bytes())
-        except OSError as error:
-            raise DataError(
-                f"{path} cannot be read ({error.strerror}): give a file of training data"
-            ) from error
-    return digest.hexdigest()
+    for known in get_args(By):
+        if written == known:
+            return cast(By, known)
+    raise ConfigError(f"--by is '{written}': {did_you_mean(written, get_args(By))}")
+
+
+def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -> Folds:
+    """Deal the prompts into folds, and make a benchmark of each source of gold.
+
+    Sources on which the strong model is no better than the weak one are not judged, and neither
+    are copies of evaluation prompts.
+
+    Args:
+        data: all sources.
+        by: what is held out together.
+        folds: how many, unless ``by`` is ``source``: then each source that is judged is one.
+        gold_mmlu: RouteLLM's evaluation folder, if its gold is among the sources. By task, its
+            other questions are judged too, each by the router that learned nothing of its
+            subject.
+
+    Raises:
+        ConfigError: ``folds`` is less than 2, or more than there are tasks.
+        DataError: the evaluation folder cannot be read.
+    """
+    if by == "source":
+        return _by_source(data)
+    if by == "task":
+        return _by_task(data, folds, gold_mmlu)
+    if folds < 2:
+        raise ConfigError(f"--folds is {folds}: write 2 or more")
+    fold = np.array([int(split_position(p) * folds) for p in data.comparisons.prompts], np.int64)
+    return Folds(
+        [_fold(data, number, fold == number) for number in range(folds)],
+        list(_benchmarks(data, fold)),
+    )
+
+
+def _by_source(data: Split) -> Folds:
+    judged = list(_benchmarks(data, np.zeros(len(data.comparisons.prompts), np.int64)))
+    folds = []
+    for number, benchmark in enumerate(judged):
+        own = data.comparisons.source == data.comparisons.sources.index(benchmark.name)
+        folds.append(replace(_fold(data, number, own), name=benchmark.name))
+        judged[number] = replace(benchmark, folds=np.full_like(benchmark.units, number))
+    return Folds(folds, judged)
+
+
+def _by_task(data: Split, folds: int, gold_mmlu: Path | None) -> Folds:
+    """A prompt of tasks in several folds is held out of each, and judged in none."""
+    mmlu = load_benchmark("mmlu", gold_mmlu) if gold_mmlu else None
+    tasks = {task for own in data.comparisons.tasks for task in own}
+    tasks.update(mmlu.groups if mmlu else ())
+    fold_of = _dealt(tasks, folds)
+    own_folds = [{fold_of[task] for task in own} for own in data.comparisons.tasks]
+    fold = np.array([own.copy().pop() if len(own) == 1 else -1 for own in own_folds], np.int64)
+    judged = list(_benchmarks(data, fold))
+    if mmlu and gold_mmlu:
+        several: dict[str, set[int]] = {}
+        for digest, subject in zip(mmlu.prompt_sha256, mmlu.groups, strict=True):
+            several.setdefault(digest, set()).add(fold_of[subject])
+        unclear = [digest for digest, own in several.items() if len(own) > 1]
+        rest = load_benchmark("mmlu", gold_mmlu, exclude=[*mmlu_gold_hashes(gold_mmlu), *unclear])
+        numbers = np.array([fold_of[subject] for subject in rest.groups], np.int64)
+        judged.append(replace(rest, name=MMLU_REST, folds=numbers))
+    held_out = (np.array([number in own for own in own_folds]) for number in range(folds))
+    return Folds([_fold(data, number, own) for number, own in enumerate(held_out)], judged)
+
+
+def _dealt(tasks: set[str], folds: int) -> dict[str, int]:
+    """Return the fold of each task, dealt in the order of their SHA-256."""
+    if not 2 <= folds <= len(tasks):
+        raise ConfigError(
+            f"--folds is {folds}: write a number from 2 to {len(tasks)}, the number of tasks"
+            if len(tasks) > 1
+            else "--by task needs gold of two tasks or more: give more, or hold out by fold"
+        )
+    ordered = sorted(tasks, key=sha256_of)
+    return {task: number % folds for number, task in enumerate(ordered)}
+
+
+def _fold(data: Split, number: int, own: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Fold:
+    prompts = (data.comparisons.prompts[i] for i in np.flatnonzero(own))
+    return Fold(f"fold-{number}", frozenset(map(sha256_of, prompts)))
+
+
+def _benchmarks(data: Split, fold: Ints) -> Iterator[Benchmark]:
+    """Yield the sources of gold on which the strong model is better; fold -1 is not judged."""
+    comparisons = data.comparisons
+    for number, source in enumerate(comparisons.sources):
+        rows = np.flatnonzero(~data.copies & (comparisons.source == number) & (fold >= 0))
+        strong, weak = comparisons.strong[rows], comparisons.weak[rows]
+        if len(rows) > 1 and (strong - weak).sum() > 0:
+            yield Benchmark(
+                source,
+                [comparisons.prompts[i] for i in rows],
+                strong,
+                weak,
+                groups=[source] * len(rows),
+                units=np.arange(len(rows)),
+                folds=fold[rows],
+            )
+
+
+def prompts_of(fold: int, judged: Sequence[Benchmark]) -> list[str]:
+    """Return the distinct prompts that are judged in a fold."""
+    return list(
+        dict.fromkeys(
+            prompt
+            for benchmark in judged
+            if benchmark.folds is not None
+            for prompt, own in zip(benchmark.prompts, benchmark.folds, strict=True)
+            if own == fold
+        )
+    )
