@@ -39,8 +39,8 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
-    arrow = require("pyarrow", "train", "reading parquet")
+    arrow = require("pyarrow", "train", f"reading {path}, which is parquet,")
+    parquet = require("pyarrow.parquet", "train", "reading parquet")
     number = 0
     try:
         with parquet.ParquetFile(path) as file:

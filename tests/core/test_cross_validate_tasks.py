@@ -1,4 +1,4 @@
-"""`routellm held-out`: whole subjects are kept out of training, and judged on."""
+"""`routellm cross-validate --by task`: whole subjects are kept out of training, and judged on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from routellm_core import cli
 from routellm_core.cli import app
 from routellm_core.data.digests import sha256_of
 from routellm_core.errors import ConfigError, DataError
@@ -21,9 +20,13 @@ from routellm_core.evaluation.benchmarks import benchmark as benchmarks
 from routellm_core.evaluation.benchmarks.benchmark import (
     STRONG_MODEL,
     WEAK_MODEL,
+    load_benchmark,
     mmlu_gold_hashes,
 )
-from routellm_core.training.shared.files import MMLU_GOLD, TrainingFiles, read_files
+from routellm_core.progress import SILENT
+from routellm_core.training.shared.config import TrainingConfig
+from routellm_core.training.shared.files import TrainingFiles, read_files
+from routellm_core.training.shared.prepare import split
 from routellm_core.training.trainers import find_trainer
 from tests.fakes.watched_training import watched_training
 
@@ -84,9 +87,17 @@ def config(tmp_path: Path) -> Path:
 
 
 def _run(evals: Path, config: Path, out: Path, *arguments: str) -> Result:
-    given = ["sw_ranking", "--gold-mmlu", str(evals), "--config", str(config), "--out", str(out)]
-    few = ["--folds", "3", "--draws", "100"]
-    return CliRunner(env={"COLUMNS": "140"}).invoke(app, ["held-out", *given, *few, *arguments])
+    given = [f"sw_ranking={config}", "--gold-mmlu", str(evals), "--out", str(out)]
+    few = ["--by", "task", "--folds", "3", "--draws", "100"]
+    return CliRunner(env={"COLUMNS": "140"}).invoke(
+        app, ["cross-validate", *given, *few, *arguments]
+    )
+
+
+def _found(out: Path) -> Any:
+    """Return the result on the questions of MMLU that are no gold."""
+    _, found = json.loads((out / "results.json").read_text())["benchmarks"]
+    return found
 
 
 @pytest.fixture
@@ -99,48 +110,53 @@ def test_all_folds_together_are_judged_on_what_is_no_gold(
 ) -> None:
     done = _run(evals, config, tmp_path / "out")
     assert done.exit_code == 0, done.output
-    (found,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    found = _found(tmp_path / "out")
     # The question that stands in every subject is of no fold.
     gold = set(mmlu_gold_hashes(evals))
     assert found["n"] == len(SUBJECTS) * QUESTIONS - len(gold - {sha256_of("The same everywhere?")})
     router, *baselines = found["results"]
-    assert router["name"] == "sw_ranking"
+    assert router["name"] == "sw_ranking=config.yaml"
     # A router that is wrong everywhere has 0, and the oracle has .75 where half of it is to gain.
     assert router["apgr"]["value"] > 0.65
     assert router["apgr"]["low"] < router["apgr"]["value"] < router["apgr"]["high"]
     assert "prompt length" in router["over"]
     assert {"prompt length", "oracle", "random"} <= {each["name"] for each in baselines}
-    assert f"mmlu, subjects held out, n = {found['n']}" in done.output
+    assert found["benchmark"] == "mmlu, subjects held out"
+    assert f"n = {found['n']}" in done.output
 
 
 def test_the_rows_are_those_of_the_results(evals: Path, config: Path, tmp_path: Path) -> None:
     assert _run(evals, config, tmp_path).exit_code == 0
-    (found,) = json.loads((tmp_path / "results.json").read_text())["benchmarks"]
-    rows = (tmp_path / "held_out.md").read_text().splitlines()
-    own = next(row for row in rows if row.startswith("| **sw_ranking** |"))
+    found = _found(tmp_path)
+    rows = (tmp_path / "cross_validation.md").read_text().splitlines()
+    apgr, over = (row for row in rows if row.startswith("| mmlu, subjects held out, n = "))
     figures = found["results"][0]
-    assert f"{figures['apgr']['value']:.3f}".lstrip("0") in own
-    assert f"{100 * figures['cpt_50']['value']:.1f} [" in own
-    assert f"{100 * figures['cpt_80']['value']:.1f} [" in own
-    assert f"{figures['over']['prompt length']['value']:+.3f}".replace("0.", ".") in own
+    assert f"{figures['apgr']['value']:.3f}".lstrip("0") in apgr
+    assert f"{figures['over']['prompt length']['value']:+.3f}".replace("0.", ".") in over
+    assert 0 < figures["cpt_50"]["value"] < figures["cpt_80"]["value"] <= 1
 
 
 def test_nothing_is_learned_of_a_folds_own_subjects(
     evals: Path, config: Path, tmp_path: Path, trained: list[TrainingFiles]
 ) -> None:
     assert _run(evals, config, tmp_path / "out").exit_code == 0
-    held = [set(files.held_out_subjects) for files in trained]
-    assert sorted(subject for own in held for subject in own) == SUBJECTS
+    settings = TrainingConfig(strong_model=STRONG_MODEL, weak_model=WEAK_MODEL)
     gold = set(mmlu_gold_hashes(evals))
-    for files, own in zip(trained, held, strict=True):
-        rows = read_files(files)
-        learned = rows.gold[MMLU_GOLD]
-        assert {row.task for row in learned} == set(SUBJECTS) - own
-        assert {sha256_of(row.prompt) for row in learned} < gold
-        kept_out = set(rows.evaluation)
-        # Gold of the subjects held out, and all that is judged on, is kept out of other files too.
-        assert not kept_out & {row.prompt for row in learned}
-        assert len(kept_out | {row.prompt for row in learned}) == len(SUBJECTS) * QUESTIONS + 2
+    everything = set(load_benchmark("mmlu", evals).prompts)
+    held = []
+    for files in trained:
+        data = split(files, settings, SILENT)
+        learned = [data.comparisons.prompts[i] for i in np.flatnonzero(data.train)]
+        tasks = {task for i in np.flatnonzero(data.train) for task in data.comparisons.tasks[i]}
+        held.append(set(SUBJECTS) - tasks)
+        assert set(map(sha256_of, learned)) < gold
+        # Gold of the subjects held out, and all that is judged on, is kept out of every file.
+        kept_out = set(read_files(files).evaluation)
+        assert not kept_out & set(learned)
+        assert files.held_out is not None
+        assert gold == set(map(sha256_of, learned)) | set(files.held_out)
+        assert {sha256_of(prompt) for prompt in everything - kept_out} == gold
+    assert sorted(subject for own in held for subject in own) == SUBJECTS
 
 
 def test_a_fold_that_is_done_is_not_trained_again(
@@ -149,16 +165,17 @@ def test_a_fold_that_is_done_is_not_trained_again(
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert _run(evals, config, whole).exit_code == 0
     assert _run(evals, config, parts).exit_code == 0
-    (parts / "fold-1.json").unlink()
+    (parts / "sw_ranking=config.yaml" / "fold-1.json").unlink()
     (parts / "results.json").unlink()
     trained.clear()
     assert _run(evals, config, parts).exit_code == 0
     assert len(trained) == 1
     assert (parts / "results.json").read_bytes() == (whole / "results.json").read_bytes()
-    assert sorted(path.name for path in parts.iterdir()) == [
+    assert sorted(path.name for path in parts.rglob("*")) == [
+        "cross_validation.md",
         *(f"fold-{fold}.json" for fold in range(3)),
-        "held_out.md",
         "results.json",
+        "sw_ranking=config.yaml",
     ]
 
 
@@ -187,7 +204,7 @@ def test_a_file_that_is_missing_is_named(evals: Path, config: Path, tmp_path: Pa
 
 def test_a_router_that_cannot_be_trained_is_told(evals: Path, tmp_path: Path) -> None:
     given = ["sw_rankin", "--gold-mmlu", str(evals), "--out", str(tmp_path)]
-    refused = CliRunner().invoke(cli.app, ["held-out", *given])
+    refused = CliRunner().invoke(app, ["cross-validate", "--by", "task", *given])
     assert isinstance(refused.exception, ConfigError)
     assert "did you mean 'sw_ranking'" in str(refused.exception)
 
