@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..contracts import Router
+from ..data.json_rows import json_objects
+from ..decision import Decision
 from ..errors import ConfigError, DataError
-from ..policy.policy import RoutingPolicy, checked_win_rate
-from ..registry.loading import load_router
-from ..registry.plugins import plugins
+from ..policy.policy import RoutingPolicy
 
 _BATCH = 256
 _SHOWN = 1_000
+_TIMEOUT_MS = 3_600_000.0
+"""An hour a prompt: nobody waits for an answer here, as they do at a gateway."""
+
+_REMEDY = 'write an object with a "prompt", like {"prompt": "Why is the sky blue?"}'
 
 
 def score(
@@ -41,7 +44,10 @@ def score(
     threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
-    """Score prompts: how likely the strong model's answer is preferred."""
+    """Score prompts: how likely the strong model's answer is preferred.
+
+    A prompt that cannot be scored gets none, the cause says why, and the exit code is 1.
+    """
     texts = [*(prompts or []), *(_read(file) if file else [])]
     if not texts:
         raise ConfigError(
@@ -49,47 +55,56 @@ def score(
             if file
             else "nothing to score: give a prompt in quotes, or --file prompts.jsonl"
         )
-    options = {"checkpoint": checkpoint} if checkpoint else {}
-    policy: RoutingPolicy | None = None
-    if strong_share is not None or threshold is not None:
-        policy = RoutingPolicy(
-            router, router_options=options, strong_share=strong_share, threshold=threshold
-        )
-    scored = _scores(router, load_router(router, **options), texts)
+    routed = strong_share is not None or threshold is not None
+    policy = RoutingPolicy(
+        router,
+        router_options={"checkpoint": checkpoint} if checkpoint else {},
+        strong_share=strong_share,
+        threshold=threshold if routed else 1.0,
+        timeout_ms=_TIMEOUT_MS,
+    )
+    decisions = _decided(policy, texts)
     if as_json:
-        for text, win_rate in scored:
-            row: dict[str, str | float] = {"prompt": text, "strong_win_rate": win_rate}
-            if policy:
-                row |= {"threshold": policy.threshold, "tier": _tier(policy, text, win_rate)}
-            typer.echo(json.dumps(row))
-        return
+        for text, decision in zip(texts, decisions, strict=True):
+            typer.echo(json.dumps(_row(text, decision, routed)))
+    else:
+        _print_table(texts, decisions, routed)
+    if policy.errors:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in policy.errors.items())
+        typer.secho(f"error: router '{router}' failed on some prompts: {kinds}", err=True, fg="red")
+        raise typer.Exit(1)
+
+
+def _decided(policy: RoutingPolicy, texts: list[str]) -> list[Decision]:
+    """Return what a gateway with the same settings and plugins would decide."""
+    starts = range(0, len(texts), _BATCH)
+    batches = (policy.decide_many(texts[start : start + _BATCH]) for start in starts)
+    return [decision for batch in batches for decision in batch]
+
+
+def _row(text: str, decision: Decision, routed: bool) -> dict[str, str | float | None]:
+    row: dict[str, str | float | None] = {
+        "prompt": text,
+        "strong_win_rate": decision.score,
+        "cause": decision.cause,
+    }
+    if routed:
+        row |= {"threshold": decision.threshold, "tier": decision.tier}
+    return row
+
+
+def _print_table(texts: list[str], decisions: list[Decision], routed: bool) -> None:
     console = Console()
     table = Table("strong\nwin rate")
-    if policy:
-        table.caption = f"threshold {policy.threshold:.4f}"
+    if routed:
+        table.caption = f"threshold {decisions[0].threshold:.4f}"
         table.add_column("goes to")
     table.add_column("prompt")
-    for text, win_rate in scored:
-        where = [_tier(policy, text, win_rate)] if policy else []
-        table.add_row(f"{win_rate:.4f}", *where, _one_line(text, console.width - 27))
+    for text, decision in zip(texts, decisions, strict=True):
+        win_rate = decision.cause if decision.score is None else f"{decision.score:.4f}"
+        where = [decision.tier] if routed else []
+        table.add_row(win_rate, *where, _one_line(text, console.width - 27))
     console.print(table)
-
-
-def _scores(name: str, router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
-    """Yield texts and win rates, as a gateway with the same plugins would score them."""
-    if plugins.intercepts_scores(name):
-        for text in texts:
-            yield text, checked_win_rate(plugins.score(router, name, text))
-        return
-    for start in range(0, len(texts), _BATCH):
-        batch = texts[start : start + _BATCH]
-        yield from zip(batch, router.score(batch).tolist(), strict=True)
-
-
-def _tier(policy: RoutingPolicy, text: str, win_rate: float) -> str:
-    if not text.strip():
-        return policy.settings.on_no_text
-    return "strong" if win_rate >= policy.threshold else "weak"
 
 
 def _one_line(text: str, width: int) -> Text:
@@ -100,24 +115,7 @@ def _one_line(text: str, width: int) -> Text:
 
 
 def _read(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(_decoded(path, lines), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}, line {number}: no JSON ({error})") from error
-            if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
-                raise DataError(
-                    f'{path}, line {number}: write an object with a "prompt", '
-                    'like {"prompt": "Why is the sky blue?"}'
-                )
-            yield row["prompt"]
-
-
-def _decoded(path: Path, lines: Iterator[str]) -> Iterator[str]:
-    try:
-        yield from lines
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 ({error}): convert it first") from error
+    for where, row in json_objects(path, _REMEDY):
+        if not isinstance(row.get("prompt"), str):
+            raise DataError(f"{where}: {_REMEDY}")
+        yield row["prompt"]

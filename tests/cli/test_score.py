@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from routellm_core import __version__, load_router
+from routellm_core import Router, RoutingPolicy, __version__, load_router
+from tests.fakes.scripted import routers_of
 
 from .command import called, routellm
 
@@ -84,6 +86,26 @@ def test_what_a_plugin_makes_of_scores_is_shown(tmp_path):
 def test_a_prompt_without_text_goes_where_a_gateway_sends_it():
     done = called("score", " ", "--router", "random", "--threshold", "1.0", "--json")
     assert json.loads(done.stdout)["tier"] == "strong"
+
+
+def test_a_router_that_fails_is_decided_on_as_at_a_gateway(plugin):
+    class Broken(Router):
+        def score(self, prompts):
+            return np.full(len(prompts), np.nan)
+
+    plugin(routers_of(broken=Broken))
+    done = called("score", "a", "b", " ", "--router", "broken", "--threshold", "0.5", "--json")
+    rows = [
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        for line in done.stdout.splitlines()
+    ]
+    decisions = RoutingPolicy("broken", threshold=0.5).decide_many(["a", "b", " "])
+    for row, decision in zip(rows, decisions, strict=True):
+        assert row["strong_win_rate"] is decision.score is None
+        assert (row["tier"], row["cause"]) == (decision.tier, decision.cause)
+    assert [row["cause"] for row in rows] == ["error:ScoringError"] * 2 + ["no_text"]
+    assert done.returncode == 1
+    assert "ScoringError 2" in done.stderr
 
 
 def test_the_version():

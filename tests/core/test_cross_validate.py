@@ -12,11 +12,13 @@ from typer.testing import CliRunner, Result
 
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError
+from routellm_core.progress import SILENT
 from routellm_core.training.shared.config import TrainingConfig
 from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.shared.prepare import split
+from routellm_core.training.validation.cross_validate import Candidate, cross_validate
 from tests.fakes.training_files import GOLD, training_files
-from tests.fakes.watched_training import watched_training
+from tests.fakes.watched_training import MeanPlugin, watched_training
 
 SETTINGS = """
 strong_model: big
@@ -44,9 +46,9 @@ def _run(files: TrainingFiles, out: Path, *arguments: str) -> Result:
 
 
 def _worse(files: TrainingFiles) -> str:
-    """Return a candidate to which all prompts are nearly alike."""
+    """Return a candidate that compares prompts along one direction, whichever it is."""
     path = files.gold[0].with_name("worse.yaml")
-    path.write_text(f"{SETTINGS}gamma: 1.0000001\n")
+    path.write_text(f"{SETTINGS}directions: 1\nadvantage: 0\n")
     return f"sw_ranking={path}"
 
 
@@ -84,13 +86,17 @@ def test_candidates_are_told_apart_on_every_source_of_gold(compared: tuple[Path,
 def test_the_tables_are_those_of_the_results(compared: tuple[Path, str]) -> None:
     out, _ = compared
     (found,) = json.loads((out / "results.json").read_text())["benchmarks"]
-    figures, differences = (out / "cross_validation.md").read_text().split("\n\n")
+    figures, over_length, differences = (out / "cross_validation.md").read_text().split("\n\n")
     assert figures.splitlines()[0] == (
         "| APGR | sw_ranking=config.yaml | sw_ranking=worse.yaml | prompt length |"
     )
     for number, each in enumerate(found["results"][:2]):
         cell = figures.splitlines()[2].split(" | ")[1 + number]
         assert cell.startswith(f"{each['apgr']['value']:.3f} [".replace("0.", "."))
+        cell = over_length.splitlines()[2].split(" | ")[1 + number]
+        assert cell.startswith(
+            f"{each['over']['prompt length']['value']:+.3f} [".replace("0.", ".")
+        )
     assert differences.splitlines()[0] == "| over sw_ranking=config.yaml | sw_ranking=worse.yaml |"
 
 
@@ -98,9 +104,9 @@ def test_each_prompt_is_kept_out_of_one_fold(
     files: TrainingFiles, tmp_path: Path, trained: list[TrainingFiles]
 ) -> None:
     assert _run(files, tmp_path / "out", f"sw_ranking={files.config}").exit_code == 0
-    assert [each.fold for each in trained] == [(number, FOLDS) for number in range(FOLDS)]
     config = TrainingConfig(strong_model="big", weak_model="small")
-    parts = [split(each, config, lambda message: None) for each in trained]
+    parts = [split(each, config, SILENT) for each in trained]
+    assert len(parts) == FOLDS
     assert (sum(part.validation.astype(int) for part in parts) == ~parts[0].copies).all()
     for number, part in enumerate(parts):
         assert not (part.train & part.validation).any()
@@ -123,14 +129,14 @@ def test_each_source_is_kept_out_of_one_fold(
         files,
         tmp_path / "out",
         f"sw_ranking={files.config}",
-        *("--by-source", "--gold", str(other)),
+        *("--by", "source", "--gold", str(other)),
     )
     assert done.exit_code == 0, done.output
     names = ["gold", "other"]
-    assert [each.held_out_source for each in trained] == names
+    assert len(trained) == len(names)
     config = TrainingConfig(strong_model="big", weak_model="small")
     for each, name in zip(trained, names, strict=True):
-        part = split(each, config, lambda message: None)
+        part = split(each, config, SILENT)
         own = part.comparisons.source == part.comparisons.sources.index(name)
         prompts = {part.comparisons.prompts[i] for i in np.flatnonzero(own)}
         learned = {part.comparisons.prompts[i] for i in np.flatnonzero(part.train)}
@@ -182,6 +188,8 @@ def test_changed_settings_are_another_run(files: TrainingFiles, tmp_path: Path) 
         (lambda files: [f"sw_ranking={files.config}", "mf"], "differ in 'strong_model'"),
         (lambda files: [f"sw_ranking={files.config}"] * 2, "is given twice"),
         (lambda files: [f"sw_ranking={files.config}", "--folds", "1"], "write 2 or more"),
+        (lambda files: [f"sw_ranking={files.config}", "--by", "tasks"], "did you mean 'task'"),
+        (lambda files: [f"sw_ranking={files.config}", "--by", "task"], "two tasks or more"),
     ],
 )
 def test_what_cannot_be_compared_is_an_error(
@@ -196,7 +204,7 @@ def test_what_cannot_be_compared_is_an_error(
 
 
 def test_the_only_source_cannot_be_held_out(files: TrainingFiles, tmp_path: Path) -> None:
-    given = ["--gold", str(files.gold[0]), "--out", str(tmp_path / "out"), "--by-source"]
+    given = ["--gold", str(files.gold[0]), "--out", str(tmp_path / "out"), "--by", "source"]
     refused = CliRunner().invoke(app, ["cross-validate", f"sw_ranking={files.config}", *given])
     assert isinstance(refused.exception, DataError)
     assert "no prompt is left to learn from" in str(refused.exception)
@@ -218,3 +226,50 @@ def test_gold_on_which_the_strong_model_is_no_better_is_no_source_to_judge_on(
     )
     assert isinstance(refused.exception, DataError)
     assert "nothing to judge on" in str(refused.exception)
+
+
+@pytest.mark.parametrize("by", ["fold", "task"])
+def test_a_router_that_reads_nothing_is_worth_what_chance_is(
+    files: TrainingFiles, tmp_path: Path, plugin: Callable[[object], object], by: str
+) -> None:
+    """The level of a fold's router is the mean of the others', so levels alone would say that
+    the folds in which the strong model is needed most need it least.
+    """
+    plugin(MeanPlugin())
+    rows = [json.loads(line) for line in files.gold[0].read_text().splitlines()]
+    for number, row in enumerate(rows):
+        row["task"] = f"task {number % 7}"
+        row["correct"]["small"] = float(number % 7 < 3)
+    files.gold[0].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = tmp_path / "mean.yaml"
+    config.write_text("strong_model: big\nweak_model: small\n")
+    done = _run(files, tmp_path / "out", f"mean={config}", "--by", by)
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    mean, *_ = found["results"]
+    assert mean["apgr"]["value"] == pytest.approx(0.5)
+    assert mean["apgr"]["low"] == pytest.approx(0.5)
+    scores = [
+        set(json.loads(path.read_text())["scores"].values())
+        for path in sorted((tmp_path / "out" / "mean=mean.yaml").glob("fold-*.json"))
+    ]
+    assert all(len(each) == 1 for each in scores)
+    assert len(set.union(*scores)) == FOLDS
+
+
+def test_a_prompt_of_two_sources_is_scored_in_each_by_the_router_without_that_source(
+    files: TrainingFiles, tmp_path: Path, plugin: Callable[[object], object]
+) -> None:
+    plugin(MeanPlugin())
+    rows = files.gold[0].read_text().splitlines()
+    other = tmp_path / "other.jsonl"
+    sums = [row.replace("What is", "Please, what is") for row in rows if "What is" in row]
+    other.write_text("\n".join([*sums, *rows[-20:]]) + "\n")
+    config = TrainingConfig(strong_model="big", weak_model="small")
+    given = TrainingFiles(gold=[files.gold[0], other])
+    results = cross_validate(
+        [Candidate("mean", "mean", config)], given, tmp_path / "out", by="source", draws=100
+    )
+    levels = [set(result.named("mean").scores.tolist()) for result in results]
+    assert [len(level) for level in levels] == [1, 1]
+    assert levels[0] != levels[1]

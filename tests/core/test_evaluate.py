@@ -242,8 +242,7 @@ class Slow(Router):
 
 
 def _score(router: Router, prompts: Sequence[str], cache: Path | None) -> list[float]:
-    track = lambda steps, what: steps  # noqa: E731
-    return score_prompts("same name", router, prompts, cache=cache, track=track).tolist()
+    return score_prompts("same name", router, prompts, cache=cache).tolist()
 
 
 def test_scores_are_kept_by_fingerprint_and_prompts(cache: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from routellm_core.training.shared.config import TrainingConfig, read_config
 from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.trainers import Trainer, find_trainer
 from tests.fakes.training_files import CHAT, GOLD, SUM, training_files
+from tests.fakes.watched_training import Interrupted, MeanPlugin, Steps
 
 PAIR = "strong_model: big\nweak_model: small\nvalidation_share: 0.2\n"
 
@@ -175,10 +177,6 @@ def test_the_command_writes_the_same_bytes(
         assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
 
 
-class _CutOffError(Exception):
-    pass
-
-
 def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     name: str,
     trainer: Trainer,
@@ -187,12 +185,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     trained: Path,
     tmp_path: Path,
 ) -> None:
-    def stop(message: str) -> None:
-        if message.startswith("Measuring"):
-            raise _CutOffError
-
-    with pytest.raises(_CutOffError):
-        trainer.train(files, tmp_path, config, say=stop)
+    with pytest.raises(Interrupted):
+        trainer.train(files, tmp_path, config, progress=Steps(stage="Measuring"))
     assert not (tmp_path / WEIGHTS).exists()
     trainer.train(files, tmp_path, config)
     for file in CASES[name].files:
@@ -286,3 +280,67 @@ def test_a_missing_package_names_the_extra(
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, MissingExtraError)
     assert "routellm-plugins[train]" in str(done.exception)
+
+
+def test_a_split_without_validation_prompts_is_an_error_before_training(
+    trainer: Trainer, files: TrainingFiles, config: TrainingConfig, tmp_path: Path
+) -> None:
+    """Not NaN in metrics.json and card, and a checkpoint that was never calibrated."""
+    rows = map(json.loads, files.gold[0].read_text().splitlines())
+    learned = [row for row in rows if split_position(row["prompt"]) >= config.validation_share]
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps(row) + "\n" for row in learned[:30]))
+    plain = config.model_copy(update={"sources": {}, "traffic": None})
+    with pytest.raises(DataError, match=r"is held out .* raise 'validation_share'") as error:
+        trainer.train(TrainingFiles(gold=[few]), tmp_path / "out", plain)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out" / WEIGHTS).exists()
+
+
+def test_what_is_set_comes_before_the_file_and_is_in_the_card(
+    name: str, files: TrainingFiles, tmp_path: Path
+) -> None:
+    arguments = [
+        *("train", name, "--out", str(tmp_path), "--config", str(files.config)),
+        *("--gold", str(files.gold[0]), "--battles", str(files.battles[0])),
+        *("--set", "validation_share=0.3", "--set", "notes=Ours."),
+    ]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    card = (tmp_path / CARD).read_text()
+    assert "--set validation_share=0.3" in card
+    assert "| validation_share | 0.3 |" in card
+    assert card.endswith("Ours.")
+    assert "| strong_model | big |" in card
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("validation_shar=0.3", "unknown key 'validation_shar': did you mean 'validation_share'"),
+        ("validation_share=3", "'validation_share' is 3"),
+        ("validation_share", "write a key and its value"),
+        ("validation_share=[", "cannot be read as YAML"),
+    ],
+)
+def test_what_is_set_wrongly_is_named(
+    name: str, tmp_path: Path, written: str, message: str
+) -> None:
+    done = CliRunner().invoke(app, ["train", name, "--out", str(tmp_path), "--set", written])
+    assert isinstance(done.exception, ConfigError)
+    assert "--set" in str(done.exception)
+    assert message in str(done.exception)
+
+
+def test_the_command_trains_a_plugins_router(
+    plugin: Callable[[object], object], tmp_path: Path
+) -> None:
+    plugin(MeanPlugin())
+    files = training_files(tmp_path, PAIR)
+    given = ["--config", str(files.config), "--gold", str(files.gold[0])]
+    done = CliRunner().invoke(app, ["train", "mean", *given, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    router = load_router("mean", checkpoint=str(tmp_path / "out"))
+    assert router.score(["hello"])[0] == pytest.approx(0.75, abs=0.05)
+    wrong = CliRunner().invoke(app, ["train", "maen", *given, "--out", str(tmp_path / "out")])
+    assert "did you mean 'mean'" in str(wrong.exception)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 pytest.importorskip("torch")
@@ -22,6 +25,7 @@ from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import read_config
 from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes.training_files import training_files
+from tests.fakes.watched_training import Interrupted, Steps
 
 SETTINGS = """
 strong_model: big
@@ -62,24 +66,16 @@ def test_a_wider_pair_has_higher_scores(trained: Path) -> None:
     assert wider.score(["hello 1"])[0] > router.score(["hello 1"])[0]
 
 
-class _Killed(Exception):  # noqa: N818
-    pass
-
-
 @pytest.mark.parametrize("at", [30, 77, 100])
 def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     files: TrainingFiles, config: MFConfig, trained: Path, tmp_path: Path, at: int
 ) -> None:
-    def stop(step: int, loss: float) -> None:
-        if step == at:
-            raise _Killed
-
-    steps: list[int] = []
-    with pytest.raises(_Killed):
-        train_mf(files, tmp_path, config, progress=stop)
-    train_mf(files, tmp_path, config, progress=lambda step, loss: steps.append(step))
+    with pytest.raises(Interrupted):
+        train_mf(files, tmp_path, config, progress=Steps(at=at))
+    continued = Steps()
+    train_mf(files, tmp_path, config, progress=continued)
     saved = (at - 1) // mf_fit.SAVE_EVERY * mf_fit.SAVE_EVERY
-    assert steps == list(range(saved + 1, config.steps + 1))
+    assert continued.steps == list(range(saved + 1, config.steps + 1))
     for name in (WEIGHTS, CONFIG, METRICS, CARD):
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
@@ -87,14 +83,53 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
 def test_a_run_on_other_settings_does_not_go_on(
     files: TrainingFiles, config: MFConfig, tmp_path: Path
 ) -> None:
-    def stop(step: int, loss: float) -> None:
-        if step == 60:
-            raise _Killed
-
-    with pytest.raises(_Killed):
-        train_mf(files, tmp_path, config, progress=stop)
+    with pytest.raises(Interrupted):
+        train_mf(files, tmp_path, config, progress=Steps(at=60))
     with pytest.raises(ConfigError, match="other data or settings"):
         train_mf(files, tmp_path, config.model_copy(update={"seed": 1}))
+
+
+def test_a_run_on_the_same_prompts_of_other_sources_does_not_go_on(
+    files: TrainingFiles, tmp_path: Path
+) -> None:
+    """Which source a prompt is of decides what it weighs."""
+    rows = files.battles[0].read_text().splitlines(keepends=True)
+
+    def dealt(first: int) -> TrainingFiles:
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        (folder / "a.jsonl").write_text("".join(rows[:first]))
+        (folder / "b.jsonl").write_text("".join(rows[first:]))
+        return TrainingFiles([folder / "a.jsonl", folder / "b.jsonl"])
+
+    config = MFConfig(strong_model="big", weak_model="small", steps=120, validation_share=0.2)
+    with pytest.raises(Interrupted):
+        train_mf(dealt(20), tmp_path / "out", config, progress=Steps(at=60))
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train_mf(dealt(50), tmp_path / "out", config)
+
+
+def test_prompts_of_one_template_teach_nothing_about_the_template(tmp_path: Path) -> None:
+    """What hardly varies in them must not decide alone on a prompt that differs in it."""
+    rng = np.random.default_rng(0)
+    template = "Question: {}\nIs it divisible by 7?\nAnswer:"
+    rows = [
+        {
+            "prompt": template.format(number),
+            "task": "t",
+            "correct": {"big": 1, "small": int(rng.integers(2))},
+        }
+        for number in range(1000, 1400)
+    ]
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = MFConfig(strong_model="big", weak_model="small", steps=120, validation_share=0.2)
+    train_mf(TrainingFiles(gold=[gold]), tmp_path / "out", config)
+    usual = template.format(1234)
+    changed = [usual + " ", usual.removesuffix("\nAnswer:"), usual.replace("7?", "7 or 9?")]
+    scores = load_router("mf", checkpoint=str(tmp_path / "out")).score([usual, *changed])
+    assert (np.abs(scores - scores[0]) < 0.25).all(), scores
+    assert np.abs(load_file(tmp_path / "out" / WEIGHTS)["features.scale"]).max() <= 100
 
 
 def test_the_command_goes_on_after_it_was_interrupted(

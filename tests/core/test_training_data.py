@@ -26,6 +26,8 @@ from routellm_core.data.labels import (
     split_position,
 )
 from routellm_core.errors import ConfigError, DataError, MissingExtraError
+from routellm_core.training.finetune.config import FinetuneTrainingConfig
+from routellm_core.training.finetune.targets import targets_of
 from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.shared.comparisons import compare_models
 from routellm_core.training.shared.decontaminate import contaminated
@@ -261,6 +263,27 @@ def test_copies_and_near_copies_are_contaminated() -> None:
     assert not contaminated(prompts, vectors, [], _Planes()).any()
 
 
+class _Long(_Planes):
+    """The same with vectors of another length."""
+
+    fingerprint = "long"
+
+    def __init__(self, length: float) -> None:
+        self._length = length
+
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        return np.float32(self._length) * super().encode(prompts)
+
+
+@pytest.mark.parametrize("length", [0.1, 20.0])
+def test_near_copies_do_not_depend_on_the_length_of_vectors(length: float) -> None:
+    """A cosine of .95 is 18 degrees, whatever the length."""
+    prompts = ["10", "28", "29", "90", "unread"]
+    encoder = _Long(length)
+    found = contaminated(prompts, encoder.encode(prompts), ["10"], encoder)
+    assert found.tolist() == [True, True, False, False, False]
+
+
 def _config(**settings: Any) -> MFConfig:
     return MFConfig(strong_model="s", weak_model="w", **settings)
 
@@ -272,6 +295,17 @@ def test_gold_compares_tiers_and_averages_them() -> None:
     assert comparisons.models == ["s", "w"]
     assert comparisons.p_first.tolist() == [0.75]
     assert (comparisons.strong[0], comparisons.weak[0]) == (1.0, 0.5)
+
+
+def test_gold_that_is_repeated_counts_as_its_mean() -> None:
+    """In what mf learns, in what bert learns, and where a router is validated."""
+    rows = [(0.0, 1.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0)]
+    gold = {"g": [Gold("p", "t", {"s": strong, "w": weak}) for strong, weak in rows]}
+    comparisons = compare_models({}, gold, _config())
+    assert comparisons.p_first.tolist() == [0.75]
+    assert (comparisons.strong[0], comparisons.weak[0]) == (0.75, 0.25)
+    learned = targets_of(comparisons, FinetuneTrainingConfig(strong_model="s", weak_model="w"))
+    assert learned.probabilities.tolist() == [[0.5, 0.5, 0.0]]
 
 
 def test_the_right_answer_stands_in_for_a_strong_model_that_is_missing() -> None:
