@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError
+from routellm_core.evaluation.reporting.wording import signed
 from routellm_core.progress import SILENT
 from routellm_core.training.shared.config import TrainingConfig
 from routellm_core.training.shared.files import TrainingFiles
@@ -94,9 +95,7 @@ def test_the_tables_are_those_of_the_results(compared: tuple[Path, str]) -> None
         cell = figures.splitlines()[2].split(" | ")[1 + number]
         assert cell.startswith(f"{each['apgr']['value']:.3f} [".replace("0.", "."))
         cell = over_length.splitlines()[2].split(" | ")[1 + number]
-        assert cell.startswith(
-            f"{each['over']['prompt length']['value']:+.3f} [".replace("0.", ".")
-        )
+        assert cell.startswith(f"{signed(each['over']['prompt length']['value'])} [")
     assert differences.splitlines()[0] == "| over sw_ranking=config.yaml | sw_ranking=worse.yaml |"
 
 
