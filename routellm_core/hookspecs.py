@@ -42,8 +42,8 @@ def routellm_register_encoders(register: Register) -> None:
 @hookspec
 def routellm_register_trainers(register: Register) -> None:
     """Register how a router is trained: ``register("my-router", make_trainer)``; the factory takes
-    nothing and returns a ``routellm_core.training.trainers.Trainer``. ``routellm train``,
-    ``cross-validate`` and ``evaluate`` then treat the router like a built-in one.
+    nothing and returns a ``routellm_core.training.trainers.Trainer``. ``routellm train`` and
+    ``cross-validate`` then treat the router like a built-in one.
     """
 
 

@@ -59,7 +59,7 @@ def read_text(path: Path, remedy: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{path}, line {line} is not UTF-8 ({error.reason}): convert the file to UTF-8"
+            f"{path}, line {line}: not UTF-8 ({error.reason}): convert the file to UTF-8"
         ) from error
 
 

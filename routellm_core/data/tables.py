@@ -19,7 +19,7 @@ _BATCH = 1024
 def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield where a row stands ("file, line 7", in parquet "file, row 7"), and the row.
 
-    What kind of file it is is told from its first bytes, not from its name. In parquet a map
+    The kind of file is recognised by its first bytes, not from its name. In parquet a map
     is read as an object, as a struct is; what is absent is None.
 
     Args:

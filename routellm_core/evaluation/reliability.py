@@ -113,7 +113,7 @@ def reliability(
     noise = np.abs(drawn_gap - gap).sum(axis=1)
     least = max(0.0, ece - float(np.quantile(noise, (1 + LEVEL) / 2)))
     most = interval(np.abs(drawn_gap).sum(axis=1))[1]
-    # A bin that a resample does not hold tells nothing about its mean.
+    # A bin that a resample does not hold has no mean.
     means = np.divide(drawn_outcome, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
     low, high = np.array([interval(column) for column in means.T]).T
     return Reliability(

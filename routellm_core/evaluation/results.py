@@ -33,7 +33,7 @@ FEW = 500
 
 @dataclass(frozen=True)
 class Prices:
-    """What a query costs on each model, where the benchmark does not tell; in any one unit.
+    """What a query costs on each model, where the benchmark does not say; in any one unit.
 
     The defaults are GPT-4 and Mixtral 8x7B in dollars per million tokens (RouteLLM, arXiv
     2406.18665), for queries as long on the one as on the other.
@@ -82,7 +82,7 @@ class RouterResult:
     error: str | None = None
     """Why there are no figures; None if all went well."""
     fingerprint: str | None = None
-    """Names what the scores depend on; None if the router does not tell."""
+    """Names what the scores depend on; None if the router has none."""
     scores: NDArray[np.float64] | None = None
     """Strong win rates, shape (n,), each in [0, 1]; None for baselines but random."""
     apgr: Estimate | None = None
@@ -115,7 +115,7 @@ class BenchmarkResult:
     units: int
     """How many of them are independent: groups of queries, if the benchmark names groups."""
     excluded: int
-    """Queries left out because one was told to."""
+    """Queries left out on request."""
     data_sha256: str
     """Digest of prompts, qualities, costs and groups, after what was left out."""
     draws: int

@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from routellm_core.cli import app
 from routellm_core.errors import ConfigError, DataError
+from routellm_core.evaluation.intervals import Estimate
+from routellm_core.evaluation.reporting.wording import estimated, signed
 from routellm_core.progress import SILENT
 from routellm_core.training.shared.config import TrainingConfig
 from routellm_core.training.shared.files import TrainingFiles
@@ -91,12 +93,11 @@ def test_the_tables_are_those_of_the_results(compared: tuple[Path, str]) -> None
         "| APGR | sw_ranking=config.yaml | sw_ranking=worse.yaml | prompt length |"
     )
     for number, each in enumerate(found["results"][:2]):
-        cell = figures.splitlines()[2].split(" | ")[1 + number]
-        assert cell.startswith(f"{each['apgr']['value']:.3f} [".replace("0.", "."))
-        cell = over_length.splitlines()[2].split(" | ")[1 + number]
-        assert cell.startswith(
-            f"{each['over']['prompt length']['value']:+.3f} [".replace("0.", ".")
-        )
+        cells = figures.splitlines()[2].strip("| ").split(" | ")
+        assert cells[1 + number] == estimated(Estimate(**each["apgr"]))
+        over = Estimate(**each["over"]["prompt length"])
+        cells = over_length.splitlines()[2].strip("| ").split(" | ")
+        assert cells[1 + number] == estimated(over, signed)
     assert differences.splitlines()[0] == "| over sw_ranking=config.yaml | sw_ranking=worse.yaml |"
 
 

@@ -360,7 +360,7 @@ def test_the_loss_of_a_row(given: list[float], level: list[float], expected: flo
 def test_nothing_held_out_is_an_error(
     files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="a greater validation_share"):
+    with pytest.raises(DataError, match="raise 'validation_share'"):
         train_bert(files, tmp_path, config.model_copy(update={"validation_share": 1e-9}))
 
 

@@ -136,7 +136,7 @@ def test_adapters_are_merged_so_that_peft_is_not_needed(
     out = tmp_path / "out"
     train_causal_llm(TrainingFiles(gold=[gold]), out, adapted)
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
-    assert "--lora" in (out / CARD).read_text()
+    assert "| lora_rank | 8 |" in (out / CARD).read_text()
     for package in ("accelerate", "peft"):
         monkeypatch.setitem(sys.modules, package, None)
     router = CausalLLMRouter.from_pretrained(str(out))

@@ -26,7 +26,7 @@ def card(
 
     Args:
         router: its name.
-        what: it does with a prompt, to end a sentence.
+        what: what the router does with a prompt, the end of the first sentence.
         config: what it was trained with.
         metrics: as in metrics.json.
         comparisons: all that there were.

@@ -38,7 +38,7 @@ class PairConfig(BaseModel):
 
 
 class FeatureConfig(PairConfig):
-    """What a router is told of a prompt that does not read it itself."""
+    """The features of a prompt, for a router that does not read its text."""
 
     encoder: str | dict[str, Any] = Field(
         default="static", description="name of the encoder, or {name: ..., option: ...}"

@@ -103,7 +103,7 @@ class Prepared(Split):
 def split(files: TrainingFiles, config: TrainingConfig, progress: Progress) -> Split:
     """Read the files, for a router that reads the prompts itself.
 
-    Copies of evaluation prompts are told by the static encoder.
+    Copies of evaluation prompts are found by the static encoder.
 
     Args:
         files: what to learn from.
