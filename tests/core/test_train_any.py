@@ -1,4 +1,4 @@
-"""What training does whatever the router: reads, splits, learns, measures, tells mistakes."""
+"""What training does whatever the router: reads, splits, learns, measures, reports mistakes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import TrainingConfig, read_config
 from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.trainers import Trainer, find_trainer
+from tests.fakes.progress import Killed, KillAtStage
 from tests.fakes.training_files import CHAT, GOLD, SUM, training_files
 
 PAIR = "strong_model: big\nweak_model: small\nvalidation_share: 0.2\n"
@@ -175,10 +176,6 @@ def test_the_command_writes_the_same_bytes(
         assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
 
 
-class _CutOffError(Exception):
-    pass
-
-
 def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     name: str,
     trainer: Trainer,
@@ -187,12 +184,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     trained: Path,
     tmp_path: Path,
 ) -> None:
-    def stop(message: str) -> None:
-        if message.startswith("Measuring"):
-            raise _CutOffError
-
-    with pytest.raises(_CutOffError):
-        trainer.train(files, tmp_path, config, say=stop)
+    with pytest.raises(Killed):
+        trainer.train(files, tmp_path, config, progress=KillAtStage("Measuring"))
     assert not (tmp_path / WEIGHTS).exists()
     trainer.train(files, tmp_path, config)
     for file in CASES[name].files:

@@ -27,6 +27,7 @@ from routellm_core.training.finetune.state import STATE
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes import base_models
+from tests.fakes.progress import Killed, KillAtStep, Steps
 from tests.fakes.training_files import SUM, training_files
 
 FILES = [
@@ -103,7 +104,7 @@ def test_it_writes_a_whole_checkpoint(tuned: Path, based: CausalLLMConfig) -> No
     assert sorted(path.name for path in tuned.iterdir()) == sorted(FILES)
     assert {str(tensor.dtype) for tensor in load_file(tuned / WEIGHTS).values()} == {"float16"}
     card = (tuned / CARD).read_text()
-    assert "--base tiny-llama" in card
+    assert "| base | tiny-llama |" in card
     assert str(based.base) not in card + (tuned / DESCRIPTION).read_text()
     assert (tuned / SYSTEM).read_text() == "Rate"
     assert (tuned / CLASSIFIER).read_text() == "{question}"
@@ -135,7 +136,7 @@ def test_adapters_are_merged_so_that_peft_is_not_needed(
     out = tmp_path / "out"
     train_causal_llm(TrainingFiles(gold=[gold]), out, adapted)
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
-    assert "--lora" in (out / CARD).read_text()
+    assert "tuned with adapters of rank 8" in (out / CARD).read_text()
     for package in ("accelerate", "peft"):
         monkeypatch.setitem(sys.modules, package, None)
     router = CausalLLMRouter.from_pretrained(str(out))
@@ -163,11 +164,7 @@ def test_from_nothing_it_learns_too(made: Path) -> None:
     _learned(made)
     card = (made / CARD).read_text()
     assert "trained from nothing" in card
-    assert "--base" not in card
-
-
-class _Killed(Exception):  # noqa: N818
-    pass
+    assert "| base | None |" in card
 
 
 @pytest.mark.parametrize(("doing", "at"), [("pretrain", 8), ("tune", 20)])
@@ -179,15 +176,12 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     doing: str,
     at: int,
 ) -> None:
-    def stop(step: int, steps: int, loss: float) -> None:
-        if (tmp_path / STATE / doing).exists() and step == at:
-            raise _Killed
-
-    with pytest.raises(_Killed):
-        train_causal_llm(files, tmp_path, from_nothing, progress=stop)
-    steps: list[int] = []
-    train_causal_llm(files, tmp_path, from_nothing, progress=lambda step, *_: steps.append(step))
-    assert steps[0] == at - at % 7 + 1
+    kill = KillAtStep(at, when=(tmp_path / STATE / doing).exists)
+    with pytest.raises(Killed):
+        train_causal_llm(files, tmp_path, from_nothing, progress=kill)
+    steps = Steps()
+    train_causal_llm(files, tmp_path, from_nothing, progress=steps)
+    assert steps.done[0] == at - at % 7 + 1
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes(), name
 
@@ -195,11 +189,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
 def test_a_run_on_other_settings_does_not_go_on(
     files: TrainingFiles, from_nothing: CausalLLMConfig, tmp_path: Path
 ) -> None:
-    def stop(step: int, steps: int, loss: float) -> None:
-        raise _Killed
-
-    with pytest.raises(_Killed):
-        train_causal_llm(files, tmp_path, from_nothing, progress=stop)
+    with pytest.raises(Killed):
+        train_causal_llm(files, tmp_path, from_nothing, progress=KillAtStep(1))
     with pytest.raises(ConfigError, match="other data or settings"):
         train_causal_llm(files, tmp_path, from_nothing.model_copy(update={"system": "Judge"}))
 

@@ -21,6 +21,7 @@ from routellm_core.training.mf.train import train_mf
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import read_config
 from routellm_core.training.shared.files import TrainingFiles
+from tests.fakes.progress import Killed, KillAtStep, Steps
 from tests.fakes.training_files import training_files
 
 SETTINGS = """
@@ -62,24 +63,16 @@ def test_a_wider_pair_has_higher_scores(trained: Path) -> None:
     assert wider.score(["hello 1"])[0] > router.score(["hello 1"])[0]
 
 
-class _Killed(Exception):  # noqa: N818
-    pass
-
-
 @pytest.mark.parametrize("at", [30, 77, 100])
 def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     files: TrainingFiles, config: MFConfig, trained: Path, tmp_path: Path, at: int
 ) -> None:
-    def stop(step: int, loss: float) -> None:
-        if step == at:
-            raise _Killed
-
-    steps: list[int] = []
-    with pytest.raises(_Killed):
-        train_mf(files, tmp_path, config, progress=stop)
-    train_mf(files, tmp_path, config, progress=lambda step, loss: steps.append(step))
+    steps = Steps()
+    with pytest.raises(Killed):
+        train_mf(files, tmp_path, config, progress=KillAtStep(at))
+    train_mf(files, tmp_path, config, progress=steps)
     saved = (at - 1) // mf_fit.SAVE_EVERY * mf_fit.SAVE_EVERY
-    assert steps == list(range(saved + 1, config.steps + 1))
+    assert steps.done == list(range(saved + 1, config.steps + 1))
     for name in (WEIGHTS, CONFIG, METRICS, CARD):
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
@@ -87,12 +80,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
 def test_a_run_on_other_settings_does_not_go_on(
     files: TrainingFiles, config: MFConfig, tmp_path: Path
 ) -> None:
-    def stop(step: int, loss: float) -> None:
-        if step == 60:
-            raise _Killed
-
-    with pytest.raises(_Killed):
-        train_mf(files, tmp_path, config, progress=stop)
+    with pytest.raises(Killed):
+        train_mf(files, tmp_path, config, progress=KillAtStep(60))
     with pytest.raises(ConfigError, match="other data or settings"):
         train_mf(files, tmp_path, config.model_copy(update={"seed": 1}))
 

@@ -9,7 +9,7 @@ import pytest
 from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.sw_ranking.train import train_sw_ranking
 from routellm_core.training.trainers import Trainer, find_trainer
-from routellm_core.training.validation import folds
+from routellm_core.training.validation import run
 
 
 def watched_training(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
@@ -21,5 +21,5 @@ def watched_training(monkeypatch: pytest.MonkeyPatch) -> list[TrainingFiles]:
         return train_sw_ranking(files, *arguments, **options)
 
     trainer = Trainer(find_trainer("sw_ranking").config, train)
-    monkeypatch.setattr(folds, "find_trainer", lambda name: trainer)
+    monkeypatch.setattr(run, "find_trainer", lambda name: trainer)
     return calls
