@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..contracts import Router
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, ScoringError
 from ..policy import RoutingPolicy, checked_win_rate
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
@@ -36,7 +36,7 @@ def score(
     ] = None,
     strong_share: Annotated[
         float | None,
-        typer.Option(help="Also say where each goes, at this share to the strong model."),
+        typer.Option(help="Also show where each goes, at this share to the strong model."),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
@@ -50,46 +50,88 @@ def score(
             else "nothing to score: give a prompt in quotes, or --file prompts.jsonl"
         )
     options = {"checkpoint": checkpoint} if checkpoint else {}
-    policy: RoutingPolicy | None = None
     if strong_share is not None or threshold is not None:
         policy = RoutingPolicy(
             router, router_options=options, strong_share=strong_share, threshold=threshold
         )
-    scored = _scores(router, load_router(router, **options), texts)
+        limit = policy.threshold
+        rows = _in_batches(texts, lambda batch: _decided(policy, batch))
+    else:
+        limit = None
+        rows = _in_batches(texts, _scorer(router, options))
     if as_json:
-        for text, win_rate in scored:
-            row: dict[str, str | float] = {"prompt": text, "strong_win_rate": win_rate}
-            if policy:
-                row |= {"threshold": policy.threshold, "tier": _tier(policy, text, win_rate)}
-            typer.echo(json.dumps(row))
+        for row in rows:
+            typer.echo(json.dumps(row.as_json(limit)))
         return
     console = Console()
     table = Table("strong\nwin rate")
-    if policy:
-        table.caption = f"threshold {policy.threshold:.4f}"
+    if limit is not None:
+        table.caption = f"threshold {limit:.4f}"
         table.add_column("goes to")
     table.add_column("prompt")
-    for text, win_rate in scored:
-        where = [_tier(policy, text, win_rate)] if policy else []
-        table.add_row(f"{win_rate:.4f}", *where, _one_line(text, console.width - 27))
+    for row in rows:
+        rate = row.cause if row.win_rate is None else f"{row.win_rate:.4f}"
+        where = [] if row.model is None else [row.model]
+        table.add_row(rate, *where, _one_line(row.text, console.width - 27))
     console.print(table)
 
 
-def _scores(name: str, router: Router, texts: list[str]) -> Iterator[tuple[str, float]]:
-    """Yield texts and win rates, as a gateway with the same plugins would score them."""
-    if plugins.intercepts_scores(name):
-        for text in texts:
-            yield text, checked_win_rate(plugins.score(router, name, text))
-        return
+@dataclass(frozen=True)
+class _Row:
+    """What is shown of a prompt."""
+
+    text: str
+    win_rate: float | None
+    """None if there is none; ``cause`` says why."""
+    cause: str
+    """As in ``Decision``."""
+    model: str | None
+    """Where it goes; None without a threshold."""
+
+    def as_json(self, threshold: float | None) -> dict[str, str | float | None]:
+        row = {"prompt": self.text, "strong_win_rate": self.win_rate, "cause": self.cause}
+        return row if threshold is None else {**row, "threshold": threshold, "tier": self.model}
+
+
+def _in_batches(
+    texts: Sequence[str], rows: Callable[[Sequence[str]], list[_Row]]
+) -> Iterator[_Row]:
     for start in range(0, len(texts), _BATCH):
-        batch = texts[start : start + _BATCH]
-        yield from zip(batch, router.score(batch).tolist(), strict=True)
+        yield from rows(texts[start : start + _BATCH])
 
 
-def _tier(policy: RoutingPolicy, text: str, win_rate: float) -> str:
-    if not text.strip():
-        return policy.settings.on_no_text
-    return "strong" if win_rate >= policy.threshold else "weak"
+def _decided(policy: RoutingPolicy, texts: Sequence[str]) -> list[_Row]:
+    """Return where texts go, as a gateway with the same settings and plugins decides."""
+    decisions = policy.decide_many(texts)
+    return [
+        _Row(text, decision.score, decision.cause, decision.model)
+        for text, decision in zip(texts, decisions, strict=True)
+    ]
+
+
+def _scorer(name: str, options: dict[str, str]) -> Callable[[Sequence[str]], list[_Row]]:
+    """Return what scores texts without deciding; blank texts too, and without a time budget."""
+    router = load_router(name, **options)
+
+    def answers(texts: Sequence[str]) -> Sequence[object]:
+        if plugins.intercepts_scores(name):
+            return [plugins.score(router, name, text) for text in texts]
+        return list(router.score(texts))
+
+    def rows(texts: Sequence[str]) -> list[_Row]:
+        try:
+            given = answers(texts)
+            if len(given) != len(texts):
+                raise ScoringError(f"{len(given)} scores were given for {len(texts)} texts")
+            rates = [checked_win_rate(answer) for answer in given]
+        except Exception as error:
+            if len(texts) == 1:
+                return [_Row(texts[0], None, f"error:{type(error).__name__}", None)]
+            # One by one, so that a text that cannot be scored costs no other its score.
+            return [row for text in texts for row in rows([text])]
+        return [_Row(text, rate, "score", None) for text, rate in zip(texts, rates, strict=True)]
+
+    return rows
 
 
 def _one_line(text: str, width: int) -> Text:

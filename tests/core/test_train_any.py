@@ -25,7 +25,7 @@ from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import TrainingConfig, read_config
 from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.trainers import Trainer, find_trainer
-from tests.fakes.progress import Killed, KillAtStage
+from tests.fakes.progress import KillAtStage, Killed
 from tests.fakes.training_files import CHAT, GOLD, SUM, training_files
 
 PAIR = "strong_model: big\nweak_model: small\nvalidation_share: 0.2\n"

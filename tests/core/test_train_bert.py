@@ -31,7 +31,7 @@ from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.comparisons import compare_models
 from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes import base_models
-from tests.fakes.progress import Killed, KillAtStep, Steps
+from tests.fakes.progress import KillAtStep, Killed, Steps
 from tests.fakes.training_files import CHAT, SUM, training_files
 
 FILES = [CARD, CONFIG, METRICS, WEIGHTS, DESCRIPTION, "tokenizer.json", "tokenizer_config.json"]
@@ -81,7 +81,9 @@ def test_others_may_read_it_as_umask_says(trained: Path, tmp_path: Path) -> None
     assert modes == dict.fromkeys(FILES, (tmp_path / "other").stat().st_mode)
 
 
-def test_it_writes_a_whole_checkpoint_in_float16(trained: Path, config: FinetuneTrainingConfig) -> None:
+def test_it_writes_a_whole_checkpoint_in_float16(
+    trained: Path, config: FinetuneTrainingConfig
+) -> None:
     assert sorted(path.name for path in trained.iterdir()) == sorted(FILES)
     assert {str(tensor.dtype) for tensor in load_file(trained / WEIGHTS).values()} == {"float16"}
     card = (trained / CARD).read_text()
@@ -233,7 +235,9 @@ def test_targets_are_the_outcomes_by_how_much_better_an_answer_is() -> None:
 
 
 def test_sources_count_for_their_weights() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w", sources={"few": {"weight": 3.0}})
+    config = FinetuneTrainingConfig(
+        strong_model="s", weak_model="w", sources={"few": {"weight": 3.0}}
+    )
     gold = {
         "few": [Gold(f"f{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(4)],
         "many": [Gold(f"m{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(40)],
@@ -246,7 +250,9 @@ def test_sources_count_for_their_weights() -> None:
 
 
 def test_a_source_has_a_level_of_its_own() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w", sources={"easy": {"own_level": True}})
+    config = FinetuneTrainingConfig(
+        strong_model="s", weak_model="w", sources={"easy": {"own_level": True}}
+    )
     gold = {
         "easy": [Gold(f"e{i}", "t", {"s": 1.0, "w": 1.0}) for i in range(4)],
         "hard": [Gold(f"h{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(4)],

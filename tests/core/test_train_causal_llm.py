@@ -27,7 +27,7 @@ from routellm_core.training.finetune.state import STATE
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes import base_models
-from tests.fakes.progress import Killed, KillAtStep, Steps
+from tests.fakes.progress import KillAtStep, Killed, Steps
 from tests.fakes.training_files import SUM, training_files
 
 FILES = [

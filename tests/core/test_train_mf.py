@@ -21,7 +21,7 @@ from routellm_core.training.mf.train import train_mf
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import read_config
 from routellm_core.training.shared.files import TrainingFiles
-from tests.fakes.progress import Killed, KillAtStep, Steps
+from tests.fakes.progress import KillAtStep, Killed, Steps
 from tests.fakes.training_files import training_files
 
 SETTINGS = """
