@@ -10,6 +10,10 @@ class Progress:
         """A stage of unknown length begins, such as "Reading"."""
         return None
 
+    def message(self, line: str) -> None:
+        """A line to keep in view, such as what is wrong with the data."""
+        return None
+
     def step(self, done: int, total: int, note: str = "") -> None:
         """``done`` of the ``total`` steps of this stage are done; ``note`` is the newest figure."""
         return None
@@ -21,6 +25,8 @@ SILENT = Progress()
 
 class Within(Progress):
     """Shows the stages of a part of a computation, each with the name of the part.
+
+    Messages are not shown: each part would repeat them.
 
     Args:
         outer: shows them.

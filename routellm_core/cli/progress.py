@@ -23,6 +23,9 @@ class _Shown(Progress):
         self._stage = name
         self._bar.reset(self._task, total=None, description=name)
 
+    def message(self, line: str) -> None:
+        self._bar.console.print(f"- {line}", highlight=False, markup=False, soft_wrap=True)
+
     def step(self, done: int, total: int, note: str = "") -> None:
         description = f"{self._stage}, {note}" if note else self._stage
         self._bar.update(self._task, completed=done, total=total, description=description)

@@ -15,14 +15,14 @@ BattleFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--battles",
-        help="Preference battles, JSON lines or parquet; may be repeated.",
+        help="Preference battles, JSON lines, CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
 ]
 GoldFiles = Annotated[
     list[Path] | None,
     typer.Option(
-        "--gold", help="Gold labels, JSON lines or parquet; may be repeated.", dir_okay=False
+        "--gold", help="Gold labels, JSON lines, CSV or parquet; may be repeated.", dir_okay=False
     ),
 ]
 GoldMMLU = Annotated[

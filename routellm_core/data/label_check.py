@@ -250,7 +250,7 @@ def _failures(cells: list[Cell]) -> list[str]:
         f"{FORMAT_FAILURE}: model {cell.model!r} on task {cell.task!r}: right on "
         f"{_percent(cell.mean)} of {cell.n} prompts where guessing gives {_percent(cell.chance)} "
         f"and the median of the others is {_percent(cell.others)}: left out of training unless "
-        "the configuration keeps it"
+        "the configuration has 'keep_format_failures: true'"
         for cell in cells
         if cell.finding == FORMAT_FAILURE
     ]

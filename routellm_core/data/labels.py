@@ -21,7 +21,7 @@ from .tables import table_rows
 _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
 """Chatbot Arena's own words."""
 
-_REMEDY = "give JSON lines in UTF-8, plain or gzip, or parquet"
+_REMEDY = "give JSON lines or CSV in UTF-8, plain or gzip, or parquet"
 
 
 @dataclass(frozen=True)

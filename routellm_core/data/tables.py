@@ -1,14 +1,17 @@
-"""Read tables of training data, JSON lines or parquet, row by row."""
+"""Read tables of training data, JSON lines, CSV or parquet, row by row."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
 from ..optional import require
-from .json_rows import json_objects
+from .json_rows import json_objects, read_text
 
 _PARQUET = b"PAR1"
 """What a parquet file begins with."""
@@ -17,13 +20,14 @@ _BATCH = 1024
 
 
 def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where a row stands ("file, line 7", in parquet "file, row 7"), and the row.
+    """Yield where a row is ("file, line 7", in parquet "file, row 7"), and the row.
 
-    The kind of file is recognised by its first bytes, not from its name. In parquet a map
-    is read as an object, as a struct is; what is absent is None.
+    Parquet is recognised by its first bytes, CSV by its name. In parquet a map is read as an
+    object, as a struct is; what is absent is None. In CSV an empty cell is None, ``correct`` is
+    an object in JSON, and columns ``correct.MODEL`` are read as one such object.
 
     Args:
-        path: JSON lines in UTF-8, plain or gzip, or parquet.
+        path: JSON lines or CSV with a head, in UTF-8, plain or gzip, or parquet.
         remedy: what to do about a file or a line that is neither.
 
     Raises:
@@ -35,7 +39,37 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
             is_parquet = file.read(len(_PARQUET)) == _PARQUET
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
-    return _parquet_rows(path) if is_parquet else json_objects(path, remedy)
+    if is_parquet:
+        return _parquet_rows(path)
+    is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
+    return _csv_rows(path, remedy) if is_csv else json_objects(path, remedy)
+
+
+def _csv_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    lines = csv.DictReader(io.StringIO(read_text(path, remedy), newline=""))
+    try:
+        for cells in lines:
+            where = f"{path}, line {lines.line_num}"
+            if None in cells:
+                raise DataError(f"{where}: more cells than columns: quote texts with commas")
+            row: dict[str, Any] = {}
+            for column, text in cells.items():
+                outer, dot, model = column.partition(".")
+                if outer == "correct" and dot:
+                    row.setdefault("correct", {})[model] = _cell(text)
+                else:
+                    row[column] = _cell(text) if column in ("p_a", "correct") else text or None
+            yield where, row
+    except csv.Error as error:
+        raise DataError(f"{path}, line {lines.line_num}: no CSV ({error}): {remedy}") from error
+
+
+def _cell(text: str | None) -> Any:
+    """Return what a cell holds in JSON, True and False also as Python writes them."""
+    try:
+        return json.loads({"True": "true", "False": "false"}.get(text or "", text or "null"))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

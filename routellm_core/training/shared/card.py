@@ -9,7 +9,9 @@ from .comparisons import Comparisons
 from .config import TrainingConfig
 
 METRICS = "metrics.json"
-"""What the figures that a card shows lie in, beside it."""
+"""The file beside a card that holds the figures the card shows."""
+
+_FAULTLESS = "The check of gold labels found nothing."
 
 
 def card(
@@ -30,7 +32,7 @@ def card(
         config: what it was trained with.
         metrics: as in metrics.json.
         comparisons: all that there were.
-        command: what was typed.
+        command: the command line that trained it.
         use: says how a source was used.
         more_results: Markdown to follow the table of results.
     """
@@ -49,6 +51,8 @@ How likely the answer of `{config.strong_model}` is preferred to that of
 {_data_rows(metrics, use)}
 
 {_about(config)}
+
+{_findings(metrics)}
 
 Validation prompts are picked by SHA-256 and never learned from. SHA-256 of the sorted SHA-256 of
 the prompts, one a line:
@@ -97,6 +101,15 @@ def _data_rows(metrics: dict[str, Any], use: Callable[[str], str]) -> str:
 
 def _about(config: TrainingConfig) -> str:
     return "\n".join(f"- {name}: {use.about}" for name, use in config.sources.items() if use.about)
+
+
+def _findings(metrics: dict[str, Any]) -> str:
+    lines = [
+        f"- {name}: {line}"
+        for name, row in metrics["sources"].items()
+        for line in row.get("findings", [])
+    ]
+    return "\n".join(["The check of gold labels found:\n", *lines] if lines else [_FAULTLESS])
 
 
 def _hashes(metrics: dict[str, Any]) -> str:

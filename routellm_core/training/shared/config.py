@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from ...errors import ConfigError, did_you_mean
 from ...optional import require
@@ -33,8 +40,17 @@ class PairConfig(BaseModel):
         default="gpt-4-1106-preview", description="the strong reference model"
     )
     weak_model: str = Field(
-        default="mixtral-8x7b-instruct-v0.1", description="the weak reference model"
+        default="mixtral-8x7b-instruct-v0.1",
+        validate_default=True,
+        description="the weak reference model, another one",
     )
+
+    @field_validator("weak_model")
+    @classmethod
+    def _is_another(cls, weak: str, given: ValidationInfo) -> str:
+        if weak == given.data.get("strong_model"):
+            raise ValueError("it is 'strong_model' too: name two models")
+        return weak
 
 
 class FeatureConfig(PairConfig):
@@ -75,6 +91,10 @@ class TrainingConfig(PairConfig):
     sources: Mapping[str, SourceConfig] = Field(
         default_factory=dict, description="by name of the file"
     )
+    keep_format_failures: bool = Field(
+        default=False,
+        description="learn also the labels of models whose answers could not be read",
+    )
     notes: str = Field(default="", description="Markdown for the end of the card")
 
     def source(self, name: str) -> SourceConfig:
@@ -87,7 +107,7 @@ class TrainingConfig(PairConfig):
 
 
 class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
-    """The same of a router that learns from an encoder's vectors and surface features."""
+    """The same for a router that learns from an encoder's vectors and surface features."""
 
 
 Config = TypeVar("Config", bound=TrainingConfig)
@@ -134,4 +154,4 @@ def _explain(error: Any, kind: type[TrainingConfig]) -> str:
     if error["type"] == "extra_forbidden":
         known = (kind.source_kind if error["loc"][0] == "sources" else kind).model_fields
         return f"unknown key '{key}': {did_you_mean(str(error['loc'][-1]), known)}"
-    return f"'{key}' is {error['input']!r}: {error['msg']}"
+    return f"'{key}' is {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"

@@ -23,6 +23,7 @@ from .config import FeatureTrainingConfig, TrainingConfig
 from .decontaminate import contaminated
 from .features import standardisation
 from .files import TrainingFiles, read_files
+from .label_faults import usable_gold
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class Split:
     """Which resemble an evaluation prompt, and are neither."""
     usual: NDArray[np.int64]
     """The validation prompts that stand for usual traffic."""
+    findings: dict[str, list[str]]
+    """What the check of labels found, by source of gold."""
 
     def sources(self) -> dict[str, dict[str, Any]]:
-        """Return, by source, how many prompts are for what, and their digest."""
+        """Return, by source, how many prompts are for what, their digest, and the findings."""
         described = {}
         for number, name in enumerate(self.comparisons.sources):
             own = self.comparisons.source == number
@@ -49,6 +52,7 @@ class Split:
                 **{f"{part}_prompts": int(rows.sum()) for part, rows in parts.items()},
                 "near_evaluation": int((self.copies & own).sum()),
                 **{f"{part}_sha256": self._digest(rows) for part, rows in parts.items()},
+                "findings": self.findings.get(name, []),
             }
         return described
 
@@ -144,7 +148,9 @@ def _split(
     """Return what is for what, and the vectors of the prompts."""
     progress.stage("Reading")
     rows = read_files(files)
-    comparisons = compare_models(rows.battles, rows.gold, config)
+    progress.stage("Checking labels")
+    gold, findings = usable_gold(rows.gold, config, progress)
+    comparisons = compare_models(rows.battles, gold, config)
     progress.stage(f"Encoding {len(comparisons.prompts):,} prompts")
     vectors = encoder.encode(comparisons.prompts)
     if rows.evaluation:
@@ -166,7 +172,7 @@ def _split(
             "the router on: give more prompts, or raise 'validation_share' in the configuration "
             f"(it is {config.validation_share:g})"
         )
-    return Split(comparisons, train, validation, copies, usual), vectors
+    return Split(comparisons, train, validation, copies, usual, findings), vectors
 
 
 def _is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bool:
