@@ -60,7 +60,7 @@ sources:
             ("sources: {a: {levle: own}}", "did you mean 'level'"),
             ("rank: 0", "'rank' is 0"),
         ),
-        heavy=("torch", "routellm_core.training.mf.fit", "routellm_core.training.mf.train"),
+        heavy=("torch", "routellm_core.training.mf.fit", "routellm_core.training.mf.pair"),
     ),
     "sw_ranking": Case(
         settings=f"""{PAIR}

@@ -24,6 +24,15 @@ class MFSourceConfig(SourceConfig):
 
 
 class _HyperParameters(FeatureConfig):
+    learn: Literal["pair", "outcomes"] = Field(
+        default="pair",
+        description="what is learned: which of the pair's models wins, from battles and gold of "
+        "what counts as them, or how hard a prompt is, from the outcomes of all models of gold",
+    )
+    strong_ability: float = Field(
+        default=1.1, description="ability of the default strong model, if outcomes are learned"
+    )
+    weak_ability: float = Field(default=0.0, description="likewise of the weak one")
     rank: int = Field(default=8, ge=1, description="length of a model's vector")
     l2: float = Field(default=0.01, ge=0, description="penalty on squared weights of the features")
     level_l2: float = Field(

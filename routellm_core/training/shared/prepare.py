@@ -156,7 +156,7 @@ def _split(
     if rows.evaluation:
         progress.stage(f"Comparing them with {len(rows.evaluation):,} evaluation prompts")
     copies = contaminated(comparisons.prompts, vectors, rows.evaluation, encoder)
-    held_out = np.array([_is_held_out(prompt, files, config) for prompt in comparisons.prompts])
+    held_out = np.array([is_held_out(prompt, files, config) for prompt in comparisons.prompts])
     train, validation = ~held_out & ~copies, held_out & ~copies
     if not train.any():
         raise DataError(
@@ -175,7 +175,8 @@ def _split(
     return Split(comparisons, train, validation, copies, usual, findings), vectors
 
 
-def _is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bool:
+def is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bool:
+    """Whether a prompt is kept out of training: by a fold, else by its hash."""
     if files.held_out is not None:
         return sha256_of(prompt) in files.held_out
     return split_position(prompt) < config.validation_share

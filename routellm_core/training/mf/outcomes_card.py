@@ -1,0 +1,125 @@
+"""The model card of an mf checkpoint that learned from the outcomes of many models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..shared.files import TrainingFiles
+from .config import MFConfig
+
+
+def outcomes_card(config: MFConfig, metrics: dict[str, Any], files: TrainingFiles) -> str:
+    """Return the card in Markdown: data, settings, abilities, validation results, how to rebuild.
+
+    Args:
+        config: what it was trained with.
+        metrics: as in metrics.json.
+        files: what it was trained on.
+    """
+    return f"""# mf
+
+How likely the answer of a strong model is preferred to that of a weak one: matrix factorization
+over the `{config.encoder_name}` embedding of a prompt and features of its surface, learned from the
+outcomes of many models on the same prompts.
+
+    P(model M is right on prompt q) = sigmoid(ability of M - difficulty of q)
+    strong win rate = (1 + P(strong is right) - P(weak is right)) / 2
+
+The default pair stands for two tiers, `strong` with ability {config.strong_ability:g} and `weak`
+with {config.weak_ability:g}. `strong_model` and `weak_model` choose any model below by its name,
+`strong_ability` and `weak_ability` a model that was not measured, by where it belongs in the list.
+
+## Data
+
+| source | models | weight | train prompts | validation | near an evaluation prompt, left out |
+|---|---|---|---|---|---|
+{_data_rows(config, metrics)}
+
+{_about(config)}
+
+Validation prompts are picked by SHA-256 and never learned from. SHA-256 of the sorted SHA-256 of
+the prompts, one a line:
+
+{_hashes(metrics)}
+
+Left out as format failures, because the model is below chance on the task and others are not:
+{_failures(metrics)}
+
+## Abilities
+
+In logits: a prompt of difficulty 0 is answered rightly with probability 1 / (1 + exp(-ability)).
+
+{_abilities(metrics)}
+
+## Settings
+
+| | |
+|---|---|
+{_settings(config)}
+
+## Rebuild
+
+```
+pip install "routellm-plugins[train]"
+{files.command("mf")}
+```
+
+## Results on validation prompts
+
+Mean APGR (chance is 0.5) over all pairs of models of a source whose mean qualities differ by .03 or
+more and of which the weaker one has .4 or more, with bootstrap 95 % intervals over prompts.
+
+| source | n | pairs | APGR | 95 % interval | prompt length alone |
+|---|---|---|---|---|---|
+{_result_rows(metrics)}
+
+The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
+validation prompts, half of them of {config.traffic or "gold"} and the rest of each source of gold
+alike; their mean win rate is
+{metrics["traffic"]["mean_win_rate"]:.3f}.
+{config.notes}"""
+
+
+def _data_rows(config: MFConfig, metrics: dict[str, Any]) -> str:
+    return "\n".join(
+        f"| {name} | {row['models']} | {config.source(name).weight:g} | {row['train_prompts']:,} | "
+        f"{row['validation_prompts']:,} | {row['near_evaluation']:,} |"
+        for name, row in metrics["sources"].items()
+    )
+
+
+def _about(config: MFConfig) -> str:
+    return "\n".join(f"- {name}: {use.about}" for name, use in config.sources.items() if use.about)
+
+
+def _hashes(metrics: dict[str, Any]) -> str:
+    return "\n".join(
+        f"- {name}: train `{row['train_sha256']}`, validation `{row['validation_sha256']}`"
+        for name, row in metrics["sources"].items()
+    )
+
+
+def _failures(metrics: dict[str, Any]) -> str:
+    return (
+        "\n".join(
+            f"- {source}, {task}: {model}" for source, task, model in metrics["format_failures"]
+        )
+        or "none."
+    )
+
+
+def _abilities(metrics: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:+.2f}" for name, value in metrics["abilities"].items())
+
+
+def _settings(config: MFConfig) -> str:
+    settings = config.model_dump(exclude={"sources", "models", "notes"})
+    return "\n".join(f"| {name} | {value} |" for name, value in settings.items())
+
+
+def _result_rows(metrics: dict[str, Any]) -> str:
+    return "\n".join(
+        f"| {name} | {row['n']:,} | {row['pairs']} | {row['apgr']:.3f} | "
+        f"[{row['interval'][0]:.3f}, {row['interval'][1]:.3f}] | {row['apgr_of_length']:.3f} |"
+        for name, row in metrics["validation"].items()
+    )

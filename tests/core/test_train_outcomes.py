@@ -1,0 +1,201 @@
+"""mf learned from the outcomes of many models: difficulty, abilities, and any pair of models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("yaml")
+
+from routellm_core import ConfigError, RoutingPolicy, load_router
+from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.data.labels import Gold
+from routellm_core.data.outcomes import Outcomes
+from routellm_core.errors import DataError
+from routellm_core.training.mf.config import MFConfig
+from routellm_core.training.mf.pairs import mean_over_pairs
+from routellm_core.training.mf.rasch import fit_rasch
+from routellm_core.training.mf.train import train_mf
+from routellm_core.training.shared.card import METRICS
+from routellm_core.training.shared.files import TrainingFiles
+from tests.fakes import checkpoints
+from tests.fakes.training_files import CHAT, SUM
+
+ABILITIES = {"large": 3.0, "medium": 1.5, "small": 0.0, "tiny": -1.0}
+CONFIGURED = MFConfig(
+    learn="outcomes", validation_share=0.2, traffic_prompts=60, models={"large": ["Large-XL"]}
+)
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + float(np.exp(-x)))
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
+    """Two sources in which sums are harder than talk; a multiple-choice task in which one model
+    never answers in the format asked for.
+    """
+    folder = tmp_path_factory.mktemp("outcomes")
+    rng = np.random.default_rng(0)
+
+    def rows(names: dict[str, str], count: int) -> list[dict[str, Any]]:
+        found = []
+        for i in range(count):
+            sums = i % 2 == 0
+            words = " ".join(rng.choice(["river", "poem", "cat", "moon"], 5))
+            prompt = f"What is {i} + {i * 7} times 3? {words}" if sums else f"Tell me: {i} {words}"
+            difficulty = 1.5 if sums else -1.5
+            correct = {
+                name: float(rng.random() < sigmoid(ABILITIES[model] - difficulty))
+                for model, name in names.items()
+            }
+            found.append({"prompt": prompt, "task": "t", "correct": correct})
+        return found
+
+    first = rows({model: model for model in ABILITIES}, 400)
+    second = rows({"large": "Large-XL", "small": "small"}, 200)
+    options = "\nA. one\nB. two\nC. three\nD. four\nAnswer:"
+    for i in range(60):
+        correct = {"large": 0.0, "medium": 1.0, "small": float(i % 2), "tiny": float(i % 3 == 0)}
+        first.append({"prompt": f"Pick {i}{options}", "task": "pick", "correct": correct})
+    return TrainingFiles(
+        gold=[write(folder / "first.jsonl", first), write(folder / "second.jsonl", second)]
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(files: TrainingFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train_mf(files, folder, CONFIGURED)
+    return folder
+
+
+def test_hard_prompts_go_to_the_strong_model(trained: Path) -> None:
+    hard, easy = load_router("mf", checkpoint=trained).score([SUM, CHAT])
+    assert hard > easy + 0.03
+    policy = RoutingPolicy("mf", strong_share=0.5, router_options={"checkpoint": trained})
+    assert [policy.decide(text).tier for text in (SUM, CHAT)] == ["strong", "weak"]
+
+
+def test_abilities_are_in_order_and_a_model_of_two_names_is_one(trained: Path) -> None:
+    abilities = json.loads((trained / METRICS).read_text())["abilities"]
+    assert abilities["large"] > abilities["medium"] > abilities["small"] > abilities["tiny"]
+    assert "Large-XL" not in abilities
+    assert "large +" in (trained / CARD).read_text()
+
+
+def test_any_two_models_and_any_abilities_make_a_pair(trained: Path) -> None:
+    def rates(**options: Any) -> Any:
+        return load_router("mf", checkpoint=trained, **options).score([SUM, CHAT])
+
+    abilities = json.loads((trained / METRICS).read_text())["abilities"]
+    named = rates(strong_model="medium", weak_model="tiny")
+    numbers = rates(strong_ability=abilities["medium"], weak_ability=abilities["tiny"])
+    assert named == pytest.approx(numbers, abs=1e-5)
+    # A wider gap wins more often, and two models alike win half of the time.
+    assert (rates(strong_model="large", weak_model="tiny") > named).all()
+    assert rates(strong_ability=0.01, weak_ability=0.0) == pytest.approx([0.5, 0.5], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strong_model": "tiny", "weak_model": "large"}, "must be above the weak model's"),
+        ({"strong_model": "huge"}, "strong_model 'huge' is not in the checkpoint: known"),
+        ({"strong_model": "large", "strong_ability": 1.0}, "both strong_model and strong_ability"),
+    ],
+)
+def test_a_pair_that_cannot_be_meant(trained: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_router("mf", checkpoint=trained, **options)
+
+
+def test_format_failures_are_left_out_and_named(trained: Path) -> None:
+    metrics = json.loads((trained / METRICS).read_text())
+    assert metrics["format_failures"] == [["first", "pick", "large"]]
+    assert "- first, pick: large" in (trained / CARD).read_text()
+
+
+def test_the_same_files_give_the_same_bytes(
+    files: TrainingFiles, trained: Path, tmp_path: Path
+) -> None:
+    train_mf(files, tmp_path, CONFIGURED)
+    for name in (CARD, CONFIG, METRICS, WEIGHTS):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+def test_it_needs_no_torch(files: TrainingFiles, tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules["torch"] = None
+from pathlib import Path
+from routellm_core.training.mf.config import MFConfig
+from routellm_core.training.mf.train import train_mf
+from routellm_core.training.shared.files import TrainingFiles
+config = MFConfig(learn="outcomes", validation_share=0.2)
+train_mf(TrainingFiles(gold=[Path({str(files.gold[0])!r})]), Path({str(tmp_path)!r}), config)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_votes_alone_have_no_outcomes(tmp_path: Path) -> None:
+    row = {"prompt": "p", "model_a": "large", "model_b": "small", "winner": "model_a"}
+    votes = TrainingFiles(battles=[write(tmp_path / "votes.jsonl", [row] * 9)])
+    with pytest.raises(DataError, match="learning from outcomes needs gold"):
+        train_mf(votes, tmp_path / "out", MFConfig(learn="outcomes"))
+
+
+def test_a_checkpoint_of_one_pair_has_no_abilities(tmp_path: Path) -> None:
+    checkpoints.mf(tmp_path)
+    with pytest.raises(ConfigError, match="no scale of abilities"):
+        load_router("mf", checkpoint=tmp_path, strong_ability=1.0)
+
+
+def test_repeats_of_a_prompt_count_as_their_mean() -> None:
+    rows = [Gold("p", "t", {"a": 1.0}), Gold("p", "t", {"a": 0.0, "B": 1.0}), Gold("q", "t", {})]
+    found = Outcomes.of("s", rows, {"B": "b"})
+    assert (found.prompts, found.models) == (["p", "q"], ["a", "b"])
+    np.testing.assert_array_equal(found.quality, [[0.5, 1.0], [np.nan, np.nan]])
+    assert found.measured.tolist() == [2, 0]
+    assert np.isnan(found.without({("t", "b")}).quality[0, 1])
+
+
+def test_the_difficulty_that_made_the_outcomes_is_found_again() -> None:
+    rng = np.random.default_rng(1)
+    features, weights = rng.normal(size=(2_000, 3)), np.array([1.0, -0.5, 0.0])
+    ability = np.array([2.0, 0.5, -0.5])
+    p = 1 / (1 + np.exp(-(ability[None] - (features @ weights)[:, None])))
+    quality = (rng.random(p.shape) < p).astype(float)
+    quality[rng.random(p.shape) < 0.3] = np.nan
+    outcomes = Outcomes("s", [str(i) for i in range(2_000)], ["t"] * 2_000, list("abc"), quality)
+    found = fit_rasch([(outcomes, features, 1.0)], 1e-4)
+    np.testing.assert_allclose(found.weights, weights, atol=0.1)
+    assert found.ability["a"] - found.ability["c"] == pytest.approx(2.5, abs=0.3)
+
+
+def test_an_order_is_judged_over_all_pairs() -> None:
+    rng = np.random.default_rng(2)
+    hard = rng.random(400) < 0.5
+    quality = np.stack([np.ones(400), ~hard, rng.random(400) < 0.98], axis=1).astype(float)
+    found = mean_over_pairs(
+        quality, {"right": hard * 1.0, "wrong": ~hard * 1.0, "blind": np.zeros(400)}
+    )
+    assert found is not None
+    assert found.pairs == 2
+    assert found.mean["right"] > 0.55 > found.mean["blind"] > 0.45 > found.mean["wrong"]
+    assert found.mean["blind"] == pytest.approx(0.5)
+    low, high = found.interval["right"]
+    assert low < found.mean["right"] < high
+    assert mean_over_pairs(np.ones((400, 3)), {"blind": np.zeros(400)}) is None
