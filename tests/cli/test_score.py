@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -84,6 +85,44 @@ def test_what_a_plugin_makes_of_scores_is_shown(tmp_path):
 def test_a_prompt_without_text_goes_where_a_gateway_sends_it():
     done = called("score", " ", "--router", "random", "--threshold", "1.0", "--json")
     assert json.loads(done.stdout)["tier"] == "strong"
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A plugin whose router answers NaN to some prompts; its environment, and its prompts."""
+    (tmp_path / "broken.py").write_text(
+        "import numpy as np\n"
+        "from routellm_core import Router, hookimpl\n"
+        "class Broken(Router):\n"
+        "    def score(self, prompts):\n"
+        "        return np.array([np.nan if 'nan' in p else 0.25 for p in prompts])\n"
+        "@hookimpl\n"
+        "def routellm_register_routers(register): register('broken', Broken)\n"
+    )
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[routellm]\nbroken = broken\n")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    return {"PYTHONPATH": paths, "ROUTELLM_DISABLE_PLUGIN_AUTOLOAD": ""}
+
+
+def _no_constant(name):
+    raise AssertionError(f"{name} is not JSON")
+
+
+@pytest.mark.parametrize("limit", [[], ["--threshold", "0.5"]])
+def test_an_answer_that_is_no_win_rate_is_null_with_its_cause(broken, limit):
+    done = routellm("score", "nan", "fine", "--router", "broken", "--json", *limit, **broken)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line, parse_constant=_no_constant) for line in done.stdout.splitlines()]
+    assert [row["strong_win_rate"] for row in rows] == [None, 0.25]
+    assert [row["cause"] for row in rows] == ["error:ScoringError", "score"]
+    # As a gateway sends a call that could not be scored.
+    assert [row.get("tier") for row in rows] == (["strong", "weak"] if limit else [None, None])
+    table = routellm("score", "nan", "fine", "--router", "broken", *limit, **broken)
+    assert table.returncode == 0, table.stderr
+    assert "error:ScoringError" in table.stdout
 
 
 def test_the_version():

@@ -71,7 +71,7 @@ def test_the_readme_has_the_figures_of_the_results(name: str) -> None:
 
 
 def test_the_readme_has_the_figures_of_subjects_held_out() -> None:
-    """They are those of the first table of their section, which `routellm held-out` writes."""
+    """They are those of the first table of their section."""
     two_folds = tables(section("docs/evaluation.md", "Subjects held out"))[0]
     n = two_folds[0][0]
     figures, over = ({row[0]: row[at] for row in two_folds} for at in (1, 4))

@@ -357,6 +357,13 @@ def test_nothing_held_out_is_an_error(
         train_bert(files, tmp_path, config.model_copy(update={"validation_share": 1e-9}))
 
 
+def test_repeats_of_a_gold_prompt_teach_their_mean() -> None:
+    config = FinetuneTrainingConfig(strong_model="s", weak_model="w")
+    rows = [Gold("p", "t", {"s": s, "w": 1 - s}) for s in (0.0, 1.0, 1.0, 1.0)]
+    targets = targets_of(compare_models({}, {"g": rows}, config), config)
+    assert targets.probabilities.tolist() == [[0.5, 0.5, 0.0]]
+
+
 def test_nothing_about_the_pair_is_an_error() -> None:
     config = FinetuneTrainingConfig(strong_model="s", weak_model="w")
     battles = {"b": [Battle("p", "s", "x", 1.0), Battle("q", "x", "w", 1.0)]}

@@ -86,6 +86,25 @@ def test_a_run_on_other_settings_does_not_go_on(
         train_mf(files, tmp_path, config.model_copy(update={"seed": 1}))
 
 
+def test_a_run_on_other_sources_does_not_go_on(config: MFConfig, tmp_path: Path) -> None:
+    """The same prompts in the same order, of which one is in the other source."""
+    lines = training_files(tmp_path, "").gold[0].read_text().splitlines(keepends=True)
+    sources = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+
+    def write(of_the_first: int) -> None:
+        sources[0].write_text("".join(lines[:of_the_first]))
+        sources[1].write_text("".join(lines[of_the_first:]))
+
+    out = tmp_path / "out"
+    plain = config.model_copy(update={"sources": {}})
+    write(100)
+    with pytest.raises(Killed):
+        train_mf(TrainingFiles(gold=sources), out, plain, progress=KillAtStep(60))
+    write(101)
+    with pytest.raises(ConfigError, match="other data or settings"):
+        train_mf(TrainingFiles(gold=sources), out, plain)
+
+
 def test_the_command_goes_on_after_it_was_interrupted(
     files: TrainingFiles, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
