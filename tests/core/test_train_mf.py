@@ -87,7 +87,7 @@ def test_a_run_on_other_settings_does_not_go_on(
 
 
 def test_a_run_on_other_sources_does_not_go_on(config: MFConfig, tmp_path: Path) -> None:
-    """The same prompts in the same order, of which one is in the other source."""
+    """The same prompts in the same order, of which ten are in the other source."""
     lines = training_files(tmp_path, "").gold[0].read_text().splitlines(keepends=True)
     sources = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
 
@@ -100,7 +100,7 @@ def test_a_run_on_other_sources_does_not_go_on(config: MFConfig, tmp_path: Path)
     write(100)
     with pytest.raises(Killed):
         train_mf(TrainingFiles(gold=sources), out, plain, progress=KillAtStep(60))
-    write(101)
+    write(110)
     with pytest.raises(ConfigError, match="other data or settings"):
         train_mf(TrainingFiles(gold=sources), out, plain)
 
