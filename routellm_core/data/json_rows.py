@@ -1,4 +1,4 @@
-"""Read evaluation files row by row; whatever is wrong with one is told with file and row."""
+"""Read evaluation files row by row; errors name file and row."""
 
 from __future__ import annotations
 

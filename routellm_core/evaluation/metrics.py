@@ -8,7 +8,7 @@ of queries sent to the strong model,
 
 Every query is a level of c, between two levels PGR is linear, and queries of equal score are
 taken in every order alike, so a constant score is worth exactly what chance is. A resample is
-told by how often it has each query, and many are measured at once.
+given as how often it has each query, and many are measured at once.
 """
 
 from __future__ import annotations

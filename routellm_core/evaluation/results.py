@@ -115,7 +115,7 @@ class BenchmarkResult:
     units: int
     """How many of them are independent: groups of queries, if the benchmark names groups."""
     excluded: int
-    """Queries left out because one was told to."""
+    """Queries left out on request."""
     data_sha256: str
     """Digest of prompts, qualities, costs and groups, after what was left out."""
     draws: int

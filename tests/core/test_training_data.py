@@ -26,6 +26,8 @@ from routellm_core.data.labels import (
     split_position,
 )
 from routellm_core.errors import ConfigError, DataError, MissingExtraError
+from routellm_core.training.finetune.config import FinetuneTrainingConfig
+from routellm_core.training.finetune.targets import targets_of
 from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.shared.comparisons import compare_models
 from routellm_core.training.shared.decontaminate import contaminated
@@ -318,8 +320,11 @@ def test_repeats_of_a_gold_prompt_count_as_their_mean() -> None:
     rows = [Gold("p", "t", {"s": s, "w": 1 - s}) for s in (0.0, 1.0, 1.0, 1.0)]
     comparisons = compare_models({}, {"g": rows}, _config())
     assert comparisons.p_first.tolist() == [0.75]
-    # Validation figures and the transformers' targets are made of these.
+    # Validation figures are made of these.
     assert (comparisons.strong.tolist(), comparisons.weak.tolist()) == ([0.75], [0.25])
+    # The strong model is better by a half: what bert and causal_llm learn.
+    targets = targets_of(comparisons, FinetuneTrainingConfig(strong_model="s", weak_model="w"))
+    assert targets.probabilities.tolist() == [[0.5, 0.5, 0.0]]
 
 
 def test_only_keeps_comparisons_of_the_prompts_kept() -> None:

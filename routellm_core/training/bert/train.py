@@ -15,10 +15,10 @@ from ...routers.transformer.token_batches import padded
 from ..finetune.base import digests_of, find_base, load_base
 from ..finetune.config import FinetuneTrainingConfig
 from ..finetune.fit import Batch, Ints, Task, finetune, is_first_process
-from ..finetune.recipe import loss_of, told
+from ..finetune.recipe import as_tensors, loss_of
 from ..finetune.state import STATE
 from ..finetune.targets import Targets, targets_of
-from ..finetune.write import Made, write
+from ..finetune.write import Trained, write
 from ..shared.files import TrainingFiles
 from ..shared.prepare import split
 
@@ -34,8 +34,8 @@ def train_bert(
 
     Args:
         files: what to learn from.
-        folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
-            on from the state it left here.
+        folder: for the checkpoint, its metrics.json and model card. A run that was interrupted
+            continues from the state it left here.
         config: hyper-parameters and how each source is used.
         progress: receives each stage, and each step with its loss.
 
@@ -74,7 +74,7 @@ def train_bert(
             tokenizer.save_pretrained(draft)
 
     named = config.named()
-    made = Made(
+    result = Trained(
         "bert",
         f"`{named.base}`, fine-tuned to read a prompt and tell strong, tie or weak",
         files,
@@ -83,20 +83,20 @@ def train_bert(
         targets,
         {"base_sha256": digests_of(base)},
     )
-    return write(made, folder, save, lambda draft: BERTRouter.from_pretrained(str(draft)))
+    return write(result, folder, save, lambda draft: BERTRouter.from_pretrained(str(draft)))
 
 
 def _task(targets: Targets, tokenizer: Any, config: FinetuneTrainingConfig) -> Task:
     texts = [readable(prompt) for prompt in targets.prompts]
     tokens = tokenizer(texts, truncation=True, max_length=config.max_length)["input_ids"]
-    rows_told = told(targets)
+    taught = as_tensors(targets)
 
     def collate(rows: Ints) -> Batch:
         read = [tokens[i] for i in rows]
         return {
             "input_ids": torch.from_numpy(padded(read, tokenizer.pad_token_id or 0)),
             "attention_mask": torch.from_numpy(padded([[1] * len(row) for row in read], 0)),
-            **{name: values[rows] for name, values in rows_told.items()},
+            **{name: values[rows] for name, values in taught.items()},
         }
 
     def loss(model: Any, batch: Batch) -> torch.Tensor:
@@ -104,4 +104,4 @@ def _task(targets: Targets, tokenizer: Any, config: FinetuneTrainingConfig) -> T
         log_probabilities = torch.log_softmax(read.logits.float(), dim=-1)
         return loss_of(log_probabilities, batch)
 
-    return Task(tokens, collate, loss, [values.numpy() for values in rows_told.values()])
+    return Task(tokens, collate, loss, [values.numpy() for values in taught.values()])

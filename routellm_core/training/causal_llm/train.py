@@ -27,10 +27,10 @@ from ...routers.transformer.pretrained import silenced
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import attention, digests_of, find_base, load_base
 from ..finetune.fit import Batch, Ints, Task, finetune, is_first_process
-from ..finetune.recipe import loss_of, told
+from ..finetune.recipe import as_tensors, loss_of
 from ..finetune.state import STATE
 from ..finetune.targets import Targets, targets_of
-from ..finetune.write import Made, write
+from ..finetune.write import Trained, write
 from ..shared.files import TrainingFiles
 from ..shared.prepare import Split, split
 from .config import CausalLLMConfig
@@ -56,8 +56,8 @@ def train_causal_llm(
 
     Args:
         files: what to learn from.
-        folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
-            on from the state it left here.
+        folder: for the checkpoint, its metrics.json and model card. A run that was interrupted
+            continues from the state it left here.
         config: hyper-parameters and how each source is used.
         progress: receives each stage, and each step with its loss.
 
@@ -95,7 +95,7 @@ def train_causal_llm(
         _save(trained, tokenizer, _stored(base), draft, config)
 
     named = config.named()
-    made = Made(
+    result = Trained(
         "causal_llm",
         _what(named, parameters),
         files,
@@ -104,7 +104,7 @@ def train_causal_llm(
         targets,
         {"base_sha256": digests_of(base) if base else {}},
     )
-    return write(made, folder, save, lambda draft: CausalLLMRouter.from_pretrained(str(draft)))
+    return write(result, folder, save, lambda draft: CausalLLMRouter.from_pretrained(str(draft)))
 
 
 def _pretrained(
@@ -169,7 +169,7 @@ def _with_adapters(model: Any, labels: list[int], rank: int) -> Any:
 def _task(targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int]) -> Task:
     tokens = [prompt.ids(text) for text in targets.prompts]
     ratings = [labels[rating] for rating in _RATINGS]
-    rows_told = told(targets)
+    taught = as_tensors(targets)
     takes_places = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     def collate(rows: Ints) -> Batch:
@@ -177,7 +177,7 @@ def _task(targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int])
         return {
             "input_ids": torch.from_numpy(padded([tokens[i] for i in rows], labels[0])),
             "last": torch.tensor([len(tokens[i]) - 1 for i in rows]),
-            **{name: values[rows] for name, values in rows_told.items()},
+            **{name: values[rows] for name, values in taught.items()},
         }
 
     def loss(model: Any, batch: Batch) -> torch.Tensor:
@@ -190,7 +190,7 @@ def _task(targets: Targets, model: Any, prompt: RatingPrompt, labels: list[int])
         log_probabilities = torch.log_softmax(at_label, dim=-1)[:, ratings]
         return loss_of(log_probabilities, batch)
 
-    return Task(tokens, collate, loss, [values.numpy() for values in rows_told.values()])
+    return Task(tokens, collate, loss, [values.numpy() for values in taught.values()])
 
 
 def _save(trained: Path, tokenizer: Any, dtype: str, draft: Path, config: CausalLLMConfig) -> None:

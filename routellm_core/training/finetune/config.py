@@ -15,7 +15,7 @@ class FinetuneSourceConfig(SourceConfig):
 
     own_level: bool = Field(
         default=False,
-        description="how often each outcome occurs here is its own, nothing that a prompt tells",
+        description="each outcome has a frequency of its own here, which prompts do not explain",
     )
 
 
@@ -82,7 +82,7 @@ class FinetuneTrainingConfig(TrainingConfig, FinetuneConfig):
         return self.sources.get(name, FinetuneSourceConfig())
 
     def named(self: Named) -> Named:
-        """Return it with the base by its name, without folders, as a card tells it."""
+        """Return it with the base by its name, without folders, as a card shows it."""
         if self.base is None or not Path(self.base).is_dir():
             return self
         return self.model_copy(update={"base": Path(self.base).absolute().name})

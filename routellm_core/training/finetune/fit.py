@@ -129,7 +129,7 @@ class _Trainer(transformers.Trainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         super().save_model(output_dir, _internal_call)
-        # Here, and not when told of a save: by then the state before this one is gone.
+        # Here, and not in the callback of a save: by then the state before this one is gone.
         if self._average and _internal_call and self.is_world_process_zero():
             self._average.save(Path(str(output_dir)))
 

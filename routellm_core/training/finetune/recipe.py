@@ -20,8 +20,8 @@ AVERAGE = "average.safetensors"
 _LAYER = re.compile(r"\.(?:layers?|h|blocks?)\.(\d+)\.")
 
 
-def told(targets: Targets) -> dict[str, torch.Tensor]:
-    """Return what ``loss_of`` needs to know of each row, by name, the rows in their order."""
+def as_tensors(targets: Targets) -> dict[str, torch.Tensor]:
+    """Return what ``loss_of`` needs of each row, by name, the rows in their order."""
     return {
         name: torch.from_numpy(getattr(targets, name))
         for name in ("probabilities", "weight", "levels", "taught", "teaching")
@@ -37,7 +37,7 @@ def loss_of(log_probabilities: torch.Tensor, rows: Mapping[str, torch.Tensor]) -
 
     Args:
         log_probabilities: of the strong model winning, a tie, the weak one winning, shape (b, 3).
-        rows: what ``told`` gave, of the rows of the batch.
+        rows: what ``as_tensors`` returned, for the rows of the batch.
     """
     among = torch.log_softmax(log_probabilities + rows["levels"], dim=-1)
     entropy = -(rows["probabilities"] * among).sum(dim=-1)

@@ -13,7 +13,7 @@ from .config import FinetuneTrainingConfig
 from .teacher import linear_teacher
 
 _RARE = 0.02
-"""Least share of an outcome that a level tells apart from none."""
+"""Least share of an outcome that a level distinguishes from none."""
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,10 @@ def linear_teacher(comparisons: Comparisons, config: FinetuneTrainingConfig) -> 
     features -= weight @ features
     weighted = features.T * weight
     ridge = _RIDGE * np.eye(features.shape[1])
-    told = features @ np.linalg.solve(weighted @ features + ridge, weighted @ target)
+    predicted = features @ np.linalg.solve(weighted @ features + ridge, weighted @ target)
     spread = _mean({name: float(each.std()) for name, (_, each) in gold.items()}, shares)
-    usual = told[weight > 0].std()
-    logits = 2 * (level + spread * np.clip(told, -_MOST * usual, _MOST * usual))
+    usual = predicted[weight > 0].std()
+    logits = 2 * (level + spread * np.clip(predicted, -_MOST * usual, _MOST * usual))
     return Teacher(logits.astype(np.float32), float((2 * spread * usual) ** 2))
 
 

@@ -26,13 +26,13 @@ _QUANTILES = 101
 
 
 @dataclass(frozen=True)
-class Made:
-    """What was made of what."""
+class Trained:
+    """A router that was trained, and what it was trained on."""
 
     router: str
     """Its name."""
     what: str
-    """It does with a prompt, to end a sentence."""
+    """What the router is, as the card describes it, without a full stop."""
     files: TrainingFiles
     config: FinetuneTrainingConfig
     data: Split
@@ -42,12 +42,12 @@ class Made:
 
 
 def write(
-    made: Made, folder: Path, save: Callable[[Path], None], load: Callable[[Path], Router]
+    trained: Trained, folder: Path, save: Callable[[Path], None], load: Callable[[Path], Router]
 ) -> dict[str, Any]:
     """Measure a router on validation prompts and write its checkpoint; states are removed.
 
     Args:
-        made: what it is.
+        trained: what it is.
         folder: for the checkpoint.
         save: writes model and tokenizer into a folder.
         load: gives the router of such a folder.
@@ -59,20 +59,20 @@ def write(
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     save(draft)
-    _describe(made, draft, None)
-    router, data = load(draft), made.data
+    _describe(trained, draft, None)
+    router, data = load(draft), trained.data
     held_out = np.flatnonzero(data.validation)
     win_rates = np.full(len(data.validation), np.nan)
     win_rates[held_out] = router.score([data.comparisons.prompts[i] for i in held_out])
     metrics = {
         "sources": data.sources(),
-        **data.validate(made.router, lambda rows: win_rates[rows]),
-        **made.more,
+        **data.validate(trained.router, lambda rows: win_rates[rows]),
+        **trained.more,
     }
     quantiles = np.quantile(win_rates[data.usual], np.linspace(0, 1, _QUANTILES))
-    _describe(made, draft, quantiles.tolist())
+    _describe(trained, draft, quantiles.tolist())
     (draft / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    (draft / CARD).write_text(_card(made, metrics), encoding="utf-8")
+    (draft / CARD).write_text(_card(trained, metrics), encoding="utf-8")
     for path in draft.iterdir():  # safetensors writes for the owner alone, whatever umask says
         shutil.copymode(draft / CARD, path)
     # Weights last: without them it is no checkpoint.
@@ -82,27 +82,27 @@ def write(
     return metrics
 
 
-def _describe(made: Made, folder: Path, quantiles: list[float] | None) -> None:
+def _describe(trained: Trained, folder: Path, quantiles: list[float] | None) -> None:
     described = {
-        "router": made.router,
-        "strong_model": made.config.strong_model,
-        "weak_model": made.config.weak_model,
-        "max_length": made.config.max_length,
+        "router": trained.router,
+        "strong_model": trained.config.strong_model,
+        "weak_model": trained.config.weak_model,
+        "max_length": trained.config.max_length,
         "score_quantiles": quantiles,
-        "training": made.config.model_dump(exclude={"notes"}),
+        "training": trained.config.model_dump(exclude={"notes"}),
     }
     text = json.dumps(described, indent=1) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
-def _card(made: Made, metrics: dict[str, Any]) -> str:
-    config, rows = made.config, made.targets.rows
+def _card(trained: Trained, metrics: dict[str, Any]) -> str:
+    config, rows = trained.config, trained.targets.rows
     return card(
-        made.router,
-        made.what,
+        trained.router,
+        trained.what,
         config,
         metrics,
-        made.data.comparisons,
-        made.files.command(made.router),
+        trained.data.comparisons,
+        trained.files.command(trained.router),
         use=lambda name: f"weight {config.source(name).weight:g}, {rows[name]:,} that compare both",
     )
