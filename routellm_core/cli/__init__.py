@@ -36,7 +36,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _routellm(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="And end.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Strong/weak LLM routing: score prompts, check a gateway's config, train, evaluate."""

@@ -19,7 +19,7 @@ from .json_rows import shown
 from .tables import table_rows
 
 _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
-"""Chatbot Arena's own words."""
+"""The words of Chatbot Arena."""
 
 _REMEDY = "give JSON lines or CSV in UTF-8, plain or gzip, or parquet"
 
@@ -78,7 +78,7 @@ def source_name(path: Path) -> str:
 
 
 def split_position(prompt: str) -> float:
-    """Return where a prompt stands between 0 and 1 (not included), by its hash: always there.
+    """Return where a prompt stands between 0 and 1 (not included), by its hash alone.
 
     The prompts below .1 are the tenth to validate on.
     """

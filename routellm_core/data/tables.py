@@ -73,8 +73,8 @@ def _cell(text: str | None) -> Any:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    arrow = require("pyarrow", "train", f"reading {path}, which is parquet,")
     parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
-    arrow = require("pyarrow", "train", "reading parquet")
     number = 0
     try:
         with parquet.ParquetFile(path) as file:

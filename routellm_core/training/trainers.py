@@ -41,10 +41,10 @@ def find_trainer(router: str) -> Trainer:
         PluginError: its plugin's factory returned something else.
         MissingExtraError: a package for it is not installed.
     """
-    made = plugins.factory("trainer", router)()
-    if not isinstance(made, Trainer):
+    trainer = plugins.factory("trainer", router)()
+    if not isinstance(trainer, Trainer):
         raise PluginError(
-            f"trainer '{router}' is a {type(made).__name__}: its factory must return a "
+            f"trainer '{router}' is a {type(trainer).__name__}: its factory must return a "
             "routellm_core.training.trainers.Trainer"
         )
-    return made
+    return trainer

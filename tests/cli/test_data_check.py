@@ -29,7 +29,7 @@ EXAM = [
 FAILURE = (
     "format failure: model 'big' on task 'maths': right on 0 % of 24 prompts where guessing gives "
     "25 % and the median of the others is 50 %: left out of training unless the configuration "
-    "keeps it"
+    "has 'keep_format_failures: true'"
 )
 
 

@@ -104,7 +104,7 @@ def test_results_hold_every_figure_and_scores_on_request(own: str, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_a_failing_router_is_told_and_the_exit_code_is_1(
+def test_a_failing_router_is_reported_and_the_exit_code_is_1(
     own: str, tmp_path: Path, plugin: Callable[[object], object]
 ) -> None:
     plugin(fake_routers)
@@ -134,7 +134,7 @@ def test_a_failing_router_is_told_and_the_exit_code_is_1(
         (("--router", "random", "--router", "mf", "--checkpoint", "mf"), "a single --router"),
     ],
 )
-def test_mistakes_are_told_in_a_line_with_exit_code_2(
+def test_mistakes_are_reported_in_a_line_with_exit_code_2(
     own: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -149,9 +149,9 @@ def test_mistakes_are_told_in_a_line_with_exit_code_2(
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 2
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
     assert not out.exists()
 
 

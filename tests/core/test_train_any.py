@@ -59,6 +59,7 @@ sources:
             ("step: 3", "unknown key 'step': did you mean 'steps'"),
             ("sources: {a: {levle: own}}", "did you mean 'level'"),
             ("rank: 0", "'rank' is 0"),
+            ("{strong_model: big, weak_model: big}", "'weak_model' is 'big': .*name two models"),
         ),
         heavy=("torch", "routellm_core.training.mf.fit", "routellm_core.training.mf.pair"),
     ),
@@ -73,6 +74,7 @@ sources:
             ("gama: 3", "unknown key 'gama': did you mean 'gamma'"),
             ("sources: {a: {level: own}}", "unknown key 'sources.a.level'"),
             ("gamma: 1", "'gamma' is 1"),
+            ("strong_model: mixtral-8x7b-instruct-v0.1", "name two models"),
         ),
     ),
 }
@@ -177,6 +179,23 @@ def test_the_command_writes_the_same_bytes(
         assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
 
 
+def test_a_setting_of_the_command_takes_the_place_of_the_files(
+    name: str, files: TrainingFiles, tmp_path: Path
+) -> None:
+    arguments = [
+        *("train", name, "--out", str(tmp_path), "--config", str(files.config)),
+        *("--battles", str(files.battles[0]), "--gold", str(files.gold[0])),
+    ]
+    done = CliRunner().invoke(app, [*arguments, "--set", "traffic_prompts=7"])
+    assert done.exit_code == 0, done.output
+    assert _metrics(tmp_path)["traffic"]["prompts"] == 7
+    assert "--set traffic_prompts=7" in (tmp_path / CARD).read_text()
+    for setting, message in (("trafic=1", "did you mean 'traffic'"), ("traffic", "like --set")):
+        refused = CliRunner().invoke(app, [*arguments, "--set", setting])
+        assert isinstance(refused.exception, ConfigError)
+        assert message in str(refused.exception)
+
+
 def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
     name: str,
     trainer: Trainer,
@@ -208,6 +227,15 @@ def test_votes_alone_and_gold_alone_do(
     assert list(metrics["sources"]) == [only]
     assert list(metrics["validation"]) == [source for source in [only] if source == "gold"]
     assert 0 < load_router(name, checkpoint=str(tmp_path)).score([prompt])[0] < 1
+
+
+def test_nothing_held_out_is_an_error_before_training(
+    trainer: Trainer, files: TrainingFiles, config: TrainingConfig, tmp_path: Path
+) -> None:
+    few = config.model_copy(update={"validation_share": 1e-9})
+    with pytest.raises(DataError, match="is held out to measure and calibrate the router on"):
+        trainer.train(files, tmp_path, few)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_to_learn_from_is_an_error(

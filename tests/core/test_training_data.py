@@ -100,6 +100,29 @@ def test_correct_may_be_a_struct_or_a_map_in_parquet(tmp_path: Path) -> None:
         assert read_gold(_parquet(tmp_path / name, *rows, correct=kind)) == expected
 
 
+def test_csv_is_read_as_json_lines_are(tmp_path: Path) -> None:
+    gold = tmp_path / "gold.csv"
+    gold.write_text(
+        'prompt,task,correct.gpt-4.1,correct.small\n"Two lines,\nand a comma",t,1,0.5\nq,t,True,\n'
+    )
+    as_json = tmp_path / "json.csv.gz"
+    with gzip.open(as_json, "wt", encoding="utf-8") as file:
+        file.write('\ufeffprompt,task,correct\r\nq,t,"{""gpt-4.1"": 1, ""small"": null}"\r\n')
+    first = Gold("Two lines,\nand a comma", "t", {"gpt-4.1": 1.0, "small": 0.5})
+    second = Gold("q", "t", {"gpt-4.1": 1.0})
+    assert read_gold(gold) == [first, second]
+    assert read_gold(as_json) == [second]
+    battles = tmp_path / "b.csv"
+    battles.write_text("prompt,model_a,model_b,winner,p_a\np,a,b,tie,\n1,a,b,,0.25\n")
+    assert read_battles(battles) == [Battle("p", "a", "b", 0.5), Battle("1", "a", "b", 0.25)]
+    battles.write_text("prompt,model_a,model_b,p_a\np,a,b,1\np,a,b,often\n")
+    with pytest.raises(DataError, match=r"b\.csv, line 3: 'p_a' is 'often': write a number"):
+        read_battles(battles)
+    battles.write_text("prompt,model_a,model_b,p_a\nwell, p,a,b,1\n")
+    with pytest.raises(DataError, match=r"b\.csv, line 2: more cells than columns: quote"):
+        read_battles(battles)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -312,6 +335,17 @@ def test_the_right_answer_stands_in_for_a_strong_model_that_is_missing() -> None
     config = _config(models={"s": ["right answer"]})
     gold = {"g": [Gold("p", "t", {"w": 0.5}), Gold("q", "t", {"s": 0.0, "w": 0.5})]}
     assert compare_models({}, gold, config).p_first.tolist() == [0.75, 0.25]
+
+
+def test_repeats_of_a_gold_prompt_count_as_their_mean() -> None:
+    rows = [Gold("p", "t", {"s": s, "w": 1 - s}) for s in (0.0, 1.0, 1.0, 1.0)]
+    comparisons = compare_models({}, {"g": rows}, _config())
+    assert comparisons.p_first.tolist() == [0.75]
+    # Validation figures are made of these.
+    assert (comparisons.strong.tolist(), comparisons.weak.tolist()) == ([0.75], [0.25])
+    # The strong model is better by a half: what bert and causal_llm learn.
+    targets = targets_of(comparisons, FinetuneTrainingConfig(strong_model="s", weak_model="w"))
+    assert targets.probabilities.tolist() == [[0.5, 0.5, 0.0]]
 
 
 def test_only_keeps_comparisons_of_the_prompts_kept() -> None:

@@ -34,8 +34,8 @@ def train_bert(
 
     Args:
         files: what to learn from.
-        folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
-            on from the state it left here.
+        folder: for the checkpoint, its metrics.json and model card. A run that was interrupted
+            continues from the state it left here.
         config: hyper-parameters and how each source is used.
         progress: receives each stage, and each step with its loss.
 

@@ -1,8 +1,8 @@
 """Make an sw_ranking router: data in, checkpoint with metrics and model card out.
 
 Little is fitted here, only along which directions prompts are compared: the battles themselves
-are the checkpoint, with the vectors of their prompts. It takes seconds, so a run that was cut off
-is started again.
+are the checkpoint, with the vectors of their prompts. It takes seconds, so an interrupted run
+starts again.
 """
 
 from __future__ import annotations
