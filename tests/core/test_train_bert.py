@@ -229,16 +229,16 @@ def test_targets_are_the_outcomes_by_how_much_better_an_answer_is() -> None:
         Battle("of others", "s", "x", 1.0),
     ]
     targets = targets_of(compare_models({"b": battles}, {"g": gold}, config), config)
-    found = dict(zip(targets.prompts, targets.probabilities.tolist(), strict=True))
-    assert found["both"] == [0, 1, 0]
-    assert found["strong"] == [0.5, 0.5, 0]
-    assert found["weak"] == [0, 0.25, 0.75]
-    assert found["won"] == [1, 0, 0]
-    assert found["lost"] == [0, 0, 1]
-    assert found["tied"] == [0, 1, 0]
-    assert found["soft"] == pytest.approx([0.8, 0.2, 0])
-    assert found["twice"] == [0.5, 0.5, 0]
-    assert "of others" not in found
+    told = dict(zip(targets.prompts, targets.probabilities.tolist(), strict=True))
+    assert told["both"] == [0, 1, 0]
+    assert told["strong"] == [0.5, 0.5, 0]
+    assert told["weak"] == [0, 0.25, 0.75]
+    assert told["won"] == [1, 0, 0]
+    assert told["lost"] == [0, 0, 1]
+    assert told["tied"] == [0, 1, 0]
+    assert told["soft"] == pytest.approx([0.8, 0.2, 0])
+    assert told["twice"] == [0.5, 0.5, 0]
+    assert "of others" not in told
 
 
 def test_sources_count_for_their_weights() -> None:
@@ -393,9 +393,9 @@ def test_lower_layers_learn_more_slowly(config: FinetuneTrainingConfig) -> None:
         for group in parameter_groups(model, decaying)
         for tensor in group["params"]
     }
-    found = {name: rates[id(tensor)] for name, tensor in model.named_parameters()}
-    assert found["classifier.weight"] == (1.0, 0.01)
-    assert found["classifier.bias"] == (1.0, 0.0)
-    assert found["bert.encoder.layer.1.output.dense.weight"] == (1.0, 0.01)
-    assert found["bert.encoder.layer.0.output.dense.weight"] == (0.5, 0.01)
-    assert found["bert.embeddings.word_embeddings.weight"] == (0.25, 0.01)
+    told = {name: rates[id(tensor)] for name, tensor in model.named_parameters()}
+    assert told["classifier.weight"] == (1.0, 0.01)
+    assert told["classifier.bias"] == (1.0, 0.0)
+    assert told["bert.encoder.layer.1.output.dense.weight"] == (1.0, 0.01)
+    assert told["bert.encoder.layer.0.output.dense.weight"] == (0.5, 0.01)
+    assert told["bert.embeddings.word_embeddings.weight"] == (0.25, 0.01)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...contracts import Encoder
 from ...data.digests import sha256_of
-from ...data.label_check import check_gold
-from ...data.labels import Gold
 from ...data.outcomes import Outcomes
 from ...encoders.surface import SURFACE_VERSION, surface_features
 from ...errors import ConfigError, DataError, did_you_mean
@@ -31,6 +29,7 @@ from ..shared.card import METRICS
 from ..shared.decontaminate import contaminated
 from ..shared.features import standardisation
 from ..shared.files import TrainingFiles, read_files
+from ..shared.label_faults import usable_gold
 from ..shared.prepare import is_held_out
 from .config import MFConfig
 from .outcomes_card import outcomes_card
@@ -51,8 +50,8 @@ class _Data:
     place: Mapping[str, int]
     """Of each prompt in the list."""
     sources: list[Outcomes]
-    failures: list[tuple[str, str, str]]
-    """Source, task and model of what was left out as a format failure."""
+    findings: dict[str, list[str]]
+    """Of the check of labels, by source."""
     traffic: list[str]
     """Prompts of the source that stands for usual traffic; empty: those of all sources."""
     evaluation: list[str]
@@ -84,7 +83,7 @@ def train_on_outcomes(
         ConfigError: the configuration does not fit the data.
     """
     progress.stage("Reading")
-    data = _read(files, config)
+    data = _read(files, config, progress)
     progress.stage(f"Encoding {len(data.prompts):,} prompts")
     encoder = described_encoder(config.encoder)
     vectors = encoder.encode(data.prompts)
@@ -119,13 +118,13 @@ def train_on_outcomes(
             ),
         },
         "abilities": dict(sorted(abilities.items(), key=lambda item: -item[1])),
-        "format_failures": data.failures,
+        "label_findings": data.findings,
     }
     _write(folder, rasch, abilities, encoder, config, files, metrics, mean, scale, features[usual])
     return metrics
 
 
-def _read(files: TrainingFiles, config: MFConfig) -> _Data:
+def _read(files: TrainingFiles, config: MFConfig, progress: Progress) -> _Data:
     rows = read_files(files)
     known = [*rows.gold, *rows.battles]
     for name in (*config.sources, *([config.traffic] if config.traffic else [])):
@@ -136,23 +135,14 @@ def _read(files: TrainingFiles, config: MFConfig) -> _Data:
             )
     if not rows.gold:
         raise DataError("learning from outcomes needs gold: give --gold, or set learn: pair")
-    sources, failures = [], []
-    for name, gold in rows.gold.items():
-        failed = check_gold(gold).format_failures
-        failures += [(name, task, model) for task, model in sorted(failed)]
-        kept = [_without(row, failed) for row in gold]
-        sources.append(Outcomes.of(name, kept, config.canonical()))
+    gold, findings = usable_gold(rows.gold, config, progress)
+    sources = [Outcomes.of(name, kept, config.canonical()) for name, kept in gold.items()]
     traffic = [row.prompt for row in rows.battles.get(config.traffic or "", ())]
     traffic += [row.prompt for row in rows.gold.get(config.traffic or "", ())]
     prompts = dict.fromkeys(prompt for source in sources for prompt in source.prompts)
     prompts.update(dict.fromkeys(traffic))
     place = {prompt: at for at, prompt in enumerate(prompts)}
-    return _Data(list(prompts), place, sources, failures, traffic, rows.evaluation)
-
-
-def _without(row: Gold, failed: set[tuple[str, str]]) -> Gold:
-    correct = {m: q for m, q in row.correct.items() if (row.task, m) not in failed}
-    return replace(row, correct=correct)
+    return _Data(list(prompts), place, sources, findings, traffic, rows.evaluation)
 
 
 def _usual(

@@ -42,8 +42,9 @@ the prompts, one a line:
 
 {_hashes(metrics)}
 
-Left out as format failures, because the model is below chance on the task and others are not:
-{_failures(metrics)}
+What the check of labels found (`routellm data check`):
+
+{_findings(metrics)}
 
 ## Abilities
 
@@ -99,12 +100,10 @@ def _hashes(metrics: dict[str, Any]) -> str:
     )
 
 
-def _failures(metrics: dict[str, Any]) -> str:
+def _findings(metrics: dict[str, Any]) -> str:
+    found = metrics["label_findings"].items()
     return (
-        "\n".join(
-            f"- {source}, {task}: {model}" for source, task, model in metrics["format_failures"]
-        )
-        or "none."
+        "\n".join(f"- {source}: {line}" for source, lines in found for line in lines) or "nothing."
     )
 
 

@@ -8,7 +8,7 @@ within each fold: the routers of two folds are two routers, whose levels say not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from ...errors import ConfigError, DataError
 from ...evaluation.benchmarks.benchmark import Benchmark
 from ...evaluation.compare import compare
 from ...evaluation.reporting.results_file import RESULTS, results_json
-from ...evaluation.reporting.wording import estimated, percent, signed
-from ...evaluation.results import LENGTH, BenchmarkResult, RouterResult
+from ...evaluation.reporting.wording import estimated, signed
+from ...evaluation.results import LENGTH, BenchmarkResult
 from ...progress import SILENT, Progress, Within
 from ..shared.config import TrainingConfig
 from ..shared.files import TrainingFiles
@@ -119,21 +119,14 @@ Rows = list[list[str]]
 
 
 def tables(results: Sequence[BenchmarkResult]) -> Iterator[Rows]:
-    """Yield APGR and CPT by source, how far the APGR of candidates is above that of prompt length,
-    and above that of the first candidate.
+    """Yield APGR by source, how far candidates are above prompt length, and above the first one.
 
     The last table is left out for a single candidate.
     """
     names = [each.name for each in results[0].results if each.kind == "router"]
     columns = [*names, LENGTH]
-    figures: dict[str, Callable[[RouterResult], str]] = {
-        "APGR": lambda found: estimated(found.apgr),
-        "CPT(50 %)": lambda found: estimated(found.cpt_50, percent),
-        "CPT(80 %)": lambda found: estimated(found.cpt_80, percent),
-    }
-    for title, figure in figures.items():
-        cells = [[figure(result.named(name)) for name in columns] for result in results]
-        yield [[title, *columns], *_titled(results, cells)]
+    apgr = [[estimated(result.named(name).apgr) for name in columns] for result in results]
+    yield [["APGR", *columns], *_titled(results, apgr)]
     for other, compared in ((LENGTH, names), (names[0], names[1:])):
         if compared:
             over = [
