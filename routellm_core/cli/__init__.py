@@ -15,6 +15,7 @@ from .cross_validate import cross_validate
 from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
+from .pairs import pairs
 from .score import score
 from .train import train
 
@@ -47,6 +48,7 @@ def _routellm(
 
 app.command()(score)
 app.command()(evaluate)
+app.command()(pairs)
 app.command()(train)
 app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)

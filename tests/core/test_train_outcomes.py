@@ -18,8 +18,8 @@ from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.data.labels import Gold
 from routellm_core.data.outcomes import Outcomes
 from routellm_core.errors import DataError
+from routellm_core.evaluation.pairs import mean_over_pairs
 from routellm_core.training.mf.config import MFConfig
-from routellm_core.training.mf.pairs import mean_over_pairs
 from routellm_core.training.mf.rasch import fit_rasch
 from routellm_core.training.mf.train import train_mf
 from routellm_core.training.shared.card import METRICS

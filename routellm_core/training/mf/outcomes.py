@@ -22,6 +22,7 @@ from ...data.digests import sha256_of
 from ...data.outcomes import Outcomes
 from ...encoders.surface import SURFACE_VERSION, surface_features
 from ...errors import ConfigError, DataError, did_you_mean
+from ...evaluation.pairs import mean_over_pairs
 from ...progress import Progress
 from ...registry.loading import described_encoder
 from ...routers.mf.router import OUTCOMES, win_rates
@@ -33,7 +34,6 @@ from ..shared.label_faults import usable_gold
 from ..shared.prepare import is_held_out
 from .config import MFConfig
 from .outcomes_card import outcomes_card
-from .pairs import mean_over_pairs
 from .rasch import Rasch, fit_rasch
 
 STRONG, WEAK = "strong", "weak"

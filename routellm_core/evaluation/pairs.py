@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...evaluation.intervals import interval
+from .intervals import interval
 
 Floats = NDArray[np.float64]
 
