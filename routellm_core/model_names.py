@@ -14,7 +14,7 @@ _LONGEST = 100
 
 
 def parse_model_name(name: str) -> tuple[str, float] | None:
-    """Return the router and the threshold of a name like ``router-mf-0.69``; None for others.
+    """Return the router and the threshold of a name like ``router-mf-0.63``; None for others.
 
     Names of more than 100 characters are others.
 

@@ -68,7 +68,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
 
     One call can override ``router``, ``threshold`` or ``strong_share``: as an argument, as
     ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of RouteLLM's
-    form, ``model="router-mf-0.69"``.
+    form, ``model="router-mf-0.63"``.
 
     Args:
         strong: a chat model, or a name that ``init_chat_model`` understands.

@@ -181,7 +181,7 @@ def _named(model: str, settings: RouteSettings) -> RouteSettings:
     parsed = parse_model_name(model)
     if parsed is None:
         raise ConfigError(
-            f"model '{shortened(model)}': write router-<name>-<threshold>, as in router-mf-0.69"
+            f"model '{shortened(model)}': write router-<name>-<threshold>, as in router-mf-0.63"
         )
     return settings.model_copy(update={"router": parsed[0], "threshold": parsed[1]})
 

@@ -44,7 +44,7 @@ def parse_settings(value: object, *, wildcard: bool) -> RouteSettings:
     if wildcard and given:
         raise ConfigError(
             f"remove {' and '.join(map(repr, given))}: with a * in model_name, each request's "
-            "model says router and threshold, as in router-mf-0.69"
+            "model says router and threshold, as in router-mf-0.63"
         )
     if not wildcard and settings.threshold is None and settings.strong_share is None:
         raise ConfigError(

@@ -216,7 +216,7 @@ def test_check_lists_the_aliases(tmp_path: Path) -> None:
 
 
 def test_check_warns_of_a_threshold_outside_the_scores(tmp_path: Path) -> None:
-    content = config(alias("all", router="mf", threshold=0.116), alias("some", threshold=0.69))
+    content = config(alias("all", router="mf", threshold=0.116), alias("some", threshold=0.63))
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(content))
     done = routellm("check", "--config", str(path))
