@@ -15,7 +15,8 @@ from routellm_plugins.langchain import ChatRouteLLM
 
 QUESTIONS = [
     "What is the capital of Australia?",
-    "Prove that p^2 - 1 is divisible by 24 for every prime p > 3.",
+    "Prove that p^2 - 1 is divisible by 24 for every prime p > 3, and say whether the "
+    "converse holds.",
 ]
 
 llm = ChatRouteLLM(strong="openai:gpt-4o", weak="openai:gpt-4o-mini", strong_share=0.3)

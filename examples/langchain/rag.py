@@ -16,8 +16,9 @@ from routellm_plugins.langchain import ChatRouteLLM
 
 QUESTIONS = [
     "What does strong_share mean?",
-    "Compare strong_share with threshold, and derive which of them still holds when I replace "
-    "the checkpoint.",
+    "Suppose strong_share is 0.3 and 40,000 requests a day cost $0.02 each on the strong model "
+    "and $0.001 on the weak one. Compute the daily cost and the saving in percent against "
+    "sending all to the strong model.",
 ]
 
 # What is scored is the last human message: it holds the question alone. Where a prompt must have

@@ -18,8 +18,9 @@ from routellm_plugins.llama_index import RouteLLM
 
 QUESTIONS = [
     "What happens when scoring fails?",
-    "Explain how a plugin can post-process a router's scores, and write one that adds 0.1 "
-    "to every prompt about contracts.",
+    "Suppose strong_share is 0.3 and 40,000 requests a day cost $0.02 each on the strong model "
+    "and $0.001 on the weak one. Compute the daily cost and the saving in percent against "
+    "sending all to the strong model.",
 ]
 
 

@@ -53,9 +53,10 @@ def test_folding_equals_the_formula(folder: Path) -> None:
 
     for strong, weak in (
         (config["strong_model"], config["weak_model"]),
-        ("claude-2.1", "vicuna-7b"),
+        ("gpt-4-1106-preview", "llama-2-13b-chat"),
     ):
-        expected = sigmoid(score(strong) - score(weak))
+        # The probability that the strong model is right and the weak one wrong, ties by half.
+        expected = 0.5 + 0.5 * (sigmoid(score(strong)) - sigmoid(score(weak)))
         loaded = MatrixFactorizationRouter.from_pretrained(
             str(folder), strong_model=strong, weak_model=weak
         )
@@ -80,7 +81,7 @@ def test_strong_share_of_usual_traffic_goes_to_the_strong_model(
 
 def test_another_pair_has_its_own_scores_and_quantiles() -> None:
     close = load_router("mf", strong_model="gpt-4-0613", weak_model="gpt-4-0314")
-    far = load_router("mf", strong_model="gpt-4-1106-preview", weak_model="dolly-v2-12b")
+    far = load_router("mf", strong_model="gpt-4-1106-preview", weak_model="vicuna-7b")
     assert far.score(["hi"])[0] > close.score(["hi"])[0]
     assert close.score_quantiles is not None
     assert far.score_quantiles is not None

@@ -28,8 +28,8 @@ SCRIPTS: list[tuple[str, list[str]]] = [
         "chat_engine.py",
         [
             "What happens when scoring fails?",
-            "Compare strong_share with threshold, and derive which of them still holds when I "
-            "replace the checkpoint.",
+            "Suppose strong_share is 0.3 and 40,000 requests a day cost $0.02 each on the strong "
+            "model and $0.001 on the weak one. Compute the daily cost and the saving in percent.",
             "Thanks! Which text is scored?",
         ],
     ),

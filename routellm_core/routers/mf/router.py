@@ -259,6 +259,8 @@ def _vectors(
     """Return the vectors of the strong and the weak model, shape (2, d). A vector begins with the
     model's ability and the weight of the prompt's difficulty, 1.
     """
+    if abilities == (None, None):
+        trained.pair(*names)
     models, known = trained.config["models"], trained.tensors["P.weight"].astype(np.float64)
     vectors = []
     for tier, name, ability in zip(("strong", "weak"), names, abilities, strict=True):
