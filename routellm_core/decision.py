@@ -17,7 +17,7 @@ class Asked:
     """What the human wrote, oldest first. Where the last is blank, or there is none, nothing is
     scored."""
     session: str | None = None
-    """Names the conversation, for ``sticky: conversation``; None if it cannot be told."""
+    """Names the conversation, for ``sticky: conversation``; None if it has none."""
     settled: Tier | None = None
     """A choice that is already made, so that nothing is scored."""
     without_text: Tier | None = None

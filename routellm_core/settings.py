@@ -81,7 +81,7 @@ S = TypeVar("S", bound=PolicySettings)
 
 
 def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
-    """Return ``kind(**values)``, with mistakes told in one line.
+    """Return ``kind(**values)``, with mistakes reported in one line.
 
     Raises:
         ConfigError: an unknown key (the nearest valid one is named), a value of the wrong type

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 Scored = Future["T | Exception"]
 """An exception comes as a result: raised again where the future is awaited, a scorer's own
-TimeoutError or CancelledError could not be told from the awaiting task's."""
+TimeoutError or CancelledError could not be distinguished from the awaiting task's."""
 
 
 class Executor:

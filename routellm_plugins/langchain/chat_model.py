@@ -57,9 +57,10 @@ _OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model_provider", "timeo
 class ChatRouteLLM(Routed, BaseChatModel):
     """A chat model that sends each call, whole, to a strong or a weak one.
 
-    What is scored is the human's last text. The call is made by the chosen model itself: callbacks
-    and traces show that model, with the decision in the run's metadata (``routellm_tier``, ...)
-    and in the answer's ``response_metadata["routellm"]``.
+    What is scored is the human's last text, or for a follow-up the one that it is about. The call
+    is made by the chosen model itself: callbacks and traces show that model, with the decision in
+    the run's metadata (``routellm_tier``, ...) and in the answer's
+    ``response_metadata["routellm"]``.
 
     ::
 
@@ -75,15 +76,15 @@ class ChatRouteLLM(Routed, BaseChatModel):
         weak: likewise.
         router: name of a router, as in ``routellm_core.load_router``.
         threshold: least strong win rate that goes to the strong model, in [0, 1].
-        strong_share: instead of a threshold, the share of usual traffic that is to go to the
-            strong model, in [0, 1].
+        strong_share: instead of a threshold, the share of usual traffic for the strong
+            model, in [0, 1].
         router_options: what ``load_router`` takes for that router.
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
         timeout_ms: time budget in milliseconds of a router that is not instant.
         concurrency: threads that score, for a router that is not instant.
         turns: how many of the human's last turns may decide; 1: the last alone.
-        sticky: ``turn`` decides anew for each text of the human; ``conversation`` stays with the
+        sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
             strong model once it has answered.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
             ``rate_limiter``, ``disable_streaming`` and ``output_version``.
@@ -138,7 +139,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         policy_of(routing)
         super().__init__(**{**settings, **routing.model_dump(), **models})
         for tier in ("strong", "weak"):
-            self._target(tier)  # a model that lacks what is handed on is told now
+            self._target(tier)  # raises now if a model lacks what is passed on
 
     def bind_tools(
         self,
@@ -147,7 +148,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         tool_choice: Any = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Return a routed model whose models can call tools, each told in its provider's form.
+        """Return a routed model whose models can call tools, each described in its provider's form.
 
         Args:
             tools: as any chat model takes them.

@@ -43,7 +43,7 @@ except ImportError as error:
 
 
 class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ignore]
-    """Answers which of two models, ``strong`` or ``weak``, is to have a prompt.
+    """Answers which of two models, ``strong`` or ``weak``, serves a prompt.
 
     A ``Choice`` between these two labels is answered by the threshold, so the chosen label is not
     always the likelier one; ``probabilities`` are the strong win rate and the rest up to 1, and

@@ -93,7 +93,7 @@ def derived(tier: Tier, model: InnerModel, method: str, /, *args: Any, **kwargs:
     """Return ``model.method(...)`` inside the same wrappers.
 
     LangChain's own forwarding loses what was bound and fails for ``with_retry``. What is bound
-    anew wins over what was bound before.
+    now wins over what was bound before.
 
     Args:
         tier: for messages.

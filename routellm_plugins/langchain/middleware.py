@@ -67,7 +67,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         strong: likewise; None: the agent's own model.
         **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
             ``on_error``, ``on_no_text`` and ``timeout_ms`` as ``RoutingPolicy`` takes them, and
-            ``sticky``: ``"turn"`` decides on every turn anew, with ``"conversation"`` a
+            ``sticky``: ``"turn"`` decides on every turn, with ``"conversation"`` a
             conversation that went to the strong model stays there.
 
     Raises:
@@ -92,7 +92,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if strong is not None:
             self._strong = _chat_model("strong", strong)
             check_pair(strong, weak, name_of(self._strong), name_of(self._weak))
-        policy_of(self._settings)  # tells mistakes, and loads the router, before traffic
+        policy_of(self._settings)  # reports mistakes, and loads the router, before traffic
 
     def before_agent(
         self,
@@ -162,7 +162,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
 
 def _is_given_instead(request: ModelRequest[Any]) -> bool:
-    """Whether middleware around ours calls anew in this step, with another model than before.
+    """Whether middleware around ours calls again in this step, with another model than before.
 
     One that retries hands the same model again; one that falls back hands another, and routing
     that away would undo it.

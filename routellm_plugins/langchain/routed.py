@@ -95,7 +95,7 @@ class Routed:
 
     @abstractmethod
     def _own_config(self) -> RunnableConfig:
-        """Return callbacks, tags and metadata that every call is to have."""
+        """Return callbacks, tags and metadata of every call."""
 
     def invoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any

@@ -105,7 +105,7 @@ class RouteLLMProxyHandler(CustomLogger):
             await asyncio.sleep(0.1)
 
     def _installed_strategy(self) -> RouteLLMRoutingStrategy | None:
-        """Return the strategy, installed anew if the Router is new or lost it."""
+        """Return the strategy, installed again if the Router is new or lost it."""
         router = getattr(sys.modules.get(_PROXY), "llm_router", None)
         if router is None:
             return None
