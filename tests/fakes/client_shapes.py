@@ -105,8 +105,8 @@ def opencode_plan(asks: list[str]) -> Messages:
 
 
 def opencode_file(asks: list[str]) -> Messages:
-    called = 'Called the Read tool with the following input: {"filePath": "/work/a.py"}'
-    file = "<path>/work/a.py</path>\n<content>\n1: def prove(): ...\n</content>"
+    called = 'Called the Read tool with the following input: {"filePath": "/src/a.py"}'
+    file = "<path>/src/a.py</path>\n<content>\n1: def prove(): ...\n</content>"
     return _talk(asks, lambda ask, at: [_user([_text(called), _text(file), _text(ask)])])
 
 
