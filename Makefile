@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
 
-# Random is in every table. Adding bert and causal_llm takes about half an hour.
+# Random is in every table. Adding bert and causal_llm takes far longer.
 ROUTERS ?= mf sw_ranking
 
 results: $(VENV)/.dev
