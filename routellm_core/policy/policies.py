@@ -157,6 +157,7 @@ def _key(settings: PolicySettings) -> Hashable:
         frozenset(options),
         settings.threshold,
         settings.strong_share,
+        settings.calibration,
         settings.on_error,
         settings.on_no_text,
         settings.timeout_ms,

@@ -12,10 +12,14 @@ from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..decision import Asked, Decision
 from ..errors import ConfigError, ScoringError, ScoringTimeoutError
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
+from ..rules.calibration import Calibration, read_calibration
 from ..rules.momentum import deciding_turns, momentum
 from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
@@ -47,6 +51,8 @@ class RoutingPolicy:
         strong_share: instead of a threshold, the share of usual traffic that is to go to the
             strong model, in [0, 1]. Usual means distributed like the prompts the router was
             calibrated on.
+        calibration: instead of a threshold, the path of a file of ``routellm calibrate`` that
+            holds it, made for the scores of this very router.
         router_options: what ``load_router`` takes for that router.
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
@@ -72,6 +78,7 @@ class RoutingPolicy:
         self._failures = Failures()
         self._router = load_router(self.settings.router, **self.settings.router_options)
         self._budget_s = self.settings.timeout_ms / 1000
+        self.calibration = self._read_calibration()
         self.threshold, self.warning = self._resolve_threshold()
         if self.warning:
             logger.warning("router '%s': %s", self.settings.router, self.warning)
@@ -184,6 +191,45 @@ class RoutingPolicy:
                 decided[at] = self._scored(scores, deciding, asked, start)
         return [decided[at] for at in range(len(calls))]
 
+    def scores(self, calls: Sequence[Call]) -> NDArray[np.float64]:
+        """Return the scores by which calls would be decided, of which no observer is told.
+
+        Args:
+            calls: as ``decide`` takes them.
+
+        Returns:
+            Shape (n,), each in [0, 1]; NaN for a call without text, or one whose scoring failed,
+            which is counted in ``errors``.
+        """
+        scores = np.full(len(calls), np.nan)
+        deciding: dict[int, tuple[Asked, dict[int, str]]] = {}
+        for at, call in enumerate(calls):
+            try:
+                asked = _read(call)
+                if asked.turns and asked.turns[-1].strip():
+                    deciding[at] = asked, self._deciding(asked)
+            except Exception as error:
+                self._failures.note(error, self.settings)
+        texts = _missing((text for _, each in deciding.values() for text in each.values()), {})
+        try:
+            known = self._score_batch(texts, self._budget_s * len(texts)) if texts else {}
+        except Exception:
+            known = self._scored_alone(texts)
+        for at, (_, each) in deciding.items():
+            if known.keys() >= set(each.values()):
+                _, scores[at] = momentum(list(each), [known[text] for text in each.values()])
+        return scores
+
+    def _scored_alone(self, texts: Iterable[str]) -> dict[str, float]:
+        """Score one by one, so that a text that cannot be scored spoils no other."""
+        known: dict[str, float] = {}
+        for text in texts:
+            try:
+                known.update(self._score_batch([text], self._budget_s))
+            except Exception as error:
+                self._failures.note(error, self.settings)
+        return known
+
     async def adecide_many(self, calls: Sequence[Call]) -> list[Decision]:
         """Like ``decide_many``, without holding up the event loop."""
         import asyncio
@@ -257,8 +303,18 @@ class RoutingPolicy:
     def _instant(self) -> bool:
         return self._router.instant and not plugins.intercepts_scores(self.settings.router)
 
+    def _read_calibration(self) -> Calibration | None:
+        path = self.settings.calibration
+        if path is None:
+            return None
+        calibration = read_calibration(path)
+        calibration.check(path, self.settings.router, self._router.fingerprint)
+        return calibration
+
     def _resolve_threshold(self) -> tuple[float, str | None]:
         """Return the threshold, and what to warn of."""
+        if self.calibration is not None:
+            return self.calibration.threshold, None
         settings, quantiles = self.settings, self._router.score_quantiles
         if settings.threshold is not None:
             warning = None if quantiles is None else outside_range(settings.threshold, quantiles)
