@@ -167,7 +167,8 @@ def calibrate(
         )
     chosen = choice.threshold if choice else None
     found = points(traffic, chosen, costs, labels)
-    title = f"router {router}, {len(traffic.scores):,} prompts of {(prompts or labelled or Path()).name}"
+    file = prompts or labelled
+    title = f"router {router}, {len(traffic.scores):,} prompts of {file.name if file else ''}"
     console.print(calibration_table(found, chosen, title))
     if choice is not None:
         for line in _lines(choice, traffic, router, loaded.fingerprint):

@@ -107,14 +107,10 @@ def bounded_loss(
     return Bounded(None, is_exact, needed)
 
 
-@lru_cache(maxsize=8)
-def _even() -> Floats:
-    return np.append(np.arange(1, _STEPS + 1) / _STEPS, NEVER)
-
-
 def thresholds(quantiles: Floats | None) -> Floats:
     """Return the thresholds that are tested, ascending; they do not depend on any label."""
-    return _even() if quantiles is None else np.union1d(_even(), quantiles)
+    even = np.append(np.arange(1, _STEPS + 1) / _STEPS, NEVER)
+    return even if quantiles is None else np.union1d(even, quantiles)
 
 
 class _Exact:
@@ -171,6 +167,7 @@ def _last_passed(test: _Exact | _Betting, cuts: NDArray[np.intp], repeat: int) -
     return passed
 
 
+@lru_cache(maxsize=10_000)
 def exact_p(lost: int, gained: int, n: int, max_loss: float, missed: float) -> float:
     """Return the p-value of "the mean loss is above ``max_loss``" for losses of -1, 0 and 1.
 
