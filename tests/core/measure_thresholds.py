@@ -113,8 +113,8 @@ def shares(source: Source, scores: Floats) -> list[str]:
                 achieved = (scores >= threshold_in(scores[drawn], target)).mean()
                 off[target].append(100 * abs(achieved - target))
         cells = [
-            f"{np.mean(each):.1f} / {np.quantile(each, 0.95):.1f} / {np.mean(np.array(each) <= 2):.0%}"
-            for each in off.values()
+            f"{np.mean(d):.1f} / {np.quantile(d, 0.95):.1f} / {np.mean(np.array(d) <= 2):.0%}"
+            for d in off.values()
         ]
         rows.append(f"| {source.name} | {n:,} | {' | '.join(cells)} |")
     return rows
@@ -197,8 +197,8 @@ def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
         curves.append((f"{source.name}, {n} rows, gap {gap:.3f}".replace("0.", "."), cells))
     table = "\n".join(
         [
-            f"Mean distance from the share asked for / distance that 95 % of {DRAWS} draws keep to, "
-            "in points of per cent / how many draws are within 2 points:",
+            f"Mean distance from the share asked for / distance that 95 % of {DRAWS} draws keep "
+            "to, in points of per cent / how many draws are within 2 points:",
             "",
             "| prompts | drawn | " + " | ".join(f"share {t:.0%}" for t in TARGETS) + " |",
             "| --- | --- |" + " --- |" * len(TARGETS),
