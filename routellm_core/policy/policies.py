@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ..decision import Decision
 from ..errors import RouteLLMError
 from ..registry.plugins import plugins
-from .policy import Call, Failures, RoutingPolicy
+from .failures import Failures
+from .policy import Call, RoutingPolicy
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings

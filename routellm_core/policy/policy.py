@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -20,12 +19,15 @@ from ..errors import ConfigError, ScoringError, ScoringTimeoutError
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
 from ..rules.calibration import Calibration, read_calibration
+from ..rules.drift import Status
 from ..rules.momentum import deciding_turns, momentum
 from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
 from .executor import executor_of
+from .failures import Failures
 from .route_on import text_to_route_on
 from .score_cache import score_cache
+from .watch import Watch
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -82,6 +84,7 @@ class RoutingPolicy:
         self.threshold, self.warning = self._resolve_threshold()
         if self.warning:
             logger.warning("router '%s': %s", self.settings.router, self.warning)
+        self._watch = Watch(self.settings, self.threshold, self.calibration, self._router)
 
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
@@ -94,6 +97,13 @@ class RoutingPolicy:
     def errors(self) -> Counter[str]:
         """How often scoring failed, by the name of the exception's class."""
         return self._failures.counts
+
+    def status(self) -> Status:
+        """Return what went where of late beside what was meant, and how far traffic is from the
+        calibration sample: that of the calibration file or, for ``strong_share``, of the
+        checkpoint. Of this process alone; a follow-up counts with the score that decided.
+        """
+        return self._watch.status(self.errors)
 
     def decide(self, call: Call) -> Decision:
         """Decide where a call goes. Never raises.
@@ -336,6 +346,7 @@ class RoutingPolicy:
     ) -> Decision:
         at, score = momentum(list(deciding), [scores[text] for text in deciding.values()])
         model = "strong" if score >= self.threshold else "weak"
+        self._watch.note(score, model == "strong")
         if model == "strong" and self.settings.sticky == "conversation" and asked.session:
             conversations.add(asked.session)
         cause = "score" if at == len(asked.turns) - 1 else "momentum"
@@ -350,32 +361,6 @@ class RoutingPolicy:
         decision = Decision(model, score, self.threshold, self.settings.router, cause, elapsed_ms)
         plugins.decided(decision)
         return decision
-
-
-class Failures:
-    """Counts failures, and logs the first of each kind."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def note(self, error: Exception, settings: PolicySettings) -> str:
-        """Count a failure, and return the cause of the decision on the call that met it."""
-        kind = type(error).__name__
-        with self._lock:
-            self.counts[kind] += 1
-            first = self.counts[kind] == 1
-        if first:
-            logger.error(
-                "router '%s' failed (%s: %s): such requests go to the %s model; "
-                "further failures of this kind are counted, not logged",
-                settings.router,
-                kind,
-                error,
-                settings.on_error,
-                exc_info=error,
-            )
-        return f"error:{kind}"
 
 
 def checked_win_rate(answer: object) -> float:
