@@ -51,8 +51,8 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
 
 
 def _litellm(row: Row) -> LoggedCall | str:
-    body = _parsed(row.get("proxy_server_request"))
-    found = _messages(body) or _messages(_parsed(row.get("messages")))
+    body = _mapping(row.get("proxy_server_request"))
+    found = _messages(body) or _list(_parsed(row.get("messages")))
     if not found:
         return _NOT_STORED
     model = row.get("model_group") or row.get("model")
@@ -64,7 +64,7 @@ def _openai(row: Row) -> LoggedCall | str:
     answer = response if isinstance(response, Mapping) else {}
     usage = _mapping(row.get("usage")) or _mapping(answer.get("usage"))
     model = row.get("model") or answer.get("model")
-    found = _messages(_parsed(row["messages"]))
+    found = _list(_parsed(row["messages"]))
     return _call(found, model, usage.get("prompt_tokens"), usage.get("completion_tokens"))
 
 
@@ -83,12 +83,11 @@ def _langfuse(row: Row) -> LoggedCall | str:
 
 def _span(row: Row) -> LoggedCall | str:
     attributes = _attributes(row.get("attributes"))
-    for event in row.get("events") or ():
+    for event in _list(_parsed(row.get("events"))):
         if isinstance(event, Mapping):
             attributes = {**_attributes(event.get("attributes")), **attributes}
-    given = _parsed(attributes.get("gen_ai.input.messages"))
-    messages = [_of_parts(each) for each in given] if isinstance(given, list) else []
-    messages = messages or _indexed(attributes)
+    given = _list(_parsed(attributes.get("gen_ai.input.messages")))
+    messages = [_of_parts(each) for each in given] or _indexed(attributes)
     if not messages:
         return _NO_MESSAGES
     return _call(
@@ -125,7 +124,7 @@ def _messages(value: Any) -> list[Any]:
         )
     if isinstance(value, str):
         return [{"role": "user", "content": value}] if value.strip() else []
-    return value if isinstance(value, list) else []
+    return _list(value)
 
 
 def _of_parts(message: Any) -> Any:
@@ -154,9 +153,9 @@ def _indexed(attributes: Mapping[str, Any]) -> list[Any]:
 
 
 def _spans(row: Row) -> Iterator[Row]:
-    for resource in row["resourceSpans"] or ():
-        for scope in _mapping(resource).get("scopeSpans") or ():
-            yield from filter(None, map(_mapping, _mapping(scope).get("spans") or ()))
+    for resource in _list(_parsed(row["resourceSpans"])):
+        for scope in _list(_mapping(resource).get("scopeSpans")):
+            yield from filter(None, map(_mapping, _list(_mapping(scope).get("spans"))))
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -173,10 +172,14 @@ def _otlp(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     if "arrayValue" in value:
-        return [_otlp(each) for each in _mapping(value["arrayValue"]).get("values") or ()]
+        return [_otlp(each) for each in _list(_mapping(value["arrayValue"]).get("values"))]
     if "kvlistValue" in value:
-        return _attributes(_mapping(value["kvlistValue"]).get("values") or [])
+        return _attributes(_list(_mapping(value["kvlistValue"]).get("values")))
     return next(iter(value.values()), None)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
