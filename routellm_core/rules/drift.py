@@ -107,8 +107,8 @@ def p_value(distance: float, n: int, m: int) -> float:
     x = distance * math.sqrt(n * m / (n + m))
     if x < 0.2:  # the series converges slowly there, and is 1 to twelve digits
         return 1.0
-    terms = (2 * (-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101))
-    return min(1.0, max(0.0, sum(terms)))
+    terms = [math.exp(-2 * (k * x) ** 2) * (1 if k % 2 else -1) for k in range(1, 101)]
+    return min(1.0, max(0.0, 2 * math.fsum(terms)))
 
 
 def drifted(status: Status, calibration: str | None) -> str | None:

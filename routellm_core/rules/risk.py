@@ -46,6 +46,9 @@ _CAPITAL = 0.75
 _USEFUL = 0.05
 """Share of prompts for the weak model from which a threshold is worth its labels."""
 
+_MOST_LABELS = 100_000
+"""Up to which it is tried how many labels would do."""
+
 _REPEATS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -59,7 +62,7 @@ class Bounded:
     """Whether qualities are 0 or 1, so that the test is exact."""
     labels_needed: int | None
     """Where no threshold holds: how many labels would likely do, if those that there are tell; None
-    if more labels would not help."""
+    if as many as anyone has would not."""
 
 
 def bounded_loss(
@@ -99,7 +102,8 @@ def bounded_loss(
         return Bounded(float(tested[below == passed][-1]), is_exact, None)
     useful = cuts[cuts >= _USEFUL * len(losses)]
     needed = None
-    for repeat in _REPEATS if len(useful) else ():
+    affordable = [repeat for repeat in _REPEATS if repeat * len(losses) <= _MOST_LABELS]
+    for repeat in affordable if len(useful) else ():
         passed = _last_passed(test, cuts, repeat)
         if passed is not None and passed >= useful[0]:
             needed = len(losses) * repeat
