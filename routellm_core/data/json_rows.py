@@ -64,8 +64,8 @@ def raw_lines(path: Path, remedy: str) -> Iterator[bytes]:
     is_gzip = False
     try:
         with path.open("rb") as file:
-            is_gzip = file.read(len(_GZIP)) == _GZIP
-            file.seek(0)
+            # Not read and put back: it may be a pipe.
+            is_gzip = file.peek(len(_GZIP)).startswith(_GZIP)
             yield from gzip.GzipFile(fileobj=file) if is_gzip else file
     except (OSError, EOFError, zlib.error) as error:
         why = f", damaged gzip ({error})" if is_gzip else f" ({getattr(error, 'strerror', error)})"

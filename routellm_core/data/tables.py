@@ -35,18 +35,21 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
     try:
-        with path.open("rb") as file:
-            is_parquet = file.read(len(_PARQUET)) == _PARQUET
+        # A pipe, which is read once, holds lines.
+        if path.is_file():
+            with path.open("rb") as file:
+                if file.read(len(_PARQUET)) == _PARQUET:
+                    return _parquet_rows(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
-    if is_parquet:
-        return _parquet_rows(path)
     is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
     return _csv_rows(path, remedy) if is_csv else json_objects(path, remedy)
 
 
 def count_rows(path: Path) -> int:
-    """Return about how many rows a file has, for a progress bar; 0 if it cannot be read."""
+    """Return about how many rows a file has, for a progress bar; 0 if that cannot be told."""
+    if not path.is_file():  # a pipe can be read once
+        return 0
     try:
         with path.open("rb") as file:
             if file.read(len(_PARQUET)) == _PARQUET:

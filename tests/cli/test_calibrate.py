@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routellm_core import Router, RoutingPolicy
+from routellm_core import Asked, Router, RoutingPolicy, human_turns
 from routellm_core.rules.calibration import read_calibration
+from tests.fakes import routers
+from tests.fakes.routers import EASY, HARD
 from tests.fakes.scripted import routers_of
 
 from .command import called
@@ -53,6 +55,26 @@ def test_a_share_of_own_prompts(prompts, tmp_path):
     texts = [json.loads(line)["prompt"] for line in prompts.read_text().splitlines()]
     tiers = [decision.tier for decision in policy.decide_many(texts)]
     assert tiers.count("strong") / 400 == found.share == 0.3
+
+
+def test_conversations_are_scored_as_a_gateway_does(plugin, tmp_path):
+    plugin(routers)
+    turns = [[HARD, "Yes, do it."], [EASY], [HARD, EASY], [EASY, "continue"]] * 25
+    asked = [
+        [{"role": "user", "content": text} for text in each]
+        + [{"role": "system", "content": "Be brief."}]
+        for each in turns
+    ]
+    file, out = tmp_path / "chats.jsonl", tmp_path / "support.json"
+    file.write_text("".join(json.dumps({"messages": each}) + "\n" for each in asked))
+    base = ["calibrate", "--router", "length", "--prompts", str(file)]
+    done = called(*base, "--strong-share", "0.25", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    policy = RoutingPolicy("length", calibration=str(out))
+    decisions = policy.decide_many([Asked(human_turns(each)) for each in asked])
+    tiers = [decision.tier for decision in decisions]
+    assert tiers.count("strong") / 100 == read_calibration(str(out)).share == 0.25
+    assert {decision.cause for decision in decisions} == {"score", "momentum"}
 
 
 def test_the_table_alone(prompts):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -160,6 +163,20 @@ def test_a_file_that_breaks_off_leaves_nothing(tmp_path):
     nowhere = called("score", "x", "--router", "random", "--out", str(tmp_path / "no" / "s.jsonl"))
     assert nowhere.returncode == 2
     assert "cannot be written" in nowhere.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pipe_is_read_once(tmp_path, pack):
+    pipe = tmp_path / "prompts"
+    os.mkfifo(pipe)
+    content = pack(b'{"prompt": "a"}\n' * 700)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    done = called("score", "--router", "random", "--file", str(pipe), "--json")
+    writer.join()
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 700
 
 
 def test_a_table_shows_the_first_thousand(tmp_path):
