@@ -173,6 +173,8 @@ def calibrate(
     if choice is not None:
         for line in _lines(choice, traffic, router, loaded.fingerprint):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if choice.threshold < NEVER and not options:  # a name has no place for options
+            console.print(f"as a model name: router-{router}-{choice.threshold:.5f}", markup=False)
     if plot:
         figure = draw_calibration(found, chosen, title)
         _write(plot, image_bytes(figure, plot.suffix.lower().lstrip(".")))
@@ -245,10 +247,12 @@ def _option(text: str) -> tuple[str, object]:
     name, is_pair, value = text.partition("=")
     if not (name and is_pair):
         raise ConfigError(f"--option {text}: write NAME=VALUE, such as strong_ability=1.5")
-    try:
-        return name, float(value)
-    except ValueError:
-        return name, value
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
 
 
 def _prices(
@@ -314,8 +318,6 @@ def _lines(choice: Choice, traffic: Sample, router: str, fingerprint: str | None
         )
     if choice.guarantee:
         lines.append(f"guaranteed: {choice.guarantee}")
-    if choice.threshold < NEVER:
-        lines.append(f"as a model name: router-{router}-{choice.threshold:.5f}")
     return lines
 
 

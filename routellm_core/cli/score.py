@@ -52,6 +52,9 @@ def score(
         typer.Option(help="Also say where each goes, at this share to the strong model."),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="The same, with the threshold of this calibration file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
     out: Annotated[
         Path | None,
@@ -66,12 +69,13 @@ def score(
         raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")
     if as_json and out:
         raise ConfigError("--json prints and --out writes: keep one of them")
-    routed = strong_share is not None or threshold is not None
+    routed = any(each is not None for each in (strong_share, threshold, calibration))
     policy = RoutingPolicy(
         router,
         router_options={"checkpoint": checkpoint} if checkpoint else {},
         strong_share=strong_share,
         threshold=threshold if routed else 1.0,
+        calibration=calibration,
         timeout_ms=_TIMEOUT_MS,
     )
     total = len(prompts or ()) + (count_rows(file) if file else 0)

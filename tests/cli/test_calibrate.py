@@ -55,6 +55,12 @@ def test_a_share_of_own_prompts(prompts, tmp_path):
     texts = [json.loads(line)["prompt"] for line in prompts.read_text().splitlines()]
     tiers = [decision.tier for decision in policy.decide_many(texts)]
     assert tiers.count("strong") / 400 == found.share == 0.3
+    scored = called("score", "--file", str(prompts), "--calibration", str(out), "--json")
+    assert [json.loads(line)["tier"] for line in scored.stdout.splitlines()] == tiers
+    both = called("score", "hi", "--calibration", str(out), "--threshold", ".5")
+    assert "'threshold' and 'calibration' are set" in both.stderr
+    measured = called("conversations", "--router", "mf", "--calibration", str(out))
+    assert f"threshold {found.threshold:.4f}" in measured.stdout
 
 
 def test_conversations_are_scored_as_a_gateway_does(plugin, tmp_path):

@@ -86,7 +86,7 @@ def _bounded(
     n = len(sample.scores)
     if found.threshold is None:
         remedy = (
-            f"about {_round(found.labels_needed)} labels would likely do"
+            f"about {_round(found.labels_needed)} labels would likely do, if these are typical"
             if found.labels_needed
             else "with more labels hardly either: allow a larger loss, or use another router"
         )
