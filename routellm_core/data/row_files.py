@@ -16,6 +16,9 @@ Write = Callable[[Sequence[Mapping[str, Any]]], None]
 
 _PARQUET = ".parquet"
 
+_GROUP = 16_384
+"""Rows that are written to parquet at once: readers are slow if there are few."""
+
 
 @contextmanager
 def written_rows(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
@@ -59,14 +62,22 @@ def _parquet(file: ExitStack, path: Path, columns: Mapping[str, type]) -> Write:
     types = {str: arrow.string(), float: arrow.float64()}
     schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
     out = file.enter_context(parquet.ParquetWriter(path, schema))
+    held: list[Mapping[str, Any]] = []
 
-    def write(rows: Sequence[Mapping[str, Any]]) -> None:
+    def flush() -> None:
         sound = {
-            name: [_text(row[name]) if kind is str else row[name] for row in rows]
+            name: [_text(row[name]) if kind is str else row[name] for row in held]
             for name, kind in columns.items()
         }
         out.write_table(arrow.table(sound, schema=schema))
+        held.clear()
 
+    def write(rows: Sequence[Mapping[str, Any]]) -> None:
+        held.extend(rows)
+        if len(held) >= _GROUP:
+            flush()
+
+    file.callback(flush)
     return write
 
 

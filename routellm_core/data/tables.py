@@ -92,8 +92,8 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
     number = 0
     try:
-        # With a buffer, so that a large row group is not in memory as a whole.
-        with parquet.ParquetFile(path, buffer_size=_BUFFER) as file:
+        # So that neither a large row group nor all of them are in memory as a whole.
+        with parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
             for batch in file.iter_batches(_BATCH):
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     number += 1

@@ -189,6 +189,25 @@ def test_an_export_as_parquet_or_csv(tmp_path):
     assert call == FORMS["spend log"][1]
 
 
+@pytest.mark.parametrize("group", [1_000, 60_000], ids=["many row groups", "one row group"])
+def test_parquet_is_never_in_memory_as_a_whole(tmp_path, group):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    texts = [f"{at} {'x' * 500}" for at in range(60_000)]
+    parquet.write_table(
+        arrow.table({"prompt": texts}),
+        tmp_path / "p.parquet",
+        row_group_size=group,
+        compression="none",
+        use_dictionary=False,
+    )
+    before, most = arrow.total_allocated_bytes(), 0
+    for at, _ in enumerate(read_calls(tmp_path / "p.parquet", Skipped())):
+        if at % 1_000 == 0:
+            most = max(most, arrow.total_allocated_bytes() - before)
+    assert most < 10_000_000  # of 30
+
+
 def test_what_cannot_be_read_is_said_by_row_and_never_shown(tmp_path):
     rows = [
         {"prompt": ASK},
