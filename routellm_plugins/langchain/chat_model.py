@@ -67,9 +67,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
         llm = ChatRouteLLM(strong="openai:gpt-4o", weak="openai:gpt-4o-mini", strong_share=0.3)
         chain = prompt | llm.bind_tools([search]) | parser
 
-    One call can override ``router``, ``threshold`` or ``strong_share``: as an argument, as
-    ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of RouteLLM's
-    form, ``model="router-mf-0.63"``.
+    One call can override ``router``, ``threshold``, ``strong_share`` or ``calibration``: as an
+    argument, as ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of
+    RouteLLM's form, ``model="router-mf-0.63"``.
 
     Args:
         strong: a chat model, or a name that ``init_chat_model`` understands.
