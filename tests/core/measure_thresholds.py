@@ -63,20 +63,25 @@ def sources(data: Path) -> list[Source]:
         found.append(Source(title, [row.prompt for row in rows], strong, weak))
     for file, title, pair in (
         (
-            "gold_mmlu_pro_other_models",
+            "validation/gold_mmlu_pro_other_models",
             "MMLU-Pro",
             ("OpenAI/GPT-4o-2024-08-06", "OpenAI/GPT-4o-mini"),
         ),
         (
-            "gold_open_llm_leaderboard",
+            "validation/gold_open_llm_leaderboard",
             "Leaderboard",
             (
                 "meta-llama/Meta-Llama-3.1-70B-Instruct",
                 "Orenguteng/Llama-3.1-8B-Lexi-Uncensored-V2",
             ),
         ),
+        (
+            "train/gold_gsm8k_train",
+            "GSM8K train, graded",
+            ("meta-math/MetaMath-Mistral-7B", "cognitivecomputations/dolphin-2.6-mistral-7b"),
+        ),
     ):
-        path = data / "validation" / f"{file}.jsonl.gz"
+        path = data / f"{file}.jsonl.gz"
         labels = list(read_labelled(path, pair, Skipped()))
         strong = np.array([row.strong for row in labels])
         weak = np.array([row.weak for row in labels])
@@ -123,7 +128,8 @@ def shares(source: Source, scores: Floats) -> list[str]:
 @dataclass(frozen=True)
 class Cell:
     violated: int
-    on_rest: int
+    on_rest: int | None
+    """None where hardly any rows are left."""
     qualified: int
     saved: float
 
@@ -131,6 +137,7 @@ class Cell:
 def judge(source: Source, scores: Floats, max_loss: float, quantiles: Floats | None) -> Cell:
     rng = np.random.default_rng(2)
     violated = on_rest = qualified = 0
+    has_rest = quantiles is not None and len(scores) > 1.2 * N
     saved = []
 
     def threshold_of(drawn: NDArray[np.intp]) -> float:
@@ -151,13 +158,14 @@ def judge(source: Source, scores: Floats, max_loss: float, quantiles: Floats | N
         qualified += threshold > 0
         violated += loss_of(source, goes_weak) > max_loss
         saved.append((1 - PRICE) * goes_weak.mean())
-        if quantiles is not None:
+        if has_rest:
             order = rng.permutation(len(scores))
             rest = order[N:]
             goes_weak = scores[rest] < threshold_of(order[:N])
             lost = np.where(goes_weak, (source.strong - source.weak)[rest], 0.0)
             on_rest += lost.mean() > max_loss
-    return Cell(violated, on_rest, qualified, float(np.mean(saved)))
+    rest_told = on_rest if has_rest else None
+    return Cell(violated, rest_told, qualified, float(np.mean(saved)))
 
 
 def interval(count: int) -> str:
@@ -188,7 +196,8 @@ def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
             mf = cells["mf"][-1]
             lines.append(
                 f"| {source.name} | {max_loss:.2f} | {interval(mf.violated)} | "
-                f"{mf.on_rest / DRAWS:.1%} | {mf.qualified / DRAWS:.0%} | "
+                f"{'–' if mf.on_rest is None else f'{mf.on_rest / DRAWS:.1%}'} | "
+                f"{mf.qualified / DRAWS:.0%} | "
                 + " | ".join(f"{cells[name][-1].saved:.1%}" for name in SCORERS)
                 + f" | {best_saving(source, scored['mf'], max_loss):.1%} |"
             )
@@ -218,7 +227,9 @@ def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
 
 @style()
 def drawn(curves: list[tuple[str, dict[str, list[Cell]]]]) -> bytes:
-    figure, rows = new_figure("What a bound on the loss of quality saves", height=9.5, rows=4)
+    figure, rows = new_figure(
+        "What a bound on the loss of quality saves", height=11.5, rows=len(curves)
+    )
     looks = dict(
         zip(
             SCORERS,
@@ -226,8 +237,8 @@ def drawn(curves: list[tuple[str, dict[str, list[Cell]]]]) -> bytes:
             strict=True,
         )
     )
-    for axes, (title, cells) in zip(rows, curves, strict=True):
-        axes.set_title(title)
+    for axes, (source, cells) in zip(rows, curves, strict=True):
+        axes.set_title(source)
         for name, each in cells.items():
             colour, line = looks[name]
             saved = [100 * cell.saved for cell in each]
