@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Named so that pip takes this release, and a CPU build of it where one is at hand.
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo test lint bench build results clean
+.PHONY: help demo test lint bench build results thresholds clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
+	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -39,6 +40,10 @@ results: $(VENV)/.dev
 	mkdir -p docs/images
 	cp build/results/images/*.svg docs/images/
 	cp build/results/report.md docs/results.md
+
+thresholds: $(VENV)/.dev
+	@test -n "$(DATA)" || { echo "say where: make thresholds DATA=<folder with eval/routellm_evals and validation/>"; exit 2; }
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.core.measure_thresholds
 
 build: $(VENV)/.dev
 	rm -rf build dist

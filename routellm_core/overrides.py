@@ -6,15 +6,13 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .errors import ConfigError, did_you_mean
-from .settings import S, validate_settings
+from .settings import HOW_MUCH, S, validate_settings
 
-PER_CALL = ("router", "threshold", "strong_share")
+PER_CALL = ("router", *HOW_MUCH)
 """Settings that a call can override."""
 
 PREFIX = "routellm_"
 """Marks an override among the parameters of a call."""
-
-_HOW_MUCH = ("threshold", "strong_share")
 
 
 def take_overrides(parameters: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -43,9 +41,9 @@ def take_overrides(parameters: MutableMapping[str, Any]) -> dict[str, Any]:
 def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
     """Return the settings of one call.
 
-    A value of None stands for none. ``threshold`` and ``strong_share`` replace each other, and
-    another router is loaded without ``router_options``, which are for the router they were set
-    for.
+    A value of None stands for none. ``threshold``, ``strong_share`` and ``calibration`` replace
+    each other, and another router is loaded without ``router_options``, which are for the router
+    they were set for.
 
     Args:
         settings: those of the model that is called.
@@ -55,14 +53,14 @@ def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
         ``settings`` itself, if no layer has a value.
 
     Raises:
-        ConfigError: a value is of the wrong type or out of range, or one layer has both a
-            threshold and a share.
+        ConfigError: a value is of the wrong type or out of range, or one layer has two
+            of ``HOW_MUCH``.
     """
     values: dict[str, Any] = {}
     for layer in filter(None, layers):
         given = {key: value for key, value in layer.items() if value is not None}
-        if any(key in given for key in _HOW_MUCH):
-            values.update(dict.fromkeys(_HOW_MUCH))
+        if any(key in given for key in HOW_MUCH):
+            values.update(dict.fromkeys(HOW_MUCH))
         values.update(given)
     if not values:
         return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -27,6 +28,14 @@ Number = Annotated[float, BeforeValidator(_no_truth_value), Field(allow_inf_nan=
 """A finite number, and no yes or no, which YAML makes of ``on`` and pydantic would take for 1."""
 
 
+def _as_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+HOW_MUCH = ("threshold", "strong_share", "calibration")
+"""Settings of which one says how much goes to the strong model."""
+
+
 class PolicySettings(BaseModel):
     """How scores become tiers. Adapters extend it with what their framework needs."""
 
@@ -44,6 +53,9 @@ class PolicySettings(BaseModel):
     )
     strong_share: Number | None = Field(
         default=None, ge=0.0, le=1.0, description="share of usual traffic for the strong model"
+    )
+    calibration: Annotated[str | None, BeforeValidator(_as_text)] = Field(
+        default=None, description="file of `routellm calibrate` that holds the threshold"
     )
     on_error: Tier = Field(default="strong", description="where a request goes when scoring fails")
     on_no_text: Tier = Field(default="strong", description="where a request without text goes")
@@ -72,8 +84,10 @@ class PolicySettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_way_to_say_how_much(self) -> PolicySettings:
-        if self.threshold is not None and self.strong_share is not None:
-            raise ValueError("both 'threshold' and 'strong_share' are set: keep one of them")
+        given = [f"'{key}'" for key in HOW_MUCH if getattr(self, key) is not None]
+        if len(given) > 1:
+            every = "both" if len(given) == 2 else "all of"
+            raise ValueError(f"{every} {' and '.join(given)} are set: keep one of them")
         return self
 
 

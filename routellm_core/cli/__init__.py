@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
+from .calibrate import calibrate
 from .conversations import conversations
 from .cross_validate import cross_validate
 from .data_check import data_app
@@ -47,6 +48,7 @@ def _routellm(
 
 
 app.command()(score)
+app.command()(calibrate)
 app.command()(evaluate)
 app.command()(pairs)
 app.command()(train)

@@ -30,6 +30,9 @@ def conversations(
         float | None, typer.Option(help="Share of usual traffic for the strong model.")
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The same, as a threshold.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="The same, as a calibration file that holds it.")
+    ] = None,
     part: Annotated[
         str | None, typer.Option(metavar="design|test", help="Only this part; left out: all.")
     ] = None,
@@ -41,12 +44,16 @@ def conversations(
     """
     chosen = load_conversations(part=part)
     if router is None:
-        if strong_share is not None or threshold is not None:
-            raise ConfigError("--strong-share and --threshold go with --router: name one, like mf")
+        if any(each is not None for each in (strong_share, threshold, calibration)):
+            raise ConfigError(
+                "--strong-share, --threshold and --calibration go with --router: name one, like mf"
+            )
         least, name = 0.5, "the written labels"
         scorer: Router = WrittenLabels(load_conversations())
     else:
-        policy = RoutingPolicy(router, strong_share=strong_share, threshold=threshold)
+        policy = RoutingPolicy(
+            router, strong_share=strong_share, threshold=threshold, calibration=calibration
+        )
         scorer, least = load_router(router), policy.threshold
         name = f"{router}, threshold {least:.4f}"
     table = Table(

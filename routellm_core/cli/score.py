@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +14,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..data.json_rows import json_objects
+from ..data.row_files import written_rows
+from ..data.tables import count_rows, table_rows
 from ..decision import Decision
 from ..errors import ConfigError, DataError
 from ..policy.policy import RoutingPolicy
+from .progress import messages, shown_progress
 
-_BATCH = 256
+_BATCH = 512
 _SHOWN = 1_000
+_ROWS = 1_000
+"""How many prompts a table shows."""
+
 _TIMEOUT_MS = 3_600_000.0
 """An hour a prompt: nobody waits for an answer here, as they do at a gateway."""
+
+_COLUMNS: dict[str, type] = {"prompt": str, "strong_win_rate": float, "cause": str}
+_ROUTED: dict[str, type] = {"threshold": float, "tier": str}
 
 _REMEDY = 'write an object with a "prompt", like {"prompt": "Why is the sky blue?"}'
 
@@ -30,7 +40,7 @@ def score(
     file: Annotated[
         Path | None,
         typer.Option(
-            help='JSON lines, each an object with a "prompt".', exists=True, dir_okay=False
+            help='JSON lines, CSV or parquet; each row has a "prompt".', exists=True, dir_okay=False
         ),
     ] = None,
     router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
@@ -42,44 +52,67 @@ def score(
         typer.Option(help="Also say where each goes, at this share to the strong model."),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="The same, with the threshold of this calibration file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write them to a file: parquet, or else JSON lines.", dir_okay=False),
+    ] = None,
 ) -> None:
     """Score prompts: how likely the strong model's answer is preferred.
 
     A prompt that cannot be scored gets none, the cause says why, and the exit code is 1.
     """
-    texts = [*(prompts or []), *(_read(file) if file else [])]
-    if not texts:
-        raise ConfigError(
-            f"{file} holds no prompts"
-            if file
-            else "nothing to score: give a prompt in quotes, or --file prompts.jsonl"
-        )
-    routed = strong_share is not None or threshold is not None
+    if not prompts and file is None:
+        raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")
+    if as_json and out:
+        raise ConfigError("--json prints and --out writes: keep one of them")
+    routed = any(each is not None for each in (strong_share, threshold, calibration))
     policy = RoutingPolicy(
         router,
         router_options={"checkpoint": checkpoint} if checkpoint else {},
         strong_share=strong_share,
         threshold=threshold if routed else 1.0,
+        calibration=calibration,
         timeout_ms=_TIMEOUT_MS,
     )
-    decisions = _decided(policy, texts)
-    if as_json:
-        for text, decision in zip(texts, decisions, strict=True):
-            typer.echo(json.dumps(_row(text, decision, routed)))
-    else:
-        _print_table(texts, decisions, routed)
+    total = len(prompts or ()) + (count_rows(file) if file else 0)
+    columns = _COLUMNS | (_ROUTED if routed else {})
+    shown: list[tuple[str, Decision]] = []
+    done = 0
+    sink = written_rows(out, columns) if out else nullcontext(None)
+    with shown_progress(messages()) as progress, sink as write:
+        progress.stage(f"Scoring with {router}")
+        for batch in _batches(_texts(prompts or (), file)):
+            decisions = policy.decide_many(batch)
+            rows = [_row(text, each, routed) for text, each in zip(batch, decisions, strict=True)]
+            if as_json:
+                typer.echo("\n".join(map(json.dumps, rows)))
+            elif write:
+                write(rows)
+            else:
+                room = _ROWS - len(shown)
+                shown += list(zip(batch, decisions, strict=True))[:room]
+            done += len(batch)
+            progress.step(done, max(done, total))
+        if not done:
+            raise ConfigError(f"{file} holds no prompts")
+    if shown:
+        _print_table(shown, routed)
+        if done > len(shown):
+            typer.echo(f"... and {done - len(shown):,} more: --json or --out FILE gives all")
     if policy.errors:
         kinds = ", ".join(f"{kind} {count}" for kind, count in policy.errors.items())
         typer.secho(f"error: router '{router}' failed on some prompts: {kinds}", err=True, fg="red")
         raise typer.Exit(1)
 
 
-def _decided(policy: RoutingPolicy, texts: list[str]) -> list[Decision]:
-    """Return what a gateway with the same settings and plugins would decide."""
-    starts = range(0, len(texts), _BATCH)
-    batches = (policy.decide_many(texts[start : start + _BATCH]) for start in starts)
-    return [decision for batch in batches for decision in batch]
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(texts)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
 
 
 def _row(text: str, decision: Decision, routed: bool) -> dict[str, str | float | None]:
@@ -93,14 +126,14 @@ def _row(text: str, decision: Decision, routed: bool) -> dict[str, str | float |
     return row
 
 
-def _print_table(texts: list[str], decisions: list[Decision], routed: bool) -> None:
+def _print_table(shown: list[tuple[str, Decision]], routed: bool) -> None:
     console = Console()
     table = Table("strong\nwin rate")
     if routed:
-        table.caption = f"threshold {decisions[0].threshold:.4f}"
+        table.caption = f"threshold {shown[0][1].threshold:.4f}"
         table.add_column("goes to")
     table.add_column("prompt")
-    for text, decision in zip(texts, decisions, strict=True):
+    for text, decision in shown:
         win_rate = decision.cause if decision.score is None else f"{decision.score:.4f}"
         where = [decision.tier] if routed else []
         table.add_row(win_rate, *where, _one_line(text, console.width - 27))
@@ -114,8 +147,9 @@ def _one_line(text: str, width: int) -> Text:
     return line
 
 
-def _read(path: Path) -> Iterator[str]:
-    for where, row in json_objects(path, _REMEDY):
+def _texts(prompts: Sequence[str], file: Path | None) -> Iterator[str]:
+    yield from prompts
+    for where, row in table_rows(file, _REMEDY) if file else ():
         if not isinstance(row.get("prompt"), str):
             raise DataError(f"{where}: {_REMEDY}")
         yield row["prompt"]

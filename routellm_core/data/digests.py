@@ -32,6 +32,22 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+class TextsDigest:
+    """One digest of many texts, in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, text: str) -> None:
+        """Add a text, with its length, so that no two sequences of texts are alike."""
+        data = text.encode("utf-8", "surrogatepass")
+        self._digest.update(b"%d\0" % len(data) + data)
+
+    def value(self) -> str:
+        """Return the digest, 64 hex digits, of all texts so far."""
+        return self._digest.hexdigest()
+
+
 def digest_of(parts: Iterable[Part]) -> str:
     """Return one digest (64 hex digits) of texts and arrays, in their order.
 

@@ -1,4 +1,4 @@
-"""Read evaluation files row by row; errors name file and row."""
+"""Read files of rows line by line, in bounded memory; errors name file and line."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ class Row:
     """Of the strong and of the weak model's answer."""
 
 
-def read_text(path: Path, remedy: str) -> str:
-    """Return the content of a UTF-8 file, plain or gzip, with or without a byte order mark.
+def text_lines(path: Path, remedy: str) -> Iterator[str]:
+    """Yield the lines of a UTF-8 file, plain or gzip, with their ends, and without a byte order
+    mark.
 
     Args:
         path: the file.
@@ -45,22 +46,30 @@ def read_text(path: Path, remedy: str) -> str:
     Raises:
         DataError: it cannot be read, or is not UTF-8; the message names the line.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
-    if data.startswith(_GZIP):
+    for line_number, line in enumerate(raw_lines(path, remedy), start=1):
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path} cannot be read, damaged gzip ({error}): {remedy}") from error
+            yield line.decode("utf-8-sig" if line_number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path}, line {line_number}: not UTF-8 ({error.reason}): convert the file to UTF-8"
+            ) from error
+
+
+def raw_lines(path: Path, remedy: str) -> Iterator[bytes]:
+    """Yield the lines of a file, plain or gzip, as bytes, with their ends.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    is_gzip = False
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}, line {line}: not UTF-8 ({error.reason}): convert the file to UTF-8"
-        ) from error
+        with path.open("rb") as file:
+            # Not read and put back: it may be a pipe.
+            is_gzip = file.peek(len(_GZIP)).startswith(_GZIP)
+            yield from gzip.GzipFile(fileobj=file) if is_gzip else file
+    except (OSError, EOFError, zlib.error) as error:
+        why = f", damaged gzip ({error})" if is_gzip else f" ({getattr(error, 'strerror', error)})"
+        raise DataError(f"{path} cannot be read{why}: {remedy}") from error
 
 
 def json_objects(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -69,7 +78,7 @@ def json_objects(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]
     Raises:
         DataError: the file cannot be read, or a line is no JSON object.
     """
-    for number, line in enumerate(read_text(path, remedy).split("\n"), start=1):
+    for number, line in enumerate(text_lines(path, remedy), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"

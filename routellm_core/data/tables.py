@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 
 from ..errors import DataError
 from ..optional import require
-from .json_rows import json_objects, read_text
+from .json_rows import json_objects, raw_lines, text_lines
 
 _PARQUET = b"PAR1"
 """What a parquet file begins with."""
 
 _BATCH = 1024
+_BUFFER = 1 << 20
 
 
 def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -35,18 +35,33 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
     try:
-        with path.open("rb") as file:
-            is_parquet = file.read(len(_PARQUET)) == _PARQUET
+        # A pipe, which is read once, holds lines.
+        if path.is_file():
+            with path.open("rb") as file:
+                if file.read(len(_PARQUET)) == _PARQUET:
+                    return _parquet_rows(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
-    if is_parquet:
-        return _parquet_rows(path)
     is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
     return _csv_rows(path, remedy) if is_csv else json_objects(path, remedy)
 
 
+def count_rows(path: Path) -> int:
+    """Return about how many rows a file has, for a progress bar; 0 if that cannot be told."""
+    if not path.is_file():  # a pipe can be read once
+        return 0
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_PARQUET)) == _PARQUET:
+                parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
+                return int(parquet.read_metadata(path).num_rows)
+        return sum(1 for _ in raw_lines(path, ""))
+    except Exception:  # whoever reads the rows says what is wrong
+        return 0
+
+
 def _csv_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    lines = csv.DictReader(io.StringIO(read_text(path, remedy), newline=""))
+    lines = csv.DictReader(text_lines(path, remedy))
     try:
         for cells in lines:
             where = f"{path}, line {lines.line_num}"
@@ -77,7 +92,8 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
+        # So that neither a large row group nor all of them are in memory as a whole.
+        with parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
             for batch in file.iter_batches(_BATCH):
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     number += 1

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ..decision import Decision
 from ..errors import RouteLLMError
 from ..registry.plugins import plugins
-from .policy import Call, Failures, RoutingPolicy
+from .failures import Failures
+from .policy import Call, RoutingPolicy
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -157,6 +158,7 @@ def _key(settings: PolicySettings) -> Hashable:
         frozenset(options),
         settings.threshold,
         settings.strong_share,
+        settings.calibration,
         settings.on_error,
         settings.on_no_text,
         settings.timeout_ms,

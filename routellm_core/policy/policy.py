@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,16 +11,23 @@ from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..decision import Asked, Decision
 from ..errors import ConfigError, ScoringError, ScoringTimeoutError
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
+from ..rules.calibration import Calibration, read_calibration
+from ..rules.drift import Status
 from ..rules.momentum import deciding_turns, momentum
 from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
 from .executor import executor_of
+from .failures import Failures
 from .route_on import text_to_route_on
 from .score_cache import score_cache
+from .watch import Watch
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -47,6 +53,8 @@ class RoutingPolicy:
         strong_share: instead of a threshold, the share of usual traffic that is to go to the
             strong model, in [0, 1]. Usual means distributed like the prompts the router was
             calibrated on.
+        calibration: instead of a threshold, the path of a file of ``routellm calibrate`` that
+            holds it, made for the scores of this very router.
         router_options: what ``load_router`` takes for that router.
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
@@ -72,9 +80,11 @@ class RoutingPolicy:
         self._failures = Failures()
         self._router = load_router(self.settings.router, **self.settings.router_options)
         self._budget_s = self.settings.timeout_ms / 1000
+        self.calibration = self._read_calibration()
         self.threshold, self.warning = self._resolve_threshold()
         if self.warning:
             logger.warning("router '%s': %s", self.settings.router, self.warning)
+        self._watch = Watch(self.settings, self.threshold, self.calibration, self._router)
 
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
@@ -87,6 +97,13 @@ class RoutingPolicy:
     def errors(self) -> Counter[str]:
         """How often scoring failed, by the name of the exception's class."""
         return self._failures.counts
+
+    def status(self) -> Status:
+        """Return what went where of late beside what was meant, and how far traffic is from the
+        calibration sample: that of the calibration file or, for ``strong_share``, of the
+        checkpoint. Of this process alone; a follow-up counts with the score that decided.
+        """
+        return self._watch.status(self.errors)
 
     def decide(self, call: Call) -> Decision:
         """Decide where a call goes. Never raises.
@@ -184,6 +201,45 @@ class RoutingPolicy:
                 decided[at] = self._scored(scores, deciding, asked, start)
         return [decided[at] for at in range(len(calls))]
 
+    def scores(self, calls: Sequence[Call]) -> NDArray[np.float64]:
+        """Return the scores by which calls would be decided, of which no observer is told.
+
+        Args:
+            calls: as ``decide`` takes them.
+
+        Returns:
+            Shape (n,), each in [0, 1]; NaN for a call without text, or one whose scoring failed,
+            which is counted in ``errors``.
+        """
+        scores = np.full(len(calls), np.nan)
+        deciding: dict[int, tuple[Asked, dict[int, str]]] = {}
+        for at, call in enumerate(calls):
+            try:
+                asked = _read(call)
+                if asked.turns and asked.turns[-1].strip():
+                    deciding[at] = asked, self._deciding(asked)
+            except Exception as error:
+                self._failures.note(error, self.settings)
+        texts = _missing((text for _, each in deciding.values() for text in each.values()), {})
+        try:
+            known = self._score_batch(texts, self._budget_s * len(texts)) if texts else {}
+        except Exception:
+            known = self._scored_alone(texts)
+        for at, (_, each) in deciding.items():
+            if known.keys() >= set(each.values()):
+                _, scores[at] = momentum(list(each), [known[text] for text in each.values()])
+        return scores
+
+    def _scored_alone(self, texts: Iterable[str]) -> dict[str, float]:
+        """Score one by one, so that a text that cannot be scored spoils no other."""
+        known: dict[str, float] = {}
+        for text in texts:
+            try:
+                known.update(self._score_batch([text], self._budget_s))
+            except Exception as error:
+                self._failures.note(error, self.settings)
+        return known
+
     async def adecide_many(self, calls: Sequence[Call]) -> list[Decision]:
         """Like ``decide_many``, without holding up the event loop."""
         import asyncio
@@ -257,8 +313,18 @@ class RoutingPolicy:
     def _instant(self) -> bool:
         return self._router.instant and not plugins.intercepts_scores(self.settings.router)
 
+    def _read_calibration(self) -> Calibration | None:
+        path = self.settings.calibration
+        if path is None:
+            return None
+        calibration = read_calibration(path)
+        calibration.check(path, self.settings.router, self._router.fingerprint)
+        return calibration
+
     def _resolve_threshold(self) -> tuple[float, str | None]:
         """Return the threshold, and what to warn of."""
+        if self.calibration is not None:
+            return self.calibration.threshold, None
         settings, quantiles = self.settings, self._router.score_quantiles
         if settings.threshold is not None:
             warning = None if quantiles is None else outside_range(settings.threshold, quantiles)
@@ -280,6 +346,7 @@ class RoutingPolicy:
     ) -> Decision:
         at, score = momentum(list(deciding), [scores[text] for text in deciding.values()])
         model = "strong" if score >= self.threshold else "weak"
+        self._watch.note(score, model == "strong")
         if model == "strong" and self.settings.sticky == "conversation" and asked.session:
             conversations.add(asked.session)
         cause = "score" if at == len(asked.turns) - 1 else "momentum"
@@ -294,32 +361,6 @@ class RoutingPolicy:
         decision = Decision(model, score, self.threshold, self.settings.router, cause, elapsed_ms)
         plugins.decided(decision)
         return decision
-
-
-class Failures:
-    """Counts failures, and logs the first of each kind."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def note(self, error: Exception, settings: PolicySettings) -> str:
-        """Count a failure, and return the cause of the decision on the call that met it."""
-        kind = type(error).__name__
-        with self._lock:
-            self.counts[kind] += 1
-            first = self.counts[kind] == 1
-        if first:
-            logger.error(
-                "router '%s' failed (%s: %s): such requests go to the %s model; "
-                "further failures of this kind are counted, not logged",
-                settings.router,
-                kind,
-                error,
-                settings.on_error,
-                exc_info=error,
-            )
-        return f"error:{kind}"
 
 
 def checked_win_rate(answer: object) -> float:

@@ -35,6 +35,38 @@ def threshold_for_share(quantiles: NDArray[np.float64], strong_share: float) -> 
     return float(np.interp(1.0 - strong_share, levels, quantiles))
 
 
+def threshold_in(scores: NDArray[np.float64], strong_share: float) -> float:
+    """Return the threshold at or above which nearest to ``strong_share`` of ``scores`` lie.
+
+    It lies half way between two scores that differ, so that rounding moves no prompt. Equal scores
+    cannot be parted: what share it gives is for the caller to look at.
+
+    Args:
+        scores: shape (n,), n >= 1.
+        strong_share: wanted share, in [0, 1]; 0 gives ``NEVER`` and 1 gives 0.0.
+    """
+    if strong_share <= 0.0:
+        return NEVER
+    if strong_share >= 1.0:
+        return 0.0
+    values, counts = np.unique(scores, return_counts=True)
+    # The share above each cut: below all values, between two, above all.
+    shares = 1.0 - np.concatenate(([0], np.cumsum(counts))) / len(scores)
+    return cut(values, int(np.abs(shares - strong_share).argmin()))
+
+
+def cut(values: NDArray[np.float64], below: int) -> float:
+    """Return the threshold that ``below`` of the ``values``, ascending and distinct, do not reach.
+
+    0.0 for none of them, and ``NEVER`` for all.
+    """
+    if below == 0:
+        return 0.0
+    if below == len(values):
+        return NEVER
+    return float(values[below - 1] / 2 + values[below] / 2)
+
+
 def outside_range(threshold: float, quantiles: NDArray[np.float64]) -> str | None:
     """Return what to say of a threshold that no usual prompt, or every one, reaches; else None.
 

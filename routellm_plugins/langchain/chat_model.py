@@ -67,9 +67,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
         llm = ChatRouteLLM(strong="openai:gpt-4o", weak="openai:gpt-4o-mini", strong_share=0.3)
         chain = prompt | llm.bind_tools([search]) | parser
 
-    One call can override ``router``, ``threshold`` or ``strong_share``: as an argument, as
-    ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of RouteLLM's
-    form, ``model="router-mf-0.63"``.
+    One call can override ``router``, ``threshold``, ``strong_share`` or ``calibration``: as an
+    argument, as ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of
+    RouteLLM's form, ``model="router-mf-0.63"``.
 
     Args:
         strong: a chat model, or a name that ``init_chat_model`` understands.
@@ -78,6 +78,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         threshold: least strong win rate that goes to the strong model, in [0, 1].
         strong_share: instead of a threshold, the share of usual traffic for the strong
             model, in [0, 1].
+        calibration: instead of a threshold, a file of ``routellm calibrate`` that holds it.
         router_options: what ``load_router`` takes for that router.
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
@@ -103,6 +104,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
     router: str = "mf"
     threshold: float | None = None
     strong_share: float | None = None
+    calibration: str | None = None
     router_options: dict[str, Any] = Field(default_factory=dict)
     on_error: Tier = "strong"
     on_no_text: Tier = "strong"

@@ -56,5 +56,7 @@ def _summary(report: ConfigReport) -> Table:
         threshold = "as named" if policy is None else f"{policy.threshold:.4f}"
         if settings.strong_share is not None:
             threshold += f" ({settings.strong_share:.0%} of usual traffic)"
+        if settings.calibration is not None:
+            threshold += f" ({settings.calibration})"
         table.add_row(route.name, router, threshold, settings.strong, settings.weak)
     return table

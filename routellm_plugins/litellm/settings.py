@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
+from routellm_core.settings import HOW_MUCH
 
 EXAMPLE = "{strong: gpt-4o, weak: gpt-4o-mini, strong_share: 0.3}"
 
-_CARRIED_BY_THE_NAME = ("router", "router_options", "threshold", "strong_share")
+_CARRIED_BY_THE_NAME = ("router", "router_options", *HOW_MUCH)
 
 
 class RouteSettings(PolicySettings):
@@ -46,7 +47,7 @@ def parse_settings(value: object, *, wildcard: bool) -> RouteSettings:
             f"remove {' and '.join(map(repr, given))}: with a * in model_name, each request's "
             "model says router and threshold, as in router-mf-0.63"
         )
-    if not wildcard and settings.threshold is None and settings.strong_share is None:
+    if not wildcard and all(getattr(settings, key) is None for key in HOW_MUCH):
         raise ConfigError(
             "neither 'strong_share' nor 'threshold' is set: write strong_share: 0.3 to send "
             "about 30 % of usual traffic to the strong model"

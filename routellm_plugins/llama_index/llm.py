@@ -33,8 +33,8 @@ class RouteLLM(RoutedCalls):
         weak: the cheap LLM for the rest.
         router: name of a router, as in ``routellm_core.load_router``.
         callback_manager: set on both LLMs, now and whenever it is assigned.
-        **settings: ``threshold`` or ``strong_share``, ``on_error``, ``on_no_text``,
-            ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
+        **settings: ``threshold``, ``strong_share`` or ``calibration``, ``on_error``,
+            ``on_no_text``, ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
             ``query_keys``: the template variables that hold a question, best first;
             ``utility``: where filled templates without a question go, which extraction,

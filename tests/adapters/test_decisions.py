@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from routellm_core import Decision, hookimpl, route_on
+from routellm_core import ConfigError, Decision, hookimpl, route_on
+from routellm_core.rules.calibration import calibration_of
 from tests.adapters import ADAPTERS
 from tests.adapters.cases import KEYS, Adapter
 from tests.fakes import routers
@@ -104,6 +107,67 @@ def test_the_score_decides(
     assert (report["threshold"], report["router"]) == (0.6, "length")
     (decision,) = seen
     assert {name: report[name] for name in KEYS} == decision.as_metadata()
+
+
+def calibrated(path: Path, router: str = "length", fingerprint: str | None = None) -> str:
+    """Write a calibration file whose threshold is .6."""
+    calibration = calibration_of(
+        np.linspace(0.1, 1.0, 50),
+        0.6,
+        router=router,
+        fingerprint=fingerprint,
+        rule={"strong_share": 0.5},
+        data="0" * 64,
+        date="2026-11-28",
+    )
+    path.write_text(calibration.as_json())
+    return str(path)
+
+
+@pytest.mark.parametrize(("text", "tier", "score"), [(EASY, "weak", 0.5), (HARD, "strong", 1.0)])
+def test_a_calibration_file_stands_for_a_threshold(
+    adapter: Any, tmp_path: Path, text: str, tier: str, score: float
+) -> None:
+    asking = adapter(router="length", calibration=calibrated(tmp_path / "support.json"))
+    report = asking.ask(text)
+    assert outcome(report) == (tier, tier, score, "score")
+    assert report["threshold"] == 0.6
+
+
+def test_a_calibration_of_another_router_or_checkpoint_is_refused_before_traffic(
+    adapter: Any, tmp_path: Path
+) -> None:
+    of_random = calibrated(tmp_path / "random.json", router="random")
+    with pytest.raises(ConfigError, match="was made for router 'random', and this is 'length'"):
+        adapter(router="length", calibration=of_random)
+    other = calibrated(tmp_path / "other.json", fingerprint="length:v2")
+    with pytest.raises(ConfigError, match="was made for another checkpoint of router 'length'"):
+        adapter(router="length", calibration=other)
+    with pytest.raises(ConfigError, match="'threshold' and 'calibration' are set: keep one"):
+        adapter(router="length", threshold=0.5, calibration=other)
+    with pytest.raises(ConfigError, match=r"absent\.json cannot be read .No such file"):
+        adapter(router="length", calibration=str(tmp_path / "absent.json"))
+
+
+def test_a_call_may_bring_its_threshold_over_a_calibration(
+    kind: type[Adapter], adapter: Any, tmp_path: Path
+) -> None:
+    if not kind.overrides:
+        pytest.skip(f"{kind.name} has no settings of one call")
+    asking = adapter(router="length", calibration=calibrated(tmp_path / "support.json"))
+    report = asking.ask(EASY, override={"threshold": 0.4})
+    assert outcome(report) == ("strong", "strong", 0.5, "score")
+
+
+def test_a_call_may_bring_its_calibration(
+    kind: type[Adapter], adapter: Any, tmp_path: Path
+) -> None:
+    if kind.name == "litellm":
+        pytest.skip("a request's model name carries a threshold, and no file of the server's")
+    asking = adapter(router="length", threshold=0.4)
+    support = calibrated(tmp_path / "support.json")
+    assert outcome(asking.ask(EASY, override={"calibration": support}))[0] == "weak"
+    assert outcome(asking.ask(EASY))[0] == "strong"
 
 
 def test_the_last_words_of_the_human_decide(adapter: Any) -> None:

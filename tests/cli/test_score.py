@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -125,3 +128,59 @@ def test_mistakes_say_what_to_do(args, message):
     done = called("score", *args)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("name", ["scores.jsonl", "scores.parquet"])
+def test_a_file_in_and_a_file_out(tmp_path, name):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    prompts = [f"prompt {i}" for i in range(1300)]
+    given, out = tmp_path / "prompts.parquet", tmp_path / name
+    parquet.write_table(arrow.table({"prompt": prompts, "id": range(1300)}), given)
+    done = called(
+        *("score", "--router", "random", "--file", str(given), "--threshold", ".5"),
+        *("--out", str(out)),
+    )
+    assert done.returncode == 0, done.stderr
+    if name.endswith("parquet"):
+        rows = parquet.read_table(out).to_pylist()
+    else:
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["prompt"] for row in rows] == prompts
+    scores = load_router("random").score(prompts)
+    assert [row["strong_win_rate"] for row in rows] == scores.tolist()
+    assert [row["tier"] == "strong" for row in rows] == (scores >= 0.5).tolist()
+    assert list(rows[0]) == ["prompt", "strong_win_rate", "cause", "threshold", "tier"]
+
+
+def test_a_file_that_breaks_off_leaves_nothing(tmp_path):
+    given, out = tmp_path / "prompts.jsonl", tmp_path / "scores.jsonl"
+    given.write_text('{"prompt": "a"}\n' * 600 + "broken\n")
+    done = called("score", "--router", "random", "--file", str(given), "--out", str(out))
+    assert done.returncode == 2
+    assert "line 601: no JSON" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["prompts.jsonl"]
+    nowhere = called("score", "x", "--router", "random", "--out", str(tmp_path / "no" / "s.jsonl"))
+    assert nowhere.returncode == 2
+    assert "cannot be written" in nowhere.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pipe_is_read_once(tmp_path, pack):
+    pipe = tmp_path / "prompts"
+    os.mkfifo(pipe)
+    content = pack(b'{"prompt": "a"}\n' * 700)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    done = called("score", "--router", "random", "--file", str(pipe), "--json")
+    writer.join()
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 700
+
+
+def test_a_table_shows_the_first_thousand(tmp_path):
+    given = tmp_path / "prompts.jsonl"
+    given.write_text('{"prompt": "a"}\n' * 1200)
+    done = called("score", "--router", "random", "--file", str(given))
+    assert "... and 200 more: --json or --out FILE gives all" in done.stdout

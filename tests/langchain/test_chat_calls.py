@@ -299,7 +299,7 @@ def test_a_wrong_override_says_what_to_write(llm, strong, weak, override, messag
     ("key", "message"),
     [
         ("treshold", "did you mean 'threshold'"),
-        ("sticky", "known: router, strong_share, threshold"),
+        ("sticky", "known: calibration, router, strong_share, threshold"),
     ],
 )
 def test_a_typo_in_the_config_says_what_to_write(llm, key, message):

@@ -8,14 +8,13 @@ beside the ``contaminated_prompts.jsonl`` that is left out.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...data.json_rows import Row, json_objects, number, read_text, shown
+from ...data.json_rows import Row, json_objects, number, shown, text_lines
 from ...errors import DataError
 
 STRONG_MODEL = "gpt-4-1106-preview"
@@ -108,7 +107,7 @@ def _judgements(path: Path) -> dict[tuple[str, str], dict[int, float]]:
 
 
 def _csv(path: Path, group: str, contaminated: set[str]) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(read_text(path, REMEDY), newline=""))
+    reader = csv.DictReader([*text_lines(path, REMEDY)])
     try:
         for column in ("prompt", WEAK_MODEL, STRONG_MODEL):
             if column not in (reader.fieldnames or ()):

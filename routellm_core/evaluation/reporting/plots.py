@@ -72,7 +72,8 @@ _LONG = 20
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """Draw in the style of all plots, until the block ends."""
     import matplotlib.style
 
     # The default comes first, so that a user's own style makes no difference.
@@ -143,17 +144,17 @@ def write_plots(result: BenchmarkResult, folder: Path) -> list[Plot]:
         plot = Plot(kind, result.benchmark, shows)
         figure = draw(result)
         for suffix in FORMATS:
-            write_whole(folder / plot.path(suffix), _bytes_of(figure, suffix))
+            write_whole(folder / plot.path(suffix), image_bytes(figure, suffix))
         plots.append(plot)
     return plots
 
 
-@_style()
+@style()
 def draw_quality(result: BenchmarkResult) -> Figure:
     """Draw quality against the share of strong calls, of routers, baselines and the oracle."""
     looks = {**_looks(result), LENGTH: _Look(BLACK, ":", "")}
     columns = 2 if max(map(len, looks)) <= _LONG else 1
-    figure, (axes,) = _figure(
+    figure, (axes,) = new_figure(
         f"{result.benchmark}: quality against strong calls, n = {result.n:,}",
         height=4.5 + 0.2 * math.ceil(len(looks) / columns),
     )
@@ -192,11 +193,11 @@ def draw_quality(result: BenchmarkResult) -> Figure:
     return figure
 
 
-@_style()
+@style()
 def draw_reliability(result: BenchmarkResult) -> Figure:
     """Draw how often the strong model was the better one against the win rate of each router."""
     found = {router.name: each for router in _scored(result) if (each := router.reliability)}
-    figure, (axes,) = _figure(
+    figure, (axes,) = new_figure(
         f"{result.benchmark}: is the win rate a probability? n = {result.n:,}", height=4.6
     )
     looks = _looks(result)
@@ -230,14 +231,14 @@ def draw_reliability(result: BenchmarkResult) -> Figure:
     return figure
 
 
-@_style()
+@style()
 def draw_scores(result: BenchmarkResult) -> Figure:
     """Draw the distribution of the win rates, a row per router, on one scale."""
     scores = {router.name: router.scores for router in _scored(result) if router.scores is not None}
     everything = np.concatenate(list(scores.values()))
     span = max(float(np.ptp(everything)), 0.01)
     edges = np.linspace(everything.min(), everything.min() + span, _STEPS + 1)
-    figure, rows = _figure(
+    figure, rows = new_figure(
         f"{result.benchmark}: distribution of the win rates, n = {result.n:,}",
         height=1.1 + 1.5 * len(scores),
         rows=len(scores),
@@ -267,7 +268,8 @@ def draw_scores(result: BenchmarkResult) -> Figure:
     return figure
 
 
-def _figure(title: str, *, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(title: str, *, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure of ``height`` inches, and its axes, one below the other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
@@ -276,8 +278,9 @@ def _figure(title: str, *, height: float, rows: int = 1) -> tuple[Figure, list[A
     return figure, list(axes[:, 0])
 
 
-@_style()
-def _bytes_of(figure: Figure, suffix: str) -> bytes:
+@style()
+def image_bytes(figure: Figure, suffix: str) -> bytes:
+    """Return a figure as a file's content; ``suffix`` is one of ``FORMATS``."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=suffix, metadata=_METADATA[suffix])
     return buffer.getvalue()

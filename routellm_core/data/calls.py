@@ -1,0 +1,79 @@
+"""Read calls of language models from whatever a team has logged them in, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import DataError
+from .call_forms import LoggedCall, calls_in
+from .tables import table_rows
+
+REMEDY = (
+    'write a JSON object a line, such as {"prompt": "Why is the sky blue?"} '
+    "(of a list, jq -c '.[]' makes lines)"
+)
+
+_ROWS = 5
+"""How many rows are named for each reason."""
+
+
+class Skipped:
+    """Rows that could not be read: how many, and the first of them, by reason. Never their
+    text.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[str]] = {}
+        self._counts: dict[str, int] = {}
+
+    @property
+    def total(self) -> int:
+        """How many calls were skipped."""
+        return sum(self._counts.values())
+
+    def note(self, where: str, why: str) -> None:
+        """Count a row, or a call in it."""
+        self._counts[why] = self._counts.get(why, 0) + 1
+        rows = self._rows.setdefault(why, [])
+        if len(rows) < _ROWS:
+            rows.append(where)
+
+    def lines(self) -> list[str]:
+        """Return a line for each reason."""
+        found = []
+        for why, rows in self._rows.items():
+            # "file, line 7": the file is named once.
+            numbers = [rows[0], *(row.rpartition(" ")[2] for row in rows[1:])]
+            more = self._counts[why] - len(rows)
+            named = ", ".join(numbers) + (f" and {more:,} more" if more else "")
+            found.append(f"skipped {self._counts[why]:,}: {why} ({named})")
+        return found
+
+
+def read_calls(path: Path, skipped: Skipped) -> Iterator[LoggedCall]:
+    """Yield the calls of a file, of which each row may have a form of its own.
+
+    Forms: ``{"prompt"}``; OpenAI's chat ``{"messages"}``; exports of LiteLLM's spend logs with
+    stored prompts; OpenTelemetry's spans of generative AI, alone or as OTLP in JSON; Langfuse's
+    observations.
+
+    Args:
+        path: JSON lines or CSV in UTF-8, plain or gzip, or parquet.
+        skipped: is told of what has no text of a human.
+
+    Raises:
+        DataError: the file cannot be read, a line of it is no JSON, or no row of it is a call.
+        MissingExtraError: it is parquet, and pyarrow is not installed.
+    """
+    found = False
+    for where, row in table_rows(path, REMEDY):
+        for call in calls_in(row):
+            if isinstance(call, str):
+                skipped.note(where, call)
+            else:
+                found = True
+                yield call
+    if not found:
+        reasons = skipped.lines()
+        raise DataError(f"{path} holds no prompts: {'; '.join(reasons) if reasons else REMEDY}")

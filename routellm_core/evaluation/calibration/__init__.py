@@ -1,0 +1,1 @@
+"""Choose a threshold on prompts or labelled pairs of one's own."""

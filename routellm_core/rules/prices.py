@@ -1,0 +1,90 @@
+"""What tokens cost: prices that are given, or those of LiteLLM's table where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, MissingExtraError, did_you_mean
+
+_TABLE = "model_prices_and_context_window_backup.json"
+"""In LiteLLM's package, which is not imported: that takes seconds."""
+
+_BYTES_PER_TOKEN = 4.0
+"""Of UTF-8, in English text with the tokenizers of OpenAI."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """Of a model's tokens, in dollars for a million."""
+
+    given: float
+    """For what it reads."""
+    answered: float
+    """For what it writes."""
+
+    def costs(self, given: NDArray[np.float64], answered: NDArray[np.float64]) -> Any:
+        """Return what requests with so many tokens cost, in dollars: the shape of the arrays."""
+        return (given * self.given + answered * self.answered) / 1e6
+
+
+def price_of(text: str) -> Price:
+    """Return the price that is written, such as ``2.5,10``, in dollars for a million tokens.
+
+    Raises:
+        ConfigError: it is no such pair of numbers.
+    """
+    try:
+        given, answered = map(float, text.split(","))
+    except ValueError:
+        given = answered = math.nan
+    if not (0 <= given < math.inf and 0 <= answered < math.inf):
+        raise ConfigError(
+            f"a price is '{text}': write dollars for a million tokens read and a million written, "
+            "such as 2.5,10"
+        )
+    return Price(given, answered)
+
+
+def price_of_model(model: str) -> Price:
+    """Return the price in LiteLLM's table.
+
+    Raises:
+        ConfigError: the table does not have the model, or no price for it.
+        MissingExtraError: LiteLLM is not installed.
+    """
+    table = _table()
+    entry = table.get(model) or {}
+    given, answered = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
+    if given is None or answered is None:
+        raise ConfigError(
+            f"LiteLLM's table has no price for '{model}': {did_you_mean(model, table)} Or give "
+            "--strong-price and --weak-price, such as 2.5,10"
+        )
+    return Price(float(given) * 1e6, float(answered) * 1e6)
+
+
+def tokens_in(text: str) -> float:
+    """Return about how many tokens a text has: a quarter of its bytes in UTF-8."""
+    return len(text.encode("utf-8", "surrogatepass")) / _BYTES_PER_TOKEN
+
+
+def _table() -> dict[str, Any]:
+    found = importlib.util.find_spec("litellm")
+    folders = (found.submodule_search_locations or []) if found else []
+    for folder in folders:
+        path = Path(folder) / _TABLE
+        if path.is_file():
+            table: dict[str, Any] = json.loads(path.read_bytes())
+            return table
+    raise MissingExtraError(
+        "prices of models come from LiteLLM's table, and LiteLLM is not installed: give "
+        "--strong-price and --weak-price, in dollars for a million tokens, such as 2.5,10"
+    )

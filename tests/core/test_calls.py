@@ -1,0 +1,262 @@
+"""Calls as teams log them, read into what the human wrote."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routellm_core import DataError
+from routellm_core.data.call_forms import LoggedCall
+from routellm_core.data.calls import Skipped, read_calls
+
+ASK = "Why is the sky blue?"
+CHAT = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": "Hello!"},
+    {"role": "user", "content": [{"type": "text", "text": ASK}]},
+]
+TURNS = ("Hello", ASK)
+
+
+def spend_log(**changes: Any) -> dict[str, Any]:
+    """A row of LiteLLM_SpendLogs as it is exported; JSON columns as text."""
+    return {
+        "request_id": "chatcmpl-1",
+        "call_type": "acompletion",
+        "startTime": "2026-11-01T10:00:00Z",
+        "model": "gpt-4o-2024-08-06",
+        "model_group": "gpt-4o",
+        "prompt_tokens": 21,
+        "completion_tokens": 34,
+        "spend": 0.0004,
+        "messages": "{}",
+        "response": "{}",
+        "proxy_server_request": json.dumps({"model": "gpt-4o", "messages": CHAT}),
+        **changes,
+    }
+
+
+def parts(role: str, *contents: dict[str, Any]) -> dict[str, Any]:
+    return {"role": role, "parts": list(contents)}
+
+
+SPOKEN = [
+    parts("user", {"type": "text", "content": "Hello"}),
+    parts("assistant", {"type": "tool_call", "id": "1", "name": "search", "arguments": {}}),
+    parts("tool", {"type": "tool_call_response", "id": "1", "response": "SECRET"}),
+    parts("user", {"type": "text", "content": ASK}),
+]
+SPAN = {
+    "name": "chat gpt-4o",
+    "attributes": {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.usage.input_tokens": 21,
+        "gen_ai.usage.output_tokens": 34,
+        "gen_ai.input.messages": json.dumps(SPOKEN),
+    },
+}
+OTLP = {
+    "resourceSpans": [
+        {
+            "scopeSpans": [
+                {
+                    "spans": [
+                        {"name": "GET /", "attributes": []},
+                        {
+                            "name": "chat",
+                            "attributes": [
+                                {
+                                    "key": "gen_ai.input.messages",
+                                    "value": {"stringValue": json.dumps(SPOKEN)},
+                                },
+                                {
+                                    "key": "gen_ai.response.model",
+                                    "value": {"stringValue": "gpt-4o"},
+                                },
+                                {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "21"}},
+                                {"key": "gen_ai.usage.output_tokens", "value": {"intValue": "34"}},
+                            ],
+                        },
+                    ]
+                }
+            ]
+        }
+    ]
+}
+LANGFUSE = {
+    "id": "o1",
+    "trace_id": "t1",
+    "type": "GENERATION",
+    "provided_model_name": "gpt-4o",
+    "usage_details": {"input": 21, "output": 34, "total": 55},
+    "input": json.dumps(CHAT),
+    "output": "SECRET",
+}
+FORMS: dict[str, tuple[dict[str, Any], LoggedCall]] = {
+    "prompt": ({"prompt": ASK, "id": 3}, LoggedCall((ASK,))),
+    "chat": ({"messages": CHAT}, LoggedCall(TURNS)),
+    "chat with its answer": (
+        {
+            "messages": CHAT,
+            "response": {
+                "model": "gpt-4o",
+                "usage": {"prompt_tokens": 21, "completion_tokens": 34},
+            },
+        },
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "spend log": (spend_log(), LoggedCall(TURNS, "gpt-4o", 21, 34)),
+    "spend log, parsed": (
+        spend_log(proxy_server_request={"input": ASK}, messages={}),
+        LoggedCall((ASK,), "gpt-4o", 21, 34),
+    ),
+    "spend log with messages": (
+        spend_log(proxy_server_request="{}", messages=json.dumps(CHAT)),
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "span": (SPAN, LoggedCall(TURNS, "gpt-4o", 21, 34)),
+    "span with an event": (
+        {
+            "attributes": {"gen_ai.request.model": "gpt-4o"},
+            "events": [{"attributes": {"gen_ai.input.messages": SPOKEN}}],
+        },
+        LoggedCall(TURNS, "gpt-4o"),
+    ),
+    "span of indexed attributes": (
+        {
+            "attributes": {
+                "gen_ai.prompt.1.content": ASK,
+                "gen_ai.prompt.1.role": "user",
+                "gen_ai.prompt.0.role": "user",
+                "gen_ai.prompt.0.content": "Hello",
+            }
+        },
+        LoggedCall(TURNS),
+    ),
+    "OTLP": (OTLP, LoggedCall(TURNS, "gpt-4o", 21, 34)),
+    "Langfuse": (LANGFUSE, LoggedCall(TURNS, "gpt-4o", 21, 34)),
+    "Langfuse, camel case": (
+        {
+            "type": "GENERATION",
+            "traceId": "t",
+            "model": "gpt-4o",
+            "usageDetails": {"input": 21, "output": 34},
+            "input": {"messages": CHAT, "temperature": 0},
+        },
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "Langfuse with a bare text": ({"type": "generation", "input": ASK}, LoggedCall((ASK,))),
+}
+
+
+def lines(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read(tmp_path, form):
+    row, expected = FORMS[form]
+    assert list(read_calls(lines(tmp_path / "log.jsonl", row), Skipped())) == [expected]
+
+
+def test_forms_may_be_mixed_and_packed(tmp_path):
+    path = tmp_path / "log.jsonl.gz"
+    rows = [row for row, _ in FORMS.values()]
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    skipped = Skipped()
+    found = list(read_calls(path, skipped))
+    assert found == [expected for _, expected in FORMS.values()]
+    assert skipped.total == 1  # the span of a web request
+
+
+def test_an_export_as_parquet_or_csv(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "log.parquet"
+    parquet.write_table(arrow.Table.from_pylist([spend_log(), LANGFUSE, {"prompt": ASK}]), path)
+    table = arrow.Table.from_pylist([spend_log()])
+    assert list(read_calls(path, Skipped()))[:1] == [FORMS["spend log"][1]]
+    csv = pytest.importorskip("pyarrow.csv")
+    csv.write_csv(table, tmp_path / "log.csv")
+    (call,) = read_calls(tmp_path / "log.csv", Skipped())
+    assert call == FORMS["spend log"][1]
+
+
+@pytest.mark.parametrize("group", [1_000, 60_000], ids=["many row groups", "one row group"])
+def test_parquet_is_never_in_memory_as_a_whole(tmp_path, group):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    texts = [f"{at} {'x' * 500}" for at in range(60_000)]
+    parquet.write_table(
+        arrow.table({"prompt": texts}),
+        tmp_path / "p.parquet",
+        row_group_size=group,
+        compression="none",
+        use_dictionary=False,
+    )
+    before, most = arrow.total_allocated_bytes(), 0
+    for at, _ in enumerate(read_calls(tmp_path / "p.parquet", Skipped())):
+        if at % 1_000 == 0:
+            most = max(most, arrow.total_allocated_bytes() - before)
+    assert most < 10_000_000  # of 30
+
+
+def test_what_cannot_be_read_is_said_by_row_and_never_shown(tmp_path):
+    rows = [
+        {"prompt": ASK},
+        spend_log(proxy_server_request="{}"),
+        {"type": "SPAN", "input": "SECRET words"},
+        {"messages": [{"role": "system", "content": "SECRET"}]},
+        {"messages": "SECRET"},
+        {"prompt": "  "},
+        {"text": "SECRET"},
+        {"attributes": {"http.url": "SECRET"}},
+        *[spend_log(proxy_server_request="{}")] * 9,
+    ]
+    path = lines(tmp_path / "log.jsonl", *rows)
+    skipped = Skipped()
+    (call,) = read_calls(path, skipped)
+    assert call.turns == (ASK,)
+    said = "\n".join(skipped.lines())
+    assert skipped.total == 15 + 1
+    assert "SECRET" not in said
+    assert (
+        f"set store_prompts_in_spend_logs: true ({path}, line 2, 9, 10, 11, 12 and 5 more)" in said
+    )
+    assert "an observation of Langfuse that is no generation" in said
+    assert "a span without gen_ai.input.messages" in said
+
+
+def test_a_file_without_any_prompt_says_why(tmp_path):
+    path = lines(tmp_path / "log.jsonl", spend_log(proxy_server_request="{}"))
+    with pytest.raises(DataError, match="holds no prompts: skipped 1: LiteLLM stored no prompt"):
+        list(read_calls(path, Skipped()))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": None, "prompt": 5},
+        {"messages": [None, 3, {"role": "user", "content": 7}]},
+        {"attributes": 3},
+        {"attributes": [3, {"key": "gen_ai.input.messages", "value": None}]},
+        {"attributes": {"gen_ai.input.messages": [3, {"parts": 4}, {"parts": [5]}]}},
+        {"resourceSpans": [3, {"scopeSpans": [None, {"spans": [7]}]}]},
+        {"type": "GENERATION", "input": {"messages": {"a": 1}}},
+        {"type": "GENERATION", "input": [], "usage": 3},
+        spend_log(prompt_tokens="x", proxy_server_request="{broken"),
+        {"events": [1], "attributes": {}},
+        {"attributes": {}, "events": 5},
+        {"resourceSpans": 5},
+    ],
+)
+def test_nonsense_is_skipped(tmp_path, row):
+    path = lines(tmp_path / "log.jsonl", row, {"prompt": ASK})
+    assert list(read_calls(path, Skipped())) == [LoggedCall((ASK,))]
