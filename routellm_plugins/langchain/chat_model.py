@@ -22,6 +22,7 @@ from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
 
 from ..model_pair import check_pair
+from .bound_tools import BoundTools
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
     InnerModel,
@@ -150,6 +151,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Return a routed model whose models can call tools, each described in its provider's form.
 
+        As with a plain model, the binding's ``bound`` is without the tools, and its ``kwargs`` tell
+        them, in the form of the strong model's provider.
+
         Args:
             tools: as any chat model takes them.
             tool_choice: which tool must be called.
@@ -161,11 +165,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
         routing = {key: kwargs.pop(key) for key in PER_CALL if key in kwargs}
         if tool_choice is not None:
             kwargs["tool_choice"] = tool_choice
-        models = {
-            "strong": derived("strong", self.strong, "bind_tools", tools, **kwargs),
-            "weak": derived("weak", self.weak, "bind_tools", tools, **kwargs),
-        }
-        return self.model_copy(update=models).bind(**routing)
+        bound = BoundTools(tools, kwargs, self.strong, self.weak)
+        return self.bind(**bound.arguments, **routing)
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
@@ -246,8 +247,11 @@ class ChatRouteLLM(Routed, BaseChatModel):
             self._checked = values, validate_settings(PolicySettings, values)
         return self._checked[1]
 
-    def _target(self, tier: Tier) -> InnerModel:
+    def _target(self, tier: Tier, kwargs: dict[str, Any] | None = None) -> InnerModel:
         model = self.strong if tier == "strong" else self.weak
+        tools = (kwargs or {}).get("tools")
+        if kwargs and isinstance(tools, BoundTools):
+            model = tools.on(tier, model, kwargs)
         values = {name: getattr(self, name) for name in _HANDED_ON}
         fields = {name: value for name, value in values.items() if value != _HANDED_ON[name]}
         return with_fields(tier, model, fields)
@@ -316,7 +320,9 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
     def _settings(self) -> PolicySettings:
         return self._model._settings()
 
-    def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:
+    def _target(
+        self, tier: Tier, kwargs: dict[str, Any] | None = None
+    ) -> Runnable[LanguageModelInput, Any]:
         return self._strong if tier == "strong" else self._weak
 
     def _own_config(self) -> RunnableConfig:

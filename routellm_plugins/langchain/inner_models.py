@@ -17,6 +17,19 @@ from routellm_core import ConfigError, MissingExtraError, Tier
 
 InnerModel = Runnable[LanguageModelInput, AIMessage]
 
+TOOL_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls")
+"""What ``bind_tools`` binds."""
+_REPLACED = {
+    "bind_tools": TOOL_ARGUMENTS,
+    "with_structured_output": (
+        *TOOL_ARGUMENTS,
+        "response_format",
+        "strict",
+        "ls_structured_output_format",
+    ),
+}
+"""What each method binds, so that none of it may stay from before."""
+
 
 def as_model(tier: Tier, given: object) -> InnerModel:
     """Return a chat model from what a user gave for a tier.
@@ -93,7 +106,7 @@ def derived(tier: Tier, model: InnerModel, method: str, /, *args: Any, **kwargs:
     """Return ``model.method(...)`` inside the same wrappers.
 
     LangChain's own forwarding loses what was bound and fails for ``with_retry``. What is bound
-    now wins over what was bound before.
+    now wins over what was bound before; tools of before are replaced, as by a plain model.
 
     Args:
         tier: for messages.
@@ -108,7 +121,8 @@ def derived(tier: Tier, model: InnerModel, method: str, /, *args: Any, **kwargs:
     if isinstance(model, RunnableBindingBase):
         inner = derived(tier, model.bound, method, *args, **kwargs)
         anew = inner.kwargs if isinstance(inner, RunnableBinding) else {}
-        kept = {key: value for key, value in model.kwargs.items() if key not in anew}
+        replaced = {*anew, *_REPLACED[method]}
+        kept = {key: value for key, value in model.kwargs.items() if key not in replaced}
         return model.model_copy(update={"bound": inner, "kwargs": kept})
     try:
         result: InnerModel = getattr(model, method)(*args, **kwargs)

@@ -90,8 +90,15 @@ class Routed:
         """Return how it is decided."""
 
     @abstractmethod
-    def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:
-        """Return what serves a tier."""
+    def _target(
+        self, tier: Tier, kwargs: dict[str, Any] | None = None
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return what serves a tier.
+
+        Args:
+            tier: the tier.
+            kwargs: of the call; what is bound to the returned runnable is removed.
+        """
 
     @abstractmethod
     def _own_config(self) -> RunnableConfig:
@@ -260,7 +267,7 @@ class Routed:
             if isinstance(merged, list):  # a manager has each handler once
                 merged = [each for at, each in enumerate(merged) if each not in merged[:at]]
             config["callbacks"] = merged
-        target = self._target(decision.tier)
+        target = self._target(decision.tier, kwargs)
         return RoutedCall(target, model_input, config, kwargs, decision)
 
 
