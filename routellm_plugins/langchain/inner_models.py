@@ -6,6 +6,7 @@ Either may be wrapped by ``bind``, ``with_config``, ``with_retry`` or ``with_fal
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -163,7 +164,19 @@ def with_fields(tier: Tier, model: InnerModel, fields: Mapping[str, Any]) -> Inn
             "leave it out here, and set what it has instead on the model itself"
         )
     assert isinstance(model, BaseChatModel)
-    return model.model_copy(update={names[name]: value for name, value in fields.items()})
+    return _copied(model, {names[name]: value for name, value in fields.items()})
+
+
+def _copied(model: BaseChatModel, fields: Mapping[str, Any]) -> BaseChatModel:
+    """Return a copy with other values of fields, and without what was computed from the old ones.
+
+    LangChain keeps a model's serialized form, which is part of the key in caches of answers.
+    """
+    copy = model.model_copy(update=fields)
+    for name in list(vars(copy)):
+        if isinstance(getattr(type(copy), name, None), cached_property):
+            delattr(copy, name)
+    return copy
 
 
 def common_profile(strong: object, weak: object) -> dict[str, Any] | None:

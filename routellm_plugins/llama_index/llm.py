@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llama_index.core.base.llms.base import BaseLLM
@@ -11,6 +13,7 @@ from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr, field_seri
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from pydantic import computed_field
 
 from routellm_core import ConfigError, validate_settings
 from routellm_core.policy.policies import policy_of
@@ -18,6 +21,10 @@ from routellm_core.policy.policies import policy_of
 from ..model_pair import check_pair
 from .calls import RoutedCalls
 from .settings import RouteSettings
+
+_CREDENTIAL = re.compile(r"(key|secret|token|password|headers|credentials)$")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""In the repr of objects, and of another value in every process."""
 
 _SHARED = LLM.model_fields.keys() - BaseLLM.model_fields.keys()
 
@@ -100,6 +107,17 @@ class RouteLLM(RoutedCalls):
     def _without_options(self, settings: RouteSettings) -> dict[str, Any]:
         return settings.model_dump(exclude={"router_options"})
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def digest(self) -> str:
+        """Tells apart what else is set, but for credentials.
+
+        What an LLM serializes to is a part of the key of LlamaIndex's ingestion caches, so that it
+        has to differ whenever an answer may.
+        """
+        parts = (self.strong.to_dict(), self.weak.to_dict(), self.settings.router_options)
+        return _digest(*parts)
+
     @classmethod
     def class_name(cls) -> str:
         return "RouteLLM"
@@ -135,6 +153,11 @@ def _check_models(strong: LLM, weak: LLM) -> None:
                 f'{name}=OpenAI("...") of llama_index.llms.openai, or the like'
             )
     check_pair(strong, strong if _same(strong, weak) else weak, _name(strong), _name(weak))
+
+
+def _digest(*parts: Mapping[str, Any]) -> str:
+    shown = [{k: v for k, v in part.items() if not _CREDENTIAL.search(k)} for part in parts]
+    return hashlib.sha256(_ADDRESS.sub("", repr(shown)).encode()).hexdigest()
 
 
 def _shown(value: object) -> str:
