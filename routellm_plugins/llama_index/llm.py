@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr, field_serializer
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import computed_field
+from llama_index.core.llms.structured_llm import StructuredLLM
+from pydantic import BaseModel, computed_field
 
 from routellm_core import ConfigError, validate_settings
 from routellm_core.policy.policies import policy_of
@@ -21,12 +21,14 @@ from routellm_core.policy.policies import policy_of
 from ..model_pair import check_pair
 from .calls import RoutedCalls
 from .settings import RouteSettings
+from .structured import SHARED, RoutedStructuredLLM
 
 _CREDENTIAL = re.compile(r"(key|secret|token|password|headers|credentials)$")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """In the repr of objects, and of another value in every process."""
 
-_SHARED = LLM.model_fields.keys() - BaseLLM.model_fields.keys()
+_FORWARDED = ("callback_manager", "rate_limiter", *SHARED)
+"""What is set on both LLMs when it is assigned here."""
 
 
 class RouteLLM(RoutedCalls):
@@ -39,7 +41,8 @@ class RouteLLM(RoutedCalls):
         strong: the LLM for what needs it.
         weak: the cheap LLM for the rest.
         router: name of a router, as in ``routellm_core.load_router``.
-        callback_manager: set on both LLMs, now and whenever it is assigned.
+        callback_manager: set on both LLMs, now and whenever it is assigned. So is what is
+            assigned later to ``system_prompt``, ``output_parser`` and the like.
         **settings: ``threshold`` or ``strong_share``, ``on_error``, ``on_no_text``,
             ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
@@ -76,7 +79,7 @@ class RouteLLM(RoutedCalls):
         route = validate_settings(RouteSettings, {"router": router, **settings})
         threshold = policy_of(route).threshold
         # What both have in common holds for callers that ask the router in their place.
-        shared = {name: getattr(strong, name) for name in _SHARED}
+        shared = {name: getattr(strong, name) for name in SHARED}
         shared = {name: value for name, value in shared.items() if value == getattr(weak, name)}
         manager = callback_manager or strong.callback_manager
         super().__init__(
@@ -88,7 +91,7 @@ class RouteLLM(RoutedCalls):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in ("callback_manager", "rate_limiter"):
+        if name in _FORWARDED:
             setattr(self.strong, name, value)
             setattr(self.weak, name, value)
 
@@ -117,6 +120,9 @@ class RouteLLM(RoutedCalls):
         """
         parts = (self.strong.to_dict(), self.weak.to_dict(), self.settings.router_options)
         return _digest(*parts)
+
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+        return RoutedStructuredLLM(llm=self, output_cls=output_cls, **kwargs)
 
     @classmethod
     def class_name(cls) -> str:
