@@ -40,17 +40,25 @@ def asked_by(
     """
     if isinstance(model_input, str):  # needs no message made of it
         return Asked(human_turns([{"role": "user", "content": model_input}]))
-    messages = _messages(model_input)
-    asked = asked_in(messages, settings)
-    if settings.sticky == "conversation" and not tiers_of(messages):
-        # The answers, if there are any, do not say who gave them.
-        return replace(asked, session=_session(messages, configurable))
-    return asked
+    return asked_in(_messages(model_input), settings, configurable)
 
 
-def asked_in(messages: Sequence[BaseMessage], settings: PolicySettings) -> Asked:
-    """Return what a conversation asks whose answers say who gave them."""
-    if settings.sticky == "conversation" and "strong" in tiers_of(messages):
+def asked_in(
+    messages: Sequence[BaseMessage], settings: PolicySettings, configurable: Mapping[str, Any]
+) -> Asked:
+    """Return what a conversation asks; as ``asked_by``."""
+    if settings.sticky == "turn":
+        return Asked(turns_of(messages))
+    asked = asked_in_thread(messages)
+    if asked.settled or tiers_of(messages):
+        return asked
+    # The answers, if there are any, do not say who gave them where an application keeps their text.
+    return replace(asked, session=_session(messages, configurable))
+
+
+def asked_in_thread(messages: Sequence[BaseMessage]) -> Asked:
+    """Return what a conversation asks that stays with the strong model once that has answered."""
+    if "strong" in tiers_of(messages):
         return Asked(settled="strong", cause="conversation")
     return Asked(turns_of(messages))
 

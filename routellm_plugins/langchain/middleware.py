@@ -26,7 +26,7 @@ from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
 
 from ..model_pair import check_pair
-from .asking import asked_in
+from .asking import asked_in, asked_in_thread
 from .inner_models import as_model, name_of
 from .overrides import take_settings
 from .reporting import trace_metadata, with_decision
@@ -148,7 +148,11 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if settings.sticky == "conversation" and last is not None and last.tier == "strong":
             # Also after the messages that say so were summarised away.
             return settings, Asked(settled="strong", cause="conversation")
-        return settings, partial(asked_in, state["messages"], settings)
+        messages = state["messages"]
+        if settings.sticky == "conversation" and "thread_id" in configurable:
+            # A checkpointer keeps the decisions of the thread, and no others count.
+            return settings, partial(asked_in_thread, messages)
+        return settings, partial(asked_in, messages, settings, configurable)
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model = self._weak if decision.tier == "weak" else self._strong or request.model
