@@ -18,6 +18,9 @@ class Asked:
     scored."""
     session: str | None = None
     """Names the conversation, for ``sticky: conversation``; None if it has none."""
+    begins: bool = False
+    """Whether this is the first call of its conversation, whose name others may have that began
+    alike."""
     settled: Tier | None = None
     """A choice that is already made, so that nothing is scored."""
     without_text: Tier | None = None

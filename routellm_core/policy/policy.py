@@ -194,8 +194,8 @@ class RoutingPolicy:
         """Return the decision on a call that needs no score."""
         if asked.settled is not None:
             return self._decided(asked.settled, None, asked.cause or "settled", start)
-        sticky = self.settings.sticky == "conversation"
-        if sticky and asked.session is not None and asked.session in conversations:
+        goes_on = self.settings.sticky == "conversation" and not asked.begins
+        if goes_on and asked.session is not None and asked.session in conversations:
             return self._decided("strong", None, "conversation", start)
         if not asked.turns or not asked.turns[-1].strip():
             tier = asked.without_text or self.settings.on_no_text

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import (
+    AIMessage,
     BaseMessage,
     ChatMessage,
     HumanMessage,
@@ -19,7 +20,7 @@ from langchain_core.prompt_values import PromptValue
 from routellm_core import Asked, PolicySettings, human_turns
 from routellm_core.policy.conversations import session_of
 
-from .reporting import tiers_of
+from .reporting import level_of, tiers_of
 
 _HUMAN_ROLES = ("user", "human")
 _ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}
@@ -49,16 +50,25 @@ def asked_in(
     """Return what a conversation asks; as ``asked_by``."""
     if settings.sticky == "turn":
         return Asked(turns_of(messages))
-    asked = asked_in_thread(messages)
-    if asked.settled or tiers_of(messages):
+    level = level_of(configurable)
+    asked = asked_in_thread(messages, level)
+    if asked.settled or tiers_of(messages, level):
         return asked
     # The answers, if there are any, do not say who gave them where an application keeps their text.
-    return replace(asked, session=_session(messages, configurable))
+    begins = not any(isinstance(message, AIMessage) for message in messages)
+    thread = configurable.get("thread_id")
+    session = _session(messages, thread, level)
+    return replace(asked, session=session, begins=begins and thread is None)
 
 
-def asked_in_thread(messages: Sequence[BaseMessage]) -> Asked:
-    """Return what a conversation asks that stays with the strong model once that has answered."""
-    if "strong" in tiers_of(messages):
+def asked_in_thread(messages: Sequence[BaseMessage], level: int = 0) -> Asked:
+    """Return what a conversation asks that stays with the strong model once that has answered.
+
+    Args:
+        messages: of the conversation.
+        level: of the router, as ``level_of`` tells.
+    """
+    if "strong" in tiers_of(messages, level):
         return Asked(settled="strong", cause="conversation")
     return Asked(turns_of(messages))
 
@@ -76,15 +86,15 @@ def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:
     return []  # type: ignore[unreachable]  # no input of a chat model; the model that is called will say so
 
 
-def _session(messages: Sequence[BaseMessage], configurable: Mapping[str, Any]) -> str | None:
-    thread = configurable.get("thread_id")
+def _session(messages: Sequence[BaseMessage], thread: object, level: int) -> str | None:
+    levels = [f"level {level}"] if level else []  # nested routers remember apart
     if thread is not None:
-        return session_of("thread", str(thread))
+        return session_of("thread", str(thread), levels)
     first = next(filter(_is_human, messages), None)
     if first is None:
         return None
     system = [str(message.content) for message in messages if isinstance(message, SystemMessage)]
-    return session_of("\n".join(system), str(first.content))
+    return session_of("\n".join(system), str(first.content), levels)
 
 
 def _role(message: BaseMessage) -> str:

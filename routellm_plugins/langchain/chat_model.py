@@ -21,20 +21,22 @@ from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
 
-from ..model_pair import check_pair
+from ..model_pair import is_for_models
 from .bound_tools import BoundTools
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
     InnerModel,
     as_model,
+    check_models,
     common_profile,
     derived,
+    for_models,
     name_of,
     unbound,
-    unwrapped,
     with_fields,
 )
 from .routed import Routed, RoutedCall
+from .wrappers import unwrapped
 
 _HANDED_ON = {
     "temperature": None,
@@ -50,9 +52,6 @@ _HANDED_ON = {
 }
 """What is set here in both models, unless it has this value. LangChain obeys these inside the
 model that makes the call."""
-
-_OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model_provider", "timeout")
-"""What other chat models take. Near names here mean something else: 'timeout_ms' is of scoring."""
 
 
 class ChatRouteLLM(Routed, BaseChatModel):
@@ -126,17 +125,14 @@ class ChatRouteLLM(Routed, BaseChatModel):
                     "'model' names one model, and here are two: write strong='openai:gpt-4o', "
                     "weak='openai:gpt-4o-mini', and for the routing router=, threshold="
                 )
-            if name in _OF_THE_MODELS:
-                raise ConfigError(
-                    f"'{name}' is for the models: give them as objects that have it, such as "
-                    f"strong=init_chat_model('openai:gpt-4o', {name}=...)"
-                )
+            if name not in known and is_for_models(name, unwrapped(strong), unwrapped(weak)):
+                raise ConfigError(for_models(name))
             if name not in known:
                 raise ConfigError(f"unknown argument '{name}': {did_you_mean(name, known)}")
         given = {key: settings[key] for key in PolicySettings.model_fields if key in settings}
         routing = validate_settings(PolicySettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
-        check_pair(strong, weak, name_of(models["strong"]), name_of(models["weak"]))
+        check_models(**models)
         policy_of(routing)
         super().__init__(**{**settings, **routing.model_dump(), **models})
         for tier in ("strong", "weak"):
@@ -231,10 +227,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         return self._counting.get_num_tokens_from_messages(messages, tools)
 
     @property
-    def _counting(self) -> BaseChatModel:
+    def _counting(self) -> Any:
         """The strong model, by which tokens are counted before it is known who will read them."""
         model = unwrapped(self._target("strong"))
-        if not isinstance(model, BaseChatModel):
+        if not hasattr(model, "get_num_tokens"):
             raise NotImplementedError(
                 f"the strong model, a {type(model).__name__}, cannot count tokens: "
                 "set custom_get_token_ids on it"
@@ -275,7 +271,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
             return ChatResult(generations=[ChatGeneration(message=call.invoke())])
         result = model._generate(messages, run_manager=run_manager, **{**bound, **call.kwargs})
         return ChatResult(
-            generations=carrying(result.generations, call.decision), llm_output=result.llm_output
+            generations=carrying(result.generations, call), llm_output=result.llm_output
         )
 
     def _resolve_model_profile(self) -> Any:

@@ -18,12 +18,14 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_config_list, merge_configs
 
 from routellm_core import Decision, PolicySettings, Tier
+from routellm_core.overrides import PREFIX
 from routellm_core.policy.policies import adecide, adecide_each, decide, decide_each
 from routellm_core.policy.policy import Call
 
 from .asking import asked_by
 from .overrides import take_settings
-from .reporting import trace_metadata, with_decision
+from .reporting import LEVEL, level_of, trace_metadata, with_decision
+from .wrappers import inside
 
 
 @dataclass(frozen=True)
@@ -35,29 +37,35 @@ class RoutedCall:
     config: RunnableConfig
     kwargs: dict[str, Any]
     decision: Decision
+    nested: bool = False
+    """Whether the target is a router itself."""
+
+    def carried(self, output: Any) -> Any:
+        """Return an output that carries the decision."""
+        return with_decision(output, self.decision, self.nested)
 
     def invoke(self) -> Any:
         """Make the call."""
         output = self.target.invoke(self.model_input, self.config, **self.kwargs)
-        return with_decision(output, self.decision)
+        return self.carried(output)
 
     async def ainvoke(self) -> Any:
         """Make the call."""
         output = await self.target.ainvoke(self.model_input, self.config, **self.kwargs)
-        return with_decision(output, self.decision)
+        return self.carried(output)
 
     def stream(self) -> Iterator[Any]:
         """Make the call; the first chunk alone carries the decision, since chunks are added up."""
         chunks = iter(self.target.stream(self.model_input, self.config, **self.kwargs))
         for first in chunks:
-            yield with_decision(first, self.decision)
+            yield self.carried(first)
             yield from chunks
 
     async def astream(self) -> AsyncIterator[Any]:
         """Like ``stream``."""
         first = True
         async for chunk in self.target.astream(self.model_input, self.config, **self.kwargs):
-            yield with_decision(chunk, self.decision) if first else chunk
+            yield self.carried(chunk) if first else chunk
             first = False
 
 
@@ -243,6 +251,9 @@ class Routed:
     ) -> tuple[PolicySettings, Call]:
         """Return the settings of a call, taken out of its arguments, and what reads the call."""
         configurable = config.get("configurable") or {}
+        if level_of(configurable):
+            # What overrides the routing is for the outermost router.
+            configurable = {k: v for k, v in configurable.items() if not k.startswith(PREFIX)}
         settings = take_settings(self._settings(), configurable, kwargs)
         return settings, partial(asked_by, model_input, settings, configurable)
 
@@ -254,12 +265,13 @@ class Routed:
         decision: Decision,
     ) -> RoutedCall:
         own = self._own_config()
+        level = level_of(config.get("configurable", {}))
         tags = own.get("tags", [])
         config["tags"] = [*(tag for tag in config.get("tags", []) if tag not in tags), *tags]
         config["metadata"] = {
             **config.get("metadata", {}),
             **own.get("metadata", {}),
-            **trace_metadata(decision),
+            **trace_metadata(decision, level),
         }
         if own.get("callbacks"):
             callbacks: RunnableConfig = {"callbacks": config.get("callbacks")}
@@ -268,7 +280,10 @@ class Routed:
                 merged = [each for at, each in enumerate(merged) if each not in merged[:at]]
             config["callbacks"] = merged
         target = self._target(decision.tier, kwargs)
-        return RoutedCall(target, model_input, config, kwargs, decision)
+        nested = any(isinstance(each, Routed) for each in inside(target))
+        if nested:
+            config["configurable"] = {**config.get("configurable", {}), LEVEL: level + 1}
+        return RoutedCall(target, model_input, config, kwargs, decision, nested)
 
 
 class _Batch:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, computed_field
 from routellm_core import ConfigError, validate_settings
 from routellm_core.policy.policies import policy_of
 
-from ..model_pair import check_pair
+from ..model_pair import check_pair, is_for_models
 from .calls import RoutedCalls
 from .settings import RouteSettings
 from .structured import SHARED, RoutedStructuredLLM
@@ -76,6 +76,11 @@ class RouteLLM(RoutedCalls):
         _check_models(strong, weak)
         for name in settings.keys() & LLM.model_fields.keys():
             raise ConfigError(f"'{name}' is a setting of the models: set it on strong and weak")
+        for name in settings.keys() - RouteSettings.model_fields.keys():
+            if is_for_models(name, strong, weak):
+                raise ConfigError(
+                    f"unknown key '{name}': it is for the models, so set it on strong and weak"
+                )
         route = validate_settings(RouteSettings, {"router": router, **settings})
         threshold = policy_of(route).threshold
         # What both have in common holds for callers that ask the router in their place.
@@ -151,8 +156,10 @@ class RouteLLM(RoutedCalls):
 
 def _check_models(strong: LLM, weak: LLM) -> None:
     for name, llm in (("strong", strong), ("weak", weak)):
-        if isinstance(llm, RouteLLM):
-            raise ConfigError(f"'{name}' is a RouteLLM itself: name one of its models")
+        if isinstance(llm, RouteLLM) or isinstance(getattr(llm, "llm", None), RouteLLM):
+            raise ConfigError(
+                f"'{name}' is a RouteLLM itself, and routing does not nest: name one of its models"
+            )
         if not isinstance(llm, LLM):
             raise ConfigError(
                 f"'{name}' is {_shown(llm)}, and no LLM of LlamaIndex: write "

@@ -35,8 +35,10 @@ def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> A
     complaint about the model's format) is passed over, so that the later steps of an agent
     give the same text, and the same decision, as its first.
     """
-    session = _session(messages) if settings.sticky == "conversation" else None
-    return Asked(human_turns(_as_chat(messages)), session)
+    turns = human_turns(_as_chat(messages))
+    if settings.sticky == "turn":
+        return Asked(turns)
+    return Asked(turns, _session(messages), begins=_begins(messages))
 
 
 def asked_of_tools(
@@ -69,13 +71,13 @@ def asked_in_template(
     for key in settings.query_keys:
         question = given.get(key)
         if isinstance(question, str) and question.strip():
-            session = None
             # Chat engines put the conversation into such a template, and into its system message
             # what they retrieved for this turn.
             if settings.sticky == "conversation" and isinstance(prompt, ChatPromptTemplate):
                 messages = prompt.format_messages(llm=llm, **arguments)
                 session = _session([m for m in messages if m.role not in _SYSTEM])
-            return Asked((question,), session)
+                return Asked((question,), session, begins=_begins(messages))
+            return Asked((question,))
     if given and settings.utility != "score":
         return Asked(without_text=settings.utility, cause="utility")
     return asked_in_chat(prompt.format_messages(llm=llm, **arguments), settings)
@@ -95,6 +97,10 @@ def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
         elif message.role == MessageRole.USER and not _is_an_agents(text, before):
             yield {"role": "user", "content": _question_in(text)}
         before = message
+
+
+def _begins(messages: Sequence[ChatMessage]) -> bool:
+    return not any(message.role == MessageRole.ASSISTANT for message in messages)
 
 
 def _session(messages: Sequence[ChatMessage]) -> str | None:
