@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
@@ -227,7 +227,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         return self._counting.get_num_tokens_from_messages(messages, tools)
 
     @property
-    def _counting(self) -> Any:
+    def _counting(self) -> BaseChatModel:
         """The strong model, by which tokens are counted before it is known who will read them."""
         model = unwrapped(self._target("strong"))
         if not hasattr(model, "get_num_tokens"):
@@ -235,7 +235,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
                 f"the strong model, a {type(model).__name__}, cannot count tokens: "
                 "set custom_get_token_ids on it"
             )
-        return model
+        return cast("BaseChatModel", model)
 
     def _settings(self) -> PolicySettings:
         values = {name: getattr(self, name) for name in PolicySettings.model_fields}

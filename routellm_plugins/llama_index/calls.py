@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
     Generator,
-    Iterable,
-    Iterator,
     Sequence,
 )
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -24,41 +19,30 @@ from llama_index.core.base.llms.types import (
     CompletionResponseAsyncGen,
     CompletionResponseGen,
 )
-from llama_index.core.bridge.pydantic import Field, SerializeAsAny
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model, TokenAsyncGen, TokenGen
 
-from routellm_core import Asked, ConfigError, Tier
-from routellm_core.overrides import overridden, take_overrides
-from routellm_core.policy.policies import adecide, decide
+from routellm_core import ConfigError
 
-from .events import Trace, tier_of
+from .events import tier_of
+from .handing_on import HandedOn, Read
 from .question import asked_in_chat, asked_in_template, asked_in_text, asked_of_tools
-from .settings import RouteSettings
 
 if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.program.utils import FlexibleModel
     from llama_index.core.tools.types import BaseTool
 
-T = TypeVar("T")
-Read = Callable[[], Asked]
 
-
-class RoutedCalls(FunctionCallingLLM):
+class RoutedCalls(HandedOn):
     """What an LLM can be asked, by chat, completion, tools and templates.
 
     Each method reads what the call asks, takes ``routellm_*`` out of the call's keyword
     arguments, and makes the same call of one of the two LLMs.
     """
-
-    # Frozen, because what is assigned later would be neither checked nor obeyed.
-    strong: SerializeAsAny[LLM] = Field(frozen=True)
-    weak: SerializeAsAny[LLM] = Field(frozen=True)
-    settings: RouteSettings = Field(frozen=True)
 
     # -- chat and completion
 
@@ -316,7 +300,7 @@ class RoutedCalls(FunctionCallingLLM):
             options,
         )
 
-    # -- the way of every call
+    # -- what a call asks
 
     def _in_chat(self, messages: Sequence[ChatMessage]) -> Read:
         return partial(asked_in_chat, messages, self.settings)
@@ -328,55 +312,6 @@ class RoutedCalls(FunctionCallingLLM):
 
     def _in_template(self, prompt: BasePromptTemplate, arguments: dict[str, Any]) -> Read:
         return partial(asked_in_template, prompt, arguments, self.strong, self.settings)
-
-    def _call(self, read: Read, call: Callable[[LLM], T], *given: dict[str, Any]) -> T:
-        """Decide on a call, and make it.
-
-        Args:
-            read: finds what the call asks.
-            call: makes it of the LLM that was picked.
-            given: its keyword arguments. What is about routing is taken out of them before
-                ``read`` and ``call`` see them.
-        """
-        llm, trace = self._pick(read, given)
-        with trace.tags():
-            return trace.marked(call(llm))
-
-    async def _acall(
-        self, read: Read, call: Callable[[LLM], Awaitable[T]], *given: dict[str, Any]
-    ) -> T:
-        llm, trace = await self._apick(read, given)
-        with trace.tags():
-            return trace.marked(await call(llm))
-
-    def _stream(
-        self, read: Read, call: Callable[[LLM], Iterator[T]], *given: dict[str, Any]
-    ) -> Generator[T, None, None]:
-        llm, trace = self._pick(read, given)
-        with trace.tags():
-            chunks = call(llm)
-        return trace.marked_stream(chunks)
-
-    async def _astream(
-        self, read: Read, call: Callable[[LLM], Awaitable[AsyncIterator[T]]], *given: dict[str, Any]
-    ) -> AsyncGenerator[T, None]:
-        llm, trace = await self._apick(read, given)
-        with trace.tags():
-            chunks = await call(llm)
-        return trace.marked_astream(chunks)
-
-    def _pick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
-        settings = overridden(self.settings, *map(take_overrides, given))
-        decision = decide(settings, read, checked=settings is self.settings)
-        return self._llm(decision.tier), Trace(decision)
-
-    async def _apick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
-        settings = overridden(self.settings, *map(take_overrides, given))
-        decision = await adecide(settings, read, checked=settings is self.settings)
-        return self._llm(decision.tier), Trace(decision)
-
-    def _llm(self, tier: Tier) -> LLM:
-        return self.strong if tier == "strong" else self.weak
 
 
 def _with_tools(llm: LLM) -> FunctionCallingLLM:

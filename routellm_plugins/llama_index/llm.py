@@ -51,7 +51,8 @@ class RouteLLM(RoutedCalls):
             indexing and HyDE use: ``weak`` (default), ``strong``, or ``score`` to score the whole
             text. Long texts score high whatever they say: of LlamaIndex's own templates, filled
             with its default chunks of documentation, the bundled router sends 86 % or more to the
-            strong LLM even with ``strong_share=0.1``.
+            strong LLM even with ``strong_share=0.1``;
+            ``fallback``: ``strong`` calls the strong LLM if the weak one fails before it answers.
 
     Raises:
         ConfigError: a setting is unknown, out of range or contradicts another, or strong and

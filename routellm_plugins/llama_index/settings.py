@@ -21,3 +21,6 @@ class RouteSettings(PolicySettings):
     utility: Literal["score", "weak", "strong"] = Field(
         default="weak", description="where filled templates go that hold no question"
     )
+    fallback: Literal["strong"] | None = Field(
+        default=None, description="the LLM that is called if the weak one fails before its answer"
+    )
