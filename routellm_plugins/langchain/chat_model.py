@@ -269,7 +269,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
         model, bound, _ = unbound(call.target)
         if model is None:
             return ChatResult(generations=[ChatGeneration(message=call.invoke())])
-        result = model._generate(messages, run_manager=run_manager, **{**bound, **call.kwargs})
+        readable: Any = call.model_input
+        result = model._generate(readable, run_manager=run_manager, **{**bound, **call.kwargs})
         return ChatResult(
             generations=carrying(result.generations, call), llm_output=result.llm_output
         )

@@ -29,6 +29,7 @@ from ..model_pair import is_for_models
 from .asking import asked_in, asked_in_thread
 from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models
 from .overrides import take_settings
+from .reasoning import readable_by
 from .reporting import LEVEL, trace_metadata, with_decision
 from .routed import Routed
 from .wrappers import inside
@@ -165,8 +166,9 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model: Any = self._weak if decision.tier == "weak" else self._strong or request.model
+        messages: Any = readable_by(decision.tier, request.messages)
         if _is_given_instead(request):
-            model = request.model
+            model, messages = request.model, request.messages
         elif self._strong is None and not self._agents_is_checked:
             # The agent's own model is not known before. Once, since what middleware around ours
             # may choose later is no mistake in how the agent is set up.
@@ -182,7 +184,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             # A copy: the metadata is this call's, the model is shared by all.
             metadata = {**(model.metadata or {}), **trace_metadata(decision)}
             model = model.model_copy(update={"metadata": metadata})
-        return request.override(model=model)
+        return request.override(model=model, messages=messages)
 
 
 def _is_given_instead(request: ModelRequest[Any]) -> bool:

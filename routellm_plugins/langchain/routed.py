@@ -24,6 +24,7 @@ from routellm_core.policy.policy import Call
 
 from .asking import asked_by
 from .overrides import take_settings
+from .reasoning import readable_by
 from .reporting import LEVEL, level_of, trace_metadata, with_decision
 from .wrappers import inside
 
@@ -147,7 +148,7 @@ class Routed:
             return parent.stream_events(input, config, version=version, **kwargs)
         call = self._route(input, config, kwargs)
         target: Any = call.target
-        return target.stream_events(input, call.config, version=version, **call.kwargs)
+        return target.stream_events(call.model_input, call.config, version=version, **call.kwargs)
 
     def astream_events(
         self,
@@ -167,7 +168,9 @@ class Routed:
     ) -> Any:
         call = await self._aroute(input, config, kwargs)
         target: Any = call.target
-        return await target.astream_events(input, call.config, version="v3", **call.kwargs)
+        return await target.astream_events(
+            call.model_input, call.config, version="v3", **call.kwargs
+        )
 
     def batch(
         self,
@@ -283,6 +286,7 @@ class Routed:
         nested = any(isinstance(each, Routed) for each in inside(target))
         if nested:
             config["configurable"] = {**config.get("configurable", {}), LEVEL: level + 1}
+        model_input = readable_by(decision.tier, model_input, level)
         return RoutedCall(target, model_input, config, kwargs, decision, nested)
 
 
