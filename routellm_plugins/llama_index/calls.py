@@ -47,23 +47,33 @@ class RoutedCalls(HandedOn):
     # -- chat and completion
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._call(self._in_chat(messages), lambda llm: llm.chat(messages, **kwargs), kwargs)
+        return self._call(
+            self._in_chat(messages),
+            lambda llm: llm.chat(self._for(llm, messages), **kwargs),
+            kwargs,
+        )
 
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         return await self._acall(
-            self._in_chat(messages), lambda llm: llm.achat(messages, **kwargs), kwargs
+            self._in_chat(messages),
+            lambda llm: llm.achat(self._for(llm, messages), **kwargs),
+            kwargs,
         )
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         return self._stream(
-            self._in_chat(messages), lambda llm: llm.stream_chat(messages, **kwargs), kwargs
+            self._in_chat(messages),
+            lambda llm: llm.stream_chat(self._for(llm, messages), **kwargs),
+            kwargs,
         )
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         return await self._astream(
-            self._in_chat(messages), lambda llm: llm.astream_chat(messages, **kwargs), kwargs
+            self._in_chat(messages),
+            lambda llm: llm.astream_chat(self._for(llm, messages), **kwargs),
+            kwargs,
         )
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -113,7 +123,7 @@ class RoutedCalls(HandedOn):
         return self._call(
             self._of_tools(user_msg, chat_history),
             lambda llm: _with_tools(llm).chat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -129,7 +139,7 @@ class RoutedCalls(HandedOn):
         return await self._acall(
             self._of_tools(user_msg, chat_history),
             lambda llm: _with_tools(llm).achat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -145,7 +155,7 @@ class RoutedCalls(HandedOn):
         return self._stream(
             self._of_tools(user_msg, chat_history),
             lambda llm: _with_tools(llm).stream_chat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -161,7 +171,7 @@ class RoutedCalls(HandedOn):
         return await self._astream(
             self._of_tools(user_msg, chat_history),
             lambda llm: _with_tools(llm).astream_chat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -185,7 +195,9 @@ class RoutedCalls(HandedOn):
     ) -> AgentChatResponse:
         return self._call(
             self._of_tools(user_msg, chat_history),
-            lambda llm: llm.predict_and_call(list(tools), user_msg, chat_history, *args, **kwargs),
+            lambda llm: llm.predict_and_call(
+                list(tools), user_msg, self._for(llm, chat_history), *args, **kwargs
+            ),
             kwargs,
         )
 
@@ -199,7 +211,9 @@ class RoutedCalls(HandedOn):
     ) -> AgentChatResponse:
         return await self._acall(
             self._of_tools(user_msg, chat_history),
-            lambda llm: llm.apredict_and_call(list(tools), user_msg, chat_history, *args, **kwargs),
+            lambda llm: llm.apredict_and_call(
+                list(tools), user_msg, self._for(llm, chat_history), *args, **kwargs
+            ),
             kwargs,
         )
 
@@ -214,28 +228,28 @@ class RoutedCalls(HandedOn):
     def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
         return self._call(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.predict(prompt, **prompt_args),
+            lambda llm: llm.predict(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
         return await self._acall(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.apredict(prompt, **prompt_args),
+            lambda llm: llm.apredict(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
         return self._stream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.stream(prompt, **prompt_args),
+            lambda llm: llm.stream(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
         return await self._astream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.astream(prompt, **prompt_args),
+            lambda llm: llm.astream(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
@@ -249,7 +263,9 @@ class RoutedCalls(HandedOn):
         options = dict(llm_kwargs or {})
         answer: Model = self._call(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.structured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.structured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
@@ -265,7 +281,9 @@ class RoutedCalls(HandedOn):
         options = dict(llm_kwargs or {})
         return await self._acall(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.astructured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.astructured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
@@ -280,7 +298,9 @@ class RoutedCalls(HandedOn):
         options = dict(llm_kwargs or {})
         return self._stream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.stream_structured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.stream_structured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
@@ -295,7 +315,9 @@ class RoutedCalls(HandedOn):
         options = dict(llm_kwargs or {})
         return await self._astream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.astream_structured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.astream_structured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )

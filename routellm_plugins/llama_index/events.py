@@ -13,6 +13,8 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 
 from routellm_core import Decision, Tier
 
+from .thinking import sign
+
 KEY = "routellm"
 """Where a response's ``additional_kwargs`` hold the decision."""
 
@@ -61,6 +63,7 @@ class Trace:
         """Return the answer, with the decision if it is a response."""
         if isinstance(answer, (ChatResponse, CompletionResponse)):
             answer.additional_kwargs[KEY] = dict(self._metadata)
+            sign(answer, self.decision.tier)
         return answer
 
     def marked_stream(self, chunks: Iterator[T]) -> Generator[T, None, None]:

@@ -24,6 +24,7 @@ from routellm_core.policy.policies import adecide, decide
 
 from .events import Trace, has_begun
 from .settings import RouteSettings
+from .thinking import M, readable_by, template_readable_by
 
 T = TypeVar("T")
 Read = Callable[[], Asked]
@@ -162,3 +163,14 @@ class HandedOn(FunctionCallingLLM):
 
     def _llm(self, tier: Tier) -> LLM:
         return self.strong if tier == "strong" else self.weak
+
+    def _for(self, llm: LLM, messages: M) -> M:
+        """Return the messages that an LLM of the two is sent."""
+        return readable_by(self._tier(llm), messages)
+
+    def _filled_for(self, llm: LLM, prompt: Any) -> Any:
+        """Return the template that an LLM of the two is sent."""
+        return template_readable_by(self._tier(llm), prompt)
+
+    def _tier(self, llm: LLM) -> Tier:
+        return "weak" if llm is self.weak else "strong"

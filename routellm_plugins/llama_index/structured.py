@@ -27,28 +27,30 @@ class RoutedStructuredLLM(StructuredLLM):
     def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
         return self._routed._call(
             self._routed._in_template(prompt, prompt_args),
-            lambda llm: self._of(llm).predict(prompt, **prompt_args),
+            lambda llm: self._of(llm).predict(self._routed._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
         return await self._routed._acall(
             self._routed._in_template(prompt, prompt_args),
-            lambda llm: self._of(llm).apredict(prompt, **prompt_args),
+            lambda llm: self._of(llm).apredict(
+                self._routed._filled_for(llm, prompt), **prompt_args
+            ),
             prompt_args,
         )
 
     def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
         return self._routed._stream(
             self._routed._in_template(prompt, prompt_args),
-            lambda llm: self._of(llm).stream(prompt, **prompt_args),
+            lambda llm: self._of(llm).stream(self._routed._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
         return await self._routed._astream(
             self._routed._in_template(prompt, prompt_args),
-            lambda llm: self._of(llm).astream(prompt, **prompt_args),
+            lambda llm: self._of(llm).astream(self._routed._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
