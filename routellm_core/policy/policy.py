@@ -58,6 +58,8 @@ class RoutingPolicy:
             the last turn decides.
         sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
             the strong model stays there.
+        utility: where adapters send what serves the application and no human, such as titles and
+            summaries (``side_calls``); ``score`` judges such calls like all others.
 
     Raises:
         ConfigError: a setting is unknown, out of range, or contradicts another.

@@ -19,7 +19,9 @@ from langchain_core.prompt_values import PromptValue
 
 from routellm_core import Asked, PolicySettings, human_turns
 from routellm_core.policy.conversations import session_of
+from routellm_core.side_calls import side_call
 
+from .questions import with_question
 from .reporting import level_of, tiers_of
 
 _HUMAN_ROLES = ("user", "human")
@@ -27,7 +29,10 @@ _ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}
 
 
 def asked_by(
-    model_input: LanguageModelInput, settings: PolicySettings, configurable: Mapping[str, Any]
+    model_input: LanguageModelInput,
+    settings: PolicySettings,
+    configurable: Mapping[str, Any],
+    question: str | None = None,
 ) -> Asked:
     """Return what a call asks.
 
@@ -35,13 +40,20 @@ def asked_by(
         model_input: as a chat model takes it.
         settings: of the call.
         configurable: of the call's config; its ``thread_id`` names the conversation.
+        question: that the prompt of the call was filled with; None if that is not known.
 
     Raises:
         ValueError: a message has a form that no chat model takes.
     """
     if isinstance(model_input, str):  # needs no message made of it
-        return Asked(human_turns([{"role": "user", "content": model_input}]))
-    return asked_in(_messages(model_input), settings, configurable)
+        said = [{"role": "user", "content": model_input}]
+        asked = side_call(said, settings) or Asked(human_turns(said))
+    else:
+        messages = _messages(model_input)
+        asked = side_call(_as_chat(messages), settings) or asked_in(
+            messages, settings, configurable
+        )
+    return replace(asked, turns=with_question(asked.turns, question))
 
 
 def asked_in(
@@ -75,7 +87,11 @@ def asked_in_thread(messages: Sequence[BaseMessage], level: int = 0) -> Asked:
 
 def turns_of(messages: Iterable[BaseMessage]) -> tuple[str, ...]:
     """Return what the human wrote, oldest first, as ``routellm_core.human_turns`` tells it."""
-    return human_turns({"role": _role(m), "content": m.content} for m in messages)
+    return human_turns(_as_chat(messages))
+
+
+def _as_chat(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
+    return [{"role": _role(message), "content": message.content} for message in messages]
 
 
 def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:

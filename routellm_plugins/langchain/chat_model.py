@@ -16,7 +16,7 @@ from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
+from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
@@ -35,7 +35,9 @@ from .inner_models import (
     unbound,
     with_fields,
 )
+from .questions import watch_prompts
 from .routed import Routed, RoutedCall
+from .settings import QUESTION_KEYS, RouteSettings
 from .wrappers import unwrapped
 
 _HANDED_ON = {
@@ -86,6 +88,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         turns: how many of the human's last turns may decide; 1: the last alone.
         sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
             strong model once it has answered.
+        utility: where calls go that serve the application, such as summaries, or the rewriting of
+            a question; ``score`` judges them like all others.
+        question_keys: variables of a chain's prompt that hold the question, best first. It is
+            scored instead of the prompt around it.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
             ``rate_limiter``, ``disable_streaming`` and ``output_version``.
 
@@ -110,12 +116,14 @@ class ChatRouteLLM(Routed, BaseChatModel):
     concurrency: int = 32
     turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
+    utility: Literal["weak", "strong", "score"] = "weak"
+    question_keys: tuple[str, ...] = QUESTION_KEYS
     temperature: float | None = None
     max_tokens: int | None = None
     stop: list[str] | None = None
     streaming: bool | None = None
     output_version: str | None = None
-    _checked: tuple[dict[str, Any], PolicySettings] | None = PrivateAttr(default=None)
+    _checked: tuple[dict[str, Any], RouteSettings] | None = PrivateAttr(default=None)
 
     def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Any) -> None:
         known, settings = type(self).model_fields, arguments
@@ -129,11 +137,13 @@ class ChatRouteLLM(Routed, BaseChatModel):
                 raise ConfigError(for_models(name))
             if name not in known:
                 raise ConfigError(f"unknown argument '{name}': {did_you_mean(name, known)}")
-        given = {key: settings[key] for key in PolicySettings.model_fields if key in settings}
-        routing = validate_settings(PolicySettings, given)
+        given = {key: settings[key] for key in RouteSettings.model_fields if key in settings}
+        routing = validate_settings(RouteSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
         check_models(**models)
         policy_of(routing)
+        if routing.question_keys:
+            watch_prompts()
         super().__init__(**{**settings, **routing.model_dump(), **models})
         for tier in ("strong", "weak"):
             self._target(tier)  # raises now if a model lacks what is passed on
@@ -237,10 +247,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
             )
         return cast("BaseChatModel", model)
 
-    def _settings(self) -> PolicySettings:
-        values = {name: getattr(self, name) for name in PolicySettings.model_fields}
+    def _settings(self) -> RouteSettings:
+        values = {name: getattr(self, name) for name in RouteSettings.model_fields}
         if self._checked is None or self._checked[0] != values:
-            self._checked = values, validate_settings(PolicySettings, values)
+            self._checked = values, validate_settings(RouteSettings, values)
         return self._checked[1]
 
     def _target(self, tier: Tier, kwargs: dict[str, Any] | None = None) -> InnerModel:
@@ -314,7 +324,7 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
     def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
         return self._strong.OutputType
 
-    def _settings(self) -> PolicySettings:
+    def _settings(self) -> RouteSettings:
         return self._model._settings()
 
     def _target(

@@ -24,8 +24,10 @@ from routellm_core.policy.policy import Call
 
 from .asking import asked_by
 from .overrides import take_settings
+from .questions import question_in_call
 from .reasoning import readable_by
 from .reporting import LEVEL, level_of, trace_metadata, with_decision
+from .settings import RouteSettings
 from .wrappers import inside
 
 
@@ -95,7 +97,7 @@ class Routed:
     """Mixin before a Runnable class: every call goes to the runnable of one tier."""
 
     @abstractmethod
-    def _settings(self) -> PolicySettings:
+    def _settings(self) -> RouteSettings:
         """Return how it is decided."""
 
     @abstractmethod
@@ -258,7 +260,8 @@ class Routed:
             # What overrides the routing is for the outermost router.
             configurable = {k: v for k, v in configurable.items() if not k.startswith(PREFIX)}
         settings = take_settings(self._settings(), configurable, kwargs)
-        return settings, partial(asked_by, model_input, settings, configurable)
+        question = question_in_call(config, settings.question_keys)
+        return settings, partial(asked_by, model_input, settings, configurable, question)
 
     def _call(
         self,

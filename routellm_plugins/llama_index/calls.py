@@ -78,7 +78,7 @@ class RoutedCalls(HandedOn):
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         return self._call(
-            partial(asked_in_text, prompt),
+            partial(asked_in_text, prompt, self.settings),
             lambda llm: llm.complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -87,7 +87,7 @@ class RoutedCalls(HandedOn):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
         return await self._acall(
-            partial(asked_in_text, prompt),
+            partial(asked_in_text, prompt, self.settings),
             lambda llm: llm.acomplete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -96,7 +96,7 @@ class RoutedCalls(HandedOn):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
         return self._stream(
-            partial(asked_in_text, prompt),
+            partial(asked_in_text, prompt, self.settings),
             lambda llm: llm.stream_complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -105,7 +105,7 @@ class RoutedCalls(HandedOn):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
         return await self._astream(
-            partial(asked_in_text, prompt),
+            partial(asked_in_text, prompt, self.settings),
             lambda llm: llm.astream_complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )

@@ -14,18 +14,21 @@ from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_core import Asked, human_turns
 from routellm_core.policy.conversations import session_of
+from routellm_core.side_calls import side_call
 
 from .settings import RouteSettings
 
 
-def asked_in_text(prompt: str) -> Asked:
+def asked_in_text(prompt: str, settings: RouteSettings) -> Asked:
     """Return what a prompt in one piece asks.
 
     Engines and agents hand over templates that they filled in themselves (to condense a follow-up
     question, to write search queries, to state an agent's memory, to give its answer a form). The
     question is found in those, and it alone is scored.
     """
-    return Asked((_question_in(prompt),))
+    return side_call([{"role": "user", "content": prompt}], settings) or Asked(
+        (_question_in(prompt),)
+    )
 
 
 def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> Asked:
@@ -35,6 +38,10 @@ def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> A
     complaint about the model's format) is passed over, so that the later steps of an agent
     give the same text, and the same decision, as its first.
     """
+    chat = [{"role": m.role.value, "content": _text(m)} for m in messages]
+    side = side_call(chat, settings)
+    if side is not None:
+        return side
     turns = human_turns(_as_chat(messages))
     if settings.sticky == "turn":
         return Asked(turns)
