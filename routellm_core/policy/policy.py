@@ -16,6 +16,7 @@ from ..decision import Asked, Decision
 from ..errors import ConfigError, ScoringError, ScoringTimeoutError
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
+from ..rules.fits import only_able
 from ..rules.momentum import deciding_turns, momentum
 from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
@@ -194,6 +195,9 @@ class RoutingPolicy:
 
     def _without_score(self, asked: Asked, start: float) -> Decision | None:
         """Return the decision on a call that needs no score."""
+        able = only_able(asked.lacking)
+        if able is not None:
+            return self._decided(able[0], None, able[1], start)
         if asked.settled is not None:
             return self._decided(asked.settled, None, asked.cause or "settled", start)
         goes_on = self.settings.sticky == "conversation" and not asked.begins

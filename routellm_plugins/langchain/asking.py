@@ -17,10 +17,12 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 
-from routellm_core import Asked, PolicySettings, human_turns
+from routellm_core import Asked, PolicySettings, Tier, human_turns
 from routellm_core.policy.conversations import session_of
+from routellm_core.rules.fits import Abilities, lacking
 from routellm_core.side_calls import side_call
 
+from .needs import needs_of
 from .questions import with_question
 from .reporting import level_of, tiers_of
 
@@ -33,6 +35,8 @@ def asked_by(
     settings: PolicySettings,
     configurable: Mapping[str, Any],
     question: str | None = None,
+    models: Mapping[Tier, Abilities] | None = None,
+    tools: Iterable[Any] | None = None,
 ) -> Asked:
     """Return what a call asks.
 
@@ -41,11 +45,14 @@ def asked_by(
         settings: of the call.
         configurable: of the call's config; its ``thread_id`` names the conversation.
         question: that the prompt of the call was filled with; None if that is not known.
+        models: what is known of each model; None: nothing.
+        tools: that the call has.
 
     Raises:
         ValueError: a message has a form that no chat model takes.
     """
     if isinstance(model_input, str):  # needs no message made of it
+        messages: Sequence[BaseMessage] = [HumanMessage(model_input)]
         said = [{"role": "user", "content": model_input}]
         asked = side_call(said, settings) or Asked(human_turns(said))
     else:
@@ -53,7 +60,8 @@ def asked_by(
         asked = side_call(_as_chat(messages), settings) or asked_in(
             messages, settings, configurable
         )
-    return replace(asked, turns=with_question(asked.turns, question))
+    unfit = lacking(needs_of(messages, tools), models) if models else {}
+    return replace(asked, turns=with_question(asked.turns, question), lacking=unfit)
 
 
 def asked_in(

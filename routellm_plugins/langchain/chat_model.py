@@ -20,6 +20,7 @@ from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
+from routellm_core.rules.fits import Abilities
 
 from ..model_pair import is_for_models
 from .bound_tools import BoundTools
@@ -35,6 +36,7 @@ from .inner_models import (
     unbound,
     with_fields,
 )
+from .needs import known_abilities
 from .questions import watch_prompts
 from .routed import Routed, RoutedCall
 from .settings import QUESTION_KEYS, RouteSettings
@@ -262,6 +264,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
         fields = {name: value for name, value in values.items() if value != _HANDED_ON[name]}
         return with_fields(tier, model, fields)
 
+    def _abilities(self) -> dict[Tier, Abilities]:
+        return known_abilities(self.strong, self.weak)
+
     def _own_config(self) -> RunnableConfig:
         # Which packages are involved is for the model that is called to say.
         metadata = {k: v for k, v in (self.metadata or {}).items() if k != "lc_versions"}
@@ -331,6 +336,9 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
         self, tier: Tier, kwargs: dict[str, Any] | None = None
     ) -> Runnable[LanguageModelInput, Any]:
         return self._strong if tier == "strong" else self._weak
+
+    def _abilities(self) -> dict[Tier, Abilities]:
+        return self._model._abilities()
 
     def _own_config(self) -> RunnableConfig:
         return self._model._own_config()

@@ -15,7 +15,7 @@ from langchain.agents.middleware.types import (
     PrivateStateAttr,
 )
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 from langgraph.runtime import Runtime
@@ -24,10 +24,12 @@ from typing_extensions import NotRequired
 from routellm_core import Asked, ConfigError, Decision, PolicySettings, validate_settings
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
+from routellm_core.rules.fits import lacking, only_able
 
 from ..model_pair import is_for_models
 from .asking import asked_in, asked_in_thread
 from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models
+from .needs import known_abilities, needs_of
 from .overrides import take_settings
 from .reasoning import readable_by
 from .reporting import LEVEL, trace_metadata, with_decision
@@ -135,6 +137,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
         decision = _kept(request.state) or decide(*self._asking(request.state))
+        decision = self._able(request, decision)
         routed = self._routed(request, decision)
         return _annotated(handler(routed), decision, _is_router(routed.model))
 
@@ -145,6 +148,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
         decision = _kept(request.state) or await adecide(*self._asking(request.state))
+        decision = self._able(request, decision)
         routed = self._routed(request, decision)
         return _annotated(await handler(routed), decision, _is_router(routed.model))
 
@@ -163,6 +167,20 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             # A checkpointer keeps the decisions of the thread, and no others count.
             return settings, partial(asked_in_thread, messages)
         return settings, partial(asked_in, messages, settings, configurable)
+
+    def _able(self, request: ModelRequest[Any], decision: Decision) -> Decision:
+        """Return the decision on a step: that of its turn, unless only the other model can serve
+        it, since what a turn needs shows in its steps.
+        """
+        models = known_abilities(self._strong or request.model, self._weak)
+        if not models:
+            return decision
+        system = [SystemMessage(request.system_prompt)] if request.system_prompt else []
+        needs = needs_of([*system, *request.messages], request.tools)
+        able = only_able(lacking(needs, models))
+        if able is None or able[0] == decision.model:
+            return decision
+        return replace(decision, model=able[0], cause=able[1])
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model: Any = self._weak if decision.tier == "weak" else self._strong or request.model

@@ -21,6 +21,7 @@ from routellm_core import Decision, PolicySettings, Tier
 from routellm_core.overrides import PREFIX
 from routellm_core.policy.policies import adecide, adecide_each, decide, decide_each
 from routellm_core.policy.policy import Call
+from routellm_core.rules.fits import Abilities
 
 from .asking import asked_by
 from .overrides import take_settings
@@ -110,6 +111,10 @@ class Routed:
             tier: the tier.
             kwargs: of the call; what is bound to the returned runnable is removed.
         """
+
+    @abstractmethod
+    def _abilities(self) -> dict[Tier, Abilities]:
+        """Return what is known of each model, of which anything is."""
 
     @abstractmethod
     def _own_config(self) -> RunnableConfig:
@@ -261,7 +266,11 @@ class Routed:
             configurable = {k: v for k, v in configurable.items() if not k.startswith(PREFIX)}
         settings = take_settings(self._settings(), configurable, kwargs)
         question = question_in_call(config, settings.question_keys)
-        return settings, partial(asked_by, model_input, settings, configurable, question)
+        models = self._abilities()
+        tools = kwargs.get("tools")
+        return settings, partial(
+            asked_by, model_input, settings, configurable, question, models, tools
+        )
 
     def _call(
         self,

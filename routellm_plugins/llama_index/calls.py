@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncGenerator,
+    Callable,
     Generator,
     Sequence,
 )
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +27,12 @@ from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model, TokenAsyncGen, TokenGen
 
-from routellm_core import ConfigError
+from routellm_core import Asked, ConfigError
 
 from .events import tier_of
 from .handing_on import HandedOn, Read
-from .question import asked_in_chat, asked_in_template, asked_in_text, asked_of_tools
+from .needs import lacking_for
+from .question import asked_in_chat, asked_in_template, asked_in_text, with_last
 
 if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import AgentChatResponse
@@ -78,7 +81,7 @@ class RoutedCalls(HandedOn):
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         return self._call(
-            partial(asked_in_text, prompt, self.settings),
+            self._in_text(prompt),
             lambda llm: llm.complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -87,7 +90,7 @@ class RoutedCalls(HandedOn):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
         return await self._acall(
-            partial(asked_in_text, prompt, self.settings),
+            self._in_text(prompt),
             lambda llm: llm.acomplete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -96,7 +99,7 @@ class RoutedCalls(HandedOn):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
         return self._stream(
-            partial(asked_in_text, prompt, self.settings),
+            self._in_text(prompt),
             lambda llm: llm.stream_complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -105,7 +108,7 @@ class RoutedCalls(HandedOn):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
         return await self._astream(
-            partial(asked_in_text, prompt, self.settings),
+            self._in_text(prompt),
             lambda llm: llm.astream_complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -121,7 +124,7 @@ class RoutedCalls(HandedOn):
         **kwargs: Any,
     ) -> ChatResponse:
         return self._call(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).chat_with_tools(
                 tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
@@ -137,7 +140,7 @@ class RoutedCalls(HandedOn):
         **kwargs: Any,
     ) -> ChatResponse:
         return await self._acall(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).achat_with_tools(
                 tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
@@ -153,7 +156,7 @@ class RoutedCalls(HandedOn):
         **kwargs: Any,
     ) -> ChatResponseGen:
         return self._stream(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).stream_chat_with_tools(
                 tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
@@ -169,7 +172,7 @@ class RoutedCalls(HandedOn):
         **kwargs: Any,
     ) -> ChatResponseAsyncGen:
         return await self._astream(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).astream_chat_with_tools(
                 tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
@@ -324,13 +327,37 @@ class RoutedCalls(HandedOn):
 
     # -- what a call asks
 
+    def _in_text(self, prompt: str) -> Read:
+        read = partial(asked_in_text, prompt, self.settings)
+        return partial(self._fitting, read, lambda: [ChatMessage(prompt)])
+
     def _in_chat(self, messages: Sequence[ChatMessage]) -> Read:
-        return partial(asked_in_chat, messages, self.settings)
+        read = partial(asked_in_chat, messages, self.settings)
+        return partial(self._fitting, read, lambda: messages)
 
     def _of_tools(
-        self, user_msg: str | ChatMessage | None, chat_history: list[ChatMessage] | None
+        self,
+        user_msg: str | ChatMessage | None,
+        chat_history: list[ChatMessage] | None,
+        tools: Sequence[BaseTool] = (),
     ) -> Read:
-        return partial(asked_of_tools, user_msg, chat_history, self.settings)
+        def messages() -> Sequence[ChatMessage]:
+            return with_last(user_msg, chat_history)
+
+        def read() -> Asked:
+            return asked_in_chat(messages(), self.settings)
+
+        return partial(self._fitting, read, messages, bool(tools))
+
+    def _fitting(
+        self, read: Read, messages: Callable[[], Sequence[ChatMessage]], tools: bool = False
+    ) -> Asked:
+        """Return what a call asks, with what each LLM lacks for it.
+
+        Not for templates: LlamaIndex sizes what it puts into them by this LLM's metadata, which
+        tells the smaller of the two context windows.
+        """
+        return replace(read(), lacking=lacking_for(self.strong, self.weak, messages(), tools))
 
     def _in_template(self, prompt: BasePromptTemplate, arguments: dict[str, Any]) -> Read:
         return partial(asked_in_template, prompt, arguments, self.strong, self.settings)

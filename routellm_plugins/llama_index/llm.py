@@ -11,7 +11,6 @@ from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr, field_serializer
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
-from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.structured_llm import StructuredLLM
 from pydantic import BaseModel, computed_field
 
@@ -20,6 +19,7 @@ from routellm_core.policy.policies import policy_of
 
 from ..model_pair import check_pair, is_for_models
 from .calls import RoutedCalls
+from .needs import calls_tools
 from .settings import RouteSettings
 from .structured import SHARED, RoutedStructuredLLM
 
@@ -149,7 +149,7 @@ class RouteLLM(RoutedCalls):
             # Callers keep this many tokens of the window free for the answer.
             num_output=max(strong.num_output, weak.num_output),
             is_chat_model=strong.is_chat_model and weak.is_chat_model,
-            is_function_calling_model=_calls_tools(self.strong) and _calls_tools(self.weak),
+            is_function_calling_model=calls_tools(self.strong) and calls_tools(self.weak),
             model_name=f"router-{self.settings.router}-{self.threshold:g}",
             system_role=strong.system_role if same_role else MessageRole.USER,
         )
@@ -186,7 +186,3 @@ def _same(strong: LLM, weak: LLM) -> bool:
 def _name(llm: LLM) -> str | None:
     name = llm.metadata.model_name
     return None if name == LLMMetadata.model_fields["model_name"].default else name
-
-
-def _calls_tools(llm: LLM) -> bool:
-    return isinstance(llm, FunctionCallingLLM) and llm.metadata.is_function_calling_model

@@ -48,15 +48,13 @@ def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> A
     return Asked(turns, _session(messages), begins=_begins(messages))
 
 
-def asked_of_tools(
-    user_msg: str | ChatMessage | None,
-    chat_history: Sequence[ChatMessage] | None,
-    settings: RouteSettings,
-) -> Asked:
-    """Return what a call with tools asks; ``user_msg`` comes after the history."""
+def with_last(
+    user_msg: str | ChatMessage | None, chat_history: Sequence[ChatMessage] | None
+) -> list[ChatMessage]:
+    """Return the messages of a call with tools: ``user_msg`` comes after the history."""
     if isinstance(user_msg, str):
         user_msg = ChatMessage(user_msg, role=MessageRole.USER)
-    return asked_in_chat([*(chat_history or ()), *([user_msg] if user_msg else ())], settings)
+    return [*(chat_history or ()), *([user_msg] if user_msg else ())]
 
 
 def asked_in_template(

@@ -117,7 +117,7 @@ def test_a_mistake_of_the_caller_is_no_failure(pair: Routed):
         pair.bare("strong"), MockLLM(), router="recording", threshold=0.5, fallback="strong"
     )
     with pytest.raises(ConfigError, match="takes no tools"):
-        llm.chat_with_tools([TOOL], EASY)
+        llm.chat_with_tools([], EASY)
     with pytest.raises(ConfigError, match="'fallback' is 'weak'"):
         pair.llm(fallback="weak")
     assert llm.chat([ChatMessage(EASY)]).message.role == "assistant"
