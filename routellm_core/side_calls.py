@@ -74,7 +74,8 @@ def is_side_call(messages: Iterable[Mapping[str, Any]]) -> bool:
     """
     users = 0
     found = False
-    for message in messages:
+    entries: Iterable[object] = messages
+    for message in entries:
         if not isinstance(message, Mapping):
             continue
         role = message.get("role", message.get("type"))

@@ -26,7 +26,7 @@ def sign(answer: object, tier: Tier) -> None:
     if isinstance(answer, ChatResponse):
         for block in answer.message.blocks:
             if isinstance(block, _THINKING):
-                block.additional_information[_AUTHOR] = tier  # type: ignore[union-attr]
+                block.additional_information[_AUTHOR] = tier
 
 
 def readable_by(tier: Tier, messages: M) -> M:
@@ -67,7 +67,7 @@ def _readable(message: Any, tier: Tier) -> Any:
 def _author(block: object) -> Any:
     if not isinstance(block, _THINKING):
         return None
-    return block.additional_information.get(_AUTHOR)  # type: ignore[attr-defined]
+    return block.additional_information.get(_AUTHOR)
 
 
 def _unsigned(block: Any) -> Any:

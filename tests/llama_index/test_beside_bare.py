@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import BaseOutputParser, PydanticProgramMode
 
-from tests.llama_index.calls import EVERY, City, run
+from tests.llama_index.calls import EVERY, TEMPLATE, City, run
 from tests.llama_index.routed import EASY, HARD, TIER, Routed, index
 
 # LlamaIndex's structured LLM uses it.
@@ -90,6 +90,14 @@ ASSIGNED: dict[str, Any] = {
 }
 
 
+@pytest.fixture
+def template() -> Iterator[None]:
+    """LlamaIndex's text programs put their output parser on the template of a call."""
+    yield
+    TEMPLATE.output_parser = None
+
+
+@pytest.mark.usefixtures("template")
 @pytest.mark.parametrize("name", ASSIGNED)
 @pytest.mark.parametrize(("call", "kind"), EVERY)
 async def test_what_is_assigned_later_is_obeyed(
