@@ -32,7 +32,8 @@ def known_abilities(strong: object, weak: object) -> dict[Tier, Abilities]:
 def _abilities(model: object) -> Abilities | None:
     if not isinstance(model, BaseChatModel) or model._llm_type == "routellm-chat":
         return None
-    profile = getattr(model, "profile", None)
+    # In older releases it is a property, which needs a package of its own.
+    profile = getattr(model, "profile", None) if "profile" in type(model).model_fields else None
     if not isinstance(profile, Mapping) or not profile:
         return None
     window = profile.get("max_input_tokens")
