@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 Tier = Literal["strong", "weak"]
@@ -18,10 +18,16 @@ class Asked:
     scored."""
     session: str | None = None
     """Names the conversation, for ``sticky: conversation``; None if it has none."""
+    begins: bool = False
+    """Whether this is the first call of its conversation, whose name others may have that began
+    alike."""
     settled: Tier | None = None
     """A choice that is already made, so that nothing is scored."""
     without_text: Tier | None = None
     """Where the call goes if there is nothing to score; None: where ``on_no_text`` says."""
+    lacking: Mapping[Tier, str] = field(default_factory=dict)
+    """What each model lacks for the call (``rules.fits``), of those that cannot serve it: they are
+    not chosen, whatever else is said."""
     cause: str | None = None
     """What made the choice in ``settled`` or ``without_text``; becomes the decision's cause."""
 
@@ -40,7 +46,8 @@ class Decision:
     """Name of the router."""
     cause: str
     """``score``, ``momentum`` (an earlier turn decided), ``no_text``, ``conversation``,
-    ``error:<Type>``, or what an adapter settled by."""
+    ``utility``, ``error:<Type>``, what the other model lacks (``context_window``, ``vision``,
+    ``audio``, ``files``, ``tools``), or what an adapter settled by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
 

@@ -82,6 +82,11 @@ class PolicySettings(BaseModel):
         description="'conversation': once an answer came from the strong model, all further do",
     )
 
+    utility: Literal["weak", "strong", "score"] = Field(
+        default="weak",
+        description="where calls go that serve the application, such as titles and summaries",
+    )
+
     @model_validator(mode="after")
     def _one_way_to_say_how_much(self) -> PolicySettings:
         given = [f"'{key}'" for key in HOW_MUCH if getattr(self, key) is not None]

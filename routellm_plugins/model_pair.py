@@ -30,6 +30,31 @@ that are no year, as in 'mistral-medium-2505', are a version: a later one can be
 _PARAMETERS = re.compile(r"(\d+(?:\.\d+)?)b")
 
 
+# fmt: off
+_OF_MODELS = (
+    "api_key", "base_url", "timeout", "request_timeout", "max_retries", "model_provider",
+    "default_headers", "temperature", "max_tokens", "max_completion_tokens", "top_p", "top_k",
+    "n", "seed", "stop", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs",
+    "reasoning_effort", "model_kwargs", "extra_body", "context_window",
+)
+# fmt: on
+"""What most clients of models take, for models of which only the name is known."""
+
+
+def is_for_models(name: str, *models: object) -> bool:
+    """Return whether an argument is one that models take, and not the routing.
+
+    Args:
+        name: of the argument.
+        models: objects of pydantic classes, or anything else, of which nothing is known.
+    """
+    for model in models:
+        for field, info in (getattr(type(model), "model_fields", None) or {}).items():
+            if name in (field, info.alias):
+                return True
+    return name in _OF_MODELS
+
+
 def check_pair(
     strong: object, weak: object, strong_name: str | None = None, weak_name: str | None = None
 ) -> None:

@@ -20,6 +20,7 @@ from ..registry.loading import load_router
 from ..registry.plugins import plugins
 from ..rules.calibration import Calibration, read_calibration
 from ..rules.drift import Status
+from ..rules.fits import only_able
 from ..rules.momentum import deciding_turns, momentum
 from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
@@ -66,6 +67,8 @@ class RoutingPolicy:
             the last turn decides.
         sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
             the strong model stays there.
+        utility: where adapters send what serves the application and no human, such as titles and
+            summaries (``side_calls``); ``score`` judges such calls like all others.
 
     Raises:
         ConfigError: a setting is unknown, out of range, or contradicts another.
@@ -248,10 +251,13 @@ class RoutingPolicy:
 
     def _without_score(self, asked: Asked, start: float) -> Decision | None:
         """Return the decision on a call that needs no score."""
+        able = only_able(asked.lacking)
+        if able is not None:
+            return self._decided(able[0], None, able[1], start)
         if asked.settled is not None:
             return self._decided(asked.settled, None, asked.cause or "settled", start)
-        sticky = self.settings.sticky == "conversation"
-        if sticky and asked.session is not None and asked.session in conversations:
+        goes_on = self.settings.sticky == "conversation" and not asked.begins
+        if goes_on and asked.session is not None and asked.session in conversations:
             return self._decided("strong", None, "conversation", start)
         if not asked.turns or not asked.turns[-1].strip():
             tier = asked.without_text or self.settings.on_no_text

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import (
+    AIMessage,
     BaseMessage,
     ChatMessage,
     HumanMessage,
@@ -16,17 +17,26 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 
-from routellm_core import Asked, PolicySettings, human_turns
+from routellm_core import Asked, PolicySettings, Tier, human_turns
 from routellm_core.policy.conversations import session_of
+from routellm_core.rules.fits import Abilities, lacking
+from routellm_core.side_calls import side_call
 
-from .reporting import tiers_of
+from .needs import needs_of
+from .questions import with_question
+from .reporting import level_of, tiers_of
 
 _HUMAN_ROLES = ("user", "human")
 _ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}
 
 
 def asked_by(
-    model_input: LanguageModelInput, settings: PolicySettings, configurable: Mapping[str, Any]
+    model_input: LanguageModelInput,
+    settings: PolicySettings,
+    configurable: Mapping[str, Any],
+    question: str | None = None,
+    models: Mapping[Tier, Abilities] | None = None,
+    tools: Iterable[Any] | None = None,
 ) -> Asked:
     """Return what a call asks.
 
@@ -34,30 +44,62 @@ def asked_by(
         model_input: as a chat model takes it.
         settings: of the call.
         configurable: of the call's config; its ``thread_id`` names the conversation.
+        question: that the prompt of the call was filled with; None if that is not known.
+        models: what is known of each model; None: nothing.
+        tools: that the call has.
 
     Raises:
         ValueError: a message has a form that no chat model takes.
     """
     if isinstance(model_input, str):  # needs no message made of it
-        return Asked(human_turns([{"role": "user", "content": model_input}]))
-    messages = _messages(model_input)
-    asked = asked_in(messages, settings)
-    if settings.sticky == "conversation" and not tiers_of(messages):
-        # The answers, if there are any, do not say who gave them.
-        return replace(asked, session=_session(messages, configurable))
-    return asked
+        messages: Sequence[BaseMessage] = [HumanMessage(model_input)]
+        said = [{"role": "user", "content": model_input}]
+        asked = side_call(said, settings) or Asked(human_turns(said))
+    else:
+        messages = _messages(model_input)
+        asked = side_call(_as_chat(messages), settings) or asked_in(
+            messages, settings, configurable
+        )
+    unfit = lacking(needs_of(messages, tools), models) if models else {}
+    return replace(asked, turns=with_question(asked.turns, question), lacking=unfit)
 
 
-def asked_in(messages: Sequence[BaseMessage], settings: PolicySettings) -> Asked:
-    """Return what a conversation asks whose answers say who gave them."""
-    if settings.sticky == "conversation" and "strong" in tiers_of(messages):
+def asked_in(
+    messages: Sequence[BaseMessage], settings: PolicySettings, configurable: Mapping[str, Any]
+) -> Asked:
+    """Return what a conversation asks; as ``asked_by``."""
+    if settings.sticky == "turn":
+        return Asked(turns_of(messages))
+    level = level_of(configurable)
+    asked = asked_in_thread(messages, level)
+    if asked.settled or tiers_of(messages, level):
+        return asked
+    # The answers, if there are any, do not say who gave them where an application keeps their text.
+    begins = not any(isinstance(message, AIMessage) for message in messages)
+    thread = configurable.get("thread_id")
+    session = _session(messages, thread, level)
+    return replace(asked, session=session, begins=begins and thread is None)
+
+
+def asked_in_thread(messages: Sequence[BaseMessage], level: int = 0) -> Asked:
+    """Return what a conversation asks that stays with the strong model once that has answered.
+
+    Args:
+        messages: of the conversation.
+        level: of the router, as ``level_of`` tells.
+    """
+    if "strong" in tiers_of(messages, level):
         return Asked(settled="strong", cause="conversation")
     return Asked(turns_of(messages))
 
 
 def turns_of(messages: Iterable[BaseMessage]) -> tuple[str, ...]:
     """Return what the human wrote, oldest first, as ``routellm_core.human_turns`` tells it."""
-    return human_turns({"role": _role(m), "content": m.content} for m in messages)
+    return human_turns(_as_chat(messages))
+
+
+def _as_chat(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
+    return [{"role": _role(message), "content": message.content} for message in messages]
 
 
 def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:
@@ -68,15 +110,15 @@ def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:
     return []  # type: ignore[unreachable]  # no input of a chat model; the model that is called will say so
 
 
-def _session(messages: Sequence[BaseMessage], configurable: Mapping[str, Any]) -> str | None:
-    thread = configurable.get("thread_id")
+def _session(messages: Sequence[BaseMessage], thread: object, level: int) -> str | None:
+    levels = [f"level {level}"] if level else []  # nested routers remember apart
     if thread is not None:
-        return session_of("thread", str(thread))
+        return session_of("thread", str(thread), levels)
     first = next(filter(_is_human, messages), None)
     if first is None:
         return None
     system = [str(message.content) for message in messages if isinstance(message, SystemMessage)]
-    return session_of("\n".join(system), str(first.content))
+    return session_of("\n".join(system), str(first.content), levels)
 
 
 def _role(message: BaseMessage) -> str:

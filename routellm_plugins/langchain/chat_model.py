@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
@@ -16,24 +16,31 @@ from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
+from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
+from routellm_core.rules.fits import Abilities
 
-from ..model_pair import check_pair
+from ..model_pair import is_for_models
+from .bound_tools import BoundTools
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
     InnerModel,
     as_model,
+    check_models,
     common_profile,
     derived,
+    for_models,
     name_of,
     unbound,
-    unwrapped,
     with_fields,
 )
+from .needs import known_abilities
+from .questions import watch_prompts
 from .routed import Routed, RoutedCall
+from .settings import QUESTION_KEYS, RouteSettings
+from .wrappers import unwrapped
 
 _HANDED_ON = {
     "temperature": None,
@@ -49,9 +56,6 @@ _HANDED_ON = {
 }
 """What is set here in both models, unless it has this value. LangChain obeys these inside the
 model that makes the call."""
-
-_OF_THE_MODELS = ("api_key", "base_url", "max_retries", "model_provider", "timeout")
-"""What other chat models take. Near names here mean something else: 'timeout_ms' is of scoring."""
 
 
 class ChatRouteLLM(Routed, BaseChatModel):
@@ -87,6 +91,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         turns: how many of the human's last turns may decide; 1: the last alone.
         sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
             strong model once it has answered.
+        utility: where calls go that serve the application, such as summaries, or the rewriting of
+            a question; ``score`` judges them like all others.
+        question_keys: variables of a chain's prompt that hold the question, best first. It is
+            scored instead of the prompt around it.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
             ``rate_limiter``, ``disable_streaming`` and ``output_version``.
 
@@ -112,12 +120,14 @@ class ChatRouteLLM(Routed, BaseChatModel):
     concurrency: int = 32
     turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
+    utility: Literal["weak", "strong", "score"] = "weak"
+    question_keys: tuple[str, ...] = QUESTION_KEYS
     temperature: float | None = None
     max_tokens: int | None = None
     stop: list[str] | None = None
     streaming: bool | None = None
     output_version: str | None = None
-    _checked: tuple[dict[str, Any], PolicySettings] | None = PrivateAttr(default=None)
+    _checked: tuple[dict[str, Any], RouteSettings] | None = PrivateAttr(default=None)
 
     def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Any) -> None:
         known, settings = type(self).model_fields, arguments
@@ -127,18 +137,17 @@ class ChatRouteLLM(Routed, BaseChatModel):
                     "'model' names one model, and here are two: write strong='openai:gpt-4o', "
                     "weak='openai:gpt-4o-mini', and for the routing router=, threshold="
                 )
-            if name in _OF_THE_MODELS:
-                raise ConfigError(
-                    f"'{name}' is for the models: give them as objects that have it, such as "
-                    f"strong=init_chat_model('openai:gpt-4o', {name}=...)"
-                )
+            if name not in known and is_for_models(name, unwrapped(strong), unwrapped(weak)):
+                raise ConfigError(for_models(name))
             if name not in known:
                 raise ConfigError(f"unknown argument '{name}': {did_you_mean(name, known)}")
-        given = {key: settings[key] for key in PolicySettings.model_fields if key in settings}
-        routing = validate_settings(PolicySettings, given)
+        given = {key: settings[key] for key in RouteSettings.model_fields if key in settings}
+        routing = validate_settings(RouteSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
-        check_pair(strong, weak, name_of(models["strong"]), name_of(models["weak"]))
+        check_models(**models)
         policy_of(routing)
+        if routing.question_keys:
+            watch_prompts()
         super().__init__(**{**settings, **routing.model_dump(), **models})
         for tier in ("strong", "weak"):
             self._target(tier)  # raises now if a model lacks what is passed on
@@ -152,6 +161,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Return a routed model whose models can call tools, each described in its provider's form.
 
+        As with a plain model, the binding's ``bound`` is without the tools, and its ``kwargs`` tell
+        them, in the form of the strong model's provider.
+
         Args:
             tools: as any chat model takes them.
             tool_choice: which tool must be called.
@@ -163,11 +175,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
         routing = {key: kwargs.pop(key) for key in PER_CALL if key in kwargs}
         if tool_choice is not None:
             kwargs["tool_choice"] = tool_choice
-        models = {
-            "strong": derived("strong", self.strong, "bind_tools", tools, **kwargs),
-            "weak": derived("weak", self.weak, "bind_tools", tools, **kwargs),
-        }
-        return self.model_copy(update=models).bind(**routing)
+        bound = BoundTools(tools, kwargs, self.strong, self.weak)
+        return self.bind(**bound.arguments, **routing)
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
@@ -235,24 +244,30 @@ class ChatRouteLLM(Routed, BaseChatModel):
     def _counting(self) -> BaseChatModel:
         """The strong model, by which tokens are counted before it is known who will read them."""
         model = unwrapped(self._target("strong"))
-        if not isinstance(model, BaseChatModel):
+        if not hasattr(model, "get_num_tokens"):
             raise NotImplementedError(
                 f"the strong model, a {type(model).__name__}, cannot count tokens: "
                 "set custom_get_token_ids on it"
             )
-        return model
+        return cast("BaseChatModel", model)
 
-    def _settings(self) -> PolicySettings:
-        values = {name: getattr(self, name) for name in PolicySettings.model_fields}
+    def _settings(self) -> RouteSettings:
+        values = {name: getattr(self, name) for name in RouteSettings.model_fields}
         if self._checked is None or self._checked[0] != values:
-            self._checked = values, validate_settings(PolicySettings, values)
+            self._checked = values, validate_settings(RouteSettings, values)
         return self._checked[1]
 
-    def _target(self, tier: Tier) -> InnerModel:
+    def _target(self, tier: Tier, kwargs: dict[str, Any] | None = None) -> InnerModel:
         model = self.strong if tier == "strong" else self.weak
+        tools = (kwargs or {}).get("tools")
+        if kwargs and isinstance(tools, BoundTools):
+            model = tools.on(tier, model, kwargs)
         values = {name: getattr(self, name) for name in _HANDED_ON}
         fields = {name: value for name, value in values.items() if value != _HANDED_ON[name]}
         return with_fields(tier, model, fields)
+
+    def _abilities(self) -> dict[Tier, Abilities]:
+        return known_abilities(self.strong, self.weak)
 
     def _own_config(self) -> RunnableConfig:
         # Which packages are involved is for the model that is called to say.
@@ -271,9 +286,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         model, bound, _ = unbound(call.target)
         if model is None:
             return ChatResult(generations=[ChatGeneration(message=call.invoke())])
-        result = model._generate(messages, run_manager=run_manager, **{**bound, **call.kwargs})
+        readable: Any = call.model_input
+        result = model._generate(readable, run_manager=run_manager, **{**bound, **call.kwargs})
         return ChatResult(
-            generations=carrying(result.generations, call.decision), llm_output=result.llm_output
+            generations=carrying(result.generations, call), llm_output=result.llm_output
         )
 
     def _resolve_model_profile(self) -> Any:
@@ -315,11 +331,16 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
     def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
         return self._strong.OutputType
 
-    def _settings(self) -> PolicySettings:
+    def _settings(self) -> RouteSettings:
         return self._model._settings()
 
-    def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:
+    def _target(
+        self, tier: Tier, kwargs: dict[str, Any] | None = None
+    ) -> Runnable[LanguageModelInput, Any]:
         return self._strong if tier == "strong" else self._weak
+
+    def _abilities(self) -> dict[Tier, Abilities]:
+        return self._model._abilities()
 
     def _own_config(self) -> RunnableConfig:
         return self._model._own_config()

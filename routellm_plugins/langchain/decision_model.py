@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core import __version__ as langchain_core_version
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables.config import ensure_config
 from pydantic import PrivateAttr
 
 from routellm_core import (
@@ -19,8 +20,9 @@ from routellm_core import (
     validate_settings,
 )
 from routellm_core.policy.policies import adecide, decide, policy_of
+from routellm_core.policy.policy import Call
 
-from .asking import turns_of
+from .asking import asked_in
 
 try:
     from langchain_core.decisions import (  # type: ignore[import-not-found, unused-ignore]
@@ -53,7 +55,8 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
 
     Args:
         **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
-            ``on_error``, ``on_no_text`` and ``timeout_ms`` as ``RoutingPolicy`` takes them.
+            ``on_error``, ``on_no_text``, ``sticky`` and ``timeout_ms`` as ``RoutingPolicy`` takes
+            them.
 
     Raises:
         ConfigError: a setting is unknown, out of range, or contradicts another; when asked: a
@@ -74,11 +77,16 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
         return "routellm"
 
     def _classify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        return self._response(decide(self._settings, partial(_asked, state)), questions)
+        return self._response(decide(self._settings, self._asking(state)), questions)
 
     async def _aclassify(self, state: State, questions: dict[str, Question]) -> ClassifierResponse:
-        decision = await adecide(self._settings, partial(_asked, state))
+        decision = await adecide(self._settings, self._asking(state))
         return self._response(decision, questions)
+
+    def _asking(self, state: State) -> Call:
+        # LangGraph's config, where the model is asked inside of an agent.
+        configurable = ensure_config().get("configurable", {})
+        return partial(_asked, state, self._settings, configurable)
 
     def _response(self, decision: Decision, questions: dict[str, Question]) -> ClassifierResponse:
         answers = {name: _answer(name, question, decision) for name, question in questions.items()}
@@ -110,7 +118,7 @@ def _answer(name: str, question: Question, decision: Decision) -> Answer:
     )
 
 
-def _asked(state: State) -> Asked:
+def _asked(state: State, settings: PolicySettings, configurable: Mapping[str, Any]) -> Asked:
     """Return what a state asks: its text, or what the human wrote in its messages."""
     found = state.get("messages") if isinstance(state, Mapping) else state
     if isinstance(found, str):
@@ -119,4 +127,5 @@ def _asked(state: State) -> Asked:
         found = [found]
     if not isinstance(found, Sequence):
         return Asked()
-    return Asked(turns_of(message for message in found if isinstance(message, BaseMessage)))
+    messages = [message for message in found if isinstance(message, BaseMessage)]
+    return asked_in(messages, settings, configurable)

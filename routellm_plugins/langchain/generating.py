@@ -10,11 +10,8 @@ from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables.config import merge_configs
 
-from routellm_core import Decision
-
 from .inner_models import unbound
-from .reporting import with_decision
-from .routed import RoutedCall
+from .routed import Routed, RoutedCall
 
 _USAGE = "token_usage"
 
@@ -24,6 +21,8 @@ def generated(call: RoutedCall) -> LLMResult:
     model, messages, kwargs = _generating(call)
     if model is None:
         return LLMResult(generations=[[ChatGeneration(message=call.invoke())]])
+    if isinstance(model, Routed):
+        return _decided(generated(model._route(*_handed_on(call))), call)
     return _decided(model.generate([messages], **kwargs), call)
 
 
@@ -32,6 +31,8 @@ async def agenerated(call: RoutedCall) -> LLMResult:
     model, messages, kwargs = _generating(call)
     if model is None:
         return LLMResult(generations=[[ChatGeneration(message=await call.ainvoke())]])
+    if isinstance(model, Routed):
+        return _decided(await agenerated(await model._aroute(*_handed_on(call))), call)
     return _decided(await model.agenerate([messages], **kwargs), call)
 
 
@@ -48,19 +49,23 @@ def combined(results: Sequence[LLMResult]) -> LLMResult:
     )
 
 
-def carrying(candidates: Iterable[Generation], decision: Decision) -> list[ChatGeneration]:
+def carrying(candidates: Iterable[Generation], call: RoutedCall) -> list[ChatGeneration]:
     """Return copies of the candidates of one prompt that carry the decision."""
     return [
-        candidate.model_copy(update={"message": with_decision(candidate.message, decision)})
+        candidate.model_copy(update={"message": call.carried(candidate.message)})
         for candidate in candidates
         if isinstance(candidate, ChatGeneration)
     ]
 
 
 def _decided(result: LLMResult, call: RoutedCall) -> LLMResult:
-    return result.model_copy(
-        update={"generations": [carrying(result.generations[0], call.decision)]}
-    )
+    return result.model_copy(update={"generations": [carrying(result.generations[0], call)]})
+
+
+def _handed_on(call: RoutedCall) -> tuple[Any, Any, dict[str, Any]]:
+    """Return a call as the router takes it that was chosen."""
+    _, bound, configs = unbound(call.target)
+    return call.model_input, merge_configs(*configs, call.config), {**bound, **call.kwargs}
 
 
 def _generating(call: RoutedCall) -> tuple[BaseChatModel | None, list[BaseMessage], dict[str, Any]]:

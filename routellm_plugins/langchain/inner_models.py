@@ -5,17 +5,35 @@ Either may be wrapped by ``bind``, ``with_config``, ``with_retry`` or ``with_fal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
 from routellm_core import ConfigError, MissingExtraError, Tier
 
+from ..model_pair import check_pair
+from .wrappers import unwrapped
+
 InnerModel = Runnable[LanguageModelInput, AIMessage]
+
+TOOL_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls")
+"""What ``bind_tools`` binds."""
+_REPLACED = {
+    "bind_tools": TOOL_ARGUMENTS,
+    "with_structured_output": (
+        *TOOL_ARGUMENTS,
+        "response_format",
+        "strict",
+        "ls_structured_output_format",
+    ),
+}
+"""What each method binds, so that none of it may stay from before."""
 
 
 def as_model(tier: Tier, given: object) -> InnerModel:
@@ -52,15 +70,51 @@ def as_model(tier: Tier, given: object) -> InnerModel:
     )
 
 
-def unwrapped(model: object) -> object:
-    """Return the model inside its wrappers; of several fallbacks, the first that is asked."""
-    while True:
-        if isinstance(model, RunnableBindingBase):
-            model = model.bound
-        elif isinstance(model, RunnableWithFallbacks):
-            model = model.runnable
-        else:
-            return model
+def for_models(name: str) -> str:
+    """Return what is wrong where an argument is given to the routing that is for the models."""
+    return (
+        f"'{name}' is for the models: give them as objects that have it, such as "
+        f"strong=init_chat_model('openai:gpt-4o', {name}=...)"
+    )
+
+
+def check_models(strong: InnerModel, weak: InnerModel) -> None:
+    """Check a pair of models, as ``check_pair``; also for two objects that are set up alike.
+
+    Raises:
+        ConfigError: both are the same model.
+    """
+    name = name_of(strong)
+    check_pair(strong, strong if _alike(strong, weak) else weak, name, name_of(weak))
+
+
+def _alike(strong: InnerModel, weak: InnerModel) -> bool:
+    if not (isinstance(strong, BaseChatModel) and isinstance(weak, BaseChatModel)):
+        return False
+    return (
+        type(strong) is type(weak)
+        and strong.is_lc_serializable()
+        and name_of(strong) == name_of(weak)
+        and dumpd(strong) == dumpd(weak)
+    )
+
+
+class AgentModel(RunnableBinding[LanguageModelInput, AIMessage]):
+    """A wrapped chat model that takes tools, as agents need it, which most wrappers do not."""
+
+    def bind_tools(
+        self, tools: Sequence[Any], **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this model with tools bound inside its wrappers.
+
+        Args:
+            tools: as any chat model takes them.
+            kwargs: of the model's own ``bind_tools``.
+
+        Raises:
+            NotImplementedError: the model does not support tools.
+        """
+        return derived(None, self, "bind_tools", tools, **kwargs)
 
 
 def unbound(model: InnerModel) -> tuple[BaseChatModel | None, dict[str, Any], list[Any]]:
@@ -83,20 +137,33 @@ def name_of(model: object) -> str | None:
     """Return what a model is called at its provider, where it says so."""
     core = unwrapped(model)
     for attribute in ("model_name", "model", "model_id"):
-        name = getattr(core, attribute, None)
+        name = _told(core, attribute)
         if isinstance(name, str) and name:
             return name
     return None
 
 
-def derived(tier: Tier, model: InnerModel, method: str, /, *args: Any, **kwargs: Any) -> InnerModel:
+def _told(model: object, attribute: str) -> Any:
+    """Return an attribute of a model; None if it has none, or would first have to be set up.
+
+    A configurable model is made anew whenever it is asked, for which its key may not be there yet.
+    """
+    try:
+        return getattr(model, attribute, None)
+    except Exception:
+        return None
+
+
+def derived(
+    tier: Tier | None, model: InnerModel, method: str, /, *args: Any, **kwargs: Any
+) -> InnerModel:
     """Return ``model.method(...)`` inside the same wrappers.
 
     LangChain's own forwarding loses what was bound and fails for ``with_retry``. What is bound
-    now wins over what was bound before.
+    now wins over what was bound before; tools of before are replaced, as by a plain model.
 
     Args:
-        tier: for messages.
+        tier: for messages; None if it is not known.
         model: the model.
         method: ``bind_tools`` or ``with_structured_output``.
         args: of the method.
@@ -108,14 +175,16 @@ def derived(tier: Tier, model: InnerModel, method: str, /, *args: Any, **kwargs:
     if isinstance(model, RunnableBindingBase):
         inner = derived(tier, model.bound, method, *args, **kwargs)
         anew = inner.kwargs if isinstance(inner, RunnableBinding) else {}
-        kept = {key: value for key, value in model.kwargs.items() if key not in anew}
+        replaced = {*anew, *_REPLACED[method]}
+        kept = {key: value for key, value in model.kwargs.items() if key not in replaced}
         return model.model_copy(update={"bound": inner, "kwargs": kept})
     try:
         result: InnerModel = getattr(model, method)(*args, **kwargs)
     except NotImplementedError as error:
+        which = f"{tier} model" if tier else "model"
         raise NotImplementedError(
-            f"the {tier} model {_described(unwrapped(model))} has no {method}: "
-            f"give a {tier} model that supports tools"
+            f"the {which} {_described(unwrapped(model))} has no {method}: "
+            f"give a {which} that supports tools"
         ) from error
     return result
 
@@ -149,7 +218,19 @@ def with_fields(tier: Tier, model: InnerModel, fields: Mapping[str, Any]) -> Inn
             "leave it out here, and set what it has instead on the model itself"
         )
     assert isinstance(model, BaseChatModel)
-    return model.model_copy(update={names[name]: value for name, value in fields.items()})
+    return _copied(model, {names[name]: value for name, value in fields.items()})
+
+
+def _copied(model: BaseChatModel, fields: Mapping[str, Any]) -> BaseChatModel:
+    """Return a copy with other values of fields, and without what was computed from the old ones.
+
+    LangChain keeps a model's serialized form, which is part of the key in caches of answers.
+    """
+    copy = model.model_copy(update=fields)
+    for name in list(vars(copy)):
+        if isinstance(getattr(type(copy), name, None), cached_property):
+            delattr(copy, name)
+    return copy
 
 
 def common_profile(strong: object, weak: object) -> dict[str, Any] | None:
@@ -158,7 +239,7 @@ def common_profile(strong: object, weak: object) -> dict[str, Any] | None:
     Of two limits the smaller, of two abilities the one both have; what only one profile speaks
     of is left out.
     """
-    first, second = (getattr(unwrapped(model), "profile", None) for model in (strong, weak))
+    first, second = (_told(unwrapped(model), "profile") for model in (strong, weak))
     if not first or not second:
         return None
     common: dict[str, Any] = {}

@@ -15,21 +15,26 @@ from langchain.agents.middleware.types import (
     PrivateStateAttr,
 )
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config
+from langchain_core.runnables.config import ensure_config, merge_configs
 from langgraph.runtime import Runtime
 from typing_extensions import NotRequired
 
-from routellm_core import Asked, ConfigError, Decision, PolicySettings, Tier, validate_settings
+from routellm_core import Asked, ConfigError, Decision, PolicySettings, validate_settings
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
+from routellm_core.rules.fits import lacking, only_able
 
-from ..model_pair import check_pair
-from .asking import asked_in
-from .inner_models import as_model, name_of
+from ..model_pair import is_for_models
+from .asking import asked_in, asked_in_thread
+from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models
+from .needs import known_abilities, needs_of
 from .overrides import take_settings
-from .reporting import trace_metadata, with_decision
+from .reasoning import readable_by
+from .reporting import LEVEL, trace_metadata, with_decision
+from .routed import Routed
+from .wrappers import inside
 
 _FIRST_MODEL = "routellm_first_model"
 """Under which the state of a step tells the model that was first given to be routed."""
@@ -63,7 +68,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     is called.
 
     Args:
-        weak: the cheap chat model, or its name as ``init_chat_model`` takes it.
+        weak: the cheap chat model, also one that is wrapped by ``with_retry`` or the like, or its
+            name as ``init_chat_model`` takes it.
         strong: likewise; None: the agent's own model.
         **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
             ``on_error``, ``on_no_text`` and ``timeout_ms`` as ``RoutingPolicy`` takes them, and
@@ -71,8 +77,9 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             conversation that went to the strong model stays there.
 
     Raises:
-        ConfigError: a model is no chat model, both are the same, or a setting is unknown, out of
-            range, or contradicts another.
+        ConfigError: a model is no chat model, both are the same (with the agent's own model: when
+            the agent is first used), or a setting is unknown, out of range, or contradicts
+            another.
         CheckpointError: the router's weights are missing or damaged.
     """
 
@@ -81,17 +88,20 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
 
     def __init__(
         self,
-        weak: str | BaseChatModel,
-        strong: str | BaseChatModel | None = None,
+        weak: str | InnerModel,
+        strong: str | InnerModel | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
+        for name in settings:
+            if name not in PolicySettings.model_fields and is_for_models(name, weak, strong):
+                raise ConfigError(for_models(name))
         self._settings = validate_settings(PolicySettings, dict(settings))
-        self._weak = _chat_model("weak", weak)
-        self._strong = None
-        if strong is not None:
-            self._strong = _chat_model("strong", strong)
-            check_pair(strong, weak, name_of(self._strong), name_of(self._weak))
+        self._weak = as_model("weak", weak)
+        self._strong = None if strong is None else as_model("strong", strong)
+        self._agents_is_checked = False
+        if self._strong is not None:
+            check_models(self._strong, self._weak)
         policy_of(self._settings)  # reports mistakes, and loads the router, before traffic
 
     def before_agent(
@@ -127,7 +137,9 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
         decision = _kept(request.state) or decide(*self._asking(request.state))
-        return _annotated(handler(self._routed(request, decision)), decision)
+        decision = self._able(request, decision)
+        routed = self._routed(request, decision)
+        return _annotated(handler(routed), decision, _is_router(routed.model))
 
     async def awrap_model_call(
         self,
@@ -136,7 +148,9 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
         decision = _kept(request.state) or await adecide(*self._asking(request.state))
-        return _annotated(await handler(self._routed(request, decision)), decision)
+        decision = self._able(request, decision)
+        routed = self._routed(request, decision)
+        return _annotated(await handler(routed), decision, _is_router(routed.model))
 
     def _asking(
         self, state: AgentState[Any], config: RunnableConfig | None = None
@@ -148,17 +162,47 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if settings.sticky == "conversation" and last is not None and last.tier == "strong":
             # Also after the messages that say so were summarised away.
             return settings, Asked(settled="strong", cause="conversation")
-        return settings, partial(asked_in, state["messages"], settings)
+        messages = state["messages"]
+        if settings.sticky == "conversation" and "thread_id" in configurable:
+            # A checkpointer keeps the decisions of the thread, and no others count.
+            return settings, partial(asked_in_thread, messages)
+        return settings, partial(asked_in, messages, settings, configurable)
+
+    def _able(self, request: ModelRequest[Any], decision: Decision) -> Decision:
+        """Return the decision on a step: that of its turn, unless only the other model can serve
+        it, since what a turn needs shows in its steps.
+        """
+        models = known_abilities(self._strong or request.model, self._weak)
+        if not models:
+            return decision
+        system = [SystemMessage(request.system_prompt)] if request.system_prompt else []
+        needs = needs_of([*system, *request.messages], request.tools)
+        able = only_able(lacking(needs, models))
+        if able is None or able[0] == decision.model:
+            return decision
+        return replace(decision, model=able[0], cause=able[1])
 
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
-        model = self._weak if decision.tier == "weak" else self._strong or request.model
+        model: Any = self._weak if decision.tier == "weak" else self._strong or request.model
+        messages: Any = readable_by(decision.tier, request.messages)
         if _is_given_instead(request):
-            model = request.model
-        if isinstance(model, BaseChatModel):
+            model, messages = request.model, request.messages
+        elif self._strong is None and not self._agents_is_checked:
+            # The agent's own model is not known before. Once, since what middleware around ours
+            # may choose later is no mistake in how the agent is set up.
+            check_models(as_model("strong", request.model), self._weak)
+            self._agents_is_checked = True
+        if _is_router(model) or not isinstance(model, BaseChatModel):
+            own = RunnableConfig(metadata=trace_metadata(decision))
+            if _is_router(model):
+                own["configurable"] = {LEVEL: 1}
+            # With the run's, which LangChain would leave out where a model brings some of its own.
+            model = AgentModel(bound=model, config=merge_configs(ensure_config(), own))
+        else:
             # A copy: the metadata is this call's, the model is shared by all.
             metadata = {**(model.metadata or {}), **trace_metadata(decision)}
             model = model.model_copy(update={"metadata": metadata})
-        return request.override(model=model)
+        return request.override(model=model, messages=messages)
 
 
 def _is_given_instead(request: ModelRequest[Any]) -> bool:
@@ -180,20 +224,15 @@ def _kept(state: AgentState[Any]) -> Decision | None:
         return None
 
 
-def _annotated(response: ModelResponse[Any], decision: Decision) -> ModelResponse[Any]:
+def _is_router(model: object) -> bool:
+    return any(isinstance(each, Routed) for each in inside(model))
+
+
+def _annotated(
+    response: ModelResponse[Any], decision: Decision, nested: bool
+) -> ModelResponse[Any]:
     result = [
-        with_decision(message, decision) if isinstance(message, AIMessage) else message
+        with_decision(message, decision, nested) if isinstance(message, AIMessage) else message
         for message in response.result
     ]
     return replace(response, result=result)
-
-
-def _chat_model(tier: Tier, given: object) -> BaseChatModel:
-    model = as_model(tier, given)
-    if isinstance(model, BaseChatModel):
-        return model
-    raise ConfigError(
-        f"'{tier}' is a {type(model).__name__}, and agents call plain chat models: give "
-        "ChatOpenAI(...) with its settings inside; for retries and fallbacks add LangChain's "
-        "ModelRetryMiddleware and ModelFallbackMiddleware to the agent"
-    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from routellm_core import PolicySettings, parse_model_name
+from routellm_core import parse_model_name
 from routellm_core.overrides import PER_CALL, overridden, take_overrides
+from routellm_core.settings import S
 
 
-def take_settings(
-    settings: PolicySettings, configurable: Mapping[str, Any], kwargs: dict[str, Any]
-) -> PolicySettings:
+def take_settings(settings: S, configurable: Mapping[str, Any], kwargs: dict[str, Any]) -> S:
     """Return the settings of one call. The model name wins over the arguments, and they win over
     the config.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -12,34 +12,72 @@ from routellm_core import Decision
 METADATA_KEY = "routellm"
 """The key of the decision in an answer's ``response_metadata``."""
 
+LEVEL = "__routellm_level"
+"""In a config's ``configurable``: how many routers handed the call on, where they are nested. With
+the two underscores LangChain keeps it out of traces."""
+
+_THEN = "then"
+"""In the decision on a message: what the router decided that was chosen by it."""
+
 T = TypeVar("T")
 
 
-def trace_metadata(decision: Decision) -> dict[str, str | float]:
-    """Return a decision as a run's metadata: flat scalars, ``routellm_tier`` and so on."""
+def level_of(configurable: Mapping[str, Any]) -> int:
+    """Return how many routers handed a call on before."""
+    level = configurable.get(LEVEL, 0)
+    return level if isinstance(level, int) else 0
+
+
+def trace_metadata(decision: Decision, level: int = 0) -> dict[str, str | float]:
+    """Return a decision as a run's metadata: flat scalars, ``routellm_tier`` and so on.
+
+    Args:
+        decision: the decision.
+        level: as ``level_of`` tells; that of a nested router is ``routellm_then_tier`` and so on.
+    """
     values = decision.as_metadata().items()
-    return {f"{METADATA_KEY}_{key}": value for key, value in values if value is not None}
+    prefix = f"{METADATA_KEY}_" + f"{_THEN}_" * level
+    return {f"{prefix}{key}": value for key, value in values if value is not None}
 
 
-def with_decision(output: T, decision: Decision) -> T:
+def with_decision(output: T, decision: Decision, nested: bool = False) -> T:
     """Return a message, or a mapping with one under ``raw``, that carries the decision.
 
     A copy: the message may be shared with a cache. Other outputs are returned as they are.
+
+    Args:
+        output: of the model that was chosen.
+        decision: the decision.
+        nested: whether that is a router itself, whose decision is kept.
     """
     if isinstance(output, BaseMessage):
-        metadata = {**output.response_metadata, METADATA_KEY: decision.as_metadata()}
+        made: dict[str, Any] = decision.as_metadata()
+        then = output.response_metadata.get(METADATA_KEY)
+        if nested and then:
+            made[_THEN] = then
+        metadata = {**output.response_metadata, METADATA_KEY: made}
         return output.model_copy(update={"response_metadata": metadata})
     if isinstance(output, dict) and isinstance(output.get("raw"), BaseMessage):
-        carrying: Any = {**output, "raw": with_decision(output["raw"], decision)}
+        carrying: Any = {**output, "raw": with_decision(output["raw"], decision, nested)}
         return carrying  # type: ignore[no-any-return]
     return output
 
 
-def tiers_of(messages: Iterable[BaseMessage]) -> set[Any]:
+def tier_of(message: BaseMessage, level: int = 0) -> Any:
+    """Return the tier of an answer that carries a decision; None for other messages.
+
+    Args:
+        message: any message.
+        level: of the router whose decision it is, as ``level_of`` tells.
+    """
+    if not isinstance(message, AIMessage):
+        return None
+    made = message.response_metadata.get(METADATA_KEY)
+    for _ in range(level):
+        made = made.get(_THEN) if isinstance(made, dict) else None
+    return made.get("tier") if isinstance(made, dict) else None
+
+
+def tiers_of(messages: Iterable[BaseMessage], level: int = 0) -> set[Any]:
     """Return the tiers of the answers among messages that carry a decision."""
-    return {
-        made.get("tier")
-        for message in messages
-        if isinstance(message, AIMessage)
-        and isinstance(made := message.response_metadata.get(METADATA_KEY), dict)
-    }
+    return {tier for message in messages if (tier := tier_of(message, level)) is not None}

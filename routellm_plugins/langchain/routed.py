@@ -18,12 +18,18 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_config_list, merge_configs
 
 from routellm_core import Decision, PolicySettings, Tier
+from routellm_core.overrides import PREFIX
 from routellm_core.policy.policies import adecide, adecide_each, decide, decide_each
 from routellm_core.policy.policy import Call
+from routellm_core.rules.fits import Abilities
 
 from .asking import asked_by
 from .overrides import take_settings
-from .reporting import trace_metadata, with_decision
+from .questions import question_in_call
+from .reasoning import readable_by
+from .reporting import LEVEL, level_of, trace_metadata, with_decision
+from .settings import RouteSettings
+from .wrappers import inside
 
 
 @dataclass(frozen=True)
@@ -35,29 +41,35 @@ class RoutedCall:
     config: RunnableConfig
     kwargs: dict[str, Any]
     decision: Decision
+    nested: bool = False
+    """Whether the target is a router itself."""
+
+    def carried(self, output: Any) -> Any:
+        """Return an output that carries the decision."""
+        return with_decision(output, self.decision, self.nested)
 
     def invoke(self) -> Any:
         """Make the call."""
         output = self.target.invoke(self.model_input, self.config, **self.kwargs)
-        return with_decision(output, self.decision)
+        return self.carried(output)
 
     async def ainvoke(self) -> Any:
         """Make the call."""
         output = await self.target.ainvoke(self.model_input, self.config, **self.kwargs)
-        return with_decision(output, self.decision)
+        return self.carried(output)
 
     def stream(self) -> Iterator[Any]:
         """Make the call; the first chunk alone carries the decision, since chunks are added up."""
         chunks = iter(self.target.stream(self.model_input, self.config, **self.kwargs))
         for first in chunks:
-            yield with_decision(first, self.decision)
+            yield self.carried(first)
             yield from chunks
 
     async def astream(self) -> AsyncIterator[Any]:
         """Like ``stream``."""
         first = True
         async for chunk in self.target.astream(self.model_input, self.config, **self.kwargs):
-            yield with_decision(chunk, self.decision) if first else chunk
+            yield self.carried(chunk) if first else chunk
             first = False
 
 
@@ -86,12 +98,23 @@ class Routed:
     """Mixin before a Runnable class: every call goes to the runnable of one tier."""
 
     @abstractmethod
-    def _settings(self) -> PolicySettings:
+    def _settings(self) -> RouteSettings:
         """Return how it is decided."""
 
     @abstractmethod
-    def _target(self, tier: Tier) -> Runnable[LanguageModelInput, Any]:
-        """Return what serves a tier."""
+    def _target(
+        self, tier: Tier, kwargs: dict[str, Any] | None = None
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return what serves a tier.
+
+        Args:
+            tier: the tier.
+            kwargs: of the call; what is bound to the returned runnable is removed.
+        """
+
+    @abstractmethod
+    def _abilities(self) -> dict[Tier, Abilities]:
+        """Return what is known of each model, of which anything is."""
 
     @abstractmethod
     def _own_config(self) -> RunnableConfig:
@@ -132,7 +155,7 @@ class Routed:
             return parent.stream_events(input, config, version=version, **kwargs)
         call = self._route(input, config, kwargs)
         target: Any = call.target
-        return target.stream_events(input, call.config, version=version, **call.kwargs)
+        return target.stream_events(call.model_input, call.config, version=version, **call.kwargs)
 
     def astream_events(
         self,
@@ -152,7 +175,9 @@ class Routed:
     ) -> Any:
         call = await self._aroute(input, config, kwargs)
         target: Any = call.target
-        return await target.astream_events(input, call.config, version="v3", **call.kwargs)
+        return await target.astream_events(
+            call.model_input, call.config, version="v3", **call.kwargs
+        )
 
     def batch(
         self,
@@ -236,8 +261,16 @@ class Routed:
     ) -> tuple[PolicySettings, Call]:
         """Return the settings of a call, taken out of its arguments, and what reads the call."""
         configurable = config.get("configurable") or {}
+        if level_of(configurable):
+            # What overrides the routing is for the outermost router.
+            configurable = {k: v for k, v in configurable.items() if not k.startswith(PREFIX)}
         settings = take_settings(self._settings(), configurable, kwargs)
-        return settings, partial(asked_by, model_input, settings, configurable)
+        question = question_in_call(config, settings.question_keys)
+        models = self._abilities()
+        tools = kwargs.get("tools")
+        return settings, partial(
+            asked_by, model_input, settings, configurable, question, models, tools
+        )
 
     def _call(
         self,
@@ -247,12 +280,13 @@ class Routed:
         decision: Decision,
     ) -> RoutedCall:
         own = self._own_config()
+        level = level_of(config.get("configurable", {}))
         tags = own.get("tags", [])
         config["tags"] = [*(tag for tag in config.get("tags", []) if tag not in tags), *tags]
         config["metadata"] = {
             **config.get("metadata", {}),
             **own.get("metadata", {}),
-            **trace_metadata(decision),
+            **trace_metadata(decision, level),
         }
         if own.get("callbacks"):
             callbacks: RunnableConfig = {"callbacks": config.get("callbacks")}
@@ -260,8 +294,12 @@ class Routed:
             if isinstance(merged, list):  # a manager has each handler once
                 merged = [each for at, each in enumerate(merged) if each not in merged[:at]]
             config["callbacks"] = merged
-        target = self._target(decision.tier)
-        return RoutedCall(target, model_input, config, kwargs, decision)
+        target = self._target(decision.tier, kwargs)
+        nested = any(isinstance(each, Routed) for each in inside(target))
+        if nested:
+            config["configurable"] = {**config.get("configurable", {}), LEVEL: level + 1}
+        model_input = readable_by(decision.tier, model_input, level)
+        return RoutedCall(target, model_input, config, kwargs, decision, nested)
 
 
 class _Batch:

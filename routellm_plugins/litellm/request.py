@@ -9,6 +9,7 @@ from typing import Any
 
 from routellm_core import Asked, Decision, human_turns
 from routellm_core.policy.route_on import text_to_route_on
+from routellm_core.side_calls import side_call
 
 from .conversation import session_of_request, tier_of_previous
 from .routed_request import RoutedRequest, routed_request
@@ -35,6 +36,9 @@ class Request:
             tier = tier_of_previous(previous, self.route, self.entries())
             if tier is not None:
                 return Asked(settled=tier, cause="conversation")
+        side = side_call(self._conversation(), self.route.settings)
+        if side is not None:
+            return side
         if self.route.settings.sticky == "turn":
             return Asked(self._turns)
         session = session_of_request(self.alias, self._conversation(), self.kwargs)

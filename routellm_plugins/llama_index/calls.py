@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
     Callable,
     Generator,
-    Iterable,
-    Iterator,
     Sequence,
 )
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -24,67 +21,67 @@ from llama_index.core.base.llms.types import (
     CompletionResponseAsyncGen,
     CompletionResponseGen,
 )
-from llama_index.core.bridge.pydantic import Field, SerializeAsAny
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 from llama_index.core.types import Model, TokenAsyncGen, TokenGen
 
-from routellm_core import Asked, ConfigError, Tier
-from routellm_core.overrides import overridden, take_overrides
-from routellm_core.policy.policies import adecide, decide
+from routellm_core import Asked, ConfigError
 
-from .events import Trace, tier_of
-from .question import asked_in_chat, asked_in_template, asked_in_text, asked_of_tools
-from .settings import RouteSettings
+from .events import tier_of
+from .handing_on import HandedOn, Read
+from .needs import lacking_for
+from .question import asked_in_chat, asked_in_template, asked_in_text, with_last
 
 if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.program.utils import FlexibleModel
     from llama_index.core.tools.types import BaseTool
 
-T = TypeVar("T")
-Read = Callable[[], Asked]
 
-
-class RoutedCalls(FunctionCallingLLM):
+class RoutedCalls(HandedOn):
     """What an LLM can be asked, by chat, completion, tools and templates.
 
     Each method reads what the call asks, takes ``routellm_*`` out of the call's keyword
     arguments, and makes the same call of one of the two LLMs.
     """
 
-    # Frozen, because what is assigned later would be neither checked nor obeyed.
-    strong: SerializeAsAny[LLM] = Field(frozen=True)
-    weak: SerializeAsAny[LLM] = Field(frozen=True)
-    settings: RouteSettings = Field(frozen=True)
-
     # -- chat and completion
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return self._call(self._in_chat(messages), lambda llm: llm.chat(messages, **kwargs), kwargs)
+        return self._call(
+            self._in_chat(messages),
+            lambda llm: llm.chat(self._for(llm, messages), **kwargs),
+            kwargs,
+        )
 
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         return await self._acall(
-            self._in_chat(messages), lambda llm: llm.achat(messages, **kwargs), kwargs
+            self._in_chat(messages),
+            lambda llm: llm.achat(self._for(llm, messages), **kwargs),
+            kwargs,
         )
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         return self._stream(
-            self._in_chat(messages), lambda llm: llm.stream_chat(messages, **kwargs), kwargs
+            self._in_chat(messages),
+            lambda llm: llm.stream_chat(self._for(llm, messages), **kwargs),
+            kwargs,
         )
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         return await self._astream(
-            self._in_chat(messages), lambda llm: llm.astream_chat(messages, **kwargs), kwargs
+            self._in_chat(messages),
+            lambda llm: llm.astream_chat(self._for(llm, messages), **kwargs),
+            kwargs,
         )
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         return self._call(
-            partial(asked_in_text, prompt),
+            self._in_text(prompt),
             lambda llm: llm.complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -93,7 +90,7 @@ class RoutedCalls(FunctionCallingLLM):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
         return await self._acall(
-            partial(asked_in_text, prompt),
+            self._in_text(prompt),
             lambda llm: llm.acomplete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -102,7 +99,7 @@ class RoutedCalls(FunctionCallingLLM):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
         return self._stream(
-            partial(asked_in_text, prompt),
+            self._in_text(prompt),
             lambda llm: llm.stream_complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -111,7 +108,7 @@ class RoutedCalls(FunctionCallingLLM):
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
         return await self._astream(
-            partial(asked_in_text, prompt),
+            self._in_text(prompt),
             lambda llm: llm.astream_complete(prompt, formatted=formatted, **kwargs),
             kwargs,
         )
@@ -127,9 +124,9 @@ class RoutedCalls(FunctionCallingLLM):
         **kwargs: Any,
     ) -> ChatResponse:
         return self._call(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).chat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -143,9 +140,9 @@ class RoutedCalls(FunctionCallingLLM):
         **kwargs: Any,
     ) -> ChatResponse:
         return await self._acall(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).achat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -159,9 +156,9 @@ class RoutedCalls(FunctionCallingLLM):
         **kwargs: Any,
     ) -> ChatResponseGen:
         return self._stream(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).stream_chat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -175,9 +172,9 @@ class RoutedCalls(FunctionCallingLLM):
         **kwargs: Any,
     ) -> ChatResponseAsyncGen:
         return await self._astream(
-            self._of_tools(user_msg, chat_history),
+            self._of_tools(user_msg, chat_history, tools),
             lambda llm: _with_tools(llm).astream_chat_with_tools(
-                tools, user_msg, chat_history, *args, **kwargs
+                tools, user_msg, self._for(llm, chat_history), *args, **kwargs
             ),
             kwargs,
         )
@@ -201,7 +198,9 @@ class RoutedCalls(FunctionCallingLLM):
     ) -> AgentChatResponse:
         return self._call(
             self._of_tools(user_msg, chat_history),
-            lambda llm: llm.predict_and_call(list(tools), user_msg, chat_history, *args, **kwargs),
+            lambda llm: llm.predict_and_call(
+                list(tools), user_msg, self._for(llm, chat_history), *args, **kwargs
+            ),
             kwargs,
         )
 
@@ -215,7 +214,9 @@ class RoutedCalls(FunctionCallingLLM):
     ) -> AgentChatResponse:
         return await self._acall(
             self._of_tools(user_msg, chat_history),
-            lambda llm: llm.apredict_and_call(list(tools), user_msg, chat_history, *args, **kwargs),
+            lambda llm: llm.apredict_and_call(
+                list(tools), user_msg, self._for(llm, chat_history), *args, **kwargs
+            ),
             kwargs,
         )
 
@@ -230,28 +231,28 @@ class RoutedCalls(FunctionCallingLLM):
     def predict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
         return self._call(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.predict(prompt, **prompt_args),
+            lambda llm: llm.predict(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     async def apredict(self, prompt: BasePromptTemplate, **prompt_args: Any) -> str:
         return await self._acall(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.apredict(prompt, **prompt_args),
+            lambda llm: llm.apredict(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     def stream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenGen:
         return self._stream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.stream(prompt, **prompt_args),
+            lambda llm: llm.stream(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
     async def astream(self, prompt: BasePromptTemplate, **prompt_args: Any) -> TokenAsyncGen:
         return await self._astream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.astream(prompt, **prompt_args),
+            lambda llm: llm.astream(self._filled_for(llm, prompt), **prompt_args),
             prompt_args,
         )
 
@@ -265,7 +266,9 @@ class RoutedCalls(FunctionCallingLLM):
         options = dict(llm_kwargs or {})
         answer: Model = self._call(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.structured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.structured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
@@ -281,7 +284,9 @@ class RoutedCalls(FunctionCallingLLM):
         options = dict(llm_kwargs or {})
         return await self._acall(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.astructured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.astructured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
@@ -296,7 +301,9 @@ class RoutedCalls(FunctionCallingLLM):
         options = dict(llm_kwargs or {})
         return self._stream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.stream_structured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.stream_structured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
@@ -311,72 +318,49 @@ class RoutedCalls(FunctionCallingLLM):
         options = dict(llm_kwargs or {})
         return await self._astream(
             self._in_template(prompt, prompt_args),
-            lambda llm: llm.astream_structured_predict(output_cls, prompt, options, **prompt_args),
+            lambda llm: llm.astream_structured_predict(
+                output_cls, self._filled_for(llm, prompt), options, **prompt_args
+            ),
             prompt_args,
             options,
         )
 
-    # -- the way of every call
+    # -- what a call asks
+
+    def _in_text(self, prompt: str) -> Read:
+        read = partial(asked_in_text, prompt, self.settings)
+        return partial(self._fitting, read, lambda: [ChatMessage(prompt)])
 
     def _in_chat(self, messages: Sequence[ChatMessage]) -> Read:
-        return partial(asked_in_chat, messages, self.settings)
+        read = partial(asked_in_chat, messages, self.settings)
+        return partial(self._fitting, read, lambda: messages)
 
     def _of_tools(
-        self, user_msg: str | ChatMessage | None, chat_history: list[ChatMessage] | None
+        self,
+        user_msg: str | ChatMessage | None,
+        chat_history: list[ChatMessage] | None,
+        tools: Sequence[BaseTool] = (),
     ) -> Read:
-        return partial(asked_of_tools, user_msg, chat_history, self.settings)
+        def messages() -> Sequence[ChatMessage]:
+            return with_last(user_msg, chat_history)
+
+        def read() -> Asked:
+            return asked_in_chat(messages(), self.settings)
+
+        return partial(self._fitting, read, messages, bool(tools))
+
+    def _fitting(
+        self, read: Read, messages: Callable[[], Sequence[ChatMessage]], tools: bool = False
+    ) -> Asked:
+        """Return what a call asks, with what each LLM lacks for it.
+
+        Not for templates: LlamaIndex sizes what it puts into them by this LLM's metadata, which
+        tells the smaller of the two context windows.
+        """
+        return replace(read(), lacking=lacking_for(self.strong, self.weak, messages(), tools))
 
     def _in_template(self, prompt: BasePromptTemplate, arguments: dict[str, Any]) -> Read:
         return partial(asked_in_template, prompt, arguments, self.strong, self.settings)
-
-    def _call(self, read: Read, call: Callable[[LLM], T], *given: dict[str, Any]) -> T:
-        """Decide on a call, and make it.
-
-        Args:
-            read: finds what the call asks.
-            call: makes it of the LLM that was picked.
-            given: its keyword arguments. What is about routing is taken out of them before
-                ``read`` and ``call`` see them.
-        """
-        llm, trace = self._pick(read, given)
-        with trace.tags():
-            return trace.marked(call(llm))
-
-    async def _acall(
-        self, read: Read, call: Callable[[LLM], Awaitable[T]], *given: dict[str, Any]
-    ) -> T:
-        llm, trace = await self._apick(read, given)
-        with trace.tags():
-            return trace.marked(await call(llm))
-
-    def _stream(
-        self, read: Read, call: Callable[[LLM], Iterator[T]], *given: dict[str, Any]
-    ) -> Generator[T, None, None]:
-        llm, trace = self._pick(read, given)
-        with trace.tags():
-            chunks = call(llm)
-        return trace.marked_stream(chunks)
-
-    async def _astream(
-        self, read: Read, call: Callable[[LLM], Awaitable[AsyncIterator[T]]], *given: dict[str, Any]
-    ) -> AsyncGenerator[T, None]:
-        llm, trace = await self._apick(read, given)
-        with trace.tags():
-            chunks = await call(llm)
-        return trace.marked_astream(chunks)
-
-    def _pick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
-        settings = overridden(self.settings, *map(take_overrides, given))
-        decision = decide(settings, read, checked=settings is self.settings)
-        return self._llm(decision.tier), Trace(decision)
-
-    async def _apick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
-        settings = overridden(self.settings, *map(take_overrides, given))
-        decision = await adecide(settings, read, checked=settings is self.settings)
-        return self._llm(decision.tier), Trace(decision)
-
-    def _llm(self, tier: Tier) -> LLM:
-        return self.strong if tier == "strong" else self.weak
 
 
 def _with_tools(llm: LLM) -> FunctionCallingLLM:

@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, TextBlock
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
 from routellm_core import Decision, Tier
+
+from .thinking import sign
 
 KEY = "routellm"
 """Where a response's ``additional_kwargs`` hold the decision."""
@@ -48,6 +50,7 @@ class Trace:
     """
 
     def __init__(self, decision: Decision) -> None:
+        self.decision = decision
         self._metadata = decision.as_metadata()
         self._tags = {f"{KEY}_{name}": value for name, value in self._metadata.items()}
         dispatcher.event(RouteDecisionEvent.model_validate(self._metadata))
@@ -60,6 +63,7 @@ class Trace:
         """Return the answer, with the decision if it is a response."""
         if isinstance(answer, (ChatResponse, CompletionResponse)):
             answer.additional_kwargs[KEY] = dict(self._metadata)
+            sign(answer, self.decision.tier)
         return answer
 
     def marked_stream(self, chunks: Iterator[T]) -> Generator[T, None, None]:
@@ -88,3 +92,17 @@ def tier_of(response: ChatResponse) -> Any:
     """Return the tier that gave a response or chunk; None for one of another origin."""
     decision = response.additional_kwargs.get(KEY)
     return decision.get("tier") if isinstance(decision, dict) else None
+
+
+def has_begun(chunk: object) -> bool:
+    """Return whether a chunk of a stream brings something of the answer.
+
+    Providers begin with chunks that hold a role and no words.
+    """
+    if isinstance(chunk, ChatResponse):
+        message = chunk.message
+        words = chunk.delta or message.content or message.additional_kwargs
+        return bool(words) or not all(isinstance(block, TextBlock) for block in message.blocks)
+    if isinstance(chunk, CompletionResponse):
+        return bool(chunk.delta or chunk.text)
+    return chunk != ""

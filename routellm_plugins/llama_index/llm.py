@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr, field_serializer
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import LLM
-from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.structured_llm import StructuredLLM
+from pydantic import BaseModel, computed_field
 
 from routellm_core import ConfigError, validate_settings
 from routellm_core.policy.policies import policy_of
 
-from ..model_pair import check_pair
+from ..model_pair import check_pair, is_for_models
 from .calls import RoutedCalls
+from .needs import calls_tools
 from .settings import RouteSettings
+from .structured import SHARED, RoutedStructuredLLM
 
-_SHARED = LLM.model_fields.keys() - BaseLLM.model_fields.keys()
+_CREDENTIAL = re.compile(r"(key|secret|token|password|headers|credentials)$")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""In the repr of objects, and of another value in every process."""
+
+_FORWARDED = ("callback_manager", "rate_limiter", *SHARED)
+"""What is set on both LLMs when it is assigned here."""
 
 
 class RouteLLM(RoutedCalls):
@@ -32,7 +41,8 @@ class RouteLLM(RoutedCalls):
         strong: the LLM for what needs it.
         weak: the cheap LLM for the rest.
         router: name of a router, as in ``routellm_core.load_router``.
-        callback_manager: set on both LLMs, now and whenever it is assigned.
+        callback_manager: set on both LLMs, now and whenever it is assigned. So is what is
+            assigned later to ``system_prompt``, ``output_parser`` and the like.
         **settings: ``threshold``, ``strong_share`` or ``calibration``, ``on_error``,
             ``on_no_text``, ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
@@ -41,7 +51,8 @@ class RouteLLM(RoutedCalls):
             indexing and HyDE use: ``weak`` (default), ``strong``, or ``score`` to score the whole
             text. Long texts score high whatever they say: of LlamaIndex's own templates, filled
             with its default chunks of documentation, the bundled router sends 86 % or more to the
-            strong LLM even with ``strong_share=0.1``.
+            strong LLM even with ``strong_share=0.1``;
+            ``fallback``: ``strong`` calls the strong LLM if the weak one fails before it answers.
 
     Raises:
         ConfigError: a setting is unknown, out of range or contradicts another, or strong and
@@ -66,10 +77,15 @@ class RouteLLM(RoutedCalls):
         _check_models(strong, weak)
         for name in settings.keys() & LLM.model_fields.keys():
             raise ConfigError(f"'{name}' is a setting of the models: set it on strong and weak")
+        for name in settings.keys() - RouteSettings.model_fields.keys():
+            if is_for_models(name, strong, weak):
+                raise ConfigError(
+                    f"unknown key '{name}': it is for the models, so set it on strong and weak"
+                )
         route = validate_settings(RouteSettings, {"router": router, **settings})
         threshold = policy_of(route).threshold
         # What both have in common holds for callers that ask the router in their place.
-        shared = {name: getattr(strong, name) for name in _SHARED}
+        shared = {name: getattr(strong, name) for name in SHARED}
         shared = {name: value for name, value in shared.items() if value == getattr(weak, name)}
         manager = callback_manager or strong.callback_manager
         super().__init__(
@@ -81,7 +97,7 @@ class RouteLLM(RoutedCalls):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in ("callback_manager", "rate_limiter"):
+        if name in _FORWARDED:
             setattr(self.strong, name, value)
             setattr(self.weak, name, value)
 
@@ -99,6 +115,20 @@ class RouteLLM(RoutedCalls):
     @field_serializer("settings")
     def _without_options(self, settings: RouteSettings) -> dict[str, Any]:
         return settings.model_dump(exclude={"router_options"})
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def digest(self) -> str:
+        """Tells apart what else is set, but for credentials.
+
+        What an LLM serializes to is a part of the key of LlamaIndex's ingestion caches, so that it
+        has to differ whenever an answer may.
+        """
+        parts = (self.strong.to_dict(), self.weak.to_dict(), self.settings.router_options)
+        return _digest(*parts)
+
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+        return RoutedStructuredLLM(llm=self, output_cls=output_cls, **kwargs)
 
     @classmethod
     def class_name(cls) -> str:
@@ -119,7 +149,7 @@ class RouteLLM(RoutedCalls):
             # Callers keep this many tokens of the window free for the answer.
             num_output=max(strong.num_output, weak.num_output),
             is_chat_model=strong.is_chat_model and weak.is_chat_model,
-            is_function_calling_model=_calls_tools(self.strong) and _calls_tools(self.weak),
+            is_function_calling_model=calls_tools(self.strong) and calls_tools(self.weak),
             model_name=f"router-{self.settings.router}-{self.threshold:g}",
             system_role=strong.system_role if same_role else MessageRole.USER,
         )
@@ -127,14 +157,21 @@ class RouteLLM(RoutedCalls):
 
 def _check_models(strong: LLM, weak: LLM) -> None:
     for name, llm in (("strong", strong), ("weak", weak)):
-        if isinstance(llm, RouteLLM):
-            raise ConfigError(f"'{name}' is a RouteLLM itself: name one of its models")
+        if isinstance(llm, RouteLLM) or isinstance(getattr(llm, "llm", None), RouteLLM):
+            raise ConfigError(
+                f"'{name}' is a RouteLLM itself, and routing does not nest: name one of its models"
+            )
         if not isinstance(llm, LLM):
             raise ConfigError(
                 f"'{name}' is {_shown(llm)}, and no LLM of LlamaIndex: write "
                 f'{name}=OpenAI("...") of llama_index.llms.openai, or the like'
             )
     check_pair(strong, strong if _same(strong, weak) else weak, _name(strong), _name(weak))
+
+
+def _digest(*parts: Mapping[str, Any]) -> str:
+    shown = [{k: v for k, v in part.items() if not _CREDENTIAL.search(k)} for part in parts]
+    return hashlib.sha256(_ADDRESS.sub("", repr(shown)).encode()).hexdigest()
 
 
 def _shown(value: object) -> str:
@@ -149,7 +186,3 @@ def _same(strong: LLM, weak: LLM) -> bool:
 def _name(llm: LLM) -> str | None:
     name = llm.metadata.model_name
     return None if name == LLMMetadata.model_fields["model_name"].default else name
-
-
-def _calls_tools(llm: LLM) -> bool:
-    return isinstance(llm, FunctionCallingLLM) and llm.metadata.is_function_calling_model

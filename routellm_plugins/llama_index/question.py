@@ -14,18 +14,21 @@ from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_core import Asked, human_turns
 from routellm_core.policy.conversations import session_of
+from routellm_core.side_calls import side_call
 
 from .settings import RouteSettings
 
 
-def asked_in_text(prompt: str) -> Asked:
+def asked_in_text(prompt: str, settings: RouteSettings) -> Asked:
     """Return what a prompt in one piece asks.
 
     Engines and agents hand over templates that they filled in themselves (to condense a follow-up
     question, to write search queries, to state an agent's memory, to give its answer a form). The
     question is found in those, and it alone is scored.
     """
-    return Asked((_question_in(prompt),))
+    return side_call([{"role": "user", "content": prompt}], settings) or Asked(
+        (_question_in(prompt),)
+    )
 
 
 def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> Asked:
@@ -35,19 +38,23 @@ def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> A
     complaint about the model's format) is passed over, so that the later steps of an agent
     give the same text, and the same decision, as its first.
     """
-    session = _session(messages) if settings.sticky == "conversation" else None
-    return Asked(human_turns(_as_chat(messages)), session)
+    chat = [{"role": m.role.value, "content": _text(m)} for m in messages]
+    side = side_call(chat, settings)
+    if side is not None:
+        return side
+    turns = human_turns(_as_chat(messages))
+    if settings.sticky == "turn":
+        return Asked(turns)
+    return Asked(turns, _session(messages), begins=_begins(messages))
 
 
-def asked_of_tools(
-    user_msg: str | ChatMessage | None,
-    chat_history: Sequence[ChatMessage] | None,
-    settings: RouteSettings,
-) -> Asked:
-    """Return what a call with tools asks; ``user_msg`` comes after the history."""
+def with_last(
+    user_msg: str | ChatMessage | None, chat_history: Sequence[ChatMessage] | None
+) -> list[ChatMessage]:
+    """Return the messages of a call with tools: ``user_msg`` comes after the history."""
     if isinstance(user_msg, str):
         user_msg = ChatMessage(user_msg, role=MessageRole.USER)
-    return asked_in_chat([*(chat_history or ()), *([user_msg] if user_msg else ())], settings)
+    return [*(chat_history or ()), *([user_msg] if user_msg else ())]
 
 
 def asked_in_template(
@@ -69,13 +76,13 @@ def asked_in_template(
     for key in settings.query_keys:
         question = given.get(key)
         if isinstance(question, str) and question.strip():
-            session = None
             # Chat engines put the conversation into such a template, and into its system message
             # what they retrieved for this turn.
             if settings.sticky == "conversation" and isinstance(prompt, ChatPromptTemplate):
                 messages = prompt.format_messages(llm=llm, **arguments)
                 session = _session([m for m in messages if m.role not in _SYSTEM])
-            return Asked((question,), session)
+                return Asked((question,), session, begins=_begins(messages))
+            return Asked((question,))
     if given and settings.utility != "score":
         return Asked(without_text=settings.utility, cause="utility")
     return asked_in_chat(prompt.format_messages(llm=llm, **arguments), settings)
@@ -95,6 +102,10 @@ def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
         elif message.role == MessageRole.USER and not _is_an_agents(text, before):
             yield {"role": "user", "content": _question_in(text)}
         before = message
+
+
+def _begins(messages: Sequence[ChatMessage]) -> bool:
+    return not any(message.role == MessageRole.ASSISTANT for message in messages)
 
 
 def _session(messages: Sequence[ChatMessage]) -> str | None:

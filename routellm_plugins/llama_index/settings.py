@@ -18,6 +18,6 @@ class RouteSettings(PolicySettings):
     query_keys: tuple[str, ...] = Field(
         default=QUERY_KEYS, description="template variables that hold the question, best first"
     )
-    utility: Literal["score", "weak", "strong"] = Field(
-        default="weak", description="where filled templates go that hold no question"
+    fallback: Literal["strong"] | None = Field(
+        default=None, description="the LLM that is called if the weak one fails before its answer"
     )

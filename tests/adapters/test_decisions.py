@@ -273,3 +273,20 @@ def test_a_conversation_that_went_to_the_strong_model(
     assert outcome(other) == ("weak", "weak", 0.5, "score")
     assert [decision.tier for decision in seen[:2]] == ["weak", "strong"]
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("utility", "expected"),
+    [
+        ({}, ("weak", "weak", None, "utility")),
+        ({"utility": "strong"}, ("strong", "strong", None, "utility")),
+        ({"utility": "score"}, ("strong", "strong", 1.0, "score")),
+    ],
+)
+def test_a_call_that_serves_the_application(
+    adapter: Any, utility: dict[str, str], expected: Any
+) -> None:
+    title = f"<session>\n{HARD}\n</session>\n\nWrite the title of this session, and nothing else."
+    asking = adapter(**LENGTH, **utility)
+    assert outcome(asking.ask(title)) == expected
+    assert outcome(asking.ask(EASY)) == ("weak", "weak", 0.5, "score")

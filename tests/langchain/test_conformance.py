@@ -22,6 +22,7 @@ pytest.importorskip("langchain_tests")
 pytest.importorskip("langchain_openai")
 
 from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
@@ -66,6 +67,12 @@ def pair(request: pytest.FixtureRequest) -> Iterator[None]:
     assert asked[idle] == 0, asked
 
 
+CAN: dict[str, Any] = {}
+"""What the stand-ins can do, unlike the models whose names they have."""
+if "profile" in ChatOpenAI.model_fields:
+    CAN["profile"] = {"audio_inputs": True, "image_inputs": True, "pdf_inputs": True}
+
+
 class Routed:
     """How both suites make the model."""
 
@@ -80,8 +87,8 @@ class Routed:
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {
-            "strong": client(self.strong, stream_usage=True),
-            "weak": client(self.weak, stream_usage=True),
+            "strong": client(self.strong, stream_usage=True, **CAN),
+            "weak": client(self.weak, stream_usage=True, **CAN),
             "router": "random",
             "threshold": 0.0 if self.tier == "strong" else 1.0,
         }

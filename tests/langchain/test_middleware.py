@@ -15,6 +15,7 @@ from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain.chat_models import init_chat_model
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
@@ -197,13 +198,13 @@ def test_structured_answers_work(strategy: Any) -> None:
         ({"sticky": "forever", "threshold": 0.5}, "'turn' or 'conversation'"),
         ({"weak": 3, "threshold": 0.5}, "'weak' is a int.*ChatOpenAI"),
         ({"strong": "weak", "threshold": 0.5}, "'strong' and 'weak' are the same model"),
-        ({"strong": "retrying", "threshold": 0.5}, "RunnableRetry.*ModelRetryMiddleware"),
+        ({"strong": "sequence", "threshold": 0.5}, "'strong' is a RunnableSequence.*ChatOpenAI"),
     ],
 )
 def test_mistakes_say_what_to_write(
     mini: ChatOpenAI, arguments: dict[str, Any], message: str
 ) -> None:
-    named = {"weak": mini, "retrying": mini.with_retry()}
+    named = {"weak": mini, "sequence": mini | StrOutputParser()}
     arguments = {key: named.get(str(value), value) for key, value in arguments.items()}
     with pytest.raises(ConfigError, match=message):
         RouteLLMMiddleware(**{"weak": mini, **arguments})

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from llama_index.core.llms import MockLLM
+from llama_index.core.llms import LLMMetadata, MockLLM
 from llama_index.llms.openai_like import OpenAILike
 
 from routellm_core import CheckpointError, ConfigError
@@ -115,3 +115,16 @@ def test_route_on_does_not_import_llama_index():
     code = "import sys; from routellm_plugins.llama_index import route_on; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "llama_index" not in done.stdout.split()
+
+
+@pytest.mark.parametrize("name", ["top_p", "temperature", "max_tokens", "reuse_client", "timeout"])
+def test_what_is_for_the_models_is_told(name: str):
+    with pytest.raises(ConfigError, match=f"'{name}': it is for the models, so set it on strong"):
+        make(**{name: 1})
+
+
+def test_routing_does_not_nest():
+    llm = make()
+    for inner in (llm, llm.as_structured_llm(LLMMetadata)):
+        with pytest.raises(ConfigError, match=r"'weak' is a RouteLLM itself, .*does not nest"):
+            make(weak=inner)

@@ -1,0 +1,130 @@
+"""Which words of a filled prompt are the question, and which were put around it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tracers.context import register_configure_hook
+
+_CONTEXT = ("Context:", "Use the following pieces of ")
+"""How a line begins in a prompt that answers by retrieved context."""
+_QUESTION = "Question:"
+_AFTER = ("Context:", "Answer:", "Helpful Answer:")
+"""How a line begins that ends the question in such a prompt."""
+
+
+class PromptInputs(BaseCallbackHandler):
+    """Remembers what the prompts of running chains were filled with.
+
+    A chain's model is handed the filled prompt alone; what it was filled with is told to callback
+    handlers, under the run of the chain, which is that of the model's parent.
+
+    Args:
+        size: how many chains are remembered, for those whose end is never told.
+    """
+
+    run_inline = True
+    ignore_llm = ignore_chat_model = ignore_retriever = ignore_agent = ignore_retry = True
+    ignore_custom_event = True
+
+    def __init__(self, size: int = 1000) -> None:
+        self._size = size
+        self._inputs: OrderedDict[UUID, Mapping[str, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def on_chain_start(
+        self,
+        serialized: Any,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        run_type: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if run_type != "prompt" or parent_run_id is None or not isinstance(inputs, Mapping):
+            return
+        with self._lock:
+            self._inputs[parent_run_id] = inputs
+            while len(self._inputs) > self._size:
+                self._inputs.popitem(last=False)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        with self._lock:
+            self._inputs.pop(run_id, None)
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        with self._lock:
+            self._inputs.pop(run_id, None)
+
+    def of(self, config: RunnableConfig) -> Mapping[str, Any]:
+        """Return what the prompt was filled with before a call with this config; empty if that is
+        not known.
+        """
+        parent = getattr(config.get("callbacks"), "parent_run_id", None)
+        with self._lock:
+            return self._inputs.get(parent, {}) if parent is not None else {}
+
+
+_inputs = PromptInputs()
+_registered = threading.Event()
+
+
+def watch_prompts() -> None:
+    """Have LangChain tell what prompts are filled with, in this process from now on."""
+    if not _registered.is_set():
+        _registered.set()
+        register_configure_hook(ContextVar("routellm_prompts", default=_inputs), inheritable=True)
+
+
+def question_in_call(config: RunnableConfig, keys: Sequence[str]) -> str | None:
+    """Return the question that the prompt before a model was filled with; None if there is none.
+
+    Args:
+        config: of the model's call.
+        keys: names of variables that hold a question, best first.
+    """
+    inputs = _inputs.of(config) if keys else {}
+    for key in keys:
+        question = inputs.get(key)
+        if isinstance(question, str) and question.strip():
+            return question
+    return None
+
+
+def with_question(turns: tuple[str, ...], question: str | None) -> tuple[str, ...]:
+    """Return the human's turns with the question alone in the place of the prompt around it.
+
+    Args:
+        turns: oldest first.
+        question: that is known; None: look for one in a prompt that has a line ``Question:`` and
+            retrieved context, as the prompts of LangChain's hub do.
+    """
+    if not turns:
+        return turns
+    if question is None:
+        question = _labelled(turns[-1])
+    if question is None or question not in turns[-1]:
+        return turns
+    return (*turns[:-1], question)
+
+
+def _labelled(text: str) -> str | None:
+    if _QUESTION not in text or not any(context in text for context in _CONTEXT):
+        return None
+    lines = text.split("\n")
+    if not any(line.lstrip().startswith(_CONTEXT) for line in lines):
+        return None
+    starts = [at for at, line in enumerate(lines) if line.lstrip().startswith(_QUESTION)]
+    if not starts:
+        return None
+    begun = lines[starts[-1] :]
+    end = next((at for at, line in enumerate(begun) if line.lstrip().startswith(_AFTER)), None)
+    return "\n".join(begun[:end]).strip().removeprefix(_QUESTION).strip() or None

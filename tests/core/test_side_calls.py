@@ -1,0 +1,114 @@
+"""Calls that serve an application are told from those of a human, by shapes of real clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from routellm_core import PolicySettings
+from routellm_core.side_calls import is_side_call, side_call
+
+
+def user(content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+def system(content: str) -> dict[str, Any]:
+    return {"role": "system", "content": content}
+
+
+TALK = "<chat_history>\nUSER: Prove it.\nASSISTANT: Done.\n</chat_history>"
+
+SIDE: dict[str, list[dict[str, Any]]] = {
+    "Open WebUI, title": [user(f"### Task:\nGenerate a concise title of 3 to 5 words.\n{TALK}")],
+    "Open WebUI, tags": [user(f"### Task:\nGenerate 1-3 broad tags of the themes.\n{TALK}")],
+    "Open WebUI, follow-ups": [user(f"### Task:\nSuggest 3 follow-up questions.\n{TALK}")],
+    "Open WebUI, queries": [
+        user(f"### Task:\nAnalyze the chat history: are search queries needed?\n{TALK}")
+    ],
+    "Claude Code, title": [user("<session>\nProve it.\n</session>\n\nWrite the title alone.")],
+    "Claude Code, policy": [
+        user([{"type": "text", "text": "<policy_spec>\nPrefixes.\n</policy_spec>\nCommand: git"}])
+    ],
+    "Claude Code, topic": [
+        system("Analyze if this message indicates a new conversation topic. If so, name it."),
+        user("Prove that it is correct."),
+    ],
+    "opencode, title": [
+        system("You are a title generator. You output ONLY a thread title."),
+        user("Generate a title for this conversation:"),
+        user("Prove that it is correct."),
+    ],
+    "aider, commit": [
+        system(
+            "You are an expert software engineer that generates concise, one-line Git commit "
+            "messages based on the provided diffs."
+        ),
+        user("# Diff\n- a\n+ b"),
+    ],
+    "LangChain, history": [
+        user("<role>\nContext Extraction Assistant\n</role>\n\nExtract.\n<messages>...</messages>")
+    ],
+    "LangChain, summary": [user('Write a concise summary of the following:\n\n\n"A proof."')],
+    "LangChain, map": [
+        user("The following is a set of documents:\nA proof.\nName the themes.\nHelpful Answer:")
+    ],
+    "LangChain, memory": [
+        user("Progressively summarize the lines of conversation provided, adding onto the ...")
+    ],
+    "LangChain, condense": [
+        system(
+            "Given a chat history and the latest user question which might reference context in "
+            "the chat history, formulate a standalone question."
+        ),
+        user("Hello"),
+        {"role": "assistant", "content": "Hello."},
+        user("And why?"),
+    ],
+    "LangChain, queries": [
+        user(
+            "You are an AI language model assistant. Your task is to generate 3 different "
+            "versions of the given user question. Original question: Why?"
+        )
+    ],
+    "LangChain, HyDE": [
+        user("Please write a passage to answer the question \nQuestion: Why?\nPassage:")
+    ],
+}
+
+HUMAN: dict[str, list[dict[str, Any]]] = {
+    "Open WebUI, retrieval": [user("### Task:\nRespond to the user query by the context.\nWhy?")],
+    "a task": [user("### Task: Generate a proof of the theorem.")],
+    "a title": [user("Write a title for my essay.")],
+    "a summary": [user("Write a concise summary of the following proof, and check it.")],
+    "a session": [user("<session>\n<user id='1'/>\n</session>\nWhy does this XML not parse?")],
+    "a later turn": [
+        user("Hello"),
+        {"role": "assistant", "content": "Hello."},
+        user("You are a title generator: name my thesis."),
+    ],
+    "nothing": [],
+    "no text": [user([{"type": "image_url", "image_url": {"url": "x"}}]), user(None)],
+    "no message": [3, {"content": 3}],  # type: ignore[list-item]
+}
+
+
+@pytest.mark.parametrize("shape", SIDE)
+def test_a_side_call_is_recognised(shape: str) -> None:
+    assert is_side_call(SIDE[shape])
+
+
+@pytest.mark.parametrize("shape", HUMAN)
+def test_what_a_human_asks_is_none(shape: str) -> None:
+    assert not is_side_call(HUMAN[shape])
+
+
+def test_utility_says_where_it_goes() -> None:
+    messages = SIDE["LangChain, summary"]
+    for tier in ("weak", "strong"):
+        asked = side_call(messages, PolicySettings(threshold=0.5, utility=tier))
+        assert asked is not None
+        assert (asked.without_text, asked.cause, asked.turns) == (tier, "utility", ())
+    assert side_call(messages, PolicySettings(threshold=0.5, utility="score")) is None
+    assert side_call(HUMAN["a task"], PolicySettings(threshold=0.5)) is None

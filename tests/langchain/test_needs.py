@@ -1,0 +1,105 @@
+"""A model whose profile says that it cannot serve a call is not chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("langchain")
+pytest.importorskip("langchain_openai")
+
+from langchain.agents import create_agent
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+
+from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.langchain.agents import LENGTH, asked, made, who
+from tests.langchain.clients import client
+
+if "profile" not in BaseChatModel.model_fields:
+    pytest.skip("this langchain-core has no profiles", allow_module_level=True)
+
+pytestmark = pytest.mark.usefixtures("fresh")
+
+ALL = {
+    "max_input_tokens": 100_000,
+    "image_inputs": True,
+    "audio_inputs": True,
+    "pdf_inputs": True,
+    "tool_calling": True,
+}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+LONG = "word " * 2_000
+
+
+def look_up(city: str) -> str:
+    """Look a city up."""
+    return LONG
+
+
+CASES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], str]] = {
+    "context window": (
+        {"max_input_tokens": 1_000},
+        lambda llm: llm.invoke([("human", LONG), ("ai", "Yes."), ("human", EASY)]),
+        "context_window",
+    ),
+    "text": ({"max_input_tokens": 1_000}, lambda llm: llm.invoke(LONG), "context_window"),
+    "image": (
+        {"image_inputs": False},
+        lambda llm: llm.invoke([HumanMessage([{"type": "text", "text": EASY}, IMAGE])]),
+        "vision",
+    ),
+    "tools": ({"tool_calling": False}, lambda llm: llm.bind_tools([look_up]).invoke(EASY), "tools"),
+}
+
+
+def _pair(strong: Upstream, weak: Upstream, lacking: dict[str, Any], of: str) -> Any:
+    profiles = {"strong": dict(ALL), "weak": dict(ALL)}
+    profiles[of] |= lacking
+    return (
+        client(strong, profile=profiles["strong"]),
+        client(weak, profile=profiles["weak"]),
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_other_model_is_chosen(strong: Upstream, weak: Upstream, case: str) -> None:
+    lacking, call, cause = CASES[case]
+    for threshold, of, tier in ((0.99, "weak", "strong"), (0.01, "strong", "weak")):
+        llm = ChatRouteLLM(*_pair(strong, weak, lacking, of), router="length", threshold=threshold)
+        decision = call(llm).response_metadata["routellm"]
+        assert (decision["tier"], decision["cause"], decision["score"]) == (tier, cause, None)
+
+
+async def test_every_way_to_call(strong: Upstream, weak: Upstream) -> None:
+    llm = ChatRouteLLM(*_pair(strong, weak, {"max_input_tokens": 1_000}, "weak"), **LENGTH)
+    messages: list[Any] = [HumanMessage(LONG), ("ai", "Yes."), ("human", EASY)]
+    llm.invoke(messages)
+    await llm.ainvoke(messages)
+    list(llm.stream(messages))
+    assert [chunk async for chunk in llm.astream(messages)]
+    assert [m.response_metadata["routellm"]["tier"] for m in llm.batch([messages, EASY])] == [
+        "strong",
+        "weak",
+    ]
+    assert (len(strong.requests), len(weak.requests)) == (5, 1)
+
+
+def test_unknown_means_able(gpt_4o: Any, weak: Upstream) -> None:
+    for model in (client(weak, profile={}), client(weak, profile={"name": "x"})):
+        llm = ChatRouteLLM(gpt_4o, model, router="length", threshold=0.99)
+        for messages in ([HumanMessage([IMAGE, {"type": "text", "text": EASY}])], EASY):
+            assert llm.invoke(messages).response_metadata["routellm"]["tier"] == "weak"
+
+
+async def test_a_turn_of_an_agent_that_outgrows_its_model(strong: Upstream, weak: Upstream) -> None:
+    large, mini = _pair(strong, weak, {"max_input_tokens": 1_000}, "weak")
+    agent = create_agent(large, [look_up], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
+    for output in (agent.invoke(asked(EASY)), await agent.ainvoke(asked(EASY))):
+        assert who(output) == ["gpt-4o-mini", "gpt-4o"]
+        assert (made(output)["tier"], made(output)["cause"]) == ("strong", "context_window")
+    assert who(agent.invoke(asked(HARD))) == ["gpt-4o", "gpt-4o"]
