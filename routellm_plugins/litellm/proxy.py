@@ -11,8 +11,10 @@ from typing import Any
 from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policy.policies import apolicy_of
+from routellm_core.policy.policies import adecide
 
+from .logs import log_under_the_alias
+from .request import Request
 from .routed_request import drop_forged_decisions, routed_request
 from .start_check import end_on_mistakes
 from .strategy import RouteLLMRoutingStrategy, bad_request
@@ -21,8 +23,11 @@ logger = logging.getLogger(__name__)
 
 _PROXY = "litellm.proxy.proxy_server"
 _SERVED = {
+    "acompact_responses",
     "acompletion",
     "aanthropic_messages",
+    "agenerate_content",
+    "agenerate_content_stream",
     "anthropic_messages",
     "aresponses",
     "atext_completion",
@@ -33,7 +38,12 @@ _SERVED = {
 
 
 class RouteLLMProxyHandler(CustomLogger):
-    """Installs the routing strategy on the proxy's Router, and reports decisions in headers."""
+    """Turns a request for a routed alias into a request for one of its groups.
+
+    It does so before LiteLLM looks at the model, so that what follows is the group's own request:
+    its retries, limits, fallbacks and cooldowns. The strategy it installs on the proxy's Router
+    is for aliases that reach the Router in another way, such as a fallback.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +55,7 @@ class RouteLLMProxyHandler(CustomLogger):
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
     ) -> None:
-        """Prepare for a request; LiteLLM calls this before it routes.
+        """Choose the group of a request; LiteLLM calls this before it routes.
 
         Raises:
             litellm.BadRequestError: the entry of the model asked for has a mistake, or it does
@@ -67,13 +77,15 @@ class RouteLLMProxyHandler(CustomLogger):
                 f"'{model}' routes chat completions, responses and messages, not {call_type}: "
                 "name a model group instead",
             )
-        # Before LiteLLM routes, which would retry what no retry can mend.
+        readable = await self._readable(user_api_key_dict, cache, data, call_type)
+        request = Request(model, route, readable, strategy.access.entries)
         try:
-            await apolicy_of(route.settings)
+            decision = await adecide(route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
-        except Exception:
-            logger.debug("the router of '%s' failed to load", route.name, exc_info=True)
+        routed = request.routed(decision, settled=True)
+        data["model"] = routed.group
+        routed.write_to(data)
 
     async def async_post_call_response_headers_hook(
         self,
@@ -86,6 +98,35 @@ class RouteLLMProxyHandler(CustomLogger):
         """Return the headers that say how a request was routed."""
         routed = routed_request(data)
         return routed.headers() if routed else None
+
+    async def async_logging_hook(
+        self, kwargs: dict[str, Any], result: Any, call_type: str
+    ) -> tuple[dict[str, Any], Any]:
+        """Log a request under the alias; LiteLLM calls this before any callback that logs."""
+        log_under_the_alias(kwargs)
+        return kwargs, result
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Log a failed request under the alias."""
+        log_under_the_alias(kwargs)
+
+    async def _readable(
+        self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
+    ) -> dict[str, Any]:
+        """Return the request with the id of the response that it continues as the Router knows it.
+
+        Clients get such ids encrypted; a hook of LiteLLM's that runs later decrypts them.
+        """
+        hooks = getattr(sys.modules.get(_PROXY), "proxy_logging_obj", None)
+        if hooks is None or data.get("previous_response_id") is None:
+            return data
+        readable = dict(data)
+        security = hooks.get_proxy_hook("responses_id_security")
+        if security is not None:
+            await security.async_pre_call_hook(user_api_key_dict, cache, readable, call_type)
+        return readable
 
     def install_at_start(self) -> None:
         """Install the strategy as soon as the starting proxy has its Router.

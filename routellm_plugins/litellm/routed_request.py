@@ -38,6 +38,8 @@ class RoutedRequest:
     decision: Decision
     fingerprint: int | None
     """Of what the decision depends on; None if that could not be read."""
+    settled: bool = False
+    """Whether the request names the group already, so that it is LiteLLM's own from here on."""
 
     def as_metadata(self) -> dict[str, str | float]:
         """Return the decision and the model group as flat scalars, without what is unknown."""
@@ -65,7 +67,7 @@ class RoutedRequest:
         logged = bucket.get("spend_logs_metadata")
         bucket["spend_logs_metadata"] = {
             **(logged if isinstance(logged, dict) else {}),
-            METADATA_KEY: values,
+            METADATA_KEY: {"alias": self.alias, **values},
         }
 
 
