@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -14,14 +13,23 @@ from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
 from .logs import log_under_the_alias
+from .proxy_access import (
+    add_guardrails,
+    charge_model_budgets,
+    check_model_budgets,
+    in_proxy,
+    proxy_app,
+    proxy_router,
+    with_readable_ids,
+)
 from .request import Request
-from .routed_request import drop_forged_decisions, routed_request
+from .response_headers import add_to
+from .routed_request import drop_forged_decisions
 from .start_check import end_on_mistakes
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)
 
-_PROXY = "litellm.proxy.proxy_server"
 _SERVED = {
     "acompact_responses",
     "acompletion",
@@ -60,6 +68,7 @@ class RouteLLMProxyHandler(CustomLogger):
         Raises:
             litellm.BadRequestError: the entry of the model asked for has a mistake, or it does
                 not serve this kind of call.
+            litellm.BudgetExceededError: a budget for the chosen group is used up.
         """
         drop_forged_decisions(data)
         strategy = self._installed_strategy()
@@ -77,27 +86,17 @@ class RouteLLMProxyHandler(CustomLogger):
                 f"'{model}' routes chat completions, responses and messages, not {call_type}: "
                 "name a model group instead",
             )
-        readable = await self._readable(user_api_key_dict, cache, data, call_type)
+        readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
         request = Request(model, route, readable, strategy.access.entries)
         try:
             decision = await adecide(route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         routed = request.routed(decision, settled=True)
-        data["model"] = routed.group
         routed.write_to(data)
-
-    async def async_post_call_response_headers_hook(
-        self,
-        data: dict[str, Any],
-        user_api_key_dict: Any,
-        response: Any,
-        request_headers: dict[str, str] | None = None,
-        litellm_call_info: dict[str, Any] | None = None,
-    ) -> dict[str, str] | None:
-        """Return the headers that say how a request was routed."""
-        routed = routed_request(data)
-        return routed.headers() if routed else None
+        await check_model_budgets(user_api_key_dict, routed.group)
+        data["model"] = routed.group
+        add_guardrails(data)
 
     async def async_logging_hook(
         self, kwargs: dict[str, Any], result: Any, call_type: str
@@ -106,34 +105,24 @@ class RouteLLMProxyHandler(CustomLogger):
         log_under_the_alias(kwargs)
         return kwargs, result
 
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Charge what a request cost to the budgets for the group that answered."""
+        await charge_model_budgets(kwargs, response_obj, start_time, end_time)
+
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
         """Log a failed request under the alias."""
         log_under_the_alias(kwargs)
 
-    async def _readable(
-        self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
-    ) -> dict[str, Any]:
-        """Return the request with the id of the response that it continues as the Router knows it.
-
-        Clients get such ids encrypted; a hook of LiteLLM's that runs later decrypts them.
-        """
-        hooks = getattr(sys.modules.get(_PROXY), "proxy_logging_obj", None)
-        if hooks is None or data.get("previous_response_id") is None:
-            return data
-        readable = dict(data)
-        security = hooks.get_proxy_hook("responses_id_security")
-        if security is not None:
-            await security.async_pre_call_hook(user_api_key_dict, cache, readable, call_type)
-        return readable
-
     def install_at_start(self) -> None:
         """Install the strategy as soon as the starting proxy has its Router.
 
         Before the first request, because not all of LiteLLM's endpoints call the hook above.
         """
-        if _PROXY not in sys.modules:
+        if not in_proxy():
             return
         with contextlib.suppress(RuntimeError):  # imported outside an event loop
             loop = asyncio.get_running_loop()
@@ -147,11 +136,12 @@ class RouteLLMProxyHandler(CustomLogger):
 
     def _installed_strategy(self) -> RouteLLMRoutingStrategy | None:
         """Return the strategy, installed again if the Router is new or lost it."""
-        router = getattr(sys.modules.get(_PROXY), "llm_router", None)
+        router = proxy_router()
         if router is None:
             return None
         if self._strategy is None or not self._strategy.access.installed_on(router):
             self._strategy = RouteLLMRoutingStrategy(router)
+            add_to(proxy_app())
             try:
                 self._strategy.access.install(self._strategy)
             except ConfigError as error:

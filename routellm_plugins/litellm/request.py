@@ -37,6 +37,9 @@ class Request:
             tier = tier_of_previous(previous, self.route, self.entries())
             if tier is not None:
                 return Asked(settled=tier, cause="conversation")
+        there = [tier for tier, entry in self.route.entries.items() if entry is not None]
+        if len(there) == 1:  # a group may be deleted while the proxy runs
+            return Asked(settled=there[0], cause="no_group")
         if self.route.settings.sticky == "turn":
             return Asked(self._turns)
         session = session_of_request(self.alias, self._conversation, self.kwargs)

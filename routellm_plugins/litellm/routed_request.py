@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from routellm_core import Decision
 
+from .response_headers import announce
+
 METADATA_KEY = "routellm"
 _LITELLM_KEY = "routing_decision"
 _BUCKETS = ("litellm_metadata", "metadata")
@@ -54,7 +56,10 @@ class RoutedRequest:
         }
 
     def write_to(self, request_kwargs: dict[str, Any]) -> None:
-        """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it."""
+        """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it, and
+        into the response's headers.
+        """
+        announce(self.headers())
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
         values = self.as_metadata()

@@ -15,6 +15,7 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide, decide
 
+from .alias_entries import AliasEntries
 from .config import check_routes
 from .request import Request
 from .routed_request import RoutedRequest, routed_request
@@ -44,6 +45,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         self.access = RouterAccess(router)
         self._seen: object = None
         self._routes = Routes([])
+        self._entries = AliasEntries(self.access)
 
     async def async_get_available_deployment(
         self,
@@ -128,9 +130,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         entries, aliases = self.access.entries(), self.access.group_aliases()
         parts = (routing_parts(entries), aliases)
         if parts != self._seen:
-            seen = copy.deepcopy(parts)
-            self._routes = Routes(entries, seen[1])
-            self._seen = seen
+            aliases = copy.deepcopy(aliases)
+            self._routes = Routes(entries, aliases)
+            self._entries.follow_groups(self._routes, entries)
+            self._seen = copy.deepcopy((routing_parts(entries), aliases))
             for problem in self._routes.problems.values():
                 logger.error("%s", problem)
         return self._routes

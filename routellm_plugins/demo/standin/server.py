@@ -26,7 +26,8 @@ class StandIn:
     """An upstream that answers every prompt and says which model it stands for.
 
     Serves ``/v1/chat/completions`` and ``/v1/responses``, plain and streaming, with tools and
-    list content, ``/v1/completions``, and ``/v1/models``. Token usage is in proportion to the length of the texts.
+    list content, ``/v1/completions``, and ``/v1/models``. Token usage is in proportion to the
+    length of the texts.
 
     Args:
         model: the model it stands for; None stands for whichever a request names.
