@@ -13,6 +13,7 @@ from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
 from .logs import log_under_the_alias
+from .parameters import CALLS, drop_unsupported
 from .proxy_access import (
     add_guardrails,
     charge_model_budgets,
@@ -96,6 +97,8 @@ class RouteLLMProxyHandler(CustomLogger):
         routed.write_to(data)
         await check_model_budgets(user_api_key_dict, routed.group)
         data["model"] = routed.group
+        if call_type in CALLS:
+            drop_unsupported(data, route, decision.tier, strategy.access.entries())
         add_guardrails(data)
 
     async def async_logging_hook(

@@ -72,9 +72,10 @@ async def check_model_budgets(key: Any, group: str) -> None:
     async def check(holder: str, ids: tuple[str, ...], budget: str, **more: Any) -> None:
         limits, within = getattr(key, budget, None), f"is_{holder}_within_model_budget"
         names = {name: getattr(key, name, None) for name in ids}
-        if isinstance(limits, Mapping) and limits and all(names.values()):
-            if hasattr(limiter, within):  # those of teams are newer than the others
-                await getattr(limiter, within)(**names, **more, **{budget: limits}, model=group)
+        if not (isinstance(limits, Mapping) and limits and all(names.values())):
+            return
+        if hasattr(limiter, within):  # those of teams are newer than the others
+            await getattr(limiter, within)(**names, **more, **{budget: limits}, model=group)
 
     if limiter is None or key is None:
         return

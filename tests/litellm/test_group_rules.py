@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,6 +65,8 @@ def proxy(
             group("failing-first", failing),
             group("falling", strong),
             known("wide", strong, model="openai/gpt-4.1"),
+            known("thinking", strong, model="openai/o3-mini"),
+            alias("thinking-router", strong="thinking", **usual),
             alias("failing-router", strong="failing", **usual),
             alias("falling-router", strong="falling", **usual),
             alias("wide-router", strong="wide", **usual),
@@ -160,3 +161,20 @@ def test_health_follows_from_the_groups(proxy: ProxyProcess, failing: Upstream) 
     health = get(proxy, "health")
     assert {e.get("api_base") for e in health["unhealthy_endpoints"]} == {failing.url}
     assert len(health["unhealthy_endpoints"]) == 2, "the groups alone"
+
+
+@pytest.mark.parametrize("text", [EASY, HARD])
+def test_a_parameter_that_one_group_takes(proxy: ProxyProcess, text: str) -> None:
+    strong, weak = (
+        send(proxy, "chat/completions", model, text, reasoning_effort="low").status_code
+        for model in ("thinking", "gpt-4o-mini")
+    )
+    assert (strong, weak) == (200, 400)
+    answer = send(proxy, "chat/completions", "thinking-router", text, reasoning_effort="low")
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_parameter_that_no_group_takes(proxy: ProxyProcess) -> None:
+    for model in ("gpt-4o", "gpt-4o-router"):
+        answer = send(proxy, "chat/completions", model, HARD, reasoning_effort="low")
+        assert answer.status_code == 400
