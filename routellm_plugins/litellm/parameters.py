@@ -18,7 +18,12 @@ logger = logging.getLogger(__name__)
 CALLS = ("acompletion", "atext_completion")
 """The kinds of calls whose parameters LiteLLM checks against the model."""
 
-_CHECKED = frozenset(litellm.OPENAI_CHAT_COMPLETION_PARAMS) - {"model", "messages", "stream", "user"}
+_CHECKED = frozenset(litellm.OPENAI_CHAT_COMPLETION_PARAMS) - {
+    "model",
+    "messages",
+    "stream",
+    "user",
+}
 
 
 def drop_unsupported(

@@ -22,7 +22,7 @@ from tests.litellm.configs import alias, group
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     pytest.mark.filterwarnings(
-        "ignore:Router.(delete_deployment|discard|get_model_list|update_settings) is deprecated"
+        "ignore:Router.(delete_deployment|discard|get_model_group_info|get_model_list|update_settings) is"
     ),
 ]
 USUAL = {"router": "length", "threshold": 0.6}
@@ -171,3 +171,27 @@ async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
     with pytest.raises(litellm.BudgetExceededError):
         await ask(HARD)
     assert (await ask(EASY))["model"] == "gpt-4o-mini"
+
+
+def test_each_alias_has_its_own_window(entries: list[dict[str, Any]]) -> None:
+    own = alias("own", **USUAL)
+    own["model_info"] = {**own["model_info"], "max_input_tokens": 1000}
+    router = Router(model_list=[*entries, own])
+    install(router)
+    windows = {
+        name: router.get_model_group_info(name).max_input_tokens
+        for name in ("gpt-4o", "gpt-4o-mini", "gpt-4o-router", "own")
+    }
+    assert windows.pop("own") == 1000
+    assert set(windows.values()) == {128_000}
+    router.discard()
+
+
+def test_an_entry_may_repeat_the_weak_model(entries: list[dict[str, Any]], weak: Upstream) -> None:
+    entries[-1]["litellm_params"] = group("gpt-4o-mini", weak)["litellm_params"]
+    router = Router(model_list=entries, num_retries=0)
+    assert answered_by(router.completion("gpt-4o-router", user(HARD))) == "gpt-4o-mini"
+    install(router)
+    for text, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+        assert answered_by(router.completion("gpt-4o-router", user(text))) == model
+    router.discard()

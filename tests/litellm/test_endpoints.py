@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.routers import EASY, HARD
-from tests.litellm.calls import post
+from tests.litellm.calls import ENDPOINTS, post, send
 
 SPLIT = pytest.mark.parametrize(
     ("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")], ids=["easy", "hard"]
@@ -61,3 +62,16 @@ def test_counting_tokens(proxy: ProxyProcess, text: str, model: str) -> None:
         for name in (model, "gpt-4o-router")
     )
     assert (routed.status_code, routed.json()) == (plain.status_code, plain.json())
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_answers_name_the_model_that_was_asked_for(
+    proxy: ProxyProcess, endpoint: str, stream: bool
+) -> None:
+    # In a streamed response, LiteLLM leaves the deployment's own name in some places.
+    inner = {"gpt-4o"} if (endpoint, stream) == ("responses", True) else set()
+    for model in ("pair", "gpt-4o-router"):
+        answer = send(proxy, endpoint, model, HARD, stream=stream)
+        named = set(re.findall(r'"model": ?"([^"]*)"', answer.text))
+        assert named == {model, *inner}
