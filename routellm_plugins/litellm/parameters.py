@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import litellm
+from litellm.constants import OPENAI_CHAT_COMPLETION_PARAMS
+from litellm.exceptions import UnsupportedParamsError
 
 from routellm_core import Tier
 
@@ -18,7 +20,7 @@ logger = logging.getLogger(__name__)
 CALLS = ("acompletion", "atext_completion")
 """The kinds of calls whose parameters LiteLLM checks against the model."""
 
-_CHECKED = frozenset(litellm.OPENAI_CHAT_COMPLETION_PARAMS) - {
+_CHECKED = frozenset(OPENAI_CHAT_COMPLETION_PARAMS) - {
     "model",
     "messages",
     "stream",
@@ -64,18 +66,18 @@ def _is_small(value: object) -> bool:
 
 
 def _any_takes(models: Iterable[str], name: str, value: object) -> bool:
-    return any(_takes(model, name, value, type(value)) for model in models)
+    return any(_takes(model, name, value) for model in models)
 
 
-@functools.lru_cache(maxsize=4096)
-def _takes(model: str, name: str, value: object, kind: type) -> bool:
+@functools.lru_cache(maxsize=4096, typed=True)
+def _takes(model: str, name: str, value: object) -> bool:
     """Ask LiteLLM itself, whose list of a model's parameters is less exact than its check."""
     try:
         model, provider, _, _ = litellm.get_llm_provider(model)
         litellm.get_optional_params(
             model=model, custom_llm_provider=provider, drop_params=False, **{name: value}
         )
-    except litellm.UnsupportedParamsError:
+    except UnsupportedParamsError:
         return False
     except Exception:
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -16,7 +15,6 @@ from routellm_core import ConfigError
 logger = logging.getLogger(__name__)
 
 _SELECTOR = "get_available_deployment"
-# From 1.109 on, Router is a facade and this is a method of the core behind it.
 _ASYNC_SELECTORS = ("_core_async_get_available_deployment", "async_get_available_deployment")
 
 
@@ -55,7 +53,7 @@ class RouterAccess:
 
     def _keep_after_updates(self, strategy: CustomRoutingStrategyBase) -> None:
         """Install again whenever ``update_settings`` has put another strategy in place."""
-        update_settings = self._router.update_settings
+        name, update_settings = self._member("update_settings")
 
         @functools.wraps(update_settings)
         def update_and_install(**settings: Any) -> None:
@@ -64,7 +62,7 @@ class RouterAccess:
                 self._find_selectors()
                 self._put(strategy)
 
-        self._router.update_settings = update_and_install
+        setattr(self._core, name, update_and_install)
 
     def _put(self, strategy: CustomRoutingStrategyBase) -> None:
         register = getattr(self._router, "register_plugin", None)
@@ -91,9 +89,8 @@ class RouterAccess:
     def group_info(self, group: str) -> Mapping[str, Any]:
         """Return windows, prices and capabilities of a model group; empty if it is not known."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                info = self._router.get_model_group_info(model_group=group)
+            _, group_info = self._member("get_model_group_info")
+            info = group_info(model_group=group)
             return cast("Mapping[str, Any]", info.model_dump()) if info else {}
         except Exception:
             logger.debug("LiteLLM has no information on '%s'", group, exc_info=True)
@@ -104,3 +101,13 @@ class RouterAccess:
         forget = getattr(self._core, "_invalidate_model_group_info_cache", None)
         if forget is not None:
             forget()
+
+    def _member(self, name: str) -> tuple[str, Any]:
+        """Return a method of the Router and its name there.
+
+        From 1.109 on, Router is a facade, and what it had is a method of the core behind it.
+        """
+        renamed = f"_core_{name}"
+        if hasattr(self._core, renamed):
+            name = renamed
+        return name, getattr(self._core, name)

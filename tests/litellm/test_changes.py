@@ -22,7 +22,7 @@ from tests.litellm.configs import alias, group
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     pytest.mark.filterwarnings(
-        "ignore:Router.(delete_deployment|discard|get_model_group_info|get_model_list|update_settings) is"
+        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings) is"
     ),
 ]
 USUAL = {"router": "length", "threshold": 0.6}
