@@ -8,6 +8,7 @@ in the Router has to say what holds for the groups.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ import litellm
 
 from .router_access import RouterAccess
 from .routes import MARKER_MODEL, Route, Routes, is_routed
+
+logger = logging.getLogger(__name__)
 
 NOWHERE = "routellm://never-called"
 """A base URL that no HTTP client opens, not even by way of a proxy server."""
@@ -41,6 +44,12 @@ class AliasEntries:
             routes: what the entries say about routing.
             entries: the Router's live model list; its dicts are changed in place.
         """
+        try:
+            self._follow(routes, entries)
+        except Exception:
+            logger.exception("LiteLLM may list, guard or probe routed aliases wrongly")
+
+    def _follow(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
         by_name = {route.name: route for route in routes}
         changed: dict[str, dict[str, Any]] = {}
         for entry in entries:

@@ -13,14 +13,14 @@ _Send = Callable[[Any], Awaitable[None]]
 _announced: ContextVar[dict[str, str] | None] = ContextVar("routellm_headers", default=None)
 
 
-def announce(headers: Mapping[str, str]) -> None:
-    """Let the response to the request that is being handled have these headers.
+def announce(headers: Callable[[], Mapping[str, str]]) -> None:
+    """Let the response to the request that is being handled have headers.
 
     Only the first call in a request counts. Outside a request to a proxy, nothing happens.
     """
     announced = _announced.get()
     if announced is not None and not announced:
-        announced.update(headers)
+        announced.update(headers())
 
 
 class AnnouncedHeaders:

@@ -59,7 +59,7 @@ class RoutedRequest:
         """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it, and
         into the response's headers.
         """
-        announce(self.headers())
+        announce(self.headers)
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
         values = self.as_metadata()
