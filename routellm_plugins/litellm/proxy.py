@@ -21,6 +21,7 @@ from .proxy_access import (
     in_proxy,
     proxy_app,
     proxy_router,
+    warn_of_limits,
     with_readable_ids,
 )
 from .request import Request
@@ -96,6 +97,7 @@ class RouteLLMProxyHandler(CustomLogger):
         routed = request.routed(decision, settled=True)
         routed.write_to(data)
         await check_model_budgets(user_api_key_dict, routed.group)
+        warn_of_limits(user_api_key_dict, model)
         data["model"] = routed.group
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from .routed_request import routed_request
 
+logger = logging.getLogger(__name__)
+
 _PROXY = "litellm.proxy.proxy_server"
 _MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
+_LIMITS = ("model_rpm_limit", "model_tpm_limit")
+_warned: set[str] = set()
 
 
 def in_proxy() -> bool:
@@ -86,6 +91,23 @@ async def check_model_budgets(key: Any, group: str) -> None:
     await check("end_user", ("end_user_id",), "end_user_model_max_budget")
     await check("team", ("team_id",), "team_model_max_budget", key_model_max_budget=own)
     await check("team_member", ("user_id", "team_id"), "team_member_model_max_budget")
+
+
+def warn_of_limits(key: Any, alias: str) -> None:
+    """Log, once, that a limit of requests or tokens names an alias: LiteLLM applies it to the
+    model that a request names when it is served, which is the group.
+    """
+    for holder in ("metadata", "team_metadata"):
+        for name in _LIMITS:
+            limits = (getattr(key, holder, None) or {}).get(name)
+            if isinstance(limits, Mapping) and alias in limits and alias not in _warned:
+                _warned.add(alias)
+                logger.warning(
+                    "'%s' of a key or team names '%s', which is routed, and is not applied: name "
+                    "its model groups instead",
+                    name,
+                    alias,
+                )
 
 
 async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times: Any) -> None:

@@ -135,6 +135,18 @@ def test_an_alias_is_free_only_if_its_groups_are(
     router.discard()
 
 
+async def test_a_limit_of_a_key_that_names_the_alias_is_reported(
+    router: Router, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = SimpleNamespace(llm_router=router, app=None)
+    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
+    key = SimpleNamespace(metadata={"model_rpm_limit": {"gpt-4o-router": 5}}, team_metadata=None)
+    for _ in range(2):
+        data = {"model": "gpt-4o-router", "messages": user(EASY)}
+        await RouteLLMProxyHandler().async_pre_call_hook(key, None, data, "acompletion")
+    assert caplog.text.count("names 'gpt-4o-router', which is routed, and is not applied") == 1
+
+
 async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:

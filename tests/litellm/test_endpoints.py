@@ -69,9 +69,9 @@ def test_counting_tokens(proxy: ProxyProcess, text: str, model: str) -> None:
 def test_answers_name_the_model_that_was_asked_for(
     proxy: ProxyProcess, endpoint: str, stream: bool
 ) -> None:
-    # In a streamed response, LiteLLM leaves the deployment's own name in some places.
+    # In a streamed response, some releases leave the deployment's own name in places.
     inner = {"gpt-4o"} if (endpoint, stream) == ("responses", True) else set()
     for model in ("pair", "gpt-4o-router"):
         answer = send(proxy, endpoint, model, HARD, stream=stream)
         named = set(re.findall(r'"model": ?"([^"]*)"', answer.text))
-        assert named == {model, *inner}
+        assert named - inner == {model}
