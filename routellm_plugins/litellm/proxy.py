@@ -149,10 +149,13 @@ class RouteLLMProxyHandler(CustomLogger):
             add_to(proxy_app())
             try:
                 self._strategy.access.install(self._strategy)
+                self._strategy.routes()  # now, because models may be listed before any request
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)
                 self._not_supported = str(error)
+            except Exception:
+                logger.exception("the routed aliases could not be read; requests to them may fail")
         return self._strategy
 
 
