@@ -4,12 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Named so that pip takes this release, and a CPU build of it where one is at hand.
 TORCH ?= torch==2.13.0
+# The oldest LiteLLM that is supported, and the one that pip takes.
+LITELLM_VERSIONS ?= 1.102.0 latest
 
-.PHONY: help demo test lint bench build results thresholds clean
+.PHONY: help demo test versions lint bench build results thresholds clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
 	@echo "make test         the whole test suite"
+	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='1.102.0 latest'"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
@@ -21,6 +24,15 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+versions:
+	@set -e; for version in $(LITELLM_VERSIONS); do \
+	  venv=build/litellm-$$version; pin=$$([ $$version = latest ] || echo "==$$version"); \
+	  $(PYTHON) -m venv $$venv; \
+	  $$venv/bin/pip install -q -e ".[litellm,testing]" "litellm[proxy]$$pin" "pytest-asyncio>=0.24" "pytest-timeout>=2.3"; \
+	  $$venv/bin/pip list | grep "^litellm "; \
+	  $$venv/bin/python -m pytest -q tests/litellm; \
+	done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

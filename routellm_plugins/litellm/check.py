@@ -33,10 +33,8 @@ def check(
             f"litellm_settings: nothing is routed unless 'callbacks' lists {HANDLER}: "
             f"write callbacks: [{HANDLER}]"
         )
-    for route, policy in report.routes:
-        if policy is not None and policy.warning:
-            warning = f"warning: model_list entry '{route.name}': {policy.warning}"
-            typer.secho(warning, err=True, fg="yellow")
+    for warning in report.warnings:
+        typer.secho(f"warning: {warning}", err=True, fg="yellow")
     for problem in problems:
         typer.secho(f"error: {problem}", err=True, fg="red")
     if problems:

@@ -11,6 +11,7 @@ from typing import Any
 from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
 from routellm_core.policy.policies import policy_of
 
+from .ignored import ignored_parameters
 from .routes import Route, Routes
 
 HANDLER = "routellm_plugins.litellm.proxy_handler"
@@ -27,6 +28,8 @@ class ConfigReport:
     """The routes without mistakes and their policies; None for a wildcard's."""
     problems: list[str]
     """One line per entry with mistakes, saying what to write."""
+    warnings: list[str]
+    """One line for each setting that does not do what it seems to."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -65,13 +68,18 @@ def check_config(config: Mapping[str, Any]) -> ConfigReport:
     Raises:
         ConfigError: its ``model_list`` is no list, or ``model_group_alias`` no mapping.
     """
-    return check_routes(_routes(config))
+    routes = _routes(config)
+    report = check_routes(routes)
+    for name, advice in ignored_parameters(routes, _entries(config)):
+        report.warnings.append(f"model_list entry '{name}': {advice}")
+    return report
 
 
 def check_routes(routes: Routes) -> ConfigReport:
     """Load the router of every route; report those that fail and the mistakes in entries."""
     problems = list(routes.problems.values())
     sound: list[tuple[Route, RoutingPolicy | None]] = []
+    warnings: list[str] = []
     for route in routes:
         try:
             policy = None if "*" in route.name else policy_of(route.settings)
@@ -85,7 +93,9 @@ def check_routes(routes: Routes) -> ConfigReport:
             )
         else:
             sound.append((route, policy))
-    return ConfigReport(sound, problems)
+            if policy is not None and policy.warning:
+                warnings.append(f"model_list entry '{route.name}': {policy.warning}")
+    return ConfigReport(sound, problems, warnings)
 
 
 def lacks_handler(config: Mapping[str, Any]) -> bool:
@@ -101,17 +111,21 @@ def lacks_handler(config: Mapping[str, Any]) -> bool:
 
 
 def _routes(config: Mapping[str, Any]) -> Routes:
-    entries = config.get("model_list") or []
-    if not isinstance(entries, list):
-        raise ConfigError("'model_list' must be a list of entries")
     aliases = _section(config, "router_settings").get("model_group_alias") or {}
     if not (isinstance(aliases, Mapping) and all(isinstance(name, str) for name in aliases)):
         raise ConfigError("router_settings: 'model_group_alias' must be a mapping of model names")
     return Routes(
-        [entry for entry in entries if isinstance(entry, Mapping)],
+        _entries(config),
         aliases,
         groups_may_follow=bool(_section(config, "general_settings").get("store_model_in_db")),
     )
+
+
+def _entries(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    entries = config.get("model_list") or []
+    if not isinstance(entries, list):
+        raise ConfigError("'model_list' must be a list of entries")
+    return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
 def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -16,8 +16,8 @@ from .routes import Route
 _GENERATED = "litellm_session_id_generated"
 """Marks a session id that LiteLLM made up for this one request."""
 
-_INSTRUCTIONS = ("system", "instructions")
-"""Where the messages and the responses API have the system prompt."""
+_INSTRUCTIONS = ("system", "instructions", "systemInstruction")
+"""Where the messages, the responses and Gemini's API have the system prompt."""
 
 
 def tier_of_previous(
@@ -43,7 +43,7 @@ def tier_of_previous(
     names = (
         e.get("model_name") for e in entries if (e.get("model_info") or {}).get("id") == model_id
     )
-    return route.tiers.get(next(names, None))
+    return route.tier_of(next(names, None))
 
 
 def session_of_request(

@@ -5,24 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policy.policies import apolicy_of
+from routellm_core.policy.policies import adecide
 
-from .routed_request import drop_forged_decisions, routed_request
+from .logs import log_under_the_alias
+from .parameters import CALLS, drop_unsupported
+from .proxy_access import (
+    add_guardrails,
+    charge_model_budgets,
+    check_model_budgets,
+    in_proxy,
+    proxy_app,
+    proxy_router,
+    warn_of_limits,
+    with_readable_ids,
+)
+from .request import Request
+from .response_headers import add_to
+from .routed_request import drop_forged_decisions
 from .start_check import end_on_mistakes
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)
 
-_PROXY = "litellm.proxy.proxy_server"
 _SERVED = {
+    "acompact_responses",
     "acompletion",
     "aanthropic_messages",
+    "agenerate_content",
+    "agenerate_content_stream",
     "anthropic_messages",
     "aresponses",
     "atext_completion",
@@ -33,7 +48,12 @@ _SERVED = {
 
 
 class RouteLLMProxyHandler(CustomLogger):
-    """Installs the routing strategy on the proxy's Router, and reports decisions in headers."""
+    """Turns a request for a routed alias into a request for one of its groups.
+
+    It does so before LiteLLM looks at the model, so that what follows is the group's own request:
+    its retries, limits, fallbacks and cooldowns. The strategy it installs on the proxy's Router
+    is for aliases that reach the Router in another way, such as a fallback.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,11 +65,12 @@ class RouteLLMProxyHandler(CustomLogger):
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
     ) -> None:
-        """Prepare for a request; LiteLLM calls this before it routes.
+        """Choose the group of a request; LiteLLM calls this before it routes.
 
         Raises:
             litellm.BadRequestError: the entry of the model asked for has a mistake, or it does
                 not serve this kind of call.
+            litellm.BudgetExceededError: a budget for the chosen group is used up.
         """
         drop_forged_decisions(data)
         strategy = self._installed_strategy()
@@ -67,32 +88,46 @@ class RouteLLMProxyHandler(CustomLogger):
                 f"'{model}' routes chat completions, responses and messages, not {call_type}: "
                 "name a model group instead",
             )
-        # Before LiteLLM routes, which would retry what no retry can mend.
+        readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
+        request = Request(model, route, readable, strategy.access.entries)
         try:
-            await apolicy_of(route.settings)
+            decision = await adecide(route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
-        except Exception:
-            logger.debug("the router of '%s' failed to load", route.name, exc_info=True)
+        routed = request.routed(decision, settled=True)
+        routed.write_to(data)
+        await check_model_budgets(user_api_key_dict, routed.group)
+        warn_of_limits(user_api_key_dict, model)
+        data["model"] = routed.group
+        if call_type in CALLS:
+            drop_unsupported(data, route, decision.tier, strategy.access.entries())
+        add_guardrails(data)
 
-    async def async_post_call_response_headers_hook(
-        self,
-        data: dict[str, Any],
-        user_api_key_dict: Any,
-        response: Any,
-        request_headers: dict[str, str] | None = None,
-        litellm_call_info: dict[str, Any] | None = None,
-    ) -> dict[str, str] | None:
-        """Return the headers that say how a request was routed."""
-        routed = routed_request(data)
-        return routed.headers() if routed else None
+    async def async_logging_hook(
+        self, kwargs: dict[str, Any], result: Any, call_type: str
+    ) -> tuple[dict[str, Any], Any]:
+        """Log a request under the alias; LiteLLM calls this before any callback that logs."""
+        log_under_the_alias(kwargs)
+        return kwargs, result
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Charge what a request cost to the budgets for the group that answered."""
+        await charge_model_budgets(kwargs, response_obj, start_time, end_time)
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """Log a failed request under the alias."""
+        log_under_the_alias(kwargs)
 
     def install_at_start(self) -> None:
         """Install the strategy as soon as the starting proxy has its Router.
 
         Before the first request, because not all of LiteLLM's endpoints call the hook above.
         """
-        if _PROXY not in sys.modules:
+        if not in_proxy():
             return
         with contextlib.suppress(RuntimeError):  # imported outside an event loop
             loop = asyncio.get_running_loop()
@@ -106,17 +141,21 @@ class RouteLLMProxyHandler(CustomLogger):
 
     def _installed_strategy(self) -> RouteLLMRoutingStrategy | None:
         """Return the strategy, installed again if the Router is new or lost it."""
-        router = getattr(sys.modules.get(_PROXY), "llm_router", None)
+        router = proxy_router()
         if router is None:
             return None
         if self._strategy is None or not self._strategy.access.installed_on(router):
             self._strategy = RouteLLMRoutingStrategy(router)
+            add_to(proxy_app())
             try:
                 self._strategy.access.install(self._strategy)
+                self._strategy.routes()  # now, because models may be listed before any request
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)
                 self._not_supported = str(error)
+            except Exception:
+                logger.exception("the routed aliases could not be read; requests to them may fail")
         return self._strategy
 
 

@@ -1,9 +1,9 @@
-"""What a request asks of routing, read from what LiteLLM hands to a strategy."""
+"""What a request asks of routing, read from the request as LiteLLM hands it on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from routellm_core.policy.route_on import text_to_route_on
 from routellm_core.side_calls import side_call
 
 from .conversation import session_of_request, tier_of_previous
+from .messages import messages_of
 from .routed_request import RoutedRequest, routed_request
 from .routes import Route
 
@@ -23,11 +24,12 @@ class Request:
     alias: str
     """The model asked for."""
     route: Route
-    messages: Sequence[Mapping[str, Any]] | None
-    """None for the responses API."""
-    kwargs: dict[str, Any]
+    kwargs: Mapping[str, Any]
+    """The request, as a client of the proxy or the application wrote it."""
     entries: Callable[[], Iterable[Mapping[str, Any]]]
     """Gives the Router's model list."""
+    messages: Sequence[Mapping[str, Any]] | None = None
+    """The conversation, if it is not in ``kwargs``."""
 
     def asked(self) -> Asked:
         """Return what the request asks the route's policy to decide."""
@@ -36,12 +38,15 @@ class Request:
             tier = tier_of_previous(previous, self.route, self.entries())
             if tier is not None:
                 return Asked(settled=tier, cause="conversation")
-        side = side_call(self._conversation(), self.route.settings)
+        there = [tier for tier, entry in self.route.entries.items() if entry is not None]
+        if len(there) == 1:  # a group may be deleted while the proxy runs
+            return Asked(settled=there[0], cause="no_group")
+        side = side_call(self._conversation, self.route.settings)
         if side is not None:
             return side
         if self.route.settings.sticky == "turn":
             return Asked(self._turns)
-        session = session_of_request(self.alias, self._conversation(), self.kwargs)
+        session = session_of_request(self.alias, self._conversation, self.kwargs)
         return Asked(self._turns, session=session)
 
     def routed_before(self) -> RoutedRequest | None:
@@ -50,16 +55,17 @@ class Request:
         if before is None or before.alias != self.alias:
             return None
         # Of the same words: applications may use one metadata dict for many requests.
-        return before if before.fingerprint == self._fingerprint else None
+        same = before.fingerprint == self._fingerprint
+        return replace(before, settled=False) if same else None
 
-    def routed(self, decision: Decision) -> RoutedRequest:
+    def routed(self, decision: Decision, *, settled: bool = False) -> RoutedRequest:
         """Return the request with its decision."""
         group = self.route.settings.group(decision.tier)
-        return RoutedRequest(self.alias, group, decision, self._fingerprint)
+        return RoutedRequest(self.alias, group, decision, self._fingerprint, settled)
 
     @cached_property
     def _turns(self) -> tuple[str, ...]:
-        return human_turns(self._conversation())
+        return human_turns(self._conversation)
 
     @cached_property
     def _fingerprint(self) -> int | None:
@@ -71,11 +77,6 @@ class Request:
         except Exception:
             return None
 
+    @cached_property
     def _conversation(self) -> Sequence[Mapping[str, Any]]:
-        """Return the messages of a chat, messages or responses request."""
-        if self.messages is not None:
-            return self.messages
-        given = self.kwargs.get("input")
-        if isinstance(given, str):
-            return [{"role": "user", "content": given}]
-        return given if isinstance(given, list) else []
+        return messages_of(self.kwargs) if self.messages is None else self.messages

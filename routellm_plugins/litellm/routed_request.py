@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from routellm_core import Decision
 
+from .response_headers import announce
+
 METADATA_KEY = "routellm"
 _LITELLM_KEY = "routing_decision"
 _BUCKETS = ("litellm_metadata", "metadata")
@@ -38,6 +40,8 @@ class RoutedRequest:
     decision: Decision
     fingerprint: int | None
     """Of what the decision depends on; None if that could not be read."""
+    settled: bool = False
+    """Whether the request names the group already, so that it is LiteLLM's own from here on."""
 
     def as_metadata(self) -> dict[str, str | float]:
         """Return the decision and the model group as flat scalars, without what is unknown."""
@@ -52,7 +56,10 @@ class RoutedRequest:
         }
 
     def write_to(self, request_kwargs: dict[str, Any]) -> None:
-        """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it."""
+        """Put the decision where LiteLLM's logs, traces and metrics, and later hops, find it, and
+        into the response's headers.
+        """
+        announce(self.headers)
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
         values = self.as_metadata()
@@ -65,7 +72,7 @@ class RoutedRequest:
         logged = bucket.get("spend_logs_metadata")
         bucket["spend_logs_metadata"] = {
             **(logged if isinstance(logged, dict) else {}),
-            METADATA_KEY: values,
+            METADATA_KEY: {"alias": self.alias, **values},
         }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -10,8 +12,9 @@ from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError
 
+logger = logging.getLogger(__name__)
+
 _SELECTOR = "get_available_deployment"
-# From 1.109 on, Router is a facade and this is a method of the core behind it.
 _ASYNC_SELECTORS = ("_core_async_get_available_deployment", "async_get_available_deployment")
 
 
@@ -25,11 +28,8 @@ class RouterAccess:
     def __init__(self, router: Router) -> None:
         self._router: Any = router
         self._core: Any = vars(router).get("_core", router)
-        # Taken from the instance, so that a custom strategy of the user's stays in the chain.
-        found = (getattr(self._core, name, None) for name in _ASYNC_SELECTORS)
-        self.aselect: Any = next(filter(None, found), None)
-        self.select: Any = getattr(self._core, _SELECTOR, None)
         self._installed: object = None
+        self._find_selectors()
 
     def install(self, strategy: CustomRoutingStrategyBase) -> None:
         """Let ``strategy`` select from now on.
@@ -42,14 +42,35 @@ class RouterAccess:
                 "routellm does not know how this version of LiteLLM selects deployments: install "
                 "another version of litellm, or a newer routellm-plugins"
             )
+        self._put(strategy)
+        self._keep_after_updates(strategy)
+
+    def _find_selectors(self) -> None:
+        # Taken from the instance, so that a custom strategy of the user's stays in the chain.
+        found = (getattr(self._core, name, None) for name in _ASYNC_SELECTORS)
+        self.aselect: Any = next(filter(None, found), None)
+        self.select: Any = getattr(self._core, _SELECTOR, None)
+
+    def _keep_after_updates(self, strategy: CustomRoutingStrategyBase) -> None:
+        """Install again whenever ``update_settings`` has put another strategy in place."""
+        name, update_settings = self._member("update_settings")
+
+        @functools.wraps(update_settings)
+        def update_and_install(**settings: Any) -> None:
+            update_settings(**settings)
+            if not self.installed_on(self._router):
+                self._find_selectors()
+                self._put(strategy)
+
+        setattr(self._core, name, update_and_install)
+
+    def _put(self, strategy: CustomRoutingStrategyBase) -> None:
         register = getattr(self._router, "register_plugin", None)
         (register or self._router.set_custom_routing_strategy)(strategy)
         self._installed = vars(self._core).get(_SELECTOR)
 
     def installed_on(self, router: Router) -> bool:
-        """Whether what was installed selects for ``router``; a change of ``routing_strategy``
-        removes it.
-        """
+        """Whether what was installed selects for ``router``."""
         in_place = vars(self._core).get(_SELECTOR)
         return self._router is router and in_place is not None and in_place is self._installed
 
@@ -64,3 +85,29 @@ class RouterAccess:
         registry = getattr(self._router, "registry", None)
         aliases = registry().aliases() if registry else self._router.model_group_alias
         return cast("Mapping[str, Any]", aliases or {})
+
+    def group_info(self, group: str) -> Mapping[str, Any]:
+        """Return windows, prices and capabilities of a model group; empty if it is not known."""
+        try:
+            _, group_info = self._member("get_model_group_info")
+            info = group_info(model_group=group)
+            return cast("Mapping[str, Any]", info.model_dump()) if info else {}
+        except Exception:
+            logger.debug("LiteLLM has no information on '%s'", group, exc_info=True)
+            return {}
+
+    def forget_group_infos(self) -> None:
+        """Let LiteLLM read the model list again for what it reports about groups."""
+        forget = getattr(self._core, "_invalidate_model_group_info_cache", None)
+        if forget is not None:
+            forget()
+
+    def _member(self, name: str) -> tuple[str, Any]:
+        """Return a method of the Router and its name there.
+
+        From 1.109 on, Router is a facade, and what it had is a method of the core behind it.
+        """
+        renamed = f"_core_{name}"
+        if hasattr(self._core, renamed):
+            name = renamed
+        return name, getattr(self._core, name)

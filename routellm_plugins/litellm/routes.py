@@ -26,8 +26,13 @@ class Route:
 
     name: str
     settings: RouteSettings
-    tiers: Mapping[str | None, Tier]
-    """By the ``model_name`` of the entries that serve them; empty if both have the same one."""
+    entries: Mapping[Tier, str | None]
+    """The ``model_name`` of the entries that serve each tier; None if there is no such entry."""
+
+    def tier_of(self, name: object) -> Tier | None:
+        """Return the tier that only the entries of a name serve."""
+        tiers = [tier for tier, entry in self.entries.items() if entry == name and name is not None]
+        return tiers[0] if len(tiers) == 1 else None
 
 
 class Routes:
@@ -62,23 +67,25 @@ class Routes:
                 self._add(entry["model_name"], entry)
 
     def __iter__(self) -> Iterator[Route]:
-        """Yield the routes without mistakes; a wildcard's has no threshold."""
+        """Yield the routes without mistakes, but that a group may be missing; a wildcard's has no
+        threshold.
+        """
         yield from self._routes.values()
 
     def find(self, model: str) -> Route | None:
         """Return the route of a model name or group alias; None for one that is not routed.
 
         Raises:
-            ConfigError: its entry has a mistake, or a wildcard's name is not of the form
-                ``router-<name>-<threshold>``.
+            ConfigError: its entry has a mistake other than a missing group, or a wildcard's name is
+                not of the form ``router-<name>-<threshold>``.
         """
         model = self._target(model)
         entry = self._entry(model)
         if entry is None or entry in self._groups:
             return None
-        if entry in self.problems:
+        route = self._routes.get(entry)
+        if route is None:
             raise ConfigError(self.problems[entry])
-        route = self._routes[entry]
         if "*" not in entry:
             return route
         return replace(route, name=model, settings=_named(model, route.settings))
@@ -95,26 +102,29 @@ class Routes:
             return model
         return next((name for name in self._wildcards if _matches(name, model)), None)
 
-    def _tiers(self, settings: RouteSettings) -> dict[str | None, Tier]:
-        strong, weak = (self._entry(self._target(g)) for g in (settings.strong, settings.weak))
-        return {} if strong == weak else {strong: "strong", weak: "weak"}
+    def _entries(self, settings: RouteSettings) -> dict[Tier, str | None]:
+        tiers: tuple[Tier, ...] = ("strong", "weak")
+        return {tier: self._entry(self._target(settings.group(tier))) for tier in tiers}
 
     def _add(self, name: str, entry: Mapping[str, Any]) -> None:
-        mistakes = []
+        mistakes: list[str] = []
         value = _mapping(entry, "model_info").get("routellm")
         try:
             settings = parse_settings(value, wildcard="*" in name)
-            self._routes[name] = Route(name, settings, self._tiers(settings))
+            self._routes[name] = Route(name, settings, self._entries(settings))
         except ConfigError as error:
             mistakes.append(str(error))
         mistakes.extend(self._mistakes_in_name(name))
         if not isinstance(_mapping(entry, "litellm_params").get("model"), str):
             mistakes.append(f"'litellm_params' names no model: write litellm_params: {_MARKER}")
+        missing: list[str] = []
         if isinstance(value, Mapping):
             mistakes.extend(self._mistakes_in_groups(value))
+            missing.extend(self._missing_groups(value))
         if mistakes:
             self._routes.pop(name, None)
-            self.problems[name] = f"model_list entry '{name}': {'; '.join(mistakes)}"
+        if mistakes or missing:
+            self.problems[name] = f"model_list entry '{name}': {'; '.join(mistakes + missing)}"
 
     def _mistakes_in_name(self, name: str) -> Iterable[str]:
         if self._aliases[name] > 1:
@@ -132,11 +142,18 @@ class Routes:
             yield f"'strong' and 'weak' {same} '{targets[0]}': name two model groups"
         for key, group in groups.items():
             target = self._target(group)
-            leads = "" if target == group else f", a model_group_alias of '{target}'"
-            entry = self._entry(target)
-            if entry in self._aliases:
+            leads = _leads(group, target)
+            if self._entry(target) in self._aliases:
                 yield f"'{key}' is '{group}'{leads}, which is routed itself: name a model group"
-            elif entry is None and not self._groups_may_follow:
+
+    def _missing_groups(self, value: Mapping[str, Any]) -> Iterable[str]:
+        for key in ("strong", "weak"):
+            group = value.get(key)
+            if not isinstance(group, str) or self._groups_may_follow:
+                continue
+            target = self._target(group)
+            leads = _leads(group, target)
+            if self._entry(target) is None:
                 known = self._groups if leads else {*self._groups, *self._group_aliases}
                 hint = did_you_mean(target, known) if known else "there are none"
                 yield (
@@ -153,12 +170,17 @@ def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ..
     return [
         (
             entry.get("model_name"),
-            (entry.get("litellm_params") or _EMPTY).get("model"),
+            (params := entry.get("litellm_params") or _EMPTY).get("model"),
+            params.get("guardrails"),
             (info := entry.get("model_info") or _EMPTY).get("routellm"),
             "routellm" in info,
         )
         for entry in entries
     ]
+
+
+def _leads(group: str, target: str) -> str:
+    return "" if target == group else f", a model_group_alias of '{target}'"
 
 
 def is_routed(entry: Mapping[str, Any]) -> bool:

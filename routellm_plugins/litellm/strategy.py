@@ -15,9 +15,10 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide, decide
 
+from .alias_entries import AliasEntries
 from .config import check_routes
 from .request import Request
-from .routed_request import RoutedRequest
+from .routed_request import RoutedRequest, routed_request
 from .router_access import RouterAccess
 from .routes import Route, Routes, is_routed, routing_parts, shortened
 
@@ -44,6 +45,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         self.access = RouterAccess(router)
         self._seen: object = None
         self._routes = Routes([])
+        self._entries = AliasEntries(self.access)
 
     async def async_get_available_deployment(
         self,
@@ -55,10 +57,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
     ) -> Any:
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
-        routed = None
+        group, routed = model, _settled(kwargs)
         if not specific_deployment and (route := self.find(model)):
             _reject_embedding(model, messages, input, kwargs)
-            request = Request(model, route, messages, kwargs, self.access.entries)
+            request = Request(model, route, kwargs, self.access.entries, messages)
             routed = request.routed_before()
             if routed is None:
                 try:
@@ -66,9 +68,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
+            group = routed.group
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
-                model=routed.group if routed else model,
+                model=group,
                 messages=messages,
                 input=input,
                 specific_deployment=specific_deployment,
@@ -86,10 +89,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
     ) -> Any:
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
-        routed = None
+        group, routed = model, _settled(kwargs)
         if not specific_deployment and (route := self.find(model)):
             _reject_embedding(model, messages, input, kwargs)
-            request = Request(model, route, messages, kwargs, self.access.entries)
+            request = Request(model, route, kwargs, self.access.entries, messages)
             routed = request.routed_before()
             if routed is None:
                 try:
@@ -97,9 +100,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
+            group = routed.group
         with _on_record(routed, kwargs):
             deployment = self.access.select(
-                model=routed.group if routed else model,
+                model=group,
                 messages=messages,
                 input=input,
                 specific_deployment=specific_deployment,
@@ -126,9 +130,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         entries, aliases = self.access.entries(), self.access.group_aliases()
         parts = (routing_parts(entries), aliases)
         if parts != self._seen:
-            seen = copy.deepcopy(parts)
-            self._routes = Routes(entries, seen[1])
-            self._seen = seen
+            aliases = copy.deepcopy(aliases)
+            self._routes = Routes(entries, aliases)
+            self._entries.follow_groups(self._routes, entries)
+            self._seen = copy.deepcopy((routing_parts(entries), aliases))
             for problem in self._routes.problems.values():
                 logger.error("%s", problem)
         return self._routes
@@ -162,6 +167,12 @@ def _reject_embedding(model: str, messages: object, given: object, kwargs: dict[
         raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
 
 
+def _settled(kwargs: Mapping[str, Any]) -> RoutedRequest | None:
+    """Return the decision by which a request for an ordinary group came to name it."""
+    routed = routed_request(kwargs)
+    return routed if routed is not None and routed.settled else None
+
+
 @contextlib.contextmanager
 def _on_record(routed: RoutedRequest | None, kwargs: dict[str, Any]) -> Iterator[None]:
     """Record a decision after the Router's own selection, which clears what was there before.
@@ -174,7 +185,7 @@ def _on_record(routed: RoutedRequest | None, kwargs: dict[str, Any]) -> Iterator
         if routed is not None:
             try:
                 routed.write_to(kwargs)
-                if record_pre_routing_selection is not None:
+                if record_pre_routing_selection is not None and not routed.settled:
                     record_pre_routing_selection(kwargs, routed.group)
             except Exception:
                 logger.exception(

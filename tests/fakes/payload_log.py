@@ -13,8 +13,17 @@ class PayloadLog(CustomLogger):
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        with open(os.environ["PAYLOAD_LOG"], "a") as log:
-            log.write(json.dumps(kwargs["standard_logging_object"], default=str) + "\n")
+        _write(kwargs["standard_logging_object"])
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        _write(kwargs["standard_logging_object"])
+
+
+def _write(payload: Any) -> None:
+    with open(os.environ["PAYLOAD_LOG"], "a") as log:
+        log.write(json.dumps(payload, default=str) + "\n")
 
 
 writer = PayloadLog()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from openai import OpenAI
+from openai import APIError, OpenAI
 
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
@@ -68,3 +69,22 @@ def test_a_sibling_deployment_answers_before_the_weak_model(
 def test_a_client_may_name_an_alias_as_its_fallback(client: OpenAI, killed: Upstream) -> None:
     body = {"fallbacks": ["gpt-4o-router"]}
     assert ask(client, "fragile", f"{HARD} then", extra_body=body) in ("gpt-4o", "gpt-4o-mini")
+
+
+def test_failures_are_logged_with_their_decision(
+    client: OpenAI, killed: Upstream, logged: Callable[[str], dict[str, Any]]
+) -> None:
+    words = f"{HARD} not answered"
+    for _ in range(2):  # the second finds no deployment, since the only one cools down
+        with pytest.raises(APIError):
+            ask(client, "fragile-router", words, extra_body={"disable_fallbacks": True})
+    payload = logged(words)
+    assert payload["status"] == "failure"
+    assert payload["model_group"] == "fragile-router"
+    assert payload["metadata"]["routing_decision"]["routed_model"] == "fragile"
+    spend = payload["metadata"]["spend_logs_metadata"]["routellm"]
+    assert (spend["alias"], spend["model"], spend["tier"]) == (
+        "fragile-router",
+        "fragile",
+        "strong",
+    )

@@ -226,6 +226,19 @@ def test_check_warns_of_a_threshold_outside_the_scores(tmp_path: Path) -> None:
     assert "all usual traffic goes to the strong model" in line
 
 
+def test_check_warns_of_parameters_that_have_no_effect(tmp_path: Path) -> None:
+    own = {**MARKER, "temperature": 0, "max_tokens": 99}
+    entry = {**alias("a", **USUAL), "litellm_params": own}
+    result = check(tmp_path, config(entry))
+    assert result.exit_code == 0
+    assert (
+        "warning: model_list entry 'a': not applied: 'temperature' and 'max_tokens' of "
+        "litellm_params; write them in the entries of 'gpt-4o' and 'gpt-4o-mini'"
+    ) in result.output
+    copied = {**alias("b", **USUAL), "litellm_params": group("gpt-4o-mini")["litellm_params"]}
+    assert "warning" not in check(tmp_path, config(copied)).output
+
+
 def test_check_fails_with_a_line_for_each_mistake(tmp_path: Path) -> None:
     result = check(tmp_path, config(alias("a", threshold=2), alias("b")))
     assert result.exit_code == 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from routellm_core import RouteLLMError
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
+from tests.litellm.calls import get
 from tests.litellm.configs import HANDLER, alias, group
 from tests.litellm.test_mistakes import MISTAKES
 
@@ -33,3 +36,21 @@ def test_the_proxy_ends_with_a_line_for_each_mistake(
         f"model_list entry 'router {at}': {MISTAKES[name][1]}" for at, name in enumerate(STARTED)
     }
     assert "Traceback" not in process.log
+
+
+def test_an_alias_is_described_before_any_request(
+    strong: Upstream, weak: Upstream, proxy_with: Callable[..., ProxyProcess]
+) -> None:
+    aliases = [alias(name, threshold=0.6) for name in ("gpt-4o-router", "another")]
+    config = {
+        "model_list": [group("gpt-4o", strong), group("gpt-4o-mini", weak), *aliases],
+        "litellm_settings": {"callbacks": [HANDLER]},
+    }
+    with proxy_with(config) as proxy:
+        listed: dict[str, Any] = {}
+        deadline = time.monotonic() + 30
+        while "max_input_tokens" not in listed and time.monotonic() < deadline:
+            listed = get(proxy, "v1/models")["data"][2]
+        assert (listed["id"], listed["max_input_tokens"]) == ("gpt-4o-router", 128_000)
+        assert get(proxy, "health")["unhealthy_count"] == 0
+    assert len(weak.requests) + len(strong.requests) >= 4

@@ -26,7 +26,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     # What the tests themselves call; the adapter keeps to members that are not deprecated.
     pytest.mark.filterwarnings(
-        "ignore:Router.(add_deployment|discard|get_model_list|update_settings) is deprecated"
+        "ignore:Router.(add_deployment|discard|get_model_list|model_group_alias|model_list|"
+        "update_settings) is deprecated"
     ),
 ]
 SPLIT = pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a stand-in model answers, in the forms of OpenAI's chat and responses APIs."""
+"""What a stand-in model answers, in the forms of OpenAI's APIs."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Answer:
 
     @classmethod
     def to(cls, body: dict[str, Any], model: str) -> Answer:
-        """Return what ``model`` answers to a request of either API."""
-        messages = body.get("messages") or body.get("input") or []
+        """Return what ``model`` answers to a request of any of the APIs."""
+        messages = body.get("messages") or body.get("input") or body.get("prompt") or []
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
         tool, arguments = _tool_call(body, messages)
@@ -81,6 +81,18 @@ def chat_events(answer: Answer, body: dict[str, Any]) -> Iterator[dict[str, Any]
     }
     if (body.get("stream_options") or {}).get("include_usage"):
         yield {**head, "choices": [], "usage": _chat_usage(answer)}
+
+
+def text_answer(answer: Answer) -> dict[str, Any]:
+    """Return the whole answer as a text completion."""
+    return {**_text_chunk(answer, answer.text, "stop"), "usage": _chat_usage(answer)}
+
+
+def text_events(answer: Answer) -> Iterator[dict[str, Any]]:
+    """Yield the answer as the chunks of a streamed text completion."""
+    for word in answer.words():
+        yield _text_chunk(answer, word, None)
+    yield _text_chunk(answer, "", "stop")
 
 
 def responses_answer(answer: Answer, status: str = "completed") -> dict[str, Any]:
@@ -190,6 +202,12 @@ def _chat_head(answer: Answer, suffix: str) -> dict[str, Any]:
         "created": answer.created,
         "model": answer.model,
     }
+
+
+def _text_chunk(answer: Answer, text: str, finish_reason: str | None) -> dict[str, Any]:
+    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish_reason}
+    head = {"id": f"cmpl-{answer.id}", "object": "text_completion", "created": answer.created}
+    return {**head, "model": answer.model, "choices": [choice]}
 
 
 def _chat_tool_call(answer: Answer) -> dict[str, Any]:

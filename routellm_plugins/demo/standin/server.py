@@ -6,29 +6,42 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from .answers import Answer, chat_answer, chat_events, responses_answer, responses_events
+from .answers import (
+    Answer,
+    chat_answer,
+    chat_events,
+    responses_answer,
+    responses_events,
+    text_answer,
+    text_events,
+)
 
 
 class StandIn:
     """An upstream that answers every prompt and says which model it stands for.
 
     Serves ``/v1/chat/completions`` and ``/v1/responses``, plain and streaming, with tools and
-    list content, and ``/v1/models``. Token usage is in proportion to the length of the texts.
+    list content, ``/v1/completions``, and ``/v1/models``. Token usage is in proportion to the
+    length of the texts.
 
     Args:
         model: the model it stands for; None stands for whichever a request names.
         port: where to listen; 0 takes a free one.
         delay_s: how long an answer takes.
+
+    Attributes:
+        fault_headers: headers of the answers that fail.
     """
 
     def __init__(self, model: str | None = None, *, port: int = 0, delay_s: float = 0.0) -> None:
         self.model = model
         self.delay_s = delay_s
+        self.fault_headers: dict[str, str] = {}
         self.requests: list[dict[str, Any]] = []
         self._port = port
         self._server: _Server | None = None
@@ -111,11 +124,14 @@ class _Handler(BaseHTTPRequestHandler):
         if stand_in.delay_s:
             time.sleep(stand_in.delay_s)
         if (status := stand_in.fault(body)) is not None:
-            self._error(status, f"the stand-in for {body.get('model')} fails on purpose")
+            message = f"the stand-in for {body.get('model')} fails on purpose"
+            self._error(status, message, stand_in.fault_headers)
             return
         answer = stand_in.answer(body)
         if path == "/v1/chat/completions":
             whole, events = chat_answer(answer), chat_events(answer, body)
+        elif path == "/v1/completions":
+            whole, events = text_answer(answer), text_events(answer)
         elif path == "/v1/responses":
             whole, events = responses_answer(answer), responses_events(answer)
         else:
@@ -126,12 +142,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._json(200, whole)
 
-    def _error(self, status: int, message: str) -> None:
-        self._json(status, {"error": {"message": message, "type": "stand_in", "code": status}})
+    def _error(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        error = {"message": message, "type": "stand_in", "code": status}
+        self._json(status, {"error": error}, headers)
 
-    def _json(self, status: int, payload: dict[str, Any]) -> None:
+    def _json(
+        self, status: int, payload: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> None:
         data = json.dumps(payload).encode()
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()

@@ -1,0 +1,168 @@
+"""What LiteLLM reads of an alias's own entry, made to follow from the alias's groups.
+
+LiteLLM merges guardrails, lists windows and capabilities, skips budgets of what is free and probes
+endpoints by the entry of the name that is asked for, before or beside any request. So the entry
+in the Router has to say what holds for the groups.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import litellm
+
+from .router_access import RouterAccess
+from .routes import MARKER_MODEL, Route, Routes, is_routed
+
+logger = logging.getLogger(__name__)
+
+NOWHERE = "routellm://never-called"
+"""A base URL that no HTTP client opens, not even by way of a proxy server."""
+
+_SMALLEST = ("max_input_tokens", "max_output_tokens")
+_PRICES = ("input_cost_per_token", "output_cost_per_token")
+
+
+class AliasEntries:
+    """Keeps the entries of routed aliases in a Router's model list in line with their groups.
+
+    Args:
+        access: the Router.
+    """
+
+    def __init__(self, access: RouterAccess) -> None:
+        self._access = access
+        self._derived: dict[str, set[str]] = {}
+
+    def follow_groups(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Write into the entry of each alias what follows from its groups.
+
+        Args:
+            routes: what the entries say about routing.
+            entries: the Router's live model list; its dicts are changed in place.
+        """
+        try:
+            self._follow(routes, entries)
+        except Exception:
+            logger.exception("LiteLLM may list, guard or probe routed aliases wrongly")
+
+    def _follow(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
+        by_name = {route.name: route for route in routes}
+        changed: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            if not is_routed(entry) or not isinstance(entry.get("litellm_params"), dict):
+                continue
+            route = by_name.get(str(entry.get("model_name")))
+            serving = _serving(route, entries) if route else []
+            _stand_in(entry["litellm_params"], serving)
+            _guard(entry["litellm_params"], serving)
+            info = entry.get("model_info")
+            if route and isinstance(info, dict) and "id" in info:
+                self._describe(info, route, serving)
+                for price in _PRICES:
+                    entry["litellm_params"].pop(price, None)
+                changed[info["id"]] = {k: v for k, v in info.items() if k != "routellm"}
+        if changed:
+            for model_id in changed:
+                for price in _PRICES:
+                    litellm.model_cost.get(model_id, {}).pop(price, None)
+            litellm.register_model(changed)
+            self._access.forget_group_infos()
+
+    def _describe(
+        self, info: dict[str, Any], route: Route, serving: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Put windows, mode, capabilities and prices into an alias's ``model_info``.
+
+        What its entry in the config says stays, but for prices: the alias costs what its groups
+        do, and one that calls itself free would not be held to any budget.
+        """
+        derived = self._derived.setdefault(info["id"], set())
+        for name in derived.union(_PRICES):
+            info.pop(name, None)
+        groups = [self._access.group_info(g) for g in (route.settings.strong, route.settings.weak)]
+        facts = {**_common(groups), **_prices(groups, serving)}
+        derived.clear()
+        derived.update(facts.keys() - info.keys())
+        info.update({name: facts[name] for name in derived})
+
+
+def _serving(route: Route, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the entries of a route's groups, those of the weak one first."""
+    return [
+        entry
+        for name in (route.entries["weak"], route.entries["strong"])
+        for entry in entries
+        if entry.get("model_name") == name and not is_routed(entry)
+    ]
+
+
+def _stand_in(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
+    """Let an entry that names no model of its own stand for one that serves.
+
+    So a probe of the alias's health is one of that model, and whatever reached the entry by a
+    way that nobody thought of would still be sent to a place that the config names.
+    """
+    if params.get("model") != MARKER_MODEL:
+        return
+    for entry in serving:
+        theirs = entry.get("litellm_params") or {}
+        if "*" not in str(theirs.get("model", "*")):
+            params.clear()
+            params.update(copy.deepcopy(dict(theirs)))
+            return
+    params["api_base"] = NOWHERE
+
+
+def _guard(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
+    """Let an alias have the guardrails of all that may serve it, beside its own."""
+    union: list[Any] = []
+    for holder in (params, *(entry.get("litellm_params") or {} for entry in serving)):
+        named = holder.get("guardrails") or []
+        for guardrail in [named] if isinstance(named, str) else named:
+            if guardrail not in union:
+                union.append(guardrail)
+    if union:
+        params["guardrails"] = union
+
+
+def _common(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what holds whichever group answers."""
+    facts: dict[str, Any] = {}
+    for name in _SMALLEST:
+        known = [group[name] for group in groups if group.get(name)]
+        if known:
+            facts[name] = min(known)
+    modes = {group.get("mode") for group in groups if group}
+    if len(modes) == 1:
+        facts["mode"] = modes.pop()
+    names = {name for group in groups for name in group if name.startswith("supports_")}
+    for name in sorted(names):
+        values = [group.get(name) for group in groups]
+        if all(isinstance(value, bool) for value in values):
+            facts[name] = all(values)
+    return facts
+
+
+def _prices(
+    groups: Sequence[Mapping[str, Any]], serving: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
+    """Return the dearer group's prices; none where not all are known.
+
+    LiteLLM reports 0 for a price that nobody set, so 0 counts if every entry sets one.
+    """
+    prices: dict[str, float] = {}
+    for name in _PRICES:
+        values = [group.get(name) for group in groups]
+        if any(value is None for value in values):
+            return {}
+        prices[name] = max(float(value) for value in values if value is not None)
+    ids = [(entry.get("model_info") or {}).get("id") for entry in serving]
+    if not any(prices.values()) and not all(
+        "input_cost_per_token" in litellm.model_cost.get(model_id, {}) for model_id in ids
+    ):
+        return {}
+    return prices

@@ -1,0 +1,49 @@
+"""What a routed alias's entry sets that has no effect, because its groups serve its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .routes import Routes
+
+_OF_REQUESTS = (
+    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "seed", "stop"),
+    *("presence_penalty", "frequency_penalty", "logit_bias", "reasoning_effort", "thinking"),
+    *("response_format", "tools", "tool_choice", "extra_body", "extra_headers", "drop_params"),
+    *("timeout", "stream_timeout", "num_retries", "max_retries", "cooldown_time", "mock_response"),
+    *("rpm", "tpm", "max_parallel_requests", "max_budget", "budget_duration", "weight", "order"),
+    *("tags", "input_cost_per_token", "output_cost_per_token"),
+)
+
+
+def ignored_parameters(
+    routes: Routes, entries: Sequence[Mapping[str, Any]]
+) -> Iterable[tuple[str, str]]:
+    """Yield the alias and a line of advice for each entry that sets parameters of requests.
+
+    Args:
+        routes: the routes of the entries.
+        entries: the config's ``model_list``.
+    """
+    for route in routes:
+        own = _params(next(e for e in entries if e.get("model_name") == route.name))
+        serving = [_params(e) for e in entries if e.get("model_name") in route.entries.values()]
+        # An entry that repeats what a group's says was copied from it.
+        ignored = [
+            name
+            for name in _OF_REQUESTS
+            if name in own and all(params.get(name) != own[name] for params in serving)
+        ]
+        if ignored:
+            names = " and ".join(map(repr, ignored))
+            groups = f"'{route.settings.strong}' and '{route.settings.weak}'"
+            yield (
+                route.name,
+                f"not applied: {names} of litellm_params; write them in the entries of {groups}",
+            )
+
+
+def _params(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    params = entry.get("litellm_params")
+    return params if isinstance(params, Mapping) else {}

@@ -1,0 +1,135 @@
+"""The only code that depends on the internals of LiteLLM's proxy."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from .routed_request import routed_request
+
+logger = logging.getLogger(__name__)
+
+_PROXY = "litellm.proxy.proxy_server"
+_MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
+_LIMITS = ("model_rpm_limit", "model_tpm_limit")
+_warned: set[str] = set()
+
+
+def in_proxy() -> bool:
+    """Whether a proxy runs in this process, or is about to."""
+    return _PROXY in sys.modules
+
+
+def proxy_router() -> Any:
+    """Return the proxy's Router; None before it has one."""
+    return _of_proxy("llm_router")
+
+
+def proxy_app() -> Any:
+    """Return the proxy's Starlette application."""
+    return _of_proxy("app")
+
+
+async def with_readable_ids(
+    key: Any, cache: Any, data: dict[str, Any], call_type: str
+) -> dict[str, Any]:
+    """Return a request with the id of the response that it continues as the Router knows it.
+
+    Clients get such ids encrypted; a hook of LiteLLM's that runs later decrypts them.
+    """
+    hooks = _of_proxy("proxy_logging_obj")
+    if hooks is None or data.get("previous_response_id") is None:
+        return data
+    readable = dict(data)
+    security = hooks.get_proxy_hook("responses_id_security")
+    if security is not None:
+        await security.async_pre_call_hook(key, cache, readable, call_type)
+    return readable
+
+
+def add_guardrails(data: dict[str, Any]) -> None:
+    """Let a request have the guardrails of the group that it names now.
+
+    LiteLLM added those of the name that the client asked for, from its entry. It has those of
+    its groups as well, but perhaps not yet those of a group that was changed a moment ago.
+    """
+    merge = getattr(sys.modules.get("litellm.proxy.utils"), _MERGE_GUARDRAILS, None)
+    if merge is not None:
+        data.update(merge(data, proxy_router(), trust_client_model_info=False))
+
+
+async def check_model_budgets(key: Any, group: str) -> None:
+    """Hold a request to the budgets for its group of the key, its user, team and end user.
+
+    LiteLLM checks them with the key, for the name that the client asked for.
+
+    Args:
+        key: LiteLLM's ``UserAPIKeyAuth``.
+        group: the model group that was chosen.
+
+    Raises:
+        litellm.BudgetExceededError: one is used up.
+    """
+    limiter = _of_proxy("model_max_budget_limiter")
+
+    async def check(holder: str, ids: tuple[str, ...], budget: str, **more: Any) -> None:
+        limits, within = getattr(key, budget, None), f"is_{holder}_within_model_budget"
+        names = {name: getattr(key, name, None) for name in ids}
+        if not (isinstance(limits, Mapping) and limits and all(names.values())):
+            return
+        if hasattr(limiter, within):  # those of teams are newer than the others
+            await getattr(limiter, within)(**names, **more, **{budget: limits}, model=group)
+
+    if limiter is None or key is None:
+        return
+    own = getattr(key, "model_max_budget", None)
+    if own:
+        await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
+    await check("user", ("user_id",), "user_model_max_budget")
+    await check("end_user", ("end_user_id",), "end_user_model_max_budget")
+    await check("team", ("team_id",), "team_model_max_budget", key_model_max_budget=own)
+    await check("team_member", ("user_id", "team_id"), "team_member_model_max_budget")
+
+
+def warn_of_limits(key: Any, alias: str) -> None:
+    """Log, once, that a limit of requests or tokens names an alias: LiteLLM applies it to the
+    model that a request names when it is served, which is the group.
+    """
+    for holder in ("metadata", "team_metadata"):
+        for name in _LIMITS:
+            limits = (getattr(key, holder, None) or {}).get(name)
+            if isinstance(limits, Mapping) and alias in limits and alias not in _warned:
+                _warned.add(alias)
+                logger.warning(
+                    "'%s' of a key or team names '%s', which is routed, and is not applied: name "
+                    "its model groups instead",
+                    name,
+                    alias,
+                )
+
+
+async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times: Any) -> None:
+    """Charge the cost of a request to the budgets for the group that answered.
+
+    LiteLLM charges those for the name under which it logs, which is the alias.
+
+    Args:
+        kwargs: what LiteLLM hands to a callback that logs a success.
+        response: the answer.
+        times: its start and its end.
+    """
+    limiter = _of_proxy("model_max_budget_limiter")
+    payload, params = kwargs.get("standard_logging_object"), kwargs.get("litellm_params")
+    routed = routed_request(params) if isinstance(params, Mapping) else None
+    if limiter is None or routed is None or not isinstance(payload, Mapping):
+        return
+    if payload.get("model_group") == routed.alias:
+        of_group = {**payload, "model_group": routed.group}
+        charged = {**kwargs, "standard_logging_object": of_group}
+        await limiter.async_log_success_event(charged, response, *times)
+
+
+def _of_proxy(name: str) -> Any:
+    return getattr(sys.modules.get(_PROXY), name, None)

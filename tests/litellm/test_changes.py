@@ -1,0 +1,209 @@
+"""A Router that is changed while it serves: prompts go only where its entries say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import litellm
+import pytest
+from litellm import Router
+
+from routellm_core import Decision, hookimpl
+from routellm_plugins.litellm import install
+from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
+from tests.fakes import routers
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.configs import alias, group
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings) is"
+    ),
+]
+USUAL = {"router": "length", "threshold": 0.6}
+
+
+@pytest.fixture(autouse=True)
+def _fake_routers(plugin: Any) -> None:
+    plugin(routers)
+
+
+@pytest.fixture
+def seen(plugin: Callable[[object], object]) -> list[Decision]:
+    decisions: list[Decision] = []
+    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: decisions.append(decision))))
+    return decisions
+
+
+@pytest.fixture
+def entries(strong: Upstream, weak: Upstream) -> list[dict[str, Any]]:
+    return [group("gpt-4o", strong), group("gpt-4o-mini", weak), alias("gpt-4o-router", **USUAL)]
+
+
+@pytest.fixture
+def router(entries: list[dict[str, Any]]) -> Iterator[Router]:
+    router = Router(model_list=entries, num_retries=0)
+    install(router)
+    yield router
+    router.discard()
+
+
+def user(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def answered_by(answer: Any) -> str:
+    return (answer.choices[0].message.content or "").split(" ")[0]
+
+
+async def test_another_routing_strategy_serves_the_groups(router: Router) -> None:
+    for strategy in ("latency-based-routing", "least-busy", "simple-shuffle"):
+        router.update_settings(routing_strategy=strategy)
+        for text, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+            assert answered_by(router.completion("gpt-4o-router", user(text))) == model
+            assert answered_by(await router.acompletion("gpt-4o-router", user(text))) == model
+
+
+def test_without_a_strategy_a_deployment_of_the_groups_answers(
+    router: Router, strong: Upstream, weak: Upstream
+) -> None:
+    del router.get_available_deployment
+    assert answered_by(router.completion("gpt-4o-router", user(HARD))) == "gpt-4o-mini"
+
+
+def test_an_entry_that_stands_for_nothing_is_never_called(
+    strong: Upstream, weak: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    any_model = {"model": "openai/*", "api_base": strong.url, "api_key": "unused"}
+    entries = [
+        {"model_name": "openai/*", "litellm_params": any_model},
+        alias("wild", strong="openai/a", weak="openai/b", **USUAL),
+    ]
+    router = Router(model_list=entries, num_retries=0)
+    install(router)
+    assert answered_by(router.completion("wild", user(HARD))) == "gpt-4o"
+    del router.get_available_deployment
+    with Upstream("a web proxy") as web_proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, web_proxy.url.removesuffix("/v1"))
+        with pytest.raises(litellm.InternalServerError):
+            router.completion("wild", user("never to be sent"))
+        assert web_proxy.requests == []
+    assert not strong.asked("never to be sent")
+    router.discard()
+
+
+@pytest.mark.parametrize(
+    ("deleted", "left"), [("gpt-4o", "gpt-4o-mini"), ("gpt-4o-mini", "gpt-4o")]
+)
+async def test_a_deleted_group_leaves_the_alias_to_the_other(
+    router: Router, seen: list[Decision], deleted: str, left: str
+) -> None:
+    (entry,) = router.get_model_list(deleted) or []
+    router.delete_deployment(id=entry["model_info"]["id"])
+    for text in (HARD, EASY):
+        assert answered_by(router.completion("gpt-4o-router", user(text))) == left
+        assert answered_by(await router.acompletion("gpt-4o-router", user(text))) == left
+    assert {decision.cause for decision in seen} == {"no_group"}
+
+
+@pytest.mark.parametrize("price", [0, 1e-6])
+def test_an_alias_is_free_only_if_its_groups_are(
+    strong: Upstream, weak: Upstream, price: float
+) -> None:
+    from litellm.proxy.auth.auth_checks import _is_model_cost_zero
+
+    free = {"input_cost_per_token": 0, "output_cost_per_token": 0}
+    paid = {"input_cost_per_token": price, "output_cost_per_token": price}
+    groups = [
+        {
+            "model_name": name,
+            "litellm_params": {**group(name, upstream)["litellm_params"], **prices},
+        }
+        for name, upstream, prices in (("gpt-4o", strong, paid), ("gpt-4o-mini", weak, free))
+    ]
+    marker = alias("gpt-4o-router", **USUAL)
+    marker = {**marker, "model_info": {**marker["model_info"], **free}}
+    router = Router(model_list=[*groups, marker])
+    install(router)
+    assert _is_model_cost_zero("gpt-4o-router", router) == (price == 0)
+    router.discard()
+
+
+async def test_a_limit_of_a_key_that_names_the_alias_is_reported(
+    router: Router, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = SimpleNamespace(llm_router=router, app=None)
+    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
+    key = SimpleNamespace(metadata={"model_rpm_limit": {"gpt-4o-router": 5}}, team_metadata=None)
+    for _ in range(2):
+        data = {"model": "gpt-4o-router", "messages": user(EASY)}
+        await RouteLLMProxyHandler().async_pre_call_hook(key, None, data, "acompletion")
+    assert caplog.text.count("names 'gpt-4o-router', which is routed, and is not applied") == 1
+
+
+async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not at the top: LiteLLM's proxy warns when it is imported.
+    from litellm.caching.caching import DualCache
+    from litellm.proxy._types import UserAPIKeyAuth
+    from litellm.proxy.hooks.model_max_budget_limiter import (
+        _PROXY_VirtualKeyModelMaxBudgetLimiter,
+    )
+
+    limiter = _PROXY_VirtualKeyModelMaxBudgetLimiter(dual_cache=DualCache())
+    server = SimpleNamespace(llm_router=router, model_max_budget_limiter=limiter, app=None)
+    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
+    handler = RouteLLMProxyHandler()
+    budgets = {"gpt-4o": {"budget_limit": 1.0, "time_period": "1d"}}
+    key = UserAPIKeyAuth(api_key="sk-1", model_max_budget=budgets)
+
+    async def ask(text: str) -> dict[str, Any]:
+        data = {"model": "gpt-4o-router", "messages": user(text), "metadata": {}}
+        await handler.async_pre_call_hook(key, None, data, "acompletion")
+        return data
+
+    data = await ask(HARD)
+    metadata = {**data["metadata"], "user_api_key_model_max_budget": budgets}
+    payload = {
+        "model_group": data["model"],
+        "response_cost": 2.0,
+        "metadata": {"user_api_key_hash": key.token},
+    }
+    kwargs = {"litellm_params": {"metadata": metadata}, "standard_logging_object": payload}
+    await handler.async_logging_hook(kwargs, None, "acompletion")
+    assert payload["model_group"] == "gpt-4o-router"
+    await handler.async_log_success_event(kwargs, None, None, None)
+    with pytest.raises(litellm.BudgetExceededError):
+        await ask(HARD)
+    assert (await ask(EASY))["model"] == "gpt-4o-mini"
+
+
+def test_each_alias_has_its_own_window(entries: list[dict[str, Any]]) -> None:
+    own = alias("own", **USUAL)
+    own["model_info"] = {**own["model_info"], "max_input_tokens": 1000}
+    router = Router(model_list=[*entries, own])
+    install(router)
+    windows = {
+        name: router.get_model_group_info(name).max_input_tokens
+        for name in ("gpt-4o", "gpt-4o-mini", "gpt-4o-router", "own")
+    }
+    assert windows.pop("own") == 1000
+    assert set(windows.values()) == {128_000}
+    router.discard()
+
+
+def test_an_entry_may_repeat_the_weak_model(entries: list[dict[str, Any]], weak: Upstream) -> None:
+    entries[-1]["litellm_params"] = group("gpt-4o-mini", weak)["litellm_params"]
+    router = Router(model_list=entries, num_retries=0)
+    assert answered_by(router.completion("gpt-4o-router", user(HARD))) == "gpt-4o-mini"
+    install(router)
+    for text, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+        assert answered_by(router.completion("gpt-4o-router", user(text))) == model
+    router.discard()

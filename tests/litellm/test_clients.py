@@ -1,0 +1,48 @@
+"""What agent harnesses send, through a real proxy, by the endpoint that each of them uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.client_shapes import EASY, HARD, REMINDER, RIGHT
+from tests.litellm.calls import post
+
+ALIAS = "router-length-0.95"
+"""The length router gives EASY 0.9 and HARD 1."""
+
+ASKED = pytest.mark.parametrize(
+    ("ask", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")], ids=["easy", "hard"]
+)
+
+
+def path_of(client: str) -> tuple[str, str]:
+    """Return the endpoint that a client uses, and the key of its body for the conversation."""
+    if client.startswith("Claude Code"):
+        return "v1/messages", "messages"
+    if client.startswith("Codex"):
+        return "v1/responses", "input"
+    return "v1/chat/completions", "messages"
+
+
+@ASKED
+@pytest.mark.parametrize("client", RIGHT)
+def test_the_ask_decides(proxy: ProxyProcess, client: str, ask: str, model: str) -> None:
+    path, key = path_of(client)
+    body: dict[str, Any] = {key: RIGHT[client]([ask]), "stream": True}
+    if path == "v1/messages":
+        body["max_tokens"] = 99
+    plain, routed = (post(proxy, path, {**body, "model": name}) for name in (model, ALIAS))
+    assert routed.status_code == plain.status_code, routed.text
+    assert routed.headers["x-routellm-model"] == model
+
+
+@ASKED
+def test_gemini_cli(proxy: ProxyProcess, ask: str, model: str) -> None:
+    contents = [{"role": "user", "parts": [{"text": REMINDER}, {"text": ask}]}]
+    path = f"v1beta/models/{ALIAS}:streamGenerateContent?alt=sse"
+    answer = post(proxy, path, {"contents": contents})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-routellm-model"] == model

@@ -1,0 +1,180 @@
+"""What a proxy's owner sets for a group holds for requests that an alias sends there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.calls import ENDPOINTS, body_of, get, post, send
+from tests.litellm.configs import HANDLER, KEY, alias, group
+
+SECRET = "the word xylographer is forbidden in all that is said here by anyone at any time"
+GROUPS = {"gpt-4o-router": ("gpt-4o", "gpt-4o-mini"), "wide-router": ("wide", "gpt-4o-mini")}
+MODES = ("pre_call", "during_call")
+
+
+def guardrail(mode: str) -> dict[str, Any]:
+    words = [{"keyword": "xylographer", "action": "BLOCK"}]
+    params = {"guardrail": "litellm_content_filter", "mode": mode, "blocked_words": words}
+    return {"guardrail_name": mode, "litellm_params": params}
+
+
+def known(name: str, upstream: Upstream, **params: Any) -> dict[str, Any]:
+    entry = group(name, upstream)
+    entry["litellm_params"].update(params)
+    return entry
+
+
+def ask(proxy: ProxyProcess, model: str, text: str, key: str = KEY) -> Any:
+    return post(proxy, "v1/chat/completions", body_of("chat/completions", model, text), key)
+
+
+@pytest.fixture(scope="module")
+def failing() -> Iterator[Upstream]:
+    with Upstream("failing") as upstream:
+        upstream.failing_with = 500
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    strong: Upstream,
+    weak: Upstream,
+    failing: Upstream,
+    proxy_with: Callable[..., ProxyProcess],
+) -> Iterator[ProxyProcess]:
+    usual = {"router": "length", "threshold": 0.6}
+    free = {"input_cost_per_token": 0, "output_cost_per_token": 0}
+    config = {
+        "model_list": [
+            group("gpt-4o", strong),
+            group("gpt-4o-mini", weak),
+            group("limited", strong),
+            known("free", weak, **free),
+            *(known(mode, strong, guardrails=[mode]) for mode in MODES),
+            alias("gpt-4o-router", **usual),
+            alias("limited-router", strong="limited", **usual),
+            alias("free-router", weak="free", **usual),
+            *(alias(f"{mode}-router", strong=mode, **usual) for mode in MODES),
+            group("failing", failing),
+            group("failing-first", failing),
+            group("falling", strong),
+            known("wide", strong, model="openai/gpt-4.1"),
+            known("thinking", strong, model="openai/o3-mini"),
+            alias("thinking-router", strong="thinking", **usual),
+            alias("failing-router", strong="failing", **usual),
+            alias("falling-router", strong="falling", **usual),
+            alias("wide-router", strong="wide", **usual),
+        ],
+        "router_settings": {
+            "num_retries": 0,
+            "disable_cooldowns": True,
+            "fallbacks": [{"failing-first": ["gpt-4o-router"]}, {"falling": ["gpt-4o-mini"]}],
+        },
+        "guardrails": [guardrail(mode) for mode in MODES],
+        "general_settings": {
+            "custom_auth": "tests.fakes.limited_keys.authenticate",
+            "dangerously_allow_mock_testing_request_params": True,
+        },
+        "litellm_settings": {"callbacks": [HANDLER]},
+    }
+    with proxy_with(config) as process:
+        yield process
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("stream", [False, True])
+def test_guardrails_of_the_group(
+    proxy: ProxyProcess, strong: Upstream, mode: str, endpoint: str, stream: bool
+) -> None:
+    plain = send(proxy, endpoint, mode, SECRET, stream=stream)
+    asked = len(strong.asked("xylographer"))
+    routed = send(proxy, endpoint, f"{mode}-router", SECRET, stream=stream)
+    assert (plain.status_code, routed.status_code) == (400, 400)
+    if mode == "pre_call":
+        assert len(strong.asked("xylographer")) == asked
+    assert send(proxy, endpoint, f"{mode}-router", HARD, stream=stream).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["limited", "limited-router"])
+def test_limits_of_a_key_for_the_group(proxy: ProxyProcess, model: str) -> None:
+    statuses = [ask(proxy, model, HARD, f"sk-{model}").status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
+def test_a_key_of_the_alias_may_use_it(proxy: ProxyProcess) -> None:
+    for text, served in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+        answer = ask(proxy, "gpt-4o-router", text, "sk-of-the-alias")
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-litellm-model-group"] == served
+        assert answer.json()["model"] == "gpt-4o-router"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_headers_of_failures(proxy: ProxyProcess, endpoint: str, stream: bool) -> None:
+    answer = send(proxy, endpoint, "failing-router", HARD, stream=stream)
+    assert answer.status_code == 500 or "error" in answer.text
+    assert answer.headers["x-routellm-model"] == "failing"
+    assert answer.headers["x-routellm-tier"] == "strong"
+
+
+def test_headers_of_an_alias_that_is_a_fallback(proxy: ProxyProcess) -> None:
+    for endpoint in ("chat/completions", "messages", "responses"):
+        answer = send(proxy, endpoint, "failing-first", EASY)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-routellm-model"] == "gpt-4o-mini", endpoint
+        assert answer.headers["x-litellm-attempted-fallbacks"] == "1"
+
+
+def test_fallbacks_can_be_tested(proxy: ProxyProcess) -> None:
+    answers = [
+        send(proxy, "chat/completions", model, HARD, mock_testing_fallbacks=True)
+        for model in ("falling", "falling-router")
+    ]
+    assert [a.status_code for a in answers] == [200, 200]
+    groups = [a.headers["x-litellm-model-group"] for a in answers]
+    assert groups == ["gpt-4o-mini", "gpt-4o-mini"]
+
+
+def test_windows_prices_and_capabilities_are_those_of_the_groups(proxy: ProxyProcess) -> None:
+    listed = {model["id"]: model for model in get(proxy, "v1/models")["data"]}
+    infos = {info["model_group"]: info for info in get(proxy, "model_group/info")["data"]}
+    for model in ("gpt-4o-router", "wide-router"):
+        for name in ("max_input_tokens", "max_output_tokens"):
+            smallest = min(infos[group][name] for group in GROUPS[model])
+            assert infos[model][name] == listed[model][name] == smallest
+        dearest = max(infos[group]["input_cost_per_token"] for group in GROUPS[model])
+        assert infos[model]["input_cost_per_token"] == dearest
+        assert infos[model]["supports_vision"] is True
+        assert infos[model]["supports_function_calling"] is True
+        assert infos[model]["mode"] == listed[model]["mode"] == "chat"
+
+
+def test_health_follows_from_the_groups(proxy: ProxyProcess, failing: Upstream) -> None:
+    health = get(proxy, "health")
+    assert {e.get("api_base") for e in health["unhealthy_endpoints"]} == {failing.url}
+    assert len(health["unhealthy_endpoints"]) == 2, "the groups alone"
+
+
+@pytest.mark.parametrize("text", [EASY, HARD])
+def test_a_parameter_that_one_group_takes(proxy: ProxyProcess, text: str) -> None:
+    strong, weak = (
+        send(proxy, "chat/completions", model, text, reasoning_effort="low").status_code
+        for model in ("thinking", "gpt-4o-mini")
+    )
+    assert (strong, weak) == (200, 400)
+    answer = send(proxy, "chat/completions", "thinking-router", text, reasoning_effort="low")
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_parameter_that_no_group_takes(proxy: ProxyProcess) -> None:
+    for model in ("gpt-4o", "gpt-4o-router"):
+        answer = send(proxy, "chat/completions", model, HARD, reasoning_effort="low")
+        assert answer.status_code == 400
