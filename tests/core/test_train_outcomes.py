@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,20 +136,6 @@ def test_the_same_files_give_the_same_bytes(
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
 
 
-def test_it_needs_no_torch(files: TrainingFiles, tmp_path: Path) -> None:
-    code = f"""
-import sys
-sys.modules["torch"] = None
-from pathlib import Path
-from routellm_core.training.mf.config import MFConfig
-from routellm_core.training.mf.train import train_mf
-from routellm_core.training.shared.files import TrainingFiles
-config = MFConfig(learn="outcomes", validation_share=0.2)
-train_mf(TrainingFiles(gold=[Path({str(files.gold[0])!r})]), Path({str(tmp_path)!r}), config)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
 def test_votes_alone_have_no_outcomes(tmp_path: Path) -> None:
     row = {"prompt": "p", "model_a": "large", "model_b": "small", "winner": "model_a"}
     votes = TrainingFiles(battles=[write(tmp_path / "votes.jsonl", [row] * 9)])
@@ -185,6 +169,20 @@ def test_the_difficulty_that_made_the_outcomes_is_found_again() -> None:
     found = fit_rasch([(outcomes, features, 1.0)], 1e-4)
     np.testing.assert_allclose(found.weights, weights, atol=0.1)
     assert found.ability["a"] - found.ability["c"] == pytest.approx(2.5, abs=0.3)
+    assert found.l2 == 1e-4
+
+
+def test_the_penalty_of_outcomes_is_chosen_by_what_they_tell() -> None:
+    rng = np.random.default_rng(3)
+    features, prompts = rng.normal(size=(300, 30)), [str(i) for i in range(300)]
+    level = {"clear": 2 * features[:, 0], "noise": np.zeros(300)}
+    chosen = {}
+    for name, difficulty in level.items():
+        p = 1 / (1 + np.exp(-(np.array([1.0, 0.0, -1.0])[None] - difficulty[:, None])))
+        quality = (rng.random(p.shape) < p).astype(float)
+        outcomes = Outcomes("s", prompts, ["t"] * 300, list("abc"), quality)
+        chosen[name] = fit_rasch([(outcomes, features, 1.0)]).l2
+    assert chosen["noise"] >= 0.3 > 0.1 >= chosen["clear"]
 
 
 def test_an_order_is_judged_over_all_pairs() -> None:

@@ -118,6 +118,7 @@ def train_on_outcomes(
             ),
         },
         "abilities": dict(sorted(abilities.items(), key=lambda item: -item[1])),
+        "l2": rasch.l2,
         "label_findings": data.findings,
     }
     _write(folder, rasch, abilities, encoder, config, files, metrics, mean, scale, features[usual])

@@ -25,7 +25,7 @@ RIGHT_ANSWER = "right answer"
 class SourceConfig(BaseModel):
     """How one file is used. Files are named without folder and endings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     about: str = Field(default="", description="what it is, origin and licence, for the card")
     weight: float = Field(default=1.0, gt=0, description="share of the loss, over all sources")
@@ -34,7 +34,7 @@ class SourceConfig(BaseModel):
 class PairConfig(BaseModel):
     """Which two models are compared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     strong_model: str = Field(
         default="gpt-4-1106-preview", description="the strong reference model"
