@@ -51,6 +51,10 @@ class Rasch:
     """Of b(q) over standardised features, shape (D,)."""
     ability: Mapping[str, float]
     """Of each model, in logits; a prompt of average features has difficulty about 0."""
+    level: Mapping[str, float]
+    """l_s, by source."""
+    deviation: Mapping[str, Floats]
+    """d_ms, by source, of its models in their order."""
     l2: float
     """The penalty on the features' weights."""
 
@@ -101,7 +105,14 @@ def fit_rasch(
     theta = _maximise(parts, share, penalties, np.zeros(len(penalties)), steps)
     first = dim + len(sources)
     ability = theta[first : first + len(models)].tolist()
-    return Rasch(theta[:dim], dict(zip(models, ability, strict=True)), l2)
+    names = [outcomes.source for outcomes, _, _ in sources]
+    return Rasch(
+        theta[:dim],
+        dict(zip(models, ability, strict=True)),
+        dict(zip(names, theta[dim:first].tolist(), strict=True)),
+        {name: theta[part.deviation] for name, part in zip(names, parts, strict=True)},
+        l2,
+    )
 
 
 def _chosen(

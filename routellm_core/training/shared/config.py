@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -69,6 +70,32 @@ class FeatureConfig(PairConfig):
         return self.encoder if isinstance(self.encoder, str) else str(self.encoder.get("name"))
 
 
+class LearnConfig(FeatureConfig):
+    """What is learned, for a router that learns a pair or the outcomes of many models."""
+
+    learn: Literal["pair", "outcomes"] = Field(
+        default="pair",
+        description="what is learned: which of the pair's models wins, from battles and gold of "
+        "what counts as them, or how hard a prompt is, from the outcomes of all models of gold",
+    )
+    strong_ability: float = Field(
+        default=1.1, description="ability of the default strong model, if outcomes are learned"
+    )
+    weak_ability: float = Field(default=0.0, description="likewise of the weak one, a lower one")
+    l2: float | None = Field(
+        default=None,
+        gt=0,
+        description="penalty on squared weights of the features; none: chosen by cross-validation",
+    )
+
+    @field_validator("weak_ability")
+    @classmethod
+    def _is_lower(cls, weak: float, given: ValidationInfo) -> float:
+        if weak >= given.data.get("strong_ability", math.inf):
+            raise ValueError("it must be below 'strong_ability'")
+        return weak
+
+
 class TrainingConfig(PairConfig):
     """What every router's configuration has. A router adds its hyper-parameters between the
     pair and the rest: ``class BERTConfig(TrainingConfig, Hyper)`` where Hyper is a PairConfig.
@@ -108,6 +135,10 @@ class TrainingConfig(PairConfig):
 
 class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
     """The same for a router that learns from an encoder's vectors and surface features."""
+
+
+class LearnTrainingConfig(FeatureTrainingConfig, LearnConfig):
+    """The same where outcomes of many models can be learned."""
 
 
 Config = TypeVar("Config", bound=TrainingConfig)
