@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # Named so that pip takes this release, and a CPU build of it where one is at hand.
 TORCH ?= torch==2.13.0
 
-.PHONY: help demo test lint bench build results clean
+.PHONY: help demo test lint bench common-sense build results clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
 	@echo "make test         the whole test suite"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
+	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
@@ -28,6 +29,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
+
+common-sense: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.common_sense $(if $(filter command,$(origin ROUTERS)),$(ROUTERS),mf sw_ranking bert causal_llm)
 
 # Random is in every table. Adding bert and causal_llm takes far longer.
 ROUTERS ?= mf sw_ranking

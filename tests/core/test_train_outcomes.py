@@ -101,7 +101,8 @@ def test_hard_prompts_go_to_the_strong_model(name: str, trained: Path) -> None:
     hard, easy = router.score([SUM, CHAT])
     assert hard > easy + 0.03
     assert router.score([SUM])[0] == pytest.approx(hard, abs=1e-6)
-    policy = RoutingPolicy(name, strong_share=0.6, router_options={"checkpoint": trained})
+    middle = (hard + easy) / 2
+    policy = RoutingPolicy(name, threshold=middle, router_options={"checkpoint": trained})
     assert [policy.decide(text).tier for text in (SUM, CHAT)] == ["strong", "weak"]
 
 
