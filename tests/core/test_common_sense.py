@@ -39,7 +39,7 @@ def test_nothing_near_the_test_was_learned() -> None:
     anchors = [json.loads(line)["prompt"] for line in ANCHORS.read_text("utf-8").splitlines()]
     tested = [pair[key] for pair in prompts() for key in ("easy", "hard")]
     units = [
-        vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         for vectors in map(load_encoder("static").encode, (anchors, tested))
     ]
     assert (units[0] @ units[1].T).max() < SIMILAR
