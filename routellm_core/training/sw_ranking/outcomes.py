@@ -152,7 +152,7 @@ def posterior_difficulty(prior: Floats, quality: Floats, ability: Floats) -> Flo
         gradient = (weight * (p - outcome)).sum(axis=1) - (difficulty - prior) / VARIANCE
         curvature = (weight * p * (1 - p)).sum(axis=1) + 1 / VARIANCE
         difficulty += np.clip(gradient / curvature, -1, 1)
-    return difficulty
+    return np.asarray(difficulty)
 
 
 def _battles(
