@@ -17,8 +17,8 @@ from routellm_plugins.llama_index import RouteLLM
 
 QUESTIONS = [
     "What happens when scoring fails?",
-    "Work out, step by step, what 10,000 requests cost when 30 % of them cost 0.02 dollars "
-    "and the rest 0.001 dollars.",
+    "If 30 % of 10,000 requests cost 0.02 dollars and the rest 0.001 dollars, what is the mean "
+    "cost and its standard deviation?",
 ]
 
 retriever = docs_index().as_retriever(similarity_top_k=3)

@@ -18,9 +18,8 @@ from routellm_plugins.llama_index import RouteLLM
 
 QUESTIONS = [
     "What happens when scoring fails?",
-    "Suppose strong_share is 0.3 and 40,000 requests a day cost $0.02 each on the strong model "
-    "and $0.001 on the weak one. Compute the daily cost and the saving in percent against "
-    "sending all to the strong model.",
+    "What is the probability that of 10,000 requests, each strong with probability 0.3, more "
+    "than 3,100 are strong?",
 ]
 
 

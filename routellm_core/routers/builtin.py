@@ -78,11 +78,17 @@ def _sw_ranking(
     checkpoint: Checkpoint = "sw_ranking",
     strong_model: str | None = None,
     weak_model: str | None = None,
+    strong_ability: float | None = None,
+    weak_ability: float | None = None,
 ) -> Router:
     from .sw_ranking.router import SWRankingRouter
 
     router = SWRankingRouter.from_pretrained(
-        checkpoint, strong_model=strong_model, weak_model=weak_model
+        checkpoint,
+        strong_model=strong_model,
+        weak_model=weak_model,
+        strong_ability=strong_ability,
+        weak_ability=weak_ability,
     )
     if router.encoder:
         router.encoder.check()

@@ -33,6 +33,10 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
 RELEASED_PAIR = ("gpt-4-1106-preview", "mixtral-8x7b-instruct-v0.1")
 """The strong and the weak reference model of the original release."""
 
+OUTCOMES = "outcomes"
+"""Value of the setting ``link`` in the configuration of a checkpoint that was trained on the
+outcomes of many models."""
+
 _CONNECTION = ("base_url", "api_key_env")
 """Options of an encoder that say where prompts and keys are sent."""
 
@@ -91,6 +95,54 @@ class EmbeddingCheckpoint:
         strong = strong_model or self.config["strong_model"]
         weak = weak_model or self.config["weak_model"]
         return checked_pair(strong, weak, self.config["models"])
+
+    def pair_abilities(
+        self,
+        known: NDArray[np.float64],
+        names: tuple[str | None, str | None],
+        abilities: tuple[float | None, float | None],
+    ) -> tuple[float, float]:
+        """Return the abilities of the strong and the weak model, in a checkpoint that was trained
+        on the outcomes of many models.
+
+        Args:
+            known: of the checkpoint's models, shape (K,).
+            names: of models of the checkpoint; None for the checkpoint's own.
+            abilities: in place of names; None for the named model's.
+
+        Raises:
+            ConfigError: a model is unknown, both are the same, an ability is given beside a name,
+                or the strong model's is not the higher one.
+        """
+        if abilities == (None, None):
+            self.pair(*names)
+        models, chosen = self.config["models"], []
+        for tier, name, ability in zip(("strong", "weak"), names, abilities, strict=True):
+            if ability is None:
+                name = name or self.config[f"{tier}_model"]
+                ability = float(known[models.index(known_model(f"{tier}_model", name, models))])
+            elif name is not None:
+                raise ConfigError(f"both {tier}_model and {tier}_ability are set: keep one of them")
+            chosen.append(ability)
+        strong, weak = chosen
+        if not strong > weak:
+            raise ConfigError(
+                f"the strong model's ability, {strong:.2f}, must be above the weak model's, "
+                f"{weak:.2f}: swap the two, or name other models"
+            )
+        return strong, weak
+
+    def without_abilities(self, abilities: tuple[float | None, float | None]) -> None:
+        """Refuse abilities for a checkpoint that was trained on one pair.
+
+        Raises:
+            ConfigError: one is given.
+        """
+        if abilities != (None, None):
+            raise ConfigError(
+                f"{self.folder} was not trained on the outcomes of many models, so it has no "
+                "scale of abilities: name strong_model and weak_model"
+            )
 
     def damaged(self) -> CheckpointError:
         """Return the error for tensors that do not fit the configuration."""

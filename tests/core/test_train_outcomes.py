@@ -1,36 +1,40 @@
-"""mf learned from the outcomes of many models: difficulty, abilities, and any pair of models."""
+"""Learning from the outcomes of many models: difficulty, abilities, and any pair of models."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
+from typer.testing import CliRunner
 
 pytest.importorskip("yaml")
 
 from routellm_core import ConfigError, RoutingPolicy, load_router
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.cli import app
 from routellm_core.data.labels import Gold
 from routellm_core.data.outcomes import Outcomes
-from routellm_core.errors import DataError
+from routellm_core.errors import CheckpointError, DataError
 from routellm_core.evaluation.pairs import mean_over_pairs
-from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.mf.rasch import fit_rasch
-from routellm_core.training.mf.train import train_mf
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.files import TrainingFiles
+from routellm_core.training.sw_ranking.outcomes import posterior_difficulty
+from routellm_core.training.trainers import find_trainer
 from tests.fakes import checkpoints
 from tests.fakes.training_files import CHAT, SUM
 
 ABILITIES = {"large": 3.0, "medium": 1.5, "small": 0.0, "tiny": -1.0}
-CONFIGURED = MFConfig(
-    learn="outcomes", validation_share=0.2, traffic_prompts=60, models={"large": ["Large-XL"]}
-)
+SETTINGS: dict[str, Any] = {
+    "learn": "outcomes",
+    "validation_share": 0.2,
+    "traffic_prompts": 60,
+    "models": {"large": ["Large-XL"]},
+}
 
 
 def sigmoid(x: float) -> float:
@@ -75,17 +79,30 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
     )
 
 
+def train(name: str, files: TrainingFiles, folder: Path, **settings: Any) -> None:
+    trainer = find_trainer(name)
+    trainer.train(files, folder, trainer.config(**settings))
+
+
+@pytest.fixture(scope="module", params=["mf", "sw_ranking"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def trained(files: TrainingFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(name: str, files: TrainingFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    train_mf(files, folder, CONFIGURED)
+    train(name, files, folder, **SETTINGS)
     return folder
 
 
-def test_hard_prompts_go_to_the_strong_model(trained: Path) -> None:
-    hard, easy = load_router("mf", checkpoint=trained).score([SUM, CHAT])
+def test_hard_prompts_go_to_the_strong_model(name: str, trained: Path) -> None:
+    router = load_router(name, checkpoint=trained)
+    hard, easy = router.score([SUM, CHAT])
     assert hard > easy + 0.03
-    policy = RoutingPolicy("mf", strong_share=0.5, router_options={"checkpoint": trained})
+    assert router.score([SUM])[0] == pytest.approx(hard, abs=1e-6)
+    middle = (hard + easy) / 2
+    policy = RoutingPolicy(name, threshold=middle, router_options={"checkpoint": trained})
     assert [policy.decide(text).tier for text in (SUM, CHAT)] == ["strong", "weak"]
 
 
@@ -96,9 +113,9 @@ def test_abilities_are_in_order_and_a_model_of_two_names_is_one(trained: Path) -
     assert "large +" in (trained / CARD).read_text()
 
 
-def test_any_two_models_and_any_abilities_make_a_pair(trained: Path) -> None:
+def test_any_two_models_and_any_abilities_make_a_pair(name: str, trained: Path) -> None:
     def rates(**options: Any) -> Any:
-        return load_router("mf", checkpoint=trained, **options).score([SUM, CHAT])
+        return load_router(name, checkpoint=trained, **options).score([SUM, CHAT])
 
     abilities = json.loads((trained / METRICS).read_text())["abilities"]
     named = rates(strong_model="medium", weak_model="tiny")
@@ -117,9 +134,11 @@ def test_any_two_models_and_any_abilities_make_a_pair(trained: Path) -> None:
         ({"strong_model": "large", "strong_ability": 1.0}, "both strong_model and strong_ability"),
     ],
 )
-def test_a_pair_that_cannot_be_meant(trained: Path, options: dict[str, Any], message: str) -> None:
+def test_a_pair_that_cannot_be_meant(
+    name: str, trained: Path, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
-        load_router("mf", checkpoint=trained, **options)
+        load_router(name, checkpoint=trained, **options)
 
 
 def test_format_failures_are_left_out_and_named(trained: Path) -> None:
@@ -131,38 +150,64 @@ def test_format_failures_are_left_out_and_named(trained: Path) -> None:
 
 
 def test_the_same_files_give_the_same_bytes(
-    files: TrainingFiles, trained: Path, tmp_path: Path
+    name: str, files: TrainingFiles, trained: Path, tmp_path: Path
 ) -> None:
-    train_mf(files, tmp_path, CONFIGURED)
-    for name in (CARD, CONFIG, METRICS, WEIGHTS):
-        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
+    train(name, files, tmp_path, **SETTINGS)
+    for file in (CARD, CONFIG, METRICS, WEIGHTS):
+        assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
 
 
-def test_it_needs_no_torch(files: TrainingFiles, tmp_path: Path) -> None:
-    code = f"""
-import sys
-sys.modules["torch"] = None
-from pathlib import Path
-from routellm_core.training.mf.config import MFConfig
-from routellm_core.training.mf.train import train_mf
-from routellm_core.training.shared.files import TrainingFiles
-config = MFConfig(learn="outcomes", validation_share=0.2)
-train_mf(TrainingFiles(gold=[Path({str(files.gold[0])!r})]), Path({str(tmp_path)!r}), config)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
-def test_votes_alone_have_no_outcomes(tmp_path: Path) -> None:
+def test_votes_alone_have_no_outcomes(name: str, tmp_path: Path) -> None:
     row = {"prompt": "p", "model_a": "large", "model_b": "small", "winner": "model_a"}
     votes = TrainingFiles(battles=[write(tmp_path / "votes.jsonl", [row] * 9)])
     with pytest.raises(DataError, match="learning from outcomes needs gold"):
-        train_mf(votes, tmp_path / "out", MFConfig(learn="outcomes"))
+        train(name, votes, tmp_path / "out", learn="outcomes")
 
 
-def test_a_checkpoint_of_one_pair_has_no_abilities(tmp_path: Path) -> None:
-    checkpoints.mf(tmp_path)
+def test_abilities_the_wrong_way_round_are_refused(name: str, tmp_path: Path) -> None:
+    wrong = ["--set", "learn=outcomes", "--set", "weak_ability=2"]
+    done = CliRunner().invoke(app, ["train", name, "--out", str(tmp_path / "out"), *wrong])
+    assert isinstance(done.exception, ConfigError)
+    assert "'weak_ability' is 2: it must be below 'strong_ability'" in str(done.exception)
+
+
+def test_a_prompts_own_outcomes_move_its_difficulty() -> None:
+    """All right: easier than its features tell; all wrong: harder; not measured: as they tell."""
+    quality = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [np.nan, np.nan, np.nan]])
+    found = posterior_difficulty(np.zeros(3), quality, np.array([1.0, 0.0, -1.0]))
+    assert found[0] < -0.3 < 0.3 < found[1]
+    assert found[2] == 0
+
+
+def test_a_large_set_of_outcomes_becomes_a_limited_number_of_battles(
+    files: TrainingFiles, tmp_path: Path
+) -> None:
+    train("sw_ranking", files, tmp_path, **SETTINGS, battles=50)
+    tensors = load_file(tmp_path / WEIGHTS)
+    assert len(tensors["difficulty"]) == len(tensors["vectors"]) == 50
+    hard, easy = load_router("sw_ranking", checkpoint=tmp_path).score([SUM, CHAT])
+    assert hard > easy
+
+
+@pytest.mark.parametrize("broken", ["ability", "difficulty", "weight", "vectors"])
+def test_a_damaged_checkpoint_of_outcomes_is_told(
+    files: TrainingFiles, tmp_path: Path, broken: str
+) -> None:
+    train("sw_ranking", files, tmp_path, **SETTINGS, battles=50)
+    tensors = load_file(tmp_path / WEIGHTS)
+    save_file({**tensors, broken: tensors[broken][1:]}, tmp_path / WEIGHTS)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_router("sw_ranking", checkpoint=tmp_path)
+    del tensors[broken]
+    save_file(tensors, tmp_path / WEIGHTS)
+    with pytest.raises(CheckpointError, match=f"has no tensor '{broken}'"):
+        load_router("sw_ranking", checkpoint=tmp_path)
+
+
+def test_a_checkpoint_of_one_pair_has_no_abilities(name: str, tmp_path: Path) -> None:
+    getattr(checkpoints, name)(tmp_path)
     with pytest.raises(ConfigError, match="no scale of abilities"):
-        load_router("mf", checkpoint=tmp_path, strong_ability=1.0)
+        load_router(name, checkpoint=tmp_path, strong_ability=1.0)
 
 
 def test_repeats_of_a_prompt_count_as_their_mean() -> None:
@@ -185,6 +230,20 @@ def test_the_difficulty_that_made_the_outcomes_is_found_again() -> None:
     found = fit_rasch([(outcomes, features, 1.0)], 1e-4)
     np.testing.assert_allclose(found.weights, weights, atol=0.1)
     assert found.ability["a"] - found.ability["c"] == pytest.approx(2.5, abs=0.3)
+    assert found.l2 == 1e-4
+
+
+def test_the_penalty_of_outcomes_is_chosen_by_what_they_tell() -> None:
+    rng = np.random.default_rng(3)
+    features, prompts = rng.normal(size=(300, 30)), [str(i) for i in range(300)]
+    level = {"clear": 2 * features[:, 0], "noise": np.zeros(300)}
+    chosen = {}
+    for name, difficulty in level.items():
+        p = 1 / (1 + np.exp(-(np.array([1.0, 0.0, -1.0])[None] - difficulty[:, None])))
+        quality = (rng.random(p.shape) < p).astype(float)
+        outcomes = Outcomes("s", prompts, ["t"] * 300, list("abc"), quality)
+        chosen[name] = fit_rasch([(outcomes, features, 1.0)]).l2
+    assert chosen["noise"] >= 0.3 > 0.1 >= chosen["clear"]
 
 
 def test_an_order_is_judged_over_all_pairs() -> None:

@@ -26,7 +26,7 @@ from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.sw_ranking.battles import battles_of
 from routellm_core.training.sw_ranking.config import SWRankingConfig
 from routellm_core.training.sw_ranking.train import train_sw_ranking
-from tests.fakes.training_files import training_files
+from tests.fakes.training_files import SUM, training_files
 
 SETTINGS = """
 strong_model: big
@@ -130,8 +130,10 @@ def test_the_bundled_checkpoint_is_small_and_has_a_card() -> None:
 def test_the_bundled_checkpoint_is_the_default() -> None:
     policy = RoutingPolicy("sw_ranking", strong_share=0.3)
     assert policy.decide("Why is the sky blue?").cause == "score"
-    other = load_router("sw_ranking", strong_model="claude-1", weak_model="dolly-v2-12b")
-    assert other.score(["hi"])[0] > load_router("sw_ranking").score(["hi"])[0]
+    other = load_router(
+        "sw_ranking", strong_model="gpt-4o-2024-05-13", weak_model="llama-2-7b-chat"
+    )
+    assert other.score([SUM])[0] > load_router("sw_ranking").score([SUM])[0]
 
 
 def test_its_copy_takes_the_same_bytes_in_the_same_order() -> None:

@@ -57,6 +57,16 @@ class Steps(Progress):
             raise Interrupted
 
 
+class Messages(Progress):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def message(self, line: str) -> None:
+        self.lines.append(line)
+
+
 class MeanRouter(Router):
     """Scores every prompt alike: the mean of what it learned from."""
 

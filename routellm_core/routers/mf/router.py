@@ -34,13 +34,13 @@ from ...checkpoints.store import (
     require_tensors,
 )
 from ...contracts import Encoder, Router
-from ...errors import CheckpointError, ConfigError
+from ...errors import CheckpointError
 from ...rules.share import quantiles_of
 from ..embedding_checkpoint import (
+    OUTCOMES,
     RELEASED_PAIR,
     EmbeddingCheckpoint,
     checked_pair,
-    known_model,
     released_encoder,
     sigmoid,
 )
@@ -58,10 +58,6 @@ TENSORS = (
 """The tensors of a checkpoint; the first, second and fourth are named as in the original
 release. Shapes for K models, rank d and D features: (K, d), (d, D), (d,), (1, d), (D,), (D,),
 and (n, D) for the standardised features of n prompts that stand for usual traffic."""
-
-OUTCOMES = "outcomes"
-"""Value of the setting ``link`` in the configuration of a checkpoint that was trained on the
-outcomes of many models."""
 
 RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 """The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
@@ -140,14 +136,13 @@ class MatrixFactorizationRouter(Router):
         weights: NDArray[np.float64]
         intercept: float | NDArray[np.float64]
         if config.get("link") == OUTCOMES:
-            pair = _vectors(trained, (strong_model, weak_model), abilities)
-            weights, intercept = _functions(tensors, pair)
-        elif abilities != (None, None):
-            raise ConfigError(
-                f"{folder} was not trained on the outcomes of many models, so it has no scale of "
-                "abilities: name strong_model and weak_model"
-            )
+            known = tensors["P.weight"].astype(np.float64)
+            if known.shape[1] != 2:
+                raise trained.damaged()
+            pair = trained.pair_abilities(known[:, 0], (strong_model, weak_model), abilities)
+            weights, intercept = _functions(tensors, np.array([[each, 1.0] for each in pair]))
         else:
+            trained.without_abilities(abilities)
             strong, weak = trained.pair(strong_model, weak_model)
             weights, intercept = fold(tensors, models.index(strong), models.index(weak))
         traffic = tensors["traffic.features"].astype(np.float64)
@@ -251,39 +246,12 @@ def win_rates(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return rates
 
 
-def _vectors(
-    trained: EmbeddingCheckpoint,
-    names: tuple[str | None, str | None],
-    abilities: tuple[float | None, float | None],
-) -> NDArray[np.float64]:
-    """Return the vectors of the strong and the weak model, shape (2, d). A vector begins with the
-    model's ability and the weight of the prompt's difficulty, 1.
-    """
-    if abilities == (None, None):
-        trained.pair(*names)
-    models, known = trained.config["models"], trained.tensors["P.weight"].astype(np.float64)
-    vectors = []
-    for tier, name, ability in zip(("strong", "weak"), names, abilities, strict=True):
-        if ability is None:
-            name = name or trained.config[f"{tier}_model"]
-            vectors.append(known[models.index(known_model(f"{tier}_model", name, models))])
-            continue
-        if name is not None:
-            raise ConfigError(f"both {tier}_model and {tier}_ability are set: keep one of them")
-        vectors.append(np.array([ability, 1.0] + [0.0] * (known.shape[1] - 2)))
-    if not vectors[0][0] > vectors[1][0]:
-        raise ConfigError(
-            f"the strong model's ability, {vectors[0][0]:.2f}, must be above the weak model's, "
-            f"{vectors[1][0]:.2f}: swap the two, or name other models"
-        )
-    return np.stack(vectors)
-
-
 def _functions(
     tensors: Tensors, vectors: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the score of each model vector as a function of standardised features: weights
-    (D, 2) and intercepts (2,).
+    (D, 2) and intercepts (2,). A vector is the model's ability and the weight of the prompt's
+    difficulty, 1.
     """
     scaled = vectors * tensors["classifier.0.weight"][0]
     projection = tensors["text_proj.0.weight"].astype(np.float64)

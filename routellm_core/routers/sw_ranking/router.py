@@ -6,6 +6,11 @@
 with the strengths of a Bradley-Terry model of tiers, in which battle i counts w_i times (Ong et
 al., RouteLLM, arXiv 2406.18665, section 4.2). The likelihood depends on the wins between tiers
 alone, so the weights are added up to a small matrix first, and that is fitted.
+
+A checkpoint that was trained on the outcomes of many models holds how hard each prompt was for
+them. For a pair of abilities a each prompt becomes one battle, whose result is the expected one,
+
+    P(strong wins) = (1 + sigmoid(a_strong - difficulty) - sigmoid(a_weak - difficulty)) / 2
 """
 
 from __future__ import annotations
@@ -27,12 +32,14 @@ from ...checkpoints.store import (
     find_checkpoint,
     load_checkpoint,
     require_settings,
+    require_tensors,
 )
 from ...contracts import Encoder, Router
 from ...encoders.with_surface import Projected
 from ...errors import CheckpointError, ConfigError
 from ...rules.share import quantiles_of
 from ..embedding_checkpoint import (
+    OUTCOMES,
     RELEASED_PAIR,
     EmbeddingCheckpoint,
     checked_pair,
@@ -53,9 +60,21 @@ TENSORS = (
     "features.projection",
     "traffic",
 )
-"""The tensors of a checkpoint, for n battles, D features and k directions along which prompts are
-compared: (n, k) int8, then the columns of ``Battles``, (D,), (D, k), and the vectors of prompts
-that stand for usual traffic, int8."""
+"""The tensors of a checkpoint that was trained on battles, for n of them, D features and k
+directions along which prompts are compared: (n, k) int8, then the columns of ``Battles``, (D,),
+(D, k), and the vectors of prompts that stand for usual traffic, int8."""
+
+OUTCOME_TENSORS = (
+    "vectors",
+    "difficulty",
+    "weight",
+    "ability",
+    "features.mean",
+    "features.projection",
+    "traffic",
+)
+"""The tensors of one that was trained on the outcomes of K models on n prompts: the prompts'
+difficulties (n,) and the models' abilities (K,), in logits, in place of who met whom."""
 
 RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
 """The files with the data of the original release, each with a row for each battle."""
@@ -152,6 +171,8 @@ class SWRankingRouter(Router):
         encoder: Encoder | None = None,
         strong_model: str | None = None,
         weak_model: str | None = None,
+        strong_ability: float | None = None,
+        weak_ability: float | None = None,
     ) -> SWRankingRouter:
         """Load a checkpoint of ``routellm train sw_ranking``, or the data of the original release.
 
@@ -165,28 +186,45 @@ class SWRankingRouter(Router):
             strong_model: the strong reference model, one that the checkpoint has battles of;
                 None for the checkpoint's own, in the original release gpt-4-1106-preview.
             weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
+            strong_ability: in place of ``strong_model``, the ability of a model that the
+                checkpoint does not know, in logits on the scale that its card explains. For
+                checkpoints trained on the outcomes of many models.
+            weak_ability: likewise.
 
         Raises:
             CheckpointError: it is missing or damaged, or was trained on another encoder.
-            ConfigError: it does not know a reference model, both are the same, or in one tier.
+            ConfigError: it does not know a reference model, both are the same, or in one tier, an
+                ability is given beside a model or to a checkpoint without abilities, or the strong
+                model's is not the higher one.
         """
         folder = find_checkpoint(checkpoint)
         if (folder / RELEASED_BATTLES).is_file():
             return cls._released(folder, encoder, strong_model, weak_model)
-        tensors, config = load_checkpoint(folder, TENSORS)
+        tensors, config = load_checkpoint(folder)
+        of_outcomes = config.get("link") == OUTCOMES
+        require_tensors(folder, tensors, OUTCOME_TENSORS if of_outcomes else TENSORS)
         require_settings(folder, config, {"num_tiers": int, "gamma": (int, float)})
         trained = EmbeddingCheckpoint.of("sw_ranking", folder, tensors, config, encoder)
         models: list[str] = config["models"]
-        if not _consistent(tensors, len(models), trained.encoder.dim):
+        consistent = _consistent_outcomes if of_outcomes else _consistent
+        if not consistent(tensors, len(models), trained.encoder.dim):
             raise trained.damaged()
-        strong, weak = trained.pair(strong_model, weak_model)
-        battles = Battles(
-            models,
-            tensors["first"].astype(np.int64),
-            tensors["second"].astype(np.int64),
-            tensors["p_first"].astype(np.float64),
-            tensors["weight"].astype(np.float64),
-        )
+        abilities = (strong_ability, weak_ability)
+        if of_outcomes:
+            known = tensors["ability"].astype(np.float64)
+            pair = trained.pair_abilities(known, (strong_model, weak_model), abilities)
+            battles = Battles.of_difficulty(tensors["difficulty"], tensors["weight"], *pair)
+            strong, weak = battles.models
+        else:
+            trained.without_abilities(abilities)
+            strong, weak = trained.pair(strong_model, weak_model)
+            battles = Battles(
+                models,
+                tensors["first"].astype(np.int64),
+                tensors["second"].astype(np.int64),
+                tensors["p_first"].astype(np.float64),
+                tensors["weight"].astype(np.float64),
+            )
         return cls(
             battles,
             tensors["vectors"],
@@ -314,24 +352,39 @@ class SWRankingRouter(Router):
 
 
 def _consistent(tensors: Tensors, models: int, features: int) -> bool:
-    battles, directions = len(tensors["first"]), tensors["vectors"].shape[-1]
-    shapes = [tensors[name].shape for name in TENSORS[:-1]]
-    expected = [
-        (battles, directions),
-        *[(battles,)] * 4,
-        (features,),
-        (features, directions),
-    ]
-    p_first, weight = tensors["p_first"], tensors["weight"]
+    columns = ("first", "second", "p_first")
+    p_first = tensors["p_first"]
     return (
-        shapes == expected
-        and tensors["traffic"].shape[1:] == (directions,)
-        and all(tensors[name].dtype == np.int8 for name in ("vectors", "traffic"))
-        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "projection"))
+        _vectors_fit(tensors, columns, features)
         and all(
             ((tensors[name] >= 0) & (tensors[name] < models)).all() for name in ("first", "second")
         )
         and bool(((p_first >= 0) & (p_first <= 1)).all())
+    )
+
+
+def _consistent_outcomes(tensors: Tensors, models: int, features: int) -> bool:
+    ability = tensors["ability"]
+    return (
+        _vectors_fit(tensors, ("difficulty",), features)
+        and len(tensors["difficulty"]) > 0
+        and ability.shape == (models,)
+        and all(np.isfinite(tensors[name]).all() for name in ("ability", "difficulty"))
+    )
+
+
+def _vectors_fit(tensors: Tensors, columns: Sequence[str], features: int) -> bool:
+    """Whether the vectors fit the features, and weights and columns the vectors."""
+    battles, directions = len(tensors["weight"]), tensors["vectors"].shape[-1]
+    weight = tensors["weight"]
+    return (
+        tensors["vectors"].shape == (battles, directions)
+        and all(tensors[name].shape == (battles,) for name in (*columns, "weight"))
+        and tensors["features.mean"].shape == (features,)
+        and tensors["features.projection"].shape == (features, directions)
+        and tensors["traffic"].shape[1:] == (directions,)
+        and all(tensors[name].dtype == np.int8 for name in ("vectors", "traffic"))
+        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "projection"))
         and bool(((weight > 0) & (weight < np.inf)).all())
     )
 

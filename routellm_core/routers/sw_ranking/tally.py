@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..embedding_checkpoint import sigmoid
 from .bradley_terry import fit_strengths, tiers_of
 
 _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
@@ -62,6 +63,27 @@ class Battles:
         table = np.array(columns, np.float64).reshape(-1, 3)
         first_column, second_column = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
         return cls(list(numbers), first_column, second_column, table[:, 2], np.ones(len(table)))
+
+    @classmethod
+    def of_difficulty(
+        cls,
+        difficulty: NDArray[np.floating],
+        weight: NDArray[np.floating],
+        strong: float,
+        weak: float,
+    ) -> Battles:
+        """Return the expected result of a strong and a weak model on each of n prompts.
+
+        Args:
+            difficulty: of the prompts, in logits, shape (n,).
+            weight: of each battle, above 0, shape (n,).
+            strong: ability of the strong model, in logits.
+            weak: of the weak model, below it.
+        """
+        hard = difficulty.astype(np.float64)
+        first = np.zeros(len(hard), np.int64)
+        p_first = 0.5 + 0.5 * (sigmoid(strong - hard) - sigmoid(weak - hard))
+        return cls(["strong", "weak"], first, first + 1, p_first, weight.astype(np.float64))
 
     def strengths(self) -> NDArray[np.float64]:
         """Return the strength of each model over all battles, whatever the prompt: shape (K,)."""

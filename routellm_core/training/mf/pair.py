@@ -1,4 +1,7 @@
-"""Train mf on comparisons: which of the models of a pair wins, by battles and gold."""
+"""Train mf on comparisons: which of the models of a pair wins, by battles and gold.
+
+The fit is convex and takes seconds, so an interrupted run starts again.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...encoders.surface import SURFACE_VERSION
+from ...errors import ConfigError
 from ...progress import Progress
 from ...routers.embedding_checkpoint import sigmoid
-from ...routers.mf.router import fold
 from ..shared.card import METRICS, card
+from ..shared.comparisons import Comparisons
 from ..shared.files import TrainingFiles
 from ..shared.prepare import Prepared, prepare
+from ..sw_ranking.battles import of_votes
 from .config import MFConfig
-from .fit import PARAMETERS, UNFINISHED, fit
+from .fit import PairFit, fit_pair, folds_of
 
-_LEVELS = {
-    "shared": "shared level",
-    "pooled": "a level of its own, drawn to the others",
-    "own": "a level of its own",
-}
+Floats = NDArray[np.float64]
+
+_CONSTANT = 1e-3
+"""Win rates that differ less than this order no prompts."""
 
 
 def train_on_pair(
@@ -31,35 +38,75 @@ def train_on_pair(
 
     Args:
         files: what to learn from.
-        folder: for the checkpoint, its metrics.json and model card. A run that was cut off goes
-            on from the state it left here.
+        folder: for the checkpoint, its metrics.json and model card.
         config: hyper-parameters and how each source is used.
-        progress: receives each stage, and each step with its loss.
+        progress: receives each stage.
 
     Returns:
         What metrics.json holds.
 
     Raises:
         DataError: a file cannot be used; the message names file, line and remedy.
-        ConfigError: the configuration does not fit the data, or ``folder`` holds another run.
+        ConfigError: the configuration does not fit the data, or the weak model beats the
+            strong one in it.
     """
     data = prepare(files, config, progress)
     progress.stage("Training")
     learned = data.comparisons.only(data.train)
-    parameters = fit(data.features[data.train], learned, config, folder, progress)
-    tensors: Tensors = {name: parameters[name] for name in PARAMETERS if name != "levels"}
+    strength = _strengths(learned, config)
+    fit = _fit(data.features[data.train].astype(np.float64), learned, strength, config)
     progress.stage("Measuring on validation prompts")
-    models = data.comparisons.models
-    weights, intercept = fold(
-        tensors, models.index(config.strong_model), models.index(config.weak_model)
-    )
-    win_rates = sigmoid(data.features @ weights + intercept)
+    win_rates = sigmoid(data.features @ fit.weights + fit.intercept)
+    if np.ptp(win_rates) < _CONSTANT:
+        progress.message(
+            f"the labels do not tell prompts apart, so every prompt gets the score "
+            f"{win_rates.mean():.3f}: give more labels, or other ones"
+        )
     metrics = {
         "sources": data.sources(),
+        "l2": fit.l2,
         **data.validate("mf", lambda rows: win_rates[rows]),
+    }
+    tensors: Tensors = {
+        "P.weight": strength[:, None].astype(np.float32),
+        "text_proj.0.weight": fit.weights[None].astype(np.float32),
+        "text_proj.0.bias": np.array([fit.intercept], np.float32),
+        "classifier.0.weight": np.ones((1, 1), np.float32),
     }
     _write(folder, tensors, data, config, metrics, files)
     return metrics
+
+
+def _fit(features: Floats, comparisons: Comparisons, strength: Floats, config: MFConfig) -> PairFit:
+    """Fit all comparisons, those of a source weighing as much as configured, whatever its size."""
+    prompt = comparisons.prompt
+    source = comparisons.source[prompt]
+    sizes = np.bincount(source, minlength=len(comparisons.sources))
+    shares = np.array([config.source(name).weight for name in comparisons.sources])
+    return fit_pair(
+        features[prompt],
+        comparisons.p_first,
+        strength[comparisons.first] - strength[comparisons.second],
+        (shares / np.maximum(sizes, 1))[source],
+        folds_of(comparisons.prompts)[prompt],
+        config.l2,
+    )
+
+
+def _strengths(comparisons: Comparisons, config: MFConfig) -> Floats:
+    """Return each model's strength on a scale on which the reference pair is 1 apart, (K,)."""
+    models = comparisons.models
+    strong, weak = models.index(config.strong_model), models.index(config.weak_model)
+    if len(models) == 2:
+        return np.where(np.arange(2) == strong, 0.5, -0.5)
+    strengths = of_votes(comparisons, np.ones(len(comparisons.p_first), np.bool_)).strengths()
+    apart = float(strengths[strong] - strengths[weak])
+    if not apart > 0:
+        raise ConfigError(
+            f"'{config.weak_model}' wins as often as '{config.strong_model}' or more often: swap "
+            "strong_model and weak_model, or name other models"
+        )
+    return np.asarray((strengths - strengths[weak]) / apart)
 
 
 def _write(
@@ -94,14 +141,7 @@ def _write(
         metrics,
         data.comparisons,
         files.command("mf"),
-        use=lambda name: _use(config, name),
+        use=lambda name: f"weight {config.source(name).weight:g}",
     )
     save_checkpoint(folder, tensors, described, written)
     write_whole(folder / METRICS, (json.dumps(metrics, indent=1) + "\n").encode())
-    (folder / UNFINISHED).unlink(missing_ok=True)
-
-
-def _use(config: MFConfig, name: str) -> str:
-    source = config.source(name)
-    what = "level only" if source.level_only else _LEVELS[source.level]
-    return f"weight {source.weight:g}, {what}"

@@ -14,13 +14,14 @@ W x + c = (1, -b(x)).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.outcomes import Outcomes
 from ...routers.embedding_checkpoint import sigmoid
+from .fit import FOLDS, folds_of
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +39,9 @@ SHARE = 0.5
 
 MOST_STEPS = 25
 
+GRID = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+"""Penalties on the features' weights that are tried, greatest first."""
+
 
 @dataclass(frozen=True)
 class Rasch:
@@ -47,6 +51,12 @@ class Rasch:
     """Of b(q) over standardised features, shape (D,)."""
     ability: Mapping[str, float]
     """Of each model, in logits; a prompt of average features has difficulty about 0."""
+    level: Mapping[str, float]
+    """l_s, by source."""
+    deviation: Mapping[str, Floats]
+    """d_ms, by source, of its models in their order."""
+    l2: float
+    """The penalty on the features' weights."""
 
 
 @dataclass(frozen=True)
@@ -60,48 +70,109 @@ class _Part:
     weight: Floats
     quality: Floats
 
+    def logits(self, theta: Floats) -> Floats:
+        """Return those of each model's being right on each prompt, shape (n, models)."""
+        level: Floats = self.design @ theta[self.columns]
+        return np.asarray(theta[self.ability] + theta[self.deviation] - level[:, None])
+
 
 def fit_rasch(
-    sources: Sequence[tuple[Outcomes, Floats, float]], l2: float, *, steps: int = MOST_STEPS
+    sources: Sequence[tuple[Outcomes, Floats, float]],
+    l2: float | None = None,
+    *,
+    steps: int = MOST_STEPS,
 ) -> Rasch:
     """Maximise the penalised likelihood.
 
     Args:
         sources: outcomes, the standardised features of their prompts (n, D), and the weight of
             the source beside what its size gives.
-        l2: penalty on the squared weights of the features, per unit of mean log loss.
+        l2: penalty on the squared weights of the features, per unit of mean log loss; None:
+            the one of ``GRID`` with the least log loss on folds that were not learned.
         steps: the most steps of Newton's method.
     """
     dim = sources[0][1].shape[1]
     models = sorted({model for outcomes, _, _ in sources for model in outcomes.models})
-    parts, penalties = _parts(sources, models, dim, l2)
+    parts, penalties = _parts(sources, models, dim)
     share = np.array(
         [part.weight.sum() ** SHARE * own for part, (_, _, own) in zip(parts, sources, strict=True)]
     )
     share /= share.sum()
-    theta = np.zeros(len(penalties))
+    if l2 is None:
+        folds = [folds_of(outcomes.prompts) for outcomes, _, _ in sources]
+        l2 = _chosen(parts, share, penalties, folds, dim, steps)
+    penalties[:dim] = l2
+    theta = _maximise(parts, share, penalties, np.zeros(len(penalties)), steps)
+    first = dim + len(sources)
+    ability = theta[first : first + len(models)].tolist()
+    names = [outcomes.source for outcomes, _, _ in sources]
+    return Rasch(
+        theta[:dim],
+        dict(zip(models, ability, strict=True)),
+        dict(zip(names, theta[dim:first].tolist(), strict=True)),
+        {name: theta[part.deviation] for name, part in zip(names, parts, strict=True)},
+        l2,
+    )
+
+
+def _chosen(
+    parts: Sequence[_Part],
+    share: Floats,
+    penalties: Floats,
+    folds: Sequence[NDArray[np.int64]],
+    dim: int,
+    steps: int,
+) -> float:
+    """Return the penalty of the least log loss on folds that were not learned; of equals, the
+    greatest.
+    """
+    losses = np.zeros(len(GRID))
+    of_prompt = share / np.array([part.weight.sum() for part in parts])
+    for number in range(FOLDS):
+        held = [(fold == number)[:, None] for fold in folds]
+        learned = [
+            replace(part, weight=part.weight * ~rows)
+            for part, rows in zip(parts, held, strict=True)
+        ]
+        if not sum(part.weight.sum() for part in learned) > 0:
+            continue
+        theta = np.zeros(len(penalties))
+        for at, l2 in enumerate(GRID):  # each starts from the next stronger one
+            theta = _maximise(
+                learned, share, np.concatenate([np.full(dim, l2), penalties[dim:]]), theta, steps
+            )
+            for part, rows, own in zip(parts, held, of_prompt, strict=True):
+                logit = part.logits(theta)
+                loss = np.logaddexp(0.0, logit) - part.quality * logit
+                losses[at] += own * float((part.weight * rows * loss).sum())
+    return GRID[int(losses.argmin())]
+
+
+def _maximise(
+    parts: Sequence[_Part], share: Floats, penalties: Floats, theta: Floats, steps: int
+) -> Floats:
+    """Return the parameters of the greatest penalised likelihood, by Newton's method."""
     for _ in range(steps):
         gradient, hessian = -penalties * theta, np.diag(penalties)
         for part, own in zip(parts, share, strict=True):
-            _add(part, own / part.weight.sum(), theta, gradient, hessian)
+            if (total := part.weight.sum()) > 0:
+                _add(part, own / total, theta, gradient, hessian)
         step = np.linalg.solve(hessian, gradient)
         longest = np.abs(step).max()
-        theta += step * min(1.0, 3.0 / longest)
+        theta = theta + step * min(1.0, 3.0 / max(longest, 1e-12))
         if longest < 1e-6:
             break
-    first = dim + len(sources)
-    ability = theta[first : first + len(models)].tolist()
-    return Rasch(theta[:dim], dict(zip(models, ability, strict=True)))
+    return theta
 
 
 def _parts(
-    sources: Sequence[tuple[Outcomes, Floats, float]], models: list[str], dim: int, l2: float
+    sources: Sequence[tuple[Outcomes, Floats, float]], models: list[str], dim: int
 ) -> tuple[list[_Part], Floats]:
     size = dim + len(sources)
     ability = size + np.arange(len(models))
     size += len(models)
     penalties = [
-        np.full(dim, l2),
+        np.zeros(dim),
         np.full(len(sources), LEVEL_L2),
         np.full(len(models), ABILITY_L2),
     ]
@@ -130,10 +201,7 @@ def _parts(
 
 def _add(part: _Part, share: float, theta: Floats, gradient: Floats, hessian: Floats) -> None:
     """Add a source's part of the gradient of the log likelihood and of its negative Hessian."""
-    logit = (
-        theta[part.ability] + theta[part.deviation] - (part.design @ theta[part.columns])[:, None]
-    )
-    p = sigmoid(logit)
+    p = sigmoid(part.logits(theta))
     weight = part.weight * share
     error, curvature = weight * (part.quality - p), weight * p * (1 - p)
     gradient[part.columns] -= error.sum(axis=1) @ part.design

@@ -17,18 +17,16 @@ def train_mf(
 
     Args:
         files: what to learn from.
-        folder: for the checkpoint, its metrics.json and model card. A run on a pair that was
-            interrupted continues from the state it left here; one on outcomes takes seconds.
+        folder: for the checkpoint, its metrics.json and model card.
         config: what is learned (``learn``), hyper-parameters, and how each source is used.
-        progress: receives each stage, and of a run on a pair each step with its loss.
+        progress: receives each stage.
 
     Returns:
         What metrics.json holds.
 
     Raises:
         DataError: a file cannot be used; the message names file, line and remedy.
-        ConfigError: the configuration does not fit the data, or ``folder`` holds another run.
-        MissingExtraError: a pair is learned, and torch is not installed.
+        ConfigError: the configuration does not fit the data.
     """
     if config.learn == "outcomes":
         from .outcomes import train_on_outcomes

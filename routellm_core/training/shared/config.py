@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -25,7 +26,7 @@ RIGHT_ANSWER = "right answer"
 class SourceConfig(BaseModel):
     """How one file is used. Files are named without folder and endings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     about: str = Field(default="", description="what it is, origin and licence, for the card")
     weight: float = Field(default=1.0, gt=0, description="share of the loss, over all sources")
@@ -34,7 +35,7 @@ class SourceConfig(BaseModel):
 class PairConfig(BaseModel):
     """Which two models are compared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     strong_model: str = Field(
         default="gpt-4-1106-preview", description="the strong reference model"
@@ -67,6 +68,32 @@ class FeatureConfig(PairConfig):
     def encoder_name(self) -> str:
         """The encoder's name, without options."""
         return self.encoder if isinstance(self.encoder, str) else str(self.encoder.get("name"))
+
+
+class LearnConfig(FeatureConfig):
+    """What is learned, for a router that learns a pair or the outcomes of many models."""
+
+    learn: Literal["pair", "outcomes"] = Field(
+        default="pair",
+        description="what is learned: which of the pair's models wins, from battles and gold of "
+        "what counts as them, or how hard a prompt is, from the outcomes of all models of gold",
+    )
+    strong_ability: float = Field(
+        default=1.1, description="ability of the default strong model, if outcomes are learned"
+    )
+    weak_ability: float = Field(default=0.0, description="likewise of the weak one, a lower one")
+    l2: float | None = Field(
+        default=None,
+        gt=0,
+        description="penalty on squared weights of the features; none: chosen by cross-validation",
+    )
+
+    @field_validator("weak_ability")
+    @classmethod
+    def _is_lower(cls, weak: float, given: ValidationInfo) -> float:
+        if weak >= given.data.get("strong_ability", math.inf):
+            raise ValueError("it must be below 'strong_ability'")
+        return weak
 
 
 class TrainingConfig(PairConfig):
@@ -108,6 +135,10 @@ class TrainingConfig(PairConfig):
 
 class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
     """The same for a router that learns from an encoder's vectors and surface features."""
+
+
+class LearnTrainingConfig(FeatureTrainingConfig, LearnConfig):
+    """The same where outcomes of many models can be learned."""
 
 
 Config = TypeVar("Config", bound=TrainingConfig)

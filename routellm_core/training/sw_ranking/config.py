@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ..shared.config import FeatureConfig, FeatureTrainingConfig
+from ..shared.config import LearnConfig, LearnTrainingConfig
 
 
-class _HyperParameters(FeatureConfig):
+class _HyperParameters(LearnConfig):
     gamma: float = Field(
         default=10.0,
         gt=1,
@@ -22,12 +22,12 @@ class _HyperParameters(FeatureConfig):
         default=8.0,
         ge=0,
         description="spread of prompts along one more direction, the one in which the strong "
-        "model's advantage on gold grows",
+        "model's advantage on gold grows, or prompts get harder",
     )
-    l2: float = Field(
-        default=0.03, gt=0, description="penalty on squared weights of what finds that direction"
+    battles: int = Field(
+        default=16_000, ge=1, description="most battles that are kept, if outcomes are learned"
     )
 
 
-class SWRankingConfig(FeatureTrainingConfig, _HyperParameters):
+class SWRankingConfig(LearnTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""

@@ -28,6 +28,7 @@ from ..shared.prepare import Prepared, prepare
 from .battles import battles_of, of_votes
 from .config import SWRankingConfig
 from .metric import directions_of
+from .outcomes import train_on_outcomes
 
 _DRAWS = 1_000
 
@@ -39,12 +40,12 @@ def train_sw_ranking(
     *,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
-    """Pool the battles of all sources and write the checkpoint.
+    """Pool the battles of all sources, or the outcomes of all models, and write the checkpoint.
 
     Args:
         files: what to learn from.
         folder: for the checkpoint, its metrics.json and model card.
-        config: hyper-parameters and how each source is used.
+        config: what is learned (``learn``), hyper-parameters, and how each source is used.
         progress: receives each stage.
 
     Returns:
@@ -54,6 +55,8 @@ def train_sw_ranking(
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
+    if config.learn == "outcomes":
+        return train_on_outcomes(files, folder, config, progress)
     data = prepare(files, config, progress)
     progress.stage("Ranking")
     learned = data.comparisons.only(data.train)

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..shared.files import TrainingFiles
-from .config import MFConfig
+from .config import LearnTrainingConfig
+from .files import TrainingFiles
 
 
-def outcomes_card(config: MFConfig, metrics: dict[str, Any], files: TrainingFiles) -> str:
+def outcomes_card(
+    router: str,
+    what: str,
+    config: LearnTrainingConfig,
+    metrics: dict[str, Any],
+    files: TrainingFiles,
+) -> str:
     """Return the card in Markdown: data, settings, abilities, validation results, how to rebuild.
 
     Args:
+        router: its name.
+        what: what the router does with a prompt, the end of the first sentence.
         config: what it was trained with.
         metrics: as in metrics.json.
         files: what it was trained on.
     """
-    return f"""# mf
+    return f"""# {router}
 
-How likely the answer of a strong model is preferred to that of a weak one: matrix factorization
-over the `{config.encoder_name}` embedding of a prompt and features of its surface, learned from the
-outcomes of many models on the same prompts.
+How likely the answer of a strong model is preferred to that of a weak one: {what}.
 
     P(model M is right on prompt q) = sigmoid(ability of M - difficulty of q)
     strong win rate = (1 + P(strong is right) - P(weak is right)) / 2
@@ -62,7 +68,7 @@ In logits: a prompt of difficulty 0 is answered rightly with probability 1 / (1 
 
 ```
 pip install "routellm-plugins[train]"
-{files.command("mf")}
+{files.command(router)}
 ```
 
 ## Results on validation prompts
@@ -81,7 +87,7 @@ alike; their mean win rate is
 {config.notes}"""
 
 
-def _data_rows(config: MFConfig, metrics: dict[str, Any]) -> str:
+def _data_rows(config: LearnTrainingConfig, metrics: dict[str, Any]) -> str:
     return "\n".join(
         f"| {name} | {row['models']} | {config.source(name).weight:g} | {row['train_prompts']:,} | "
         f"{row['validation_prompts']:,} | {row['near_evaluation']:,} |"
@@ -89,7 +95,7 @@ def _data_rows(config: MFConfig, metrics: dict[str, Any]) -> str:
     )
 
 
-def _about(config: MFConfig) -> str:
+def _about(config: LearnTrainingConfig) -> str:
     return "\n".join(f"- {name}: {use.about}" for name, use in config.sources.items() if use.about)
 
 
@@ -111,7 +117,7 @@ def _abilities(metrics: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value:+.2f}" for name, value in metrics["abilities"].items())
 
 
-def _settings(config: MFConfig) -> str:
+def _settings(config: LearnTrainingConfig) -> str:
     settings = config.model_dump(exclude={"sources", "models", "notes"})
     return "\n".join(f"| {name} | {value} |" for name, value in settings.items())
 

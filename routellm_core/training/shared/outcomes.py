@@ -1,0 +1,226 @@
+"""Outcomes of every model that was measured: reading, splits and features, validation figures.
+
+Labels of one pair of models carry that pair's habits, such as a model that explains where a letter
+is asked for. Outcomes of many models on the same prompts teach how hard a prompt is, which carries
+over to other models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...contracts import Encoder
+from ...data.digests import sha256_of
+from ...data.outcomes import Outcomes
+from ...encoders.surface import surface_features
+from ...errors import ConfigError, DataError, did_you_mean
+from ...evaluation.pairs import mean_over_pairs
+from ...progress import Progress
+from ...registry.loading import described_encoder
+from .config import LearnTrainingConfig
+from .decontaminate import contaminated
+from .features import standardisation
+from .files import TrainingFiles, read_files
+from .label_faults import usable_gold
+from .prepare import is_held_out
+
+STRONG, WEAK = "strong", "weak"
+"""Names of the two models of the default pair, which stand for a strong and a weak tier."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Prompts of all sources, each once, and the outcomes of each source."""
+
+    prompts: list[str]
+    place: Mapping[str, int]
+    """Of each prompt in the list."""
+    sources: list[Outcomes]
+    findings: dict[str, list[str]]
+    """Of the check of labels, by source."""
+    traffic: list[str]
+    """Prompts of the source that stands for usual traffic; empty: those of all sources."""
+    evaluation: list[str]
+    """Prompts that must not be learned from."""
+
+    def rows(self, outcomes: Outcomes) -> NDArray[np.int64]:
+        """Return the places of a source's prompts."""
+        return np.array([self.place[prompt] for prompt in outcomes.prompts], np.int64)
+
+
+@dataclass(frozen=True)
+class PreparedOutcomes:
+    """Outcomes with the features of their prompts, and which prompts are for what."""
+
+    data: _Data
+    encoder: Encoder
+    mean: NDArray[np.float32]
+    """Of each raw feature over the prompts to learn from, shape (D,)."""
+    scale: NDArray[np.float32]
+    """What a raw feature less its mean is multiplied by, shape (D,)."""
+    features: Floats
+    """Of each prompt, standardised, shape (n, D)."""
+    learned: NDArray[np.bool_]
+    """Which prompts are learned from, shape (n,)."""
+    validation: NDArray[np.bool_]
+    """Which are held out."""
+    copies: NDArray[np.bool_]
+    """Which resemble an evaluation prompt, and are neither."""
+    usual: NDArray[np.int64]
+    """The validation prompts that stand for usual traffic."""
+
+    def parts(self) -> list[tuple[Outcomes, NDArray[np.int64]]]:
+        """Return the outcomes that are learned from, with the numbers of their prompts."""
+        found = []
+        for source in self.data.sources:
+            keep = self.learned[self.data.rows(source)] & (source.measured > 0)
+            if keep.any():
+                own = source.only(keep)
+                found.append((own, self.data.rows(own)))
+        return found
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """Return, by source, how many models and prompts there are, with their digests."""
+        return _described(self.data, self.learned, self.validation, self.copies)
+
+    def validate(self, router: str, win_rates: Floats) -> dict[str, dict[str, Any]]:
+        """Return, by source, mean APGR over the pairs of models whose gap is wide enough.
+
+        Args:
+            router: its name.
+            win_rates: of each prompt for its default pair, shape (n,).
+        """
+        return _validation(self.data, self.validation, router, win_rates)
+
+
+def prepare_outcomes(
+    files: TrainingFiles, config: LearnTrainingConfig, progress: Progress
+) -> PreparedOutcomes:
+    """Read the files and encode their prompts.
+
+    Args:
+        files: what to learn from. Of battles only prompts are used, as usual traffic.
+        config: how.
+        progress: receives each stage.
+
+    Raises:
+        DataError: a file cannot be used; the message names file, line and remedy.
+        ConfigError: the configuration does not fit the data.
+    """
+    progress.stage("Reading")
+    data = _read(files, config, progress)
+    progress.stage(f"Encoding {len(data.prompts):,} prompts")
+    encoder = described_encoder(config.encoder)
+    vectors = encoder.encode(data.prompts)
+    copies = contaminated(data.prompts, vectors, data.evaluation, encoder)
+    held_out = np.array([is_held_out(prompt, files, config) for prompt in data.prompts])
+    learned, validation = ~held_out & ~copies, held_out & ~copies
+    used = np.unique(np.concatenate([data.rows(source) for source in data.sources]))
+    if not learned[used].any():
+        raise DataError("no prompt of gold is left to learn from: give more gold")
+    raw = np.hstack([vectors, surface_features(data.prompts)])
+    mean, scale = standardisation(raw[used[learned[used]]], encoder.dim, config.embedding_scale)
+    features = ((raw - mean) * scale).astype(np.float64)
+    usual = _usual(data, validation, config)
+    return PreparedOutcomes(
+        data, encoder, mean, scale, features, learned, validation, copies, usual
+    )
+
+
+def _read(files: TrainingFiles, config: LearnTrainingConfig, progress: Progress) -> _Data:
+    rows = read_files(files)
+    known = [*rows.gold, *rows.battles]
+    for name in (*config.sources, *([config.traffic] if config.traffic else [])):
+        if name not in known:
+            raise ConfigError(
+                f"the configuration names a source '{name}' but no such file was given: "
+                f"{did_you_mean(name, known)}"
+            )
+    if not rows.gold:
+        raise DataError("learning from outcomes needs gold: give --gold, or set learn: pair")
+    gold, findings = usable_gold(rows.gold, config, progress)
+    sources = [Outcomes.of(name, kept, config.canonical()) for name, kept in gold.items()]
+    traffic = [row.prompt for row in rows.battles.get(config.traffic or "", ())]
+    traffic += [row.prompt for row in rows.gold.get(config.traffic or "", ())]
+    prompts = dict.fromkeys(prompt for source in sources for prompt in source.prompts)
+    prompts.update(dict.fromkeys(traffic))
+    place = {prompt: at for at, prompt in enumerate(prompts)}
+    return _Data(list(prompts), place, sources, findings, traffic, rows.evaluation)
+
+
+def _usual(
+    data: _Data, held_out: NDArray[np.bool_], config: LearnTrainingConfig
+) -> NDArray[np.int64]:
+    """Return the prompts whose scores give the quantiles: half from the source that stands for
+    usual traffic, if there is one, the rest from each source of gold alike; the first by SHA-256.
+    """
+
+    def first(rows: Sequence[int] | NDArray[np.int64], most: int) -> list[int]:
+        candidates = sorted({int(row) for row in rows if held_out[row]})
+        return sorted(candidates, key=lambda row: sha256_of(data.prompts[row]))[:most]
+
+    half = config.traffic_prompts // 2
+    chosen = first([data.place[prompt] for prompt in data.traffic], half)
+    each = -(-(config.traffic_prompts - len(chosen)) // len(data.sources))
+    for source in data.sources:
+        chosen += first(data.rows(source), each)
+    if not chosen:
+        raise DataError(
+            "no prompt is held out to calibrate the router on: give more prompts, or raise "
+            f"'validation_share' in the configuration (it is {config.validation_share:g})"
+        )
+    return np.array(chosen, np.int64)
+
+
+def _described(
+    data: _Data,
+    learned: NDArray[np.bool_],
+    validation: NDArray[np.bool_],
+    copies: NDArray[np.bool_],
+) -> dict[str, dict[str, Any]]:
+    described: dict[str, dict[str, Any]] = {}
+    for source in data.sources:
+        rows = data.rows(source)
+        parts = {"train": rows[learned[rows]], "validation": rows[validation[rows]]}
+        described[source.source] = {
+            "models": len(source.models),
+            **{f"{part}_prompts": len(own) for part, own in parts.items()},
+            "near_evaluation": int(copies[rows].sum()),
+            **{f"{part}_sha256": _digest(data, own) for part, own in parts.items()},
+        }
+    return described
+
+
+def _digest(data: _Data, rows: NDArray[np.int64]) -> str:
+    return sha256_of("\n".join(sorted(sha256_of(data.prompts[row]) for row in rows)))
+
+
+def _validation(
+    data: _Data, validation: NDArray[np.bool_], router: str, win_rates: Floats
+) -> dict[str, dict[str, Any]]:
+    measured = {}
+    for source in data.sources:
+        own = source.only(validation[data.rows(source)])
+        if len(own.prompts) < 2:
+            continue
+        scores = {
+            router: win_rates[data.rows(own)],
+            "length": np.array([float(len(prompt)) for prompt in own.prompts]),
+        }
+        found = mean_over_pairs(own.quality, scores)
+        if found is not None:
+            measured[source.source] = {
+                "n": len(own.prompts),
+                "pairs": found.pairs,
+                "apgr": found.mean[router],
+                "interval": list(found.interval[router]),
+                "apgr_of_length": found.mean["length"],
+            }
+    return measured

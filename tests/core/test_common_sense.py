@@ -1,0 +1,45 @@
+"""Hard prompts above easy ones, in kinds that anyone can judge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import routellm_core.training
+from routellm_core import load_encoder, load_router
+from tests.benchmarks.common_sense import prompts, sense_of
+
+ANCHORS = Path(routellm_core.training.__file__).parent / "anchors.jsonl"
+SIMILAR = 0.8
+KINDS = [
+    "hi",
+    "What should I cook for dinner tonight?",
+    "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in "
+    "May. How many clips did Natalia sell altogether in April and May?",
+    "Let G be a finite group and p the smallest prime dividing |G|. Prove that every subgroup of "
+    "index p is normal.",
+]
+
+
+@pytest.mark.parametrize(("name", "least"), [("mf", 0.87), ("sw_ranking", 0.8)])
+def test_hard_prompts_are_above_easy_ones(name: str, least: float) -> None:
+    found = sense_of(load_router(name))
+    assert found.pairs >= 40
+    assert found.auc >= least
+
+
+def test_greetings_chat_school_and_proofs_are_in_order() -> None:
+    assert (np.diff(load_router("mf").score(KINDS)) > 0).all()
+
+
+def test_nothing_near_the_test_was_learned() -> None:
+    anchors = [json.loads(line)["prompt"] for line in ANCHORS.read_text("utf-8").splitlines()]
+    tested = [pair[key] for pair in prompts() for key in ("easy", "hard")]
+    units = [
+        vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        for vectors in map(load_encoder("static").encode, (anchors, tested))
+    ]
+    assert (units[0] @ units[1].T).max() < SIMILAR
