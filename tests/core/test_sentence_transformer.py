@@ -229,7 +229,6 @@ def test_a_router_is_trained_on_it_and_knows_it_again(
     config.write_text(
         "strong_model: big\nweak_model: small\n"
         f"encoder: {{name: sentence_transformer, model: {copy}}}\n"
-        + ("steps: 40\nlearning_rate: 0.1\n" if router == "mf" else "")
     )
     trainer = find_trainer(router)
     out = tmp_path / "router"
