@@ -137,20 +137,20 @@ def name_of(model: object) -> str | None:
     """Return what a model is called at its provider, where it says so."""
     core = unwrapped(model)
     for attribute in ("model_name", "model", "model_id"):
-        name = _told(core, attribute)
+        name = _attribute_of(core, attribute)
         if isinstance(name, str) and name:
             return name
     return None
 
 
-def _told(model: object, attribute: str) -> Any:
+def _attribute_of(model: object, attribute: str) -> Any:
     """Return an attribute of a model; None if it has none, or would first have to be set up.
 
     A configurable model is made anew whenever it is asked, for which its key may not be there yet.
     """
     try:
         return getattr(model, attribute, None)
-    except Exception:
+    except Exception:  # whatever making the model raises: the call itself will say it
         return None
 
 
@@ -239,7 +239,7 @@ def common_profile(strong: object, weak: object) -> dict[str, Any] | None:
     Of two limits the smaller, of two abilities the one both have; what only one profile speaks
     of is left out.
     """
-    first, second = (_told(unwrapped(model), "profile") for model in (strong, weak))
+    first, second = (_attribute_of(unwrapped(model), "profile") for model in (strong, weak))
     if not first or not second:
         return None
     common: dict[str, Any] = {}

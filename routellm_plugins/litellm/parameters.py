@@ -79,6 +79,6 @@ def _takes(model: str, name: str, value: object) -> bool:
         )
     except UnsupportedParamsError:
         return False
-    except Exception:
+    except Exception:  # an unknown model, or a check of something else: the provider decides
         return True
     return True
