@@ -8,10 +8,24 @@ from ..errors import ConfigError
 from ..hookspecs import Register, hookimpl
 
 
-def _bert(checkpoint: Checkpoint = "bert", device: str | None = None) -> Router:
-    from .bert import BERTRouter
+def _bert(
+    checkpoint: Checkpoint = "bert",
+    device: str | None = None,
+    strong_model: str | None = None,
+    weak_model: str | None = None,
+    strong_ability: float | None = None,
+    weak_ability: float | None = None,
+) -> Router:
+    from .bert.loading import load_bert
 
-    return BERTRouter.from_pretrained(checkpoint, device=device)
+    return load_bert(
+        checkpoint,
+        device=device,
+        strong_model=strong_model,
+        weak_model=weak_model,
+        strong_ability=strong_ability,
+        weak_ability=weak_ability,
+    )
 
 
 def _causal_llm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from ..contracts import Encoder
 from ..encoders.openai import OpenAIEncoder
 from ..encoders.surface import SURFACE_VERSION
 from ..encoders.with_surface import WithSurface
-from ..errors import CheckpointError, ConfigError, did_you_mean
+from ..errors import CheckpointError, ConfigError
 from ..openai_client import BASE_URL
 from ..registry.loading import described_encoder
+from .abilities import checked_pair, pair_abilities
 
 SETTINGS: dict[str, type | tuple[type, ...]] = {
     "encoder": (str, dict),
@@ -114,23 +115,8 @@ class EmbeddingCheckpoint:
             ConfigError: a model is unknown, both are the same, an ability is given beside a name,
                 or the strong model's is not the higher one.
         """
-        if abilities == (None, None):
-            self.pair(*names)
-        models, chosen = self.config["models"], []
-        for tier, name, ability in zip(("strong", "weak"), names, abilities, strict=True):
-            if ability is None:
-                name = name or self.config[f"{tier}_model"]
-                ability = float(known[models.index(known_model(f"{tier}_model", name, models))])
-            elif name is not None:
-                raise ConfigError(f"both {tier}_model and {tier}_ability are set: keep one of them")
-            chosen.append(ability)
-        strong, weak = chosen
-        if not strong > weak:
-            raise ConfigError(
-                f"the strong model's ability, {strong:.2f}, must be above the weak model's, "
-                f"{weak:.2f}: swap the two, or name other models"
-            )
-        return strong, weak
+        default = self.config["strong_model"], self.config["weak_model"]
+        return pair_abilities(self.config["models"], known, default, names, abilities)
 
     def without_abilities(self, abilities: tuple[float | None, float | None]) -> None:
         """Refuse abilities for a checkpoint that was trained on one pair.
@@ -150,52 +136,6 @@ class EmbeddingCheckpoint:
             f"{self.folder / WEIGHTS} is damaged: the tensors' shapes or numbers do not fit "
             f"{CONFIG}: restore the folder, or train it again"
         )
-
-
-def checked_pair(
-    strong_model: str,
-    weak_model: str,
-    models: Sequence[str],
-    absent: str = "not in the checkpoint",
-) -> tuple[str, str]:
-    """Return the two reference models.
-
-    Args:
-        strong_model: the strong one.
-        weak_model: the weak one.
-        models: those that the router knows.
-        absent: what is wrong with another model, for the error message.
-
-    Raises:
-        ConfigError: one is unknown, or both are the same.
-    """
-    known_model("strong_model", strong_model, models, absent)
-    known_model("weak_model", weak_model, models, absent)
-    if strong_model == weak_model:
-        raise ConfigError(
-            f"strong_model and weak_model are both '{strong_model}', so every prompt would get "
-            "the win rate 0.5: name two models"
-        )
-    return strong_model, weak_model
-
-
-def known_model(
-    option: str, model: str, models: Sequence[str], absent: str = "not in the checkpoint"
-) -> str:
-    """Return a reference model.
-
-    Args:
-        option: that names it, for the error message.
-        model: its name.
-        models: those that the router knows.
-        absent: what is wrong with another model, for the error message.
-
-    Raises:
-        ConfigError: it is unknown; the nearest known name is given.
-    """
-    if model not in models:
-        raise ConfigError(f"{option} '{model}' is {absent}: {did_you_mean(model, models)}")
-    return model
 
 
 def released_encoder(encoder: Encoder | None) -> Encoder:

@@ -30,11 +30,11 @@ def _sw_ranking() -> Trainer:
 
 def _bert() -> Trainer:
     _require_finetuning("bert")
+    from .bert.config import BERTConfig
     from .bert.train import train_bert
-    from .finetune.config import FinetuneTrainingConfig
     from .trainers import Trainer
 
-    return Trainer(FinetuneTrainingConfig, train_bert)
+    return Trainer(BERTConfig, train_bert)
 
 
 def _causal_llm() -> Trainer:

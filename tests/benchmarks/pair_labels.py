@@ -21,8 +21,9 @@ from routellm_core.data.outcomes import Outcomes
 from routellm_core.encoders.surface import surface_features
 from routellm_core.evaluation.metrics import apgr
 from routellm_core.registry.loading import load_encoder
-from routellm_core.training.mf.fit import FOLDS, fit_pair
+from routellm_core.training.mf.fit import fit_pair
 from routellm_core.training.shared.features import standardisation
+from routellm_core.training.shared.folds import FOLDS
 
 PAIRS = {
     "train/gold_routerbench": ("gpt-4-1106-preview", "mixtral-8x7b-instruct-v0.1"),

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from routellm_core import CheckpointError, RoutingPolicy, ScoringError, load_router
 from routellm_core.checkpoints.store import CONFIG, WEIGHTS
-from routellm_core.routers.bert import BERTRouter
+from routellm_core.routers.bert.classifier import BERTRouter
 from routellm_core.routers.transformer.pretrained import DESCRIPTION, TOKENIZER
 from tests.fakes.transformer_checkpoints import write_bert
 
@@ -242,4 +242,4 @@ def test_a_missing_package_is_named(package: str) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"needs {package}" in result.stderr
-    assert "routellm-plugins[bert]" in result.stderr
+    assert "routellm-plugins[torch]" in result.stderr

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from routellm_core import CheckpointError
 from routellm_core.checkpoints.store import CONFIG, WEIGHTS, Tensors
 from routellm_core.encoders.static import TOKENIZER, StaticEncoder
-from routellm_core.routers.bert import BERTRouter
+from routellm_core.routers.bert.classifier import BERTRouter
 from routellm_core.routers.causal_llm.router import CausalLLMRouter
 from routellm_core.routers.mf.router import MatrixFactorizationRouter
 from routellm_core.routers.sw_ranking.router import SWRankingRouter

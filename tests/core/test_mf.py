@@ -55,8 +55,9 @@ def test_folding_equals_the_formula(folder: Path) -> None:
         (config["strong_model"], config["weak_model"]),
         ("gpt-4-1106-preview", "llama-2-13b-chat"),
     ):
-        # The probability that the strong model is right and the weak one wrong, ties by half.
-        expected = 0.5 + 0.5 * (sigmoid(score(strong)) - sigmoid(score(weak)))
+        contrast = x @ tensors["contrast.weight"] + tensors["contrast.bias"]
+        gap = sigmoid(score(strong)) - sigmoid(score(weak))
+        expected = 0.5 + 0.5 * gap * np.maximum(0, 1 + contrast)
         loaded = MatrixFactorizationRouter.from_pretrained(
             str(folder), strong_model=strong, weak_model=weak
         )

@@ -20,10 +20,10 @@ from safetensors.numpy import load_file
 from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
 from routellm_core.data.labels import Battle, Gold
 from routellm_core.errors import CheckpointError, ConfigError, DataError
-from routellm_core.routers.bert import BERTRouter
+from routellm_core.routers.bert.classifier import BERTRouter
 from routellm_core.routers.transformer.pretrained import DESCRIPTION
+from routellm_core.training.bert.config import BERTConfig
 from routellm_core.training.bert.train import train_bert
-from routellm_core.training.finetune.config import FinetuneTrainingConfig
 from routellm_core.training.finetune.fit import training_order
 from routellm_core.training.finetune.recipe import loss_of, parameter_groups
 from routellm_core.training.finetune.state import STATE
@@ -50,8 +50,8 @@ def files(base: str, tmp_path_factory: pytest.TempPathFactory) -> TrainingFiles:
 
 
 @pytest.fixture(scope="module")
-def config(base: str) -> FinetuneTrainingConfig:
-    return FinetuneTrainingConfig(
+def config(base: str) -> BERTConfig:
+    return BERTConfig(
         strong_model="big",
         weak_model="small",
         validation_share=0.2,
@@ -69,7 +69,7 @@ def config(base: str) -> FinetuneTrainingConfig:
 
 @pytest.fixture(scope="module")
 def trained(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path_factory: pytest.TempPathFactory
+    files: TrainingFiles, config: BERTConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     train_bert(files, folder, config)
@@ -88,9 +88,7 @@ def test_others_may_read_it_as_umask_says(trained: Path, tmp_path: Path) -> None
     assert modes == dict.fromkeys(FILES, (tmp_path / "other").stat().st_mode)
 
 
-def test_it_writes_a_whole_checkpoint_in_float16(
-    trained: Path, config: FinetuneTrainingConfig
-) -> None:
+def test_it_writes_a_whole_checkpoint_in_float16(trained: Path, config: BERTConfig) -> None:
     assert sorted(path.name for path in trained.iterdir()) == sorted(FILES)
     assert {str(tensor.dtype) for tensor in load_file(trained / WEIGHTS).values()} == {"float16"}
     card = (trained / CARD).read_text()
@@ -104,14 +102,14 @@ def test_it_writes_a_whole_checkpoint_in_float16(
     assert len(quantiles) == 101
 
 
-def _kill(files: TrainingFiles, folder: Path, config: FinetuneTrainingConfig, at: int) -> None:
+def _kill(files: TrainingFiles, folder: Path, config: BERTConfig, at: int) -> None:
     with pytest.raises(Interrupted):
         train_bert(files, folder, config, progress=Steps(at=at))
 
 
 @pytest.mark.parametrize("at", [9, 20])
 def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
-    files: TrainingFiles, config: FinetuneTrainingConfig, trained: Path, tmp_path: Path, at: int
+    files: TrainingFiles, config: BERTConfig, trained: Path, tmp_path: Path, at: int
 ) -> None:
     _kill(files, tmp_path, config, at)
     assert not (tmp_path / WEIGHTS).exists()
@@ -129,7 +127,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bytes(
 
 
 def test_a_run_on_other_settings_does_not_go_on(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
     _kill(files, tmp_path, config, 1)
     with pytest.raises(ConfigError, match="other data or settings"):
@@ -142,7 +140,7 @@ def test_a_run_on_other_settings_does_not_go_on(
 
 def test_it_writes_and_prints_nothing_elsewhere(
     files: TrainingFiles,
-    config: FinetuneTrainingConfig,
+    config: BERTConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -157,7 +155,7 @@ def test_it_writes_and_prints_nothing_elsewhere(
 
 
 def test_what_is_no_base_is_an_error(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
     def trying(base: str | None) -> None:
         train_bert(files, tmp_path / "out", config.model_copy(update={"base": base}))
@@ -181,7 +179,7 @@ def test_what_is_no_base_is_an_error(
 
 
 def test_a_base_without_its_own_weights_is_an_error(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
     deeper = tmp_path / "deeper"
     shutil.copytree(str(config.base), deeper)
@@ -192,7 +190,7 @@ def test_a_base_without_its_own_weights_is_an_error(
 
 
 def test_a_classifier_of_other_labels_gets_a_new_head(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
     from transformers import AutoModelForSequenceClassification
 
@@ -206,14 +204,14 @@ def test_a_classifier_of_other_labels_gets_a_new_head(
 
 
 def test_more_tokens_than_the_base_reads_are_an_error(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"'max_length' is 129: .* reads 128 tokens"):
         train_bert(files, tmp_path, config.model_copy(update={"max_length": 129}))
 
 
 def test_targets_are_the_outcomes_by_how_much_better_an_answer_is() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w", models={"w": ["w2"]})
+    config = BERTConfig(strong_model="s", weak_model="w", models={"w": ["w2"]})
     gold = [
         Gold("both", "t", {"s": 1.0, "w": 1.0}),
         Gold("strong", "t", {"s": 0.75, "w": 0.5, "w2": 0.0}),
@@ -242,9 +240,7 @@ def test_targets_are_the_outcomes_by_how_much_better_an_answer_is() -> None:
 
 
 def test_sources_count_for_their_weights() -> None:
-    config = FinetuneTrainingConfig(
-        strong_model="s", weak_model="w", sources={"few": {"weight": 3.0}}
-    )
+    config = BERTConfig(strong_model="s", weak_model="w", sources={"few": {"weight": 3.0}})
     gold = {
         "few": [Gold(f"f{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(4)],
         "many": [Gold(f"m{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(40)],
@@ -257,9 +253,7 @@ def test_sources_count_for_their_weights() -> None:
 
 
 def test_a_source_has_a_level_of_its_own() -> None:
-    config = FinetuneTrainingConfig(
-        strong_model="s", weak_model="w", sources={"easy": {"own_level": True}}
-    )
+    config = BERTConfig(strong_model="s", weak_model="w", sources={"easy": {"own_level": True}})
     gold = {
         "easy": [Gold(f"e{i}", "t", {"s": 1.0, "w": 1.0}) for i in range(4)],
         "hard": [Gold(f"h{i}", "t", {"s": 1.0, "w": 0.0}) for i in range(4)],
@@ -278,7 +272,7 @@ def _sums(name: str, sure: float, unsure: float) -> list[Gold]:
 
 
 def test_a_teacher_says_something_of_every_prompt() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w", teacher_weight=3.0)
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=3.0)
     battles = [
         Battle("What is 99 + 99 times 3?", "x", "w", 1.0),
         Battle("Tell me 9 dogs", "x", "y", 1.0),
@@ -303,7 +297,7 @@ def test_a_teacher_says_something_of_every_prompt() -> None:
 def test_a_teacher_speaks_at_the_level_of_sources_without_their_own(
     own_level: list[str], expected: float
 ) -> None:
-    config = FinetuneTrainingConfig(
+    config = BERTConfig(
         strong_model="s",
         weak_model="w",
         teacher_weight=1.0,
@@ -315,7 +309,7 @@ def test_a_teacher_speaks_at_the_level_of_sources_without_their_own(
 
 
 def test_a_teacher_stays_near_what_it_says_of_most() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
     chat = [Gold(f"Tell me {i} cats", "t", {"s": 1.0, "w": 1.0}) for i in range(200)]
     sums = [Gold(f"What is {i} + {i} times 3?", "t", {"s": 1.0, "w": 0.0}) for i in range(2)]
     targets = targets_of(compare_models({}, {"g": [*chat, *sums]}, config), config)
@@ -324,7 +318,7 @@ def test_a_teacher_stays_near_what_it_says_of_most() -> None:
 
 
 def test_a_teacher_without_gold_is_an_error() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
+    config = BERTConfig(strong_model="s", weak_model="w", teacher_weight=1.0)
     battles = {"b": [Battle("p", "s", "w", 1.0)]}
     with pytest.raises(ConfigError, match="'teacher_weight' needs gold labels"):
         targets_of(compare_models(battles, {}, config), config)
@@ -358,14 +352,14 @@ def test_the_loss_of_a_row(given: list[float], level: list[float], expected: flo
 
 
 def test_nothing_held_out_is_an_error(
-    files: TrainingFiles, config: FinetuneTrainingConfig, tmp_path: Path
+    files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="raise 'validation_share'"):
         train_bert(files, tmp_path, config.model_copy(update={"validation_share": 1e-9}))
 
 
 def test_nothing_about_the_pair_is_an_error() -> None:
-    config = FinetuneTrainingConfig(strong_model="s", weak_model="w")
+    config = BERTConfig(strong_model="s", weak_model="w")
     battles = {"b": [Battle("p", "s", "x", 1.0), Battle("q", "x", "w", 1.0)]}
     with pytest.raises(ConfigError, match="under 'models'"):
         targets_of(compare_models(battles, {}, config), config)
@@ -383,7 +377,7 @@ def test_batches_hold_rows_alike_in_length_and_all_rows_each_pass() -> None:
     assert (order == training_order(lengths, 8, 2.5, np.random.default_rng(1))).all()
 
 
-def test_lower_layers_learn_more_slowly(config: FinetuneTrainingConfig) -> None:
+def test_lower_layers_learn_more_slowly(config: BERTConfig) -> None:
     from transformers import AutoModelForSequenceClassification
 
     model = AutoModelForSequenceClassification.from_pretrained(str(config.base), num_labels=3)

@@ -27,7 +27,7 @@ from routellm_core.training.finetune.state import STATE
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.files import TrainingFiles
 from tests.fakes import base_models
-from tests.fakes.training_files import SUM, training_files
+from tests.fakes.training_files import CHAT, SUM, outcomes_file, training_files
 from tests.fakes.watched_training import Interrupted, Steps
 
 FILES = [
@@ -238,3 +238,21 @@ def test_a_model_in_bfloat16_stays_so(
     train_causal_llm(files, tmp_path / "out", short)
     assert json.loads((tmp_path / "out" / CONFIG).read_text())["dtype"] == "bfloat16"
     assert 0 <= CausalLLMRouter.from_pretrained(str(tmp_path / "out")).score([SUM])[0] <= 1
+
+
+def test_it_learns_from_the_outcomes_of_many_models(
+    from_nothing: CausalLLMConfig, tmp_path: Path
+) -> None:
+    """Its score is the win rate of the default pair, and what mf would say is taught as well."""
+    files = TrainingFiles(gold=[outcomes_file(tmp_path)])
+    settings = {"learn": "outcomes", "l2": 0.01, "teacher_weight": 1.0, "sources": {}}
+    folder = tmp_path / "trained"
+    train_causal_llm(files, folder, from_nothing.model_copy(update=settings))
+    hard, easy = CausalLLMRouter.from_pretrained(str(folder)).score([SUM, CHAT])
+    assert 0.8 > hard > easy + 0.02
+    assert easy > 0.4
+    card, metrics = (folder / CARD).read_text(), json.loads((folder / METRICS).read_text())
+    assert "large +" in card
+    assert metrics["abilities"]["large"] > metrics["abilities"]["small"]
+    described = json.loads((folder / DESCRIPTION).read_text())
+    assert (described["strong_model"], described["weak_model"]) == ("strong", "weak")

@@ -49,3 +49,20 @@ def training_files(folder: Path, settings: str) -> TrainingFiles:
     config = folder / "config.yaml"
     config.write_text(settings)
     return TrainingFiles([paths["battles"]], [paths["gold"]], None, [paths["evaluation"]], config)
+
+
+def outcomes_file(folder: Path) -> Path:
+    """Write the outcomes of three models on prompts of which sums are harder than talk."""
+    rng, rows = np.random.default_rng(0), []
+    for i in range(300):
+        sums = i % 2 == 0
+        words = " ".join(rng.choice(["river", "poem", "cat", "moon"], 5))
+        prompt = f"What is {i} + {i * 7} times 3? {words}" if sums else f"Tell me: {i} {words}"
+        right = {
+            name: float(rng.random() < 1 / (1 + np.exp((1.5 if sums else -2.5) - ability)))
+            for name, ability in {"large": 3.0, "medium": 1.5, "small": 0.0}.items()
+        }
+        rows.append({"prompt": prompt, "task": "t", "correct": right})
+    path = folder / "outcomes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path

@@ -4,14 +4,11 @@
     P(strong wins | q) = sigmoid(score(strong, q) - score(weak, q))
 
 (Ong et al., RouteLLM, arXiv 2406.18665, section 4.2). A checkpoint that was trained on the
-outcomes of many models estimates how likely each model is right, sigmoid(score(M, q)), and a tie
-counts as half a win:
-
-    P(strong wins | q) = (1 + sigmoid(score(strong, q)) - sigmoid(score(weak, q))) / 2
+outcomes of many models estimates how likely each model is right, sigmoid(score(M, q)), and a
+prompt's contrast, from which ``item_response`` makes the win rate.
 
 x_q is the prompt's embedding followed by its surface features, standardised. For one pair of
-models the scores are one or two linear functions of the features, and only those are kept in
-memory.
+models these are one or three linear functions of the features, and only those are kept in memory.
 
 The original release has no surface features and no b, and scales each v_M to length 1.
 """
@@ -36,14 +33,15 @@ from ...checkpoints.store import (
 from ...contracts import Encoder, Router
 from ...errors import CheckpointError
 from ...rules.share import quantiles_of
+from ..abilities import checked_pair
 from ..embedding_checkpoint import (
     OUTCOMES,
     RELEASED_PAIR,
     EmbeddingCheckpoint,
-    checked_pair,
     released_encoder,
     sigmoid,
 )
+from ..item_response import win_rates
 from .released import RELEASED_MODELS
 
 TENSORS = (
@@ -59,6 +57,10 @@ TENSORS = (
 release. Shapes for K models, rank d and D features: (K, d), (d, D), (d,), (1, d), (D,), (D,),
 and (n, D) for the standardised features of n prompts that stand for usual traffic."""
 
+CONTRAST_TENSORS = ("contrast.weight", "contrast.bias")
+"""Those that a checkpoint has besides if it was trained on the outcomes of many models, of shapes
+(D,) and (1,)."""
+
 RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 """The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
 
@@ -71,8 +73,9 @@ class MatrixFactorizationRouter(Router):
     Args:
         encoder: turns prompts into feature vectors.
         weights: of the features, shape (encoder.dim,), for the difference of the two models'
-            scores, or (encoder.dim, 2), for the scores of the strong and the weak model.
-        intercept: added to the weighted sums, a number or shape (2,).
+            scores, or (encoder.dim, 3), for the scores of the strong and the weak model and the
+            contrast.
+        intercept: added to the weighted sums, a number or shape (3,).
         score_quantiles: of the scores over usual traffic, or None.
     """
 
@@ -137,7 +140,9 @@ class MatrixFactorizationRouter(Router):
         intercept: float | NDArray[np.float64]
         if config.get("link") == OUTCOMES:
             known = tensors["P.weight"].astype(np.float64)
-            if known.shape[1] != 2:
+            require_tensors(folder, tensors, CONTRAST_TENSORS)
+            shapes = [tensors[name].shape for name in CONTRAST_TENSORS]
+            if known.shape[1] != 2 or shapes != [(trained.encoder.dim,), (1,)]:
                 raise trained.damaged()
             pair = trained.pair_abilities(known[:, 0], (strong_model, weak_model), abilities)
             weights, intercept = _functions(tensors, np.array([[each, 1.0] for each in pair]))
@@ -146,7 +151,7 @@ class MatrixFactorizationRouter(Router):
             strong, weak = trained.pair(strong_model, weak_model)
             weights, intercept = fold(tensors, models.index(strong), models.index(weak))
         traffic = tensors["traffic.features"].astype(np.float64)
-        scores = win_rates(traffic @ weights + intercept)
+        scores = _win_rates(traffic @ weights + intercept)
         scale, mean = tensors["features.scale"], tensors["features.mean"]
         raw_weights = (weights.T * scale).T
         return cls(
@@ -202,7 +207,7 @@ class MatrixFactorizationRouter(Router):
         Args:
             vectors: of each prompt, as ``self.encoder`` makes them, shape (n, encoder.dim).
         """
-        return win_rates(vectors @ self._weights + self._intercept)
+        return _win_rates(vectors @ self._weights + self._intercept)
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
@@ -232,36 +237,33 @@ def fold(tensors: Tensors, strong: int, weak: int) -> tuple[NDArray[np.float64],
     )
 
 
-def win_rates(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the strong win rates, shape (n,).
-
-    Args:
-        logits: of the win rates, shape (n,), or the scores of the strong and the weak model,
-            shape (n, 2).
+def _win_rates(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the strong win rates, shape (n,), of their logits, shape (n,), or of the three
+    functions, shape (n, 3).
     """
-    if logits.ndim == 1:
-        return sigmoid(logits)
-    right = sigmoid(logits)
-    rates: NDArray[np.float64] = 0.5 + 0.5 * (right[:, 0] - right[:, 1])
-    return rates
+    if values.ndim == 1:
+        return sigmoid(values)
+    return win_rates(values[:, 0], values[:, 1], values[:, 2])
 
 
 def _functions(
     tensors: Tensors, vectors: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the score of each model vector as a function of standardised features: weights
-    (D, 2) and intercepts (2,). A vector is the model's ability and the weight of the prompt's
-    difficulty, 1.
+    """Return the score of each of two model vectors, and the contrast, as functions of
+    standardised features: weights (D, 3) and intercepts (3,). A vector is the model's ability and
+    the weight of the prompt's difficulty, 1.
     """
     scaled = vectors * tensors["classifier.0.weight"][0]
     projection = tensors["text_proj.0.weight"].astype(np.float64)
     bias = tensors["text_proj.0.bias"].astype(np.float64)
-    return (scaled @ projection).T, scaled @ bias
+    contrast = tensors["contrast.weight"].astype(np.float64)
+    weights = np.vstack([scaled @ projection, contrast]).T
+    return weights, np.append(scaled @ bias, tensors["contrast.bias"])
 
 
 def _consistent(tensors: Tensors, models: int, features: int) -> bool:
     rank = tensors["text_proj.0.weight"].shape[0]
     shapes = [tensors[name].shape for name in TENSORS[:-1]]
     expected = [(models, rank), (rank, features), (rank,), (1, rank), (features,), (features,)]
-    finite = all(np.isfinite(tensors[name]).all() for name in TENSORS)
+    finite = all(np.isfinite(tensor).all() for tensor in tensors.values())
     return shapes == expected and tensors[TENSORS[-1]].shape[1:] == (features,) and finite

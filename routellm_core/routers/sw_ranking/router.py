@@ -8,9 +8,8 @@ al., RouteLLM, arXiv 2406.18665, section 4.2). The likelihood depends on the win
 alone, so the weights are added up to a small matrix first, and that is fitted.
 
 A checkpoint that was trained on the outcomes of many models holds how hard each prompt was for
-them. For a pair of abilities a each prompt becomes one battle, whose result is the expected one,
-
-    P(strong wins) = (1 + sigmoid(a_strong - difficulty) - sigmoid(a_weak - difficulty)) / 2
+them, and its contrast. For a pair of abilities each prompt becomes one battle, whose result is the
+expected one, by ``item_response``.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ from ...contracts import Encoder, Router
 from ...encoders.with_surface import Projected
 from ...errors import CheckpointError, ConfigError
 from ...rules.share import quantiles_of
+from ..abilities import checked_pair
 from ..embedding_checkpoint import (
     OUTCOMES,
     RELEASED_PAIR,
     EmbeddingCheckpoint,
-    checked_pair,
     released_encoder,
     sigmoid,
 )
@@ -67,6 +66,7 @@ directions along which prompts are compared: (n, k) int8, then the columns of ``
 OUTCOME_TENSORS = (
     "vectors",
     "difficulty",
+    "contrast",
     "weight",
     "ability",
     "features.mean",
@@ -74,7 +74,7 @@ OUTCOME_TENSORS = (
     "traffic",
 )
 """The tensors of one that was trained on the outcomes of K models on n prompts: the prompts'
-difficulties (n,) and the models' abilities (K,), in logits, in place of who met whom."""
+difficulties (n,), contrasts (n,) and the models' abilities (K,), in place of who met whom."""
 
 RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
 """The files with the data of the original release, each with a row for each battle."""
@@ -213,7 +213,9 @@ class SWRankingRouter(Router):
         if of_outcomes:
             known = tensors["ability"].astype(np.float64)
             pair = trained.pair_abilities(known, (strong_model, weak_model), abilities)
-            battles = Battles.of_difficulty(tensors["difficulty"], tensors["weight"], *pair)
+            battles = Battles.of_items(
+                tensors["difficulty"], tensors["contrast"], tensors["weight"], *pair
+            )
             strong, weak = battles.models
         else:
             trained.without_abilities(abilities)
@@ -366,10 +368,10 @@ def _consistent(tensors: Tensors, models: int, features: int) -> bool:
 def _consistent_outcomes(tensors: Tensors, models: int, features: int) -> bool:
     ability = tensors["ability"]
     return (
-        _vectors_fit(tensors, ("difficulty",), features)
+        _vectors_fit(tensors, ("difficulty", "contrast"), features)
         and len(tensors["difficulty"]) > 0
         and ability.shape == (models,)
-        and all(np.isfinite(tensors[name]).all() for name in ("ability", "difficulty"))
+        and all(np.isfinite(tensors[name]).all() for name in ("ability", "difficulty", "contrast"))
     )
 
 

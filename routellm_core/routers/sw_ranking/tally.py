@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..embedding_checkpoint import sigmoid
+from ..item_response import win_rates
 from .bradley_terry import fit_strengths, tiers_of
 
 _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
@@ -65,9 +65,10 @@ class Battles:
         return cls(list(numbers), first_column, second_column, table[:, 2], np.ones(len(table)))
 
     @classmethod
-    def of_difficulty(
+    def of_items(
         cls,
         difficulty: NDArray[np.floating],
+        contrast: NDArray[np.floating],
         weight: NDArray[np.floating],
         strong: float,
         weak: float,
@@ -76,13 +77,14 @@ class Battles:
 
         Args:
             difficulty: of the prompts, in logits, shape (n,).
+            contrast: of the prompts, shape (n,).
             weight: of each battle, above 0, shape (n,).
             strong: ability of the strong model, in logits.
             weak: of the weak model, below it.
         """
         hard = difficulty.astype(np.float64)
         first = np.zeros(len(hard), np.int64)
-        p_first = 0.5 + 0.5 * (sigmoid(strong - hard) - sigmoid(weak - hard))
+        p_first = win_rates(strong - hard, weak - hard, contrast.astype(np.float64))
         return cls(["strong", "weak"], first, first + 1, p_first, weight.astype(np.float64))
 
     def strengths(self) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..finetune.config import FinetuneConfig, FinetuneTrainingConfig
+from ..shared.config import LearnTrainingConfig
 
 
 class _HyperParameters(FinetuneConfig):
@@ -35,5 +36,5 @@ class _HyperParameters(FinetuneConfig):
     pretrain_learning_rate: float = Field(default=1e-3, gt=0, description="in those passes")
 
 
-class CausalLLMConfig(FinetuneTrainingConfig, _HyperParameters):
+class CausalLLMConfig(FinetuneTrainingConfig, LearnTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
+from numpy.typing import NDArray
 
 from ...checkpoints.store import CONFIG
 from ...optional import require
@@ -30,10 +32,14 @@ from ..finetune.fit import Batch, Ints, Task, finetune, is_first_process
 from ..finetune.recipe import loss_inputs, loss_of
 from ..finetune.state import STATE
 from ..finetune.targets import Targets, targets_of
-from ..finetune.write import Tuned, write
+from ..finetune.write import Tuned, tuned_on_pair, write
+from ..outcomes.card import outcomes_card
+from ..outcomes.items import learn_items
+from ..outcomes.prepare import STRONG, WEAK
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Split, split
+from ..shared.prepare import split
 from .config import CausalLLMConfig
+from .outcomes import targets_of_items
 from .scratch import new_model, next_token_task
 
 _RATINGS = (0, 3, 4)
@@ -71,17 +77,17 @@ def train_causal_llm(
         MissingExtraError: adapters are asked for and peft is not installed.
     """
     base = find_base(config) if config.base is not None else None
-    data = split(files, config, progress)
-    targets = targets_of(data.comparisons.only(data.train), config)
+    lesson = _of_outcomes if config.learn == "outcomes" else _of_pair
+    targets, learned, tuned = lesson(files, config, base, progress)
     if base is None:
-        model, tokenizer = _pretrained(data, folder, config, progress)
+        prompts = [tuned.prompts[row] for row in np.flatnonzero(learned).tolist()]
+        model, tokenizer = _pretrained(prompts, folder, config, progress)
     else:
         model, tokenizer = load_base(
             transformers.AutoModelForCausalLM, base, config, new_head=False
         )
         _add_labels(model, tokenizer)
     labels = tokenizer.convert_tokens_to_ids(list(LABELS))
-    parameters = model.num_parameters()
     task = _task(targets, model, _prompt(tokenizer, config), labels)
     if config.lora_rank is not None:
         model = _with_adapters(model, labels, config.lora_rank)
@@ -94,26 +100,47 @@ def train_causal_llm(
     def save(draft: Path) -> None:
         _save(trained, tokenizer, _stored(base), draft, config)
 
-    named = config.named()
-    tuned = Tuned(
-        "causal_llm",
-        _what(named, parameters),
-        files,
-        named,
-        data,
-        targets,
-        {"base_sha256": digests_of(base) if base else {}},
-    )
     return write(tuned, folder, save, lambda draft: CausalLLMRouter.from_pretrained(str(draft)))
 
 
+def _of_pair(
+    files: TrainingFiles, config: CausalLLMConfig, base: Path | None, progress: Progress
+) -> tuple[Targets, NDArray[np.bool_], Tuned]:
+    """Return what one pair of models teaches, and which prompts may be learned from."""
+    data = split(files, config, progress)
+    targets = targets_of(data.comparisons.only(data.train), config)
+    more = {"base_sha256": digests_of(base) if base else {}}
+    named = config.named()
+    tuned = tuned_on_pair("causal_llm", _what(named), files, named, data, targets, more)
+    return targets, data.train, tuned
+
+
+def _of_outcomes(
+    files: TrainingFiles, config: CausalLLMConfig, base: Path | None, progress: Progress
+) -> tuple[Targets, NDArray[np.bool_], Tuned]:
+    """Return what the outcomes of many models teach of the default pair, and the same."""
+    items = learn_items(files, config, progress)
+    targets = targets_of_items(items, config)
+    more = {"base_sha256": digests_of(base) if base else {}}
+    named, prepared = config.named(), items.prepared
+    tuned = Tuned(
+        "causal_llm",
+        named.model_copy(update={"strong_model": STRONG, "weak_model": WEAK}),
+        prepared.data.prompts,
+        prepared.validation,
+        prepared.usual,
+        lambda rates: {**items.metrics("causal_llm", rates), **more},
+        lambda metrics: outcomes_card("causal_llm", _what(named), named, metrics, files),
+    )
+    return targets, prepared.learned, tuned
+
+
 def _pretrained(
-    data: Split, folder: Path, config: CausalLLMConfig, progress: Progress
+    prompts: Sequence[str], folder: Path, config: CausalLLMConfig, progress: Progress
 ) -> tuple[Any, Any]:
     """Return a model from scratch that knows the language of the prompts, and its tokenizer."""
     progress.stage("Making a tokenizer")
-    comparisons = data.comparisons
-    prompts = sorted({comparisons.prompts[i] for i in np.flatnonzero(data.train)})
+    prompts = sorted({*prompts})
     model, tokenizer = new_model(prompts, config)
     _add_labels(model, tokenizer)
     prompt = _prompt(tokenizer, config)
@@ -211,14 +238,11 @@ def _stored(base: Path | None) -> str:
     return "bfloat16" if given == "bfloat16" else "float16"
 
 
-def _what(config: CausalLLMConfig, parameters: int) -> str:
-    base = (
-        f"`{config.base}`"
-        if config.base
-        else (
-            f"a Llama-architecture model of {parameters / 1e6:.1f} million parameters,\n"
-            "trained from nothing on the prompts below"
-        )
+def _what(config: CausalLLMConfig) -> str:
+    scratch = (
+        f"a model of Llama's architecture ({config.layers} layers of {config.hidden_size}),\n"
+        "trained from nothing on the prompts below"
     )
+    base = f"`{config.base}`" if config.base else scratch
     how = f"with adapters of rank {config.lora_rank} " if config.lora_rank else ""
     return f"{base}, tuned {how}to rate the\nanswer of the weak model to a prompt"

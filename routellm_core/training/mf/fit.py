@@ -10,18 +10,14 @@ mf's form v_m is the model's strength and W x + c is c + w . x.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.digests import sha256_of
 from ...routers.embedding_checkpoint import sigmoid
 
 Floats = NDArray[np.float64]
-
-FOLDS = 5
 
 GRID = 10.0 ** np.arange(1.0, -3.51, -0.5)
 """Penalties on squared weights that are tried, greatest first, per unit of mean log loss."""
@@ -39,11 +35,6 @@ class PairFit:
     """c above."""
     l2: float
     """The penalty."""
-
-
-def folds_of(prompts: Sequence[str]) -> NDArray[np.int64]:
-    """Return the fold of each prompt, in [0, FOLDS); equal prompts share one. Shape (n,)."""
-    return np.array([int(sha256_of(prompt)[:8], 16) % FOLDS for prompt in prompts], np.int64)
 
 
 def fit_pair(

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...encoders.surface import SURFACE_VERSION
 from ...progress import Progress
 from ...routers.embedding_checkpoint import OUTCOMES
-from ...routers.mf.router import win_rates
+from ..outcomes.card import outcomes_card
+from ..outcomes.items import Items, learn_items
+from ..outcomes.prepare import STRONG, WEAK
 from ..shared.card import METRICS
 from ..shared.files import TrainingFiles
-from ..shared.outcomes import STRONG, WEAK, PreparedOutcomes, prepare_outcomes
-from ..shared.outcomes_card import outcomes_card
 from .config import MFConfig
-from .rasch import Rasch, fit_rasch
-
-Floats = NDArray[np.float64]
 
 _WHAT = """matrix factorization
 over the `{encoder}` embedding of a prompt and features of its surface, learned from the
@@ -49,52 +44,31 @@ def train_on_outcomes(
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
-    prepared = prepare_outcomes(files, config, progress)
-    progress.stage("Training")
-    rasch = fit_rasch(
-        [
-            (outcomes, prepared.features[rows], config.source(outcomes.source).weight)
-            for outcomes, rows in prepared.parts()
-        ],
-        config.l2,
-    )
+    items = learn_items(files, config, progress)
     progress.stage("Measuring on validation prompts")
-    difficulty = prepared.features @ rasch.weights
-    abilities = {**rasch.ability, STRONG: config.strong_ability, WEAK: config.weak_ability}
-    rates = win_rates(
-        np.stack([config.strong_ability - difficulty, config.weak_ability - difficulty], axis=1)
-    )
-    metrics = {
-        "sources": prepared.described(),
-        "validation": prepared.validate("mf", rates),
-        "traffic": {
-            "prompts": len(prepared.usual),
-            "mean_win_rate": float(rates[prepared.usual].mean()),
-        },
-        "abilities": dict(sorted(abilities.items(), key=lambda item: -item[1])),
-        "l2": rasch.l2,
-        "label_findings": prepared.data.findings,
-    }
-    _write(folder, rasch, abilities, prepared, config, files, metrics)
+    contrast = items.contrast.of(items.prepared.features)
+    metrics = items.metrics("mf", items.rates(items.difficulty(), contrast))
+    _write(folder, items, config, files, metrics)
     return metrics
 
 
 def _write(
     folder: Path,
-    rasch: Rasch,
-    abilities: Mapping[str, float],
-    prepared: PreparedOutcomes,
+    items: Items,
     config: MFConfig,
     files: TrainingFiles,
     metrics: dict[str, Any],
 ) -> None:
-    models = [STRONG, WEAK, *rasch.ability]
-    dim = len(rasch.weights)
+    prepared, weights, abilities = items.prepared, items.rasch.weights, items.abilities
+    models = list(abilities)
+    dim = len(weights)
     tensors: Tensors = {
         "P.weight": np.array([[abilities[model], 1.0] for model in models], np.float32),
-        "text_proj.0.weight": np.stack([np.zeros(dim), -rasch.weights]).astype(np.float32),
+        "text_proj.0.weight": np.stack([np.zeros(dim), -weights]).astype(np.float32),
         "text_proj.0.bias": np.array([1.0, 0.0], np.float32),
         "classifier.0.weight": np.ones((1, 2), np.float32),
+        "contrast.weight": items.contrast.weights.astype(np.float32),
+        "contrast.bias": np.array([items.contrast.intercept], np.float32),
         "features.mean": prepared.mean,
         "features.scale": prepared.scale,
         "traffic.features": prepared.features[prepared.usual].astype(np.float16),

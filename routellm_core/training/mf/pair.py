@@ -20,10 +20,11 @@ from ...routers.embedding_checkpoint import sigmoid
 from ..shared.card import METRICS, card
 from ..shared.comparisons import Comparisons
 from ..shared.files import TrainingFiles
+from ..shared.folds import folds_of
 from ..shared.prepare import Prepared, prepare
 from ..sw_ranking.battles import of_votes
 from .config import MFConfig
-from .fit import PairFit, fit_pair, folds_of
+from .fit import PairFit, fit_pair
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mf.fit import GRID, folds_of
+from ..mf.fit import GRID
 from ..shared.comparisons import Comparisons
+from ..shared.folds import folds_of
 from .config import SWRankingConfig
 
 Floats = NDArray[np.float64]
@@ -96,13 +97,21 @@ def _ridge(
                 continue
             own = weight[train] / weight[train].sum()
             for at, each in enumerate(GRID):
-                found = _solved(rows[train], target[train], own, each)
+                found = ridge_weights(rows[train], target[train], own, each)
                 errors[at] += weight[held] @ (target[held] - rows[held] @ found) ** 2
         l2 = float(GRID[int(errors.argmin())])
-    return _solved(rows, target, weight, l2)
+    return ridge_weights(rows, target, weight, l2)
 
 
-def _solved(rows: Floats, target: Floats, weight: Floats, l2: float) -> Floats:
+def ridge_weights(rows: Floats, target: Floats, weight: Floats, l2: float) -> Floats:
+    """Return the weights of a ridge regression, shape (D,).
+
+    Args:
+        rows: features, shape (n, D).
+        target: shape (n,), of mean about 0.
+        weight: of each row, shape (n,), 1 in sum.
+        l2: penalty on the squared weights.
+    """
     weighted = rows * weight[:, None]
     covariance = weighted.T @ rows + l2 * np.eye(rows.shape[1])
     return np.asarray(np.linalg.solve(covariance, weighted.T @ target), np.float64)

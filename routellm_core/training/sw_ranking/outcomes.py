@@ -2,8 +2,8 @@
 
 The millions of battles between models would say the same of a prompt over and over, so each prompt
 becomes one: that of a strong and a weak model, with the result to be expected by how hard the
-prompt was for the models that were measured on it. How hard is estimated by ``mf``'s Rasch model
-and moved by the prompt's own outcomes.
+prompt was for the models that were measured on it, and by its contrast. Both are estimated from
+its features and moved by its own outcomes.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ from numpy.typing import NDArray
 
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
 from ...data.digests import sha256_of
-from ...data.outcomes import Outcomes
 from ...encoders.surface import SURFACE_VERSION
 from ...progress import Progress
-from ...routers.embedding_checkpoint import OUTCOMES, sigmoid
+from ...routers.embedding_checkpoint import OUTCOMES
 from ...routers.sw_ranking.directions import shortened
 from ...routers.sw_ranking.router import SWRankingRouter
 from ...routers.sw_ranking.tally import Battles
-from ..mf.rasch import HALF_WEIGHT, Rasch, fit_rasch
+from ..outcomes.card import outcomes_card
+from ..outcomes.contrast import contrast_of
+from ..outcomes.items import Items, learn_items
+from ..outcomes.prepare import STRONG, WEAK
+from ..outcomes.rasch import HALF_WEIGHT
 from ..shared.card import METRICS
 from ..shared.files import TrainingFiles
-from ..shared.outcomes import STRONG, WEAK, PreparedOutcomes, prepare_outcomes
-from ..shared.outcomes_card import outcomes_card
 from .config import SWRankingConfig
-from .metric import along
+from .metric import along, ridge_weights
 
-Floats = NDArray[np.float64]
-
-VARIANCE = 0.5
-"""Of a prompt's difficulty about what its features tell."""
-
-_MOST_STEPS = 30
+Floats32 = NDArray[np.float32]
 
 _TIERS = 2
+
+_RIDGE = 1e-3
+"""Of the regression of win rates on standardised features."""
+
+_TRUST = 0.2
+"""How far a prompt's own outcomes move its contrast from what its features tell."""
 
 _WHAT = """similarity-weighted
 ranking by the `{encoder}` embedding of a prompt and features of its surface, of one battle on each
@@ -66,24 +68,21 @@ def train_on_outcomes(
         DataError: a file cannot be used; the message names file, line and remedy.
         ConfigError: the configuration does not fit the data.
     """
-    prepared = prepare_outcomes(files, config, progress)
+    items = learn_items(files, config, progress)
     progress.stage("Ranking")
-    parts = prepared.parts()
+    prepared, abilities = items.prepared, items.abilities
     features = prepared.features
-    rasch = fit_rasch(
-        [(own, features[rows], config.source(own.source).weight) for own, rows in parts], config.l2
-    )
-    rows, difficulty, weight = _battles(prepared, parts, rasch, config.battles)
-    directions = along(features[rows], rasch.weights, config)
+    rows, difficulty, contrast, weight = _battles(items, config.battles)
+    rates = items.rates(items.difficulty(), items.contrast.of(features))
+    gain = rates[rows] - rates[rows].mean()
+    alike = np.full(len(rows), 1 / len(rows))
+    advantage = ridge_weights(features[rows], gain, alike, _RIDGE)
+    directions = along(features[rows], advantage, config)
     projected = (features @ directions).astype(np.float32)
     vectors = shortened(projected[rows])
-    abilities = {
-        STRONG: config.strong_ability,
-        WEAK: config.weak_ability,
-        **{model: each for model, each in rasch.ability.items() if model not in (STRONG, WEAK)},
-    }
+    pair = config.strong_ability, config.weak_ability
     router = SWRankingRouter(
-        Battles.of_difficulty(difficulty, weight, config.strong_ability, config.weak_ability),
+        Battles.of_items(difficulty, contrast, weight, *pair),
         vectors,
         strong_model=STRONG,
         weak_model=WEAK,
@@ -95,17 +94,11 @@ def train_on_outcomes(
     measured = np.flatnonzero(prepared.validation)
     rates[measured] = router.score_embeddings(projected[measured])
     usual = prepared.usual
-    metrics = {
-        "sources": prepared.described(),
-        "validation": prepared.validate("sw_ranking", rates),
-        "traffic": {"prompts": len(usual), "mean_win_rate": float(rates[usual].mean())},
-        "abilities": dict(sorted(abilities.items(), key=lambda item: -item[1])),
-        "l2": rasch.l2,
-        "label_findings": prepared.data.findings,
-    }
+    metrics = items.metrics("sw_ranking", rates)
     tensors: Tensors = {
         "vectors": vectors,
         "difficulty": difficulty,
+        "contrast": contrast,
         "weight": weight,
         "ability": np.array(list(abilities.values()), np.float32),
         "features.mean": prepared.mean,
@@ -132,49 +125,20 @@ def train_on_outcomes(
     return metrics
 
 
-def posterior_difficulty(prior: Floats, quality: Floats, ability: Floats) -> Floats:
-    """Return the likeliest difficulty of each of n prompts, by what its features tell and by the
-    outcomes on it: shape (n,).
-
-    Args:
-        prior: difficulty by the features, in logits, shape (n,).
-        quality: of each of m models' answers, in [0, 1], NaN where it was not measured, shape
-            (n, m).
-        ability: of each model, in logits, shape (m,).
+def _battles(items: Items, most: int) -> tuple[NDArray[np.int64], Floats32, Floats32, Floats32]:
+    """Return prompt, difficulty, contrast and weight of each battle, the first ``most`` by
+    SHA-256.
     """
-    seen = np.isfinite(quality)
-    # Models err on the same prompts: n outcomes are worth fewer.
-    weight = seen * (HALF_WEIGHT / (seen.sum(axis=1, keepdims=True) + HALF_WEIGHT))
-    outcome = np.where(seen, quality, 0.0)
-    difficulty = prior.copy()
-    for _ in range(_MOST_STEPS):
-        p = sigmoid(ability - difficulty[:, None])
-        gradient = (weight * (p - outcome)).sum(axis=1) - (difficulty - prior) / VARIANCE
-        curvature = (weight * p * (1 - p)).sum(axis=1) + 1 / VARIANCE
-        difficulty += np.clip(gradient / curvature, -1, 1)
-    return np.asarray(difficulty)
-
-
-def _battles(
-    prepared: PreparedOutcomes,
-    parts: list[tuple[Outcomes, NDArray[np.int64]]],
-    rasch: Rasch,
-    most: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Return prompt, difficulty and weight of each battle, the first ``most`` by SHA-256."""
-    rows, difficulty, weight = [], [], []
-    for outcomes, own in parts:
-        prior = prepared.features[own] @ rasch.weights + rasch.level[outcomes.source]
-        ability = np.array([rasch.ability[model] for model in outcomes.models])
-        ability += rasch.deviation[outcomes.source]
-        rows.append(own)
-        difficulty.append(posterior_difficulty(prior, outcomes.quality, ability))
-        weight.append(outcomes.measured / (outcomes.measured + HALF_WEIGHT))
-    prompt = np.concatenate(rows)
+    prepared, found = items.prepared, []
+    for outcomes, own in prepared.parts():
+        features = prepared.features[own]
+        usual = items.contrast.of(features)
+        contrast = usual + _TRUST * (contrast_of(outcomes) - usual)
+        weight = outcomes.measured / (outcomes.measured + HALF_WEIGHT)
+        difficulty = items.rasch.difficulty(outcomes, features)
+        found.append((own, np.stack([difficulty, contrast, weight]).astype(np.float32)))
+    prompt = np.concatenate([own for own, _ in found])
+    columns = np.concatenate([own for _, own in found], axis=1)
     digests = [sha256_of(prepared.data.prompts[row]) for row in prompt]
     kept = np.array(sorted(range(len(prompt)), key=lambda at: digests[at])[:most], np.int64)
-    return (
-        prompt[kept],
-        np.concatenate(difficulty)[kept].astype(np.float32),
-        np.concatenate(weight)[kept].astype(np.float32),
-    )
+    return prompt[kept], *columns[:, kept]

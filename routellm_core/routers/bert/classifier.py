@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.store import CONFIG, Checkpoint, find_checkpoint
-from ..contracts import Router
-from ..errors import CheckpointError, ScoringError
-from ..optional import require
-from .transformer.pretrained import (
+from ...checkpoints.store import CONFIG, Checkpoint, find_checkpoint
+from ...contracts import Router
+from ...errors import CheckpointError, ScoringError
+from ...optional import require
+from ..transformer.pretrained import (
     calls_at_once,
     checked_length,
     fingerprint_of,
@@ -27,7 +27,7 @@ from .transformer.pretrained import (
     read_description,
     readable,
 )
-from .transformer.token_batches import batches, padded
+from ..transformer.token_batches import batches, padded
 
 OUTCOMES = ("strong wins", "tie", "weak wins")
 """Meaning of the model's labels, in order."""
@@ -56,7 +56,7 @@ class BERTRouter(Router):
         max_length: int,
         score_quantiles: NDArray[np.float64] | None = None,
     ) -> None:
-        self._torch = require("torch", "bert", "the router 'bert'")
+        self._torch = require("torch", "torch", "a 'bert' of transformers")
         self.concurrency = calls_at_once(self._torch)
         self._model = model
         self._tokenizer = tokenizer
@@ -85,8 +85,8 @@ class BERTRouter(Router):
             CheckpointError: it is missing or damaged, or does not have three labels.
             MissingExtraError: torch or transformers is not installed.
         """
-        torch = require("torch", "bert", "the router 'bert'")
-        transformers = require("transformers", "bert", "the router 'bert'")
+        torch = require("torch", "torch", "a 'bert' of transformers")
+        transformers = require("transformers", "torch", "a 'bert' of transformers")
         folder = find_checkpoint(checkpoint)
         described = read_description(folder, "bert")
         model, tokenizer = load_pretrained(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ...data.outcomes import Outcomes
 from ...routers.embedding_checkpoint import sigmoid
-from .fit import FOLDS, folds_of
+from ..shared.folds import FOLDS, folds_of
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +36,9 @@ HALF_WEIGHT = 4.0
 
 SHARE = 0.5
 """A source weighs as the sum of its prompts' weights to this power."""
+
+VARIANCE = 0.5
+"""Of a prompt's difficulty about what its features tell."""
 
 MOST_STEPS = 25
 
@@ -57,6 +60,20 @@ class Rasch:
     """d_ms, by source, of its models in their order."""
     l2: float
     """The penalty on the features' weights."""
+
+    def difficulty(self, outcomes: Outcomes, features: Floats) -> Floats:
+        """Return how hard the prompts of a source were for the models that were measured on them,
+        in logits: shape (n,).
+
+        Args:
+            outcomes: of a source that was learned from.
+            features: standardised, of its prompts, shape (n, D).
+        """
+        ability = np.array([self.ability[model] for model in outcomes.models])
+        prior = features @ self.weights + self.level[outcomes.source]
+        return posterior_difficulty(
+            prior, outcomes.quality, ability + self.deviation[outcomes.source]
+        )
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,29 @@ def fit_rasch(
         {name: theta[part.deviation] for name, part in zip(names, parts, strict=True)},
         l2,
     )
+
+
+def posterior_difficulty(prior: Floats, quality: Floats, ability: Floats) -> Floats:
+    """Return the likeliest difficulty of each of n prompts, by what its features tell and by the
+    outcomes on it: shape (n,).
+
+    Args:
+        prior: difficulty by the features, in logits, shape (n,).
+        quality: of each of m models' answers, in [0, 1], NaN where it was not measured, shape
+            (n, m).
+        ability: of each model, in logits, shape (m,).
+    """
+    seen = np.isfinite(quality)
+    # Models err on the same prompts: n outcomes are worth fewer.
+    weight = seen * (HALF_WEIGHT / (seen.sum(axis=1, keepdims=True) + HALF_WEIGHT))
+    outcome = np.where(seen, quality, 0.0)
+    difficulty = prior.copy()
+    for _ in range(MOST_STEPS):
+        p = sigmoid(ability - difficulty[:, None])
+        gradient = (weight * (p - outcome)).sum(axis=1) - (difficulty - prior) / VARIANCE
+        curvature = (weight * p * (1 - p)).sum(axis=1) + 1 / VARIANCE
+        difficulty += np.clip(gradient / curvature, -1, 1)
+    return np.asarray(difficulty)
 
 
 def _chosen(

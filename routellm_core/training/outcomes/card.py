@@ -1,11 +1,16 @@
-"""The model card of an mf checkpoint that learned from the outcomes of many models."""
+"""The model card of a checkpoint that learned from the outcomes of many models."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .config import LearnTrainingConfig
-from .files import TrainingFiles
+from ..shared.config import LearnTrainingConfig
+from ..shared.files import TrainingFiles
+
+_FORMULA = """\
+    gap = sigmoid(ability of the strong model - difficulty of the prompt)
+          - sigmoid(ability of the weak model - difficulty of the prompt)
+    strong win rate = (1 + gap * max(0, 1 + contrast of the prompt)) / 2"""
 
 
 def outcomes_card(
@@ -28,8 +33,10 @@ def outcomes_card(
 
 How likely the answer of a strong model is preferred to that of a weak one: {what}.
 
-    P(model M is right on prompt q) = sigmoid(ability of M - difficulty of q)
-    strong win rate = (1 + P(strong is right) - P(weak is right)) / 2
+{_FORMULA}
+
+The sigmoid is how likely a model is right. The contrast is by how much more than usual abler models
+do better on the prompt, in standard deviations.
 
 The default pair stands for two tiers, `strong` with ability {config.strong_ability:g} and `weak`
 with {config.weak_ability:g}. `strong_model` and `weak_model` choose any model below by its name,

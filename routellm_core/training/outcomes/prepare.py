@@ -22,15 +22,18 @@ from ...errors import ConfigError, DataError, did_you_mean
 from ...evaluation.pairs import mean_over_pairs
 from ...progress import Progress
 from ...registry.loading import described_encoder
-from .config import LearnTrainingConfig
-from .decontaminate import contaminated
-from .features import standardisation
-from .files import TrainingFiles, read_files
-from .label_faults import usable_gold
-from .prepare import is_held_out
+from ..shared.config import LearnTrainingConfig
+from ..shared.decontaminate import contaminated
+from ..shared.features import standardisation
+from ..shared.files import TrainingFiles, read_files
+from ..shared.label_faults import usable_gold
+from ..shared.prepare import is_held_out
 
 STRONG, WEAK = "strong", "weak"
 """Names of the two models of the default pair, which stand for a strong and a weak tier."""
+
+TRAFFIC = 3_000
+"""Most prompts of usual traffic from which a language model learns."""
 
 Floats = NDArray[np.float64]
 
@@ -85,6 +88,18 @@ class PreparedOutcomes:
                 own = source.only(keep)
                 found.append((own, self.data.rows(own)))
         return found
+
+    def traffic_rows(self) -> NDArray[np.int64]:
+        """Return the numbers of prompts of usual traffic that have no outcomes and may be learned
+        from, ``TRAFFIC`` at most: the first by SHA-256.
+        """
+        measured = {prompt for source in self.data.sources for prompt in source.prompts}
+        rows = {self.data.place[prompt] for prompt in self.data.traffic if prompt not in measured}
+        found = sorted(
+            (row for row in rows if self.learned[row]),
+            key=lambda row: sha256_of(self.data.prompts[row]),
+        )
+        return np.array(found[:TRAFFIC], np.int64)
 
     def described(self) -> dict[str, dict[str, Any]]:
         """Return, by source, how many models and prompts there are, with their digests."""

@@ -1,0 +1,1 @@
+"""Router ``bert``: a fine-tuned encoder of transformers' kind."""

@@ -1,0 +1,61 @@
+"""Which kind of ``bert`` a checkpoint is."""
+
+from __future__ import annotations
+
+from ...checkpoints.store import Checkpoint, find_checkpoint
+from ...contracts import Router
+from ...errors import ConfigError
+
+
+def load_bert(
+    checkpoint: Checkpoint = "bert",
+    *,
+    device: str | None = None,
+    strong_model: str | None = None,
+    weak_model: str | None = None,
+    strong_ability: float | None = None,
+    weak_ability: float | None = None,
+) -> Router:
+    """Load a checkpoint that learned the outcomes of many models, or the classifier of one pair.
+
+    Args:
+        checkpoint: a bundled name, a folder or a Hugging Face id.
+        device: of torch, for a classifier.
+        strong_model: name of a model in a checkpoint that learned outcomes; None for its own.
+        weak_model: likewise.
+        strong_ability: in place of a name.
+        weak_ability: likewise.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+        ConfigError: an option does not belong to this kind of checkpoint, or a model is unknown.
+        MissingExtraError: a package that scores it is not installed.
+    """
+    from .onnx import MODEL, BERTOutcomesRouter
+
+    folder = find_checkpoint(checkpoint)
+    pair = {
+        "strong_model": strong_model,
+        "weak_model": weak_model,
+        "strong_ability": strong_ability,
+        "weak_ability": weak_ability,
+    }
+    if (folder / MODEL).is_file():
+        if device is not None:
+            raise ConfigError(
+                f"router 'bert': {folder} is scored by ONNX Runtime on the CPU: remove 'device'"
+            )
+        return BERTOutcomesRouter.from_pretrained(
+            folder,
+            models=(strong_model, weak_model),
+            abilities=(strong_ability, weak_ability),
+        )
+    given = [name for name, value in pair.items() if value is not None]
+    if given:
+        raise ConfigError(
+            f"router 'bert': {folder} was trained on one pair of models: remove '{given[0]}', or "
+            "use a checkpoint that learned from the outcomes of many models"
+        )
+    from .classifier import BERTRouter
+
+    return BERTRouter.from_pretrained(folder, device=device)

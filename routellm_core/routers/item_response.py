@@ -1,0 +1,31 @@
+"""The win rate of two models on a prompt of known difficulty and contrast.
+
+    gap(q) = sigmoid(a_strong - b(q)) - sigmoid(a_weak - b(q))
+    P(strong wins | q) = (1 + gap(q) * max(0, 1 + c(q))) / 2
+
+a is a model's ability and b(q) the prompt's difficulty, so that sigmoid(a - b(q)) is how likely
+the model is right (Rasch 1960); a tie counts as half a win. c(q), the contrast, is by how much
+more than usual abler models do better on the prompt, in standard deviations: a hard prompt may be
+one that abler models answer no better.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def win_rates(strong: Floats, weak: Floats, contrast: Floats) -> Floats:
+    """Return the strong win rates, shape (n,), each in [0.5, 1].
+
+    Args:
+        strong: a_strong - b(q) of each prompt, in logits, shape (n,).
+        weak: a_weak - b(q), a lower one, likewise.
+        contrast: c(q), shape (n,).
+    """
+    # A difference of sigmoids is half that of hyperbolic tangents, which do not overflow.
+    gap = 0.5 * (np.tanh(0.5 * strong) - np.tanh(0.5 * weak))
+    rates: Floats = np.minimum(1.0, 0.5 + 0.5 * gap * np.maximum(0.0, 1.0 + contrast))
+    return rates

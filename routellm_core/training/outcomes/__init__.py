@@ -1,0 +1,1 @@
+"""Learn from the outcomes of every model that was measured: what routers share."""
