@@ -13,7 +13,6 @@ from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
 from .config.start_check import end_on_mistakes
-from .deciding.request import Request
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
@@ -89,7 +88,7 @@ class RouteLLMProxyHandler(CustomLogger):
                 "name a model group instead",
             )
         readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
-        request = Request(model, route, readable, strategy.access.entries)
+        request = strategy.request(model, route, readable)
         try:
             decision = await adecide(route.settings, request.asked)
         except RouteLLMError as error:

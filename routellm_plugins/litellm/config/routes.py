@@ -18,6 +18,10 @@ MARKER_MODEL = "openai/routellm"
 _MARKER = f"{{model: {MARKER_MODEL}, api_key: unused}}"
 _SHOWN = 100
 _EMPTY: Mapping[str, Any] = {}
+_ABILITIES = (
+    *("base_model", "max_input_tokens", "supports_vision", "supports_audio_input"),
+    *("supports_pdf_input", "supports_function_calling"),
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,8 @@ class Routes:
 def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
     """Return what ``Routes`` reads of a Router's entries, to notice when it changes.
 
-    Read on every request, so that an entry edited in place is noticed: 25 us for 100 entries.
+    With what LiteLLM is told of a model's abilities. Read on every request, so that an entry
+    edited in place is noticed: 40 us for 100 entries.
     """
     return [
         (
@@ -174,6 +179,7 @@ def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ..
             params.get("guardrails"),
             (info := entry.get("model_info") or _EMPTY).get("routellm"),
             "routellm" in info,
+            *map(info.get, _ABILITIES),
         )
         for entry in entries
     ]
