@@ -26,9 +26,10 @@ _ABILITIES = (
 
 @dataclass(frozen=True)
 class Route:
-    """What happens to requests for one model name."""
+    """What happens to requests for one model name, or those of a pattern."""
 
     name: str
+    """``model_name`` of its own entry."""
     settings: RouteSettings
     entries: Mapping[Tier, str | None]
     """The ``model_name`` of the entries that serve each tier; None if there is no such entry."""
@@ -92,7 +93,7 @@ class Routes:
             raise ConfigError(self.problems[entry])
         if "*" not in entry:
             return route
-        return replace(route, name=model, settings=_named(model, route.settings))
+        return replace(route, settings=_named(model, route.settings))
 
     def _target(self, model: str) -> str:
         """Return what ``model_group_alias`` makes of a name; LiteLLM looks it up there once."""

@@ -13,6 +13,7 @@ from routellm_core.rules.fits import Abilities
 from routellm_core.side_calls import side_call
 
 from ..config.routes import Route
+from ..reporting.metrics import metrics
 from ..reporting.routed_request import RoutedRequest, routed_request
 from .conversation import begins, session_of_request, tier_of_previous
 from .messages import messages_of
@@ -67,8 +68,9 @@ class Request:
         return replace(before, settled=False) if same else None
 
     def routed(self, decision: Decision, *, settled: bool = False) -> RoutedRequest:
-        """Return the request with its decision."""
+        """Return the request with its decision, which was made now and is counted."""
         group = self.route.settings.group(decision.tier)
+        metrics.note(self.route.name, group, decision)
         return RoutedRequest(self.alias, group, decision, self._fingerprint, settled)
 
     @cached_property
