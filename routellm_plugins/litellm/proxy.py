@@ -13,6 +13,7 @@ from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
 from .config.start_check import end_on_mistakes
+from .deciding.overrides import drop_override
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
@@ -90,7 +91,7 @@ class RouteLLMProxyHandler(CustomLogger):
         readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
         request = strategy.request(model, route, readable)
         try:
-            decision = await adecide(route.settings, request.asked)
+            decision = await adecide(request.route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         routed = request.routed(decision, settled=True)
@@ -98,6 +99,7 @@ class RouteLLMProxyHandler(CustomLogger):
         await check_model_budgets(user_api_key_dict, routed.group)
         warn_of_limits(user_api_key_dict, model)
         data["model"] = routed.group
+        drop_override(data)
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
         add_guardrails(data)

@@ -17,6 +17,7 @@ from routellm_core.policy.policies import adecide, decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
+from .deciding.overrides import with_override
 from .deciding.request import Request
 from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
@@ -66,7 +67,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             routed = request.routed_before()
             if routed is None:
                 try:
-                    decision = await adecide(route.settings, request.asked)
+                    decision = await adecide(request.route.settings, request.asked)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
@@ -98,7 +99,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             routed = request.routed_before()
             if routed is None:
                 try:
-                    decision = decide(route.settings, request.asked)
+                    decision = decide(request.route.settings, request.asked)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
@@ -134,7 +135,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         kwargs: Mapping[str, Any],
         messages: Sequence[Mapping[str, Any]] | None = None,
     ) -> Request:
-        """Return a request for a routed alias; see ``Request``."""
+        """Return a request for a routed alias, with what it may and does set about routing.
+
+        Raises:
+            litellm.BadRequestError: what it sets is no threshold, or one that it may not set.
+        """
+        try:
+            route = with_override(route, kwargs)
+        except RouteLLMError as error:
+            raise bad_request(model, error) from error
         entries, abilities = self.access.entries, self._abilities.of
         return Request(model, route, kwargs, entries, abilities, messages)
 

@@ -212,7 +212,10 @@ def _named(model: str, settings: RouteSettings) -> RouteSettings:
         raise ConfigError(
             f"model '{shortened(model)}': write router-<name>-<threshold>, as in router-mf-0.63"
         )
-    return settings.model_copy(update={"router": parsed[0], "threshold": parsed[1]})
+    router, threshold = parsed
+    if settings.allow_override is not None:
+        settings.allow_override.check(threshold)
+    return settings.model_copy(update={"router": router, "threshold": threshold})
 
 
 def _matches(pattern: str, model: str) -> bool:
