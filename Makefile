@@ -13,7 +13,7 @@ BODIES ?= 5000
 # Requests that `make faults` sends, half of them to aliases.
 REQUESTS ?= 20000
 
-.PHONY: help demo test versions fuzz faults lint bench common-sense build results thresholds clean
+.PHONY: help demo test versions fuzz faults overhead lint bench common-sense build results thresholds clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -21,6 +21,7 @@ help:
 	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='1.102.0 latest'"
 	@echo "make fuzz         BODIES=5000 random bodies, each to a plain group and to a routed alias"
 	@echo "make faults       REQUESTS=20000 requests while scorers, upstreams and the config fail"
+	@echo "make overhead     time that an alias adds to a request of a proxy, beside the plain group"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
@@ -48,6 +49,9 @@ fuzz: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.litellm.faults --requests $(REQUESTS)
+
+overhead: $(VENV)/.dev
+	$(BIN)/python -m tests.litellm.overhead
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,27 +10,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.configs import HANDLER, KEY, alias, group
+from tests.litellm.measured_proxy import MeasuredProxy
 
-ROOT = Path(__file__).parents[2]
 GROWTH = 1.15
 """Most that the proxy's memory may grow from the end of the first phase to that of the last."""
 
@@ -52,7 +47,7 @@ class Phase:
 class Faults:
     """A running proxy and its upstreams."""
 
-    proxy: ProxyProcess
+    proxy: MeasuredProxy
     killed: Upstream
     client: httpx.AsyncClient
 
@@ -69,11 +64,6 @@ class Faults:
         except (httpx.HTTPError, ValueError, KeyError):
             answered = False
         return answered, time.perf_counter() - start
-
-    def resident_mib(self) -> float:
-        assert self.proxy._process is not None
-        pages = Path(f"/proc/{self.proxy._process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _stop(faults: Faults) -> None:
@@ -173,18 +163,6 @@ async def run_phase(faults: Faults, phase: Phase, pairs: int, concurrency: int) 
     return outcome
 
 
-@contextlib.contextmanager
-def plugin_path() -> Iterator[str]:
-    """A folder that makes the fake routers a plugin."""
-    with tempfile.TemporaryDirectory(prefix="routellm-faults-") as folder:
-        info = Path(folder) / "routellm_fakes-1.0.dist-info"
-        info.mkdir()
-        metadata = "Metadata-Version: 2.1\nName: routellm-fakes\nVersion: 1.0\n"
-        (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text("[routellm]\nfakes = tests.fakes.routers\n")
-        yield folder
-
-
 async def run(requests: int, concurrency: int) -> bool:
     """Run all phases and print a table; returns whether all is well."""
     table = Table("phase", "lost: plain", "alias", "p50 ms: plain", "alias", "p95 ms", "", "MiB")
@@ -193,18 +171,7 @@ async def run(requests: int, concurrency: int) -> bool:
     with contextlib.ExitStack() as stack:
         ups = {n: stack.enter_context(Upstream(n)) for n in ("strong", "weak", "killed", "dead")}
         ups["dead"].failing_with = 500
-        folder = stack.enter_context(plugin_path())
-        path = Path(folder) / "config.yaml"
-        path.write_text(yaml.safe_dump(config(**ups)))
-        inherited = os.environ.get("PYTHONPATH", "")
-        env = {
-            "LITELLM_MASTER_KEY": KEY,
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "PYTHONPATH": os.pathsep.join([folder, str(ROOT), inherited]),
-        }
-        proxy = ProxyProcess(path, env)
-        stack.callback(proxy.stop)
-        proxy.start(timeout_s=600)
+        proxy = stack.enter_context(MeasuredProxy(config(**ups)))
         headers = {"Authorization": f"Bearer {KEY}"}
         limits = httpx.Limits(max_connections=concurrency)
         async with httpx.AsyncClient(
@@ -213,7 +180,7 @@ async def run(requests: int, concurrency: int) -> bool:
             faults = Faults(proxy, ups["killed"], client)
             for phase in PHASES:
                 outcome = await run_phase(faults, phase, pairs, concurrency)
-                memory.append(faults.resident_mib())
+                memory.append(proxy.resident_mib())
                 well = well and outcome.lost["alias"] <= outcome.lost["plain"]
                 table.add_row(phase.name, *_figures(outcome), f"{memory[-1]:.0f}")
                 for upstream in ups.values():

@@ -37,7 +37,7 @@ TOOLS = {
 
 
 class Small(Upstream):
-    """A model with a small window, without eyes and tools; its provider says so by a 400."""
+    """A model with a small window, without images and tools; its provider answers those with 400."""
 
     def fault(self, body: dict[str, Any]) -> int | None:
         said = str(body)

@@ -66,7 +66,7 @@ def test_metadata_set_the_threshold(
     answer = ask(proxy, endpoint, "open", metadata={KEY: value, "user_id": "u1"})
     assert decided(answer) == ("strong", "0.4")
     assert len(strong.requests) == before + 1
-    assert KEY not in str(strong.requests[before:]), "the provider is told what is not its affair"
+    assert KEY not in str(strong.requests[before:]), "it was sent to the provider"
 
 
 @pytest.mark.parametrize("value", ["0.95", "0.2", "nan", "-1", "often", "1e999", ""])
