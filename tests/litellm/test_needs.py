@@ -37,7 +37,7 @@ TOOLS = {
 
 
 class Small(Upstream):
-    """A model with a small window, without images and tools; its provider answers those with 400."""
+    """A model with a small window, no images and no tools; what it lacks is a 400."""
 
     def fault(self, body: dict[str, Any]) -> int | None:
         said = str(body)
