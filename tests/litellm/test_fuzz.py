@@ -6,22 +6,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, post
+from tests.litellm.configs import HANDLER, alias, group
 
 TEXTS = st.sampled_from([EASY, HARD, "", " ", "\ud7ff\u0000", "<system-reminder>"])
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-5, 5),
-    st.floats(allow_nan=False, allow_infinity=False, width=16),
+    st.floats(-1e6, 1e6),
     TEXTS,
 )
 GIVEN = os.environ.get("ROUTELLM_FUZZ")
@@ -34,13 +37,27 @@ KINDS = st.sampled_from(
         *("function_call", "function_call_output", "reasoning", "none such", "", None, 5),
     ]
 )
-ANYTHING = st.recursive(
+NESTED = st.recursive(
     SCALARS,
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=9), inner, max_size=2)
     ),
-    max_leaves=6,
+    max_leaves=4,
 )
+
+
+@st.composite
+def anything(draw: Any) -> Any:
+    return draw(NESTED)
+
+
+@st.composite
+def conversations(draw: Any) -> Any:
+    return draw(st.one_of(SCALARS, st.lists(st.one_of(SCALARS, MESSAGES), max_size=4), MESSAGES))
+
+
+# By name, since hypothesis may print strategies, and these are in many places.
+ANYTHING, CONVERSATIONS = anything(), conversations()
 PARTS = st.fixed_dictionaries(
     {},
     optional={
@@ -64,7 +81,6 @@ MESSAGES = st.fixed_dictionaries(
         **dict.fromkeys(("tool_calls", "tool_call_id", "name", "output", "arguments"), ANYTHING),
     },
 )
-CONVERSATIONS = st.one_of(SCALARS, st.lists(st.one_of(SCALARS, MESSAGES), max_size=4), MESSAGES)
 BODIES = st.fixed_dictionaries(
     {},
     optional={
@@ -80,13 +96,35 @@ BODIES = st.fixed_dictionaries(
 )
 
 
+@pytest.fixture(scope="module")
+def proxy(
+    strong: Upstream, weak: Upstream, proxy_with: Callable[..., ProxyProcess]
+) -> Iterator[ProxyProcess]:
+    """Without retries and cooldowns, by which one body could change the answer to the next."""
+    config = {
+        "model_list": [
+            group("gpt-4o", strong),
+            group("gpt-4o-mini", weak),
+            alias("gpt-4o-router", router="length", threshold=0.6),
+        ],
+        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "litellm_settings": {"callbacks": [HANDLER]},
+    }
+    with proxy_with(config) as process:
+        yield process
+
+
 @pytest.mark.timeout(0 if GIVEN else 180)
 @pytest.mark.parametrize("endpoint", EVERY_ENDPOINT)
 @settings(
     max_examples=max(1, BODIES_IN_ALL // len(EVERY_ENDPOINT)),
     deadline=None,
     derandomize=GIVEN is None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    # Making an example smaller takes many more requests than finding it.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[
+        *(HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large)
+    ],
 )
 @given(body=BODIES, likely=st.booleans())
 def test_statuses(proxy: ProxyProcess, endpoint: str, body: dict[str, Any], likely: bool) -> None:
@@ -100,11 +138,11 @@ def test_statuses(proxy: ProxyProcess, endpoint: str, body: dict[str, Any], like
         if endpoint == "completions":
             said = HARD
         body = {**body, key: said, "max_tokens": 9}
-    plain, routed = (status(proxy, endpoint, model, body) for model in ("gpt-4o", "gpt-4o-router"))
-    assert routed == plain
+    plain, routed = (send(proxy, endpoint, model, body) for model in ("gpt-4o", "gpt-4o-router"))
+    assert routed.status_code == plain.status_code, (plain.text, routed.text)
 
 
-def status(proxy: ProxyProcess, endpoint: str, model: str, body: dict[str, Any]) -> int:
+def send(proxy: ProxyProcess, endpoint: str, model: str, body: dict[str, Any]) -> Any:
     if endpoint == "gemini":
-        return post(proxy, f"v1beta/models/{model}:generateContent", body).status_code
-    return post(proxy, f"v1/{endpoint}", {**body, "model": model}).status_code
+        return post(proxy, f"v1beta/models/{model}:generateContent", body)
+    return post(proxy, f"v1/{endpoint}", {**body, "model": model})
