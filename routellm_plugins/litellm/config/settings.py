@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field
@@ -48,7 +47,7 @@ def _as_limits(value: object) -> Limits | None:
             raise ValueError(f"unknown key '{key}': {did_you_mean(str(key), Limits._fields)}")
     limits = {"min": 0.0, "max": 1.0, **value}
     for key, number in limits.items():
-        if not isinstance(number, Real) or isinstance(number, bool) or not 0 <= number <= 1:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
             raise ValueError(f"'{key}' is {number!r}: write a threshold from 0 to 1")
     if limits["min"] > limits["max"]:
         raise ValueError(f"'min' is above 'max': write {_EXAMPLE_LIMITS}")
