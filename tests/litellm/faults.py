@@ -120,8 +120,10 @@ def config(strong: Upstream, weak: Upstream, killed: Upstream, dead: Upstream) -
             alias("no-number", router="no-number", threshold=0.5),
         ],
         "router_settings": {
-            "num_retries": 5,
+            # So many, because LiteLLM may pick the deployment that is dead again, time after time.
+            "num_retries": 15,
             "allowed_fails": 0,
+            "cooldown_time": 600,
             "retry_after": 0,
             "fallbacks": [{"killed": ["gpt-4o-mini"]}],
         },
