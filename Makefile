@@ -7,12 +7,21 @@ TORCH ?= torch==2.13.0
 # The oldest LiteLLM that is supported, and the one that pip takes.
 LITELLM_VERSIONS ?= 1.102.0 latest
 
-.PHONY: help demo test versions lint bench common-sense build results thresholds clean
+# Bodies that `make fuzz` sends, each to a plain group and to the alias.
+BODIES ?= 5000
+
+# Requests that `make faults` sends, half of them to aliases.
+REQUESTS ?= 20000
+
+.PHONY: help demo test versions fuzz faults overhead lint bench common-sense build results thresholds clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
 	@echo "make test         the whole test suite"
 	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='1.102.0 latest'"
+	@echo "make fuzz         BODIES=5000 random bodies, each to a plain group and to a routed alias"
+	@echo "make faults       REQUESTS=20000 requests while scorers, upstreams and the config fail"
+	@echo "make overhead     time that an alias adds to a request of a proxy, beside the plain group"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
@@ -34,6 +43,15 @@ versions:
 	  $$venv/bin/pip list | grep "^litellm "; \
 	  $$venv/bin/python -m pytest -q tests/litellm; \
 	done
+
+fuzz: $(VENV)/.dev
+	ROUTELLM_FUZZ=$(BODIES) $(BIN)/python -m pytest -q tests/litellm/test_fuzz.py
+
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.litellm.faults --requests $(REQUESTS)
+
+overhead: $(VENV)/.dev
+	$(BIN)/python -m tests.litellm.overhead
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

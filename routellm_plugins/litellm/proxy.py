@@ -12,9 +12,10 @@ from litellm.integrations.custom_logger import CustomLogger
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
-from .logs import log_under_the_alias
-from .parameters import CALLS, drop_unsupported
-from .proxy_access import (
+from .config.start_check import end_on_mistakes
+from .deciding.overrides import drop_override
+from .groups.parameters import CALLS, drop_unsupported
+from .groups.proxy_access import (
     add_guardrails,
     charge_model_budgets,
     check_model_budgets,
@@ -24,10 +25,9 @@ from .proxy_access import (
     warn_of_limits,
     with_readable_ids,
 )
-from .request import Request
-from .response_headers import add_to
-from .routed_request import drop_forged_decisions
-from .start_check import end_on_mistakes
+from .reporting.logs import log_under_the_alias
+from .reporting.response_headers import add_to
+from .reporting.routed_request import drop_forged_decisions
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class RouteLLMProxyHandler(CustomLogger):
                 "name a model group instead",
             )
         readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
-        request = Request(model, route, readable, strategy.access.entries)
+        request = strategy.request(model, route, readable)
         try:
-            decision = await adecide(route.settings, request.asked)
+            decision = await adecide(request.route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         routed = request.routed(decision, settled=True)
@@ -99,6 +99,7 @@ class RouteLLMProxyHandler(CustomLogger):
         await check_model_budgets(user_api_key_dict, routed.group)
         warn_of_limits(user_api_key_dict, model)
         data["model"] = routed.group
+        drop_override(data)
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
         add_guardrails(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litellm.exceptions import BadRequestError
@@ -15,12 +15,14 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide, decide
 
-from .alias_entries import AliasEntries
-from .config import check_routes
-from .request import Request
-from .routed_request import RoutedRequest, routed_request
-from .router_access import RouterAccess
-from .routes import Route, Routes, is_routed, routing_parts, shortened
+from .config.report import check_routes
+from .config.routes import Route, Routes, is_routed, routing_parts, shortened
+from .deciding.overrides import with_override
+from .deciding.request import Request
+from .groups.abilities import GroupAbilities
+from .groups.alias_entries import AliasEntries
+from .groups.router_access import RouterAccess
+from .reporting.routed_request import RoutedRequest, routed_request
 
 try:
     from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection
@@ -46,6 +48,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         self._seen: object = None
         self._routes = Routes([])
         self._entries = AliasEntries(self.access)
+        self._abilities = GroupAbilities(self.access)
 
     async def async_get_available_deployment(
         self,
@@ -60,11 +63,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         group, routed = model, _settled(kwargs)
         if not specific_deployment and (route := self.find(model)):
             _reject_embedding(model, messages, input, kwargs)
-            request = Request(model, route, kwargs, self.access.entries, messages)
+            request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
             if routed is None:
                 try:
-                    decision = await adecide(route.settings, request.asked)
+                    decision = await adecide(request.route.settings, request.asked)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
@@ -92,11 +95,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         group, routed = model, _settled(kwargs)
         if not specific_deployment and (route := self.find(model)):
             _reject_embedding(model, messages, input, kwargs)
-            request = Request(model, route, kwargs, self.access.entries, messages)
+            request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
             if routed is None:
                 try:
-                    decision = decide(route.settings, request.asked)
+                    decision = decide(request.route.settings, request.asked)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
@@ -125,6 +128,25 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             logger.exception("the route of '%s' could not be found", shortened(model))
             return None
 
+    def request(
+        self,
+        model: str,
+        route: Route,
+        kwargs: Mapping[str, Any],
+        messages: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Request:
+        """Return a request for a routed alias, with what it may and does set about routing.
+
+        Raises:
+            litellm.BadRequestError: what it sets is no threshold, or one that it may not set.
+        """
+        try:
+            route = with_override(route, kwargs)
+        except RouteLLMError as error:
+            raise bad_request(model, error) from error
+        entries, abilities = self.access.entries, self._abilities.of
+        return Request(model, route, kwargs, entries, abilities, messages)
+
     def routes(self) -> Routes:
         """Return the routes of the Router's model list as it is now, edited in place or not."""
         entries, aliases = self.access.entries(), self.access.group_aliases()
@@ -133,6 +155,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             aliases = copy.deepcopy(aliases)
             self._routes = Routes(entries, aliases)
             self._entries.follow_groups(self._routes, entries)
+            self._abilities.forget()
             self._seen = copy.deepcopy((routing_parts(entries), aliases))
             for problem in self._routes.problems.values():
                 logger.error("%s", problem)

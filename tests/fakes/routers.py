@@ -35,9 +35,17 @@ class HangingRouter(Router):
         raise AssertionError
 
 
+class NoNumberRouter(Router):
+    instant: ClassVar[bool] = True
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        return np.full(len(prompts), np.nan)
+
+
 @hookimpl
 def routellm_register_routers(register):
     register("length", LengthRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
+    register("no-number", NoNumberRouter)
     register("unmakable", lambda: 1 / 0)

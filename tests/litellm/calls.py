@@ -34,7 +34,7 @@ def post(
 ) -> httpx.Response:
     """Post a body and return the whole answer."""
     headers = {"Authorization": f"Bearer {key}", **headers}
-    return httpx.post(f"{proxy.url}/{path}", headers=headers, json=body, timeout=30)
+    return httpx.post(f"{proxy.url}/{path}", headers=headers, json=body, timeout=120)
 
 
 def get(proxy: ProxyProcess, path: str, key: str = KEY) -> Any:

@@ -59,7 +59,7 @@ def plugin_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: routellm-fakes\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[routellm]\nfakes = tests.fakes.routers\n")
-    return f"{folder}:{ROOT}"
+    return os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
 @pytest.fixture(scope="session")

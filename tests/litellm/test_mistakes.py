@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from routellm_plugins.cli import app
-from routellm_plugins.litellm.config import check_config
+from routellm_plugins.litellm.config.report import check_config
 from tests.cli.command import routellm
 from tests.fakes import routers
 from tests.litellm.configs import HANDLER, MARKER, alias
@@ -80,6 +80,24 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "'threshold' is 'high': input should be a valid number, unable to parse string as a "
         "number; 'weak' is 'mini', but no model_list entry has that model_name: known: gpt-4o, "
         "gpt-4o-mini",
+    ),
+    "limits that are none": (
+        {**USUAL, "allow_override": True},
+        "'allow_override' is True: write false, or the least and the largest threshold: "
+        "{min: 0.3, max: 0.9}",
+    ),
+    "an unknown limit": (
+        {**USUAL, "allow_override": {"mni": 0.3}},
+        "'allow_override' is {'mni': 0.3}: unknown key 'mni': did you mean 'min'?",
+    ),
+    "a limit out of range": (
+        {**USUAL, "allow_override": {"max": 7}},
+        "'allow_override' is {'max': 7}: 'max' is 7: write a threshold from 0 to 1",
+    ),
+    "limits the wrong way round": (
+        {**USUAL, "allow_override": {"min": 0.9, "max": 0.3}},
+        "'allow_override' is {'min': 0.9, 'max': 0.3}: 'min' is above 'max': write "
+        "{min: 0.3, max: 0.9}",
     ),
 }
 
@@ -213,6 +231,19 @@ def test_check_lists_the_aliases(tmp_path: Path) -> None:
     assert result.exit_code == 0
     for word in ("my-router", "length", "0.5000", "gpt-4o-mini", "router-*", "as named"):
         assert word in result.output
+
+
+def test_check_tells_what_requests_may_set(tmp_path: Path) -> None:
+    limited = alias("my-router", **USUAL, allow_override={"max": 0.7})
+    result = check(tmp_path, config(limited, alias("b", **USUAL), alias("router-*")))
+    assert result.exit_code == 0
+    for words in ("overrides", "0 to 0.7", "nothing", "0 to 1"):
+        assert words in " ".join(result.output.split()), result.output
+
+
+def test_a_pattern_whose_names_may_set_nothing(tmp_path: Path) -> None:
+    (line,) = problems(alias("router-*", allow_override=False))
+    assert "'allow_override' is false, but with a * in model_name" in line
 
 
 def test_check_warns_of_a_threshold_outside_the_scores(tmp_path: Path) -> None:

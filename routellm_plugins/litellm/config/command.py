@@ -12,7 +12,8 @@ from rich.table import Table
 
 from routellm_core import ConfigError
 
-from .config import HANDLER, ConfigReport, check_config, lacks_handler, read_config
+from .report import HANDLER, ConfigReport, check_config, lacks_handler, read_config
+from .settings import Limits
 
 
 def check(
@@ -45,7 +46,7 @@ def check(
 def _summary(report: ConfigReport) -> Table:
     table = Table()
     table.add_column("alias", overflow="fold")
-    for column in ("router", "strong at or above", "strong", "weak"):
+    for column in ("router", "strong at or above", "strong", "weak", "overrides"):
         table.add_column(column)
     for route, policy in report.routes:
         by_name = policy is None
@@ -56,5 +57,7 @@ def _summary(report: ConfigReport) -> Table:
             threshold += f" ({settings.strong_share:.0%} of usual traffic)"
         if settings.calibration is not None:
             threshold += f" ({settings.calibration})"
-        table.add_row(route.name, router, threshold, settings.strong, settings.weak)
+        limits = settings.allow_override or (Limits(0, 1) if by_name else None)
+        allowed = "nothing" if limits is None else f"{limits.min:g} to {limits.max:g}"
+        table.add_row(route.name, router, threshold, settings.strong, settings.weak, allowed)
     return table

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
+from routellm_core.errors import did_you_mean
 from routellm_core.settings import HOW_MUCH
 
 EXAMPLE = "{strong: gpt-4o, weak: gpt-4o-mini, strong_share: 0.3}"
@@ -15,11 +16,54 @@ EXAMPLE = "{strong: gpt-4o, weak: gpt-4o-mini, strong_share: 0.3}"
 _CARRIED_BY_THE_NAME = ("router", "router_options", *HOW_MUCH)
 
 
+class Limits(NamedTuple):
+    """The thresholds that clients may set."""
+
+    min: float
+    max: float
+
+    def check(self, threshold: float) -> None:
+        """Raise an error if clients may not set a threshold.
+
+        Raises:
+            ConfigError: it is out of the limits.
+        """
+        if not self.min <= threshold <= self.max:
+            raise ConfigError(
+                f"threshold {threshold:g}: requests may set one of {self.min:g} to {self.max:g}"
+            )
+
+
+_EXAMPLE_LIMITS = "{min: 0.3, max: 0.9}"
+
+
+def _as_limits(value: object) -> Limits | None:
+    if value is None or value is False or isinstance(value, Limits):
+        return value or None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"write false, or the least and the largest threshold: {_EXAMPLE_LIMITS}")
+    for key in value:
+        if key not in Limits._fields:
+            raise ValueError(f"unknown key '{key}': {did_you_mean(str(key), Limits._fields)}")
+    limits = {"min": 0.0, "max": 1.0, **value}
+    for key, number in limits.items():
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
+            raise ValueError(f"'{key}' is {number!r}: write a threshold from 0 to 1")
+    if limits["min"] > limits["max"]:
+        raise ValueError(f"'min' is above 'max': write {_EXAMPLE_LIMITS}")
+    return Limits(float(limits["min"]), float(limits["max"]))
+
+
 class RouteSettings(PolicySettings):
     """The value of ``model_info.routellm``: which two model groups, and how to choose."""
 
     strong: str = Field(description="model group for prompts that need the strong model")
     weak: str = Field(description="model group for all other prompts")
+
+    allow_override: Annotated[Limits | None, BeforeValidator(_as_limits)] = Field(
+        default=None,
+        description="{min, max}: the thresholds that a request may set; false: it sets none",
+    )
 
     def group(self, tier: Tier) -> str:
         """Return the model group that serves a tier."""
@@ -46,6 +90,11 @@ def parse_settings(value: object, *, wildcard: bool) -> RouteSettings:
         raise ConfigError(
             f"remove {' and '.join(map(repr, given))}: with a * in model_name, each request's "
             "model says router and threshold, as in router-mf-0.63"
+        )
+    if wildcard and value.get("allow_override") is False:
+        raise ConfigError(
+            "'allow_override' is false, but with a * in model_name each request sets the "
+            f"threshold: write allow_override: {_EXAMPLE_LIMITS}, or a model_name without *"
         )
     if not wildcard and all(getattr(settings, key) is None for key in HOW_MUCH):
         raise ConfigError(

@@ -10,8 +10,8 @@ from litellm.responses.utils import ResponsesAPIRequestUtils
 from routellm_core import Tier, scored_text
 from routellm_core.policy.conversations import session_of
 
-from .routed_request import buckets
-from .routes import Route
+from ..config.routes import Route
+from ..reporting.routed_request import buckets
 
 _GENERATED = "litellm_session_id_generated"
 """Marks a session id that LiteLLM made up for this one request."""
@@ -48,8 +48,9 @@ def tier_of_previous(
 
 def session_of_request(
     alias: str, messages: Sequence[Any], kwargs: Mapping[str, Any]
-) -> str | None:
-    """Return a name for the conversation, of this alias and caller only.
+) -> tuple[str | None, bool]:
+    """Return a name for the conversation, of this alias and caller only, and whether it is by the
+    session id that the client sent.
 
     That is LiteLLM's session id where the client sent one (``x-litellm-session-id``,
     ``litellm_session_id`` or ``metadata.session_id``), else a digest of the conversation's
@@ -61,7 +62,7 @@ def session_of_request(
         kwargs: the request.
 
     Returns:
-        None if the client sent no session id and the human wrote nothing.
+        None for a name if the client sent no session id and the human wrote nothing.
     """
     metadata: dict[str, Any] = {}
     for bucket in buckets(kwargs):
@@ -69,15 +70,28 @@ def session_of_request(
     caller = (alias, str(metadata.get("user_api_key_hash")), str(kwargs.get("user")))
     given = kwargs.get("litellm_session_id") or metadata.get("session_id")
     if given and not metadata.get(_GENERATED):
-        return session_of("", str(given), ("session id", *caller))
+        return session_of("", str(given), ("session id", *caller)), True
     first = next((text for message in messages if (text := scored_text([message]))), None)
     if first is None:
-        return None
+        return None, False
     system = [str(kwargs[name]) for name in _INSTRUCTIONS if kwargs.get(name)]
     for message in messages:
         if isinstance(message, Mapping) and message.get("role") in ("system", "developer"):
             system.append(str(message.get("content")))
-    return session_of("\n".join(system), first, (*caller, *sorted(_names(kwargs.get("tools")))))
+    names = sorted(_names(kwargs.get("tools")))
+    return session_of("\n".join(system), first, (*caller, *names)), False
+
+
+def begins(messages: Iterable[Any]) -> bool:
+    """Whether no model has answered in a conversation.
+
+    Args:
+        messages: the conversation, in OpenAI's chat or responses form.
+    """
+    return all(
+        isinstance(message, Mapping) and message.get("role") in ("user", "system", "developer")
+        for message in messages
+    )
 
 
 def _names(tools: object) -> Iterable[str]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import litellm
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
@@ -94,6 +95,29 @@ class RouterAccess:
             return cast("Mapping[str, Any]", info.model_dump()) if info else {}
         except Exception:
             logger.debug("LiteLLM has no information on '%s'", group, exc_info=True)
+            return {}
+
+    def model_info(self, entry: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+        """Return what LiteLLM knows of the model of an entry: its own ``model_info``, beside what
+        LiteLLM lists of that model.
+
+        Args:
+            entry: one of the model list.
+            group: the name it serves, which says the model where the entry is for a pattern.
+
+        Returns:
+            Empty if the model is not known.
+        """
+        try:
+            model = (entry.get("litellm_params") or {}).get("model")
+            own = entry.get("model_info") or {}
+            if not isinstance(model, str) or "*" in model:
+                return {**litellm.get_model_info(model=group), **own}
+            _, info_of = self._member("get_deployment_model_info")
+            info = info_of(model_id=own.get("id"), model_name=model) or {}
+            return cast("Mapping[str, Any]", {**info, **own})
+        except Exception:
+            logger.debug("LiteLLM has no information on a model of '%s'", group, exc_info=True)
             return {}
 
     def forget_group_infos(self) -> None:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from routellm_core import Asked, Decision, human_turns
+from routellm_core import Asked, Decision, Tier, human_turns
 from routellm_core.policy.route_on import text_to_route_on
+from routellm_core.rules.fits import Abilities
 from routellm_core.side_calls import side_call
 
-from .conversation import session_of_request, tier_of_previous
+from ..config.routes import Route
+from ..reporting.metrics import metrics
+from ..reporting.routed_request import RoutedRequest, routed_request
+from .conversation import begins, session_of_request, tier_of_previous
 from .messages import messages_of
-from .routed_request import RoutedRequest, routed_request
-from .routes import Route
+from .needs import lacking_for
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Request:
     """The request, as a client of the proxy or the application wrote it."""
     entries: Callable[[], Iterable[Mapping[str, Any]]]
     """Gives the Router's model list."""
+    abilities: Callable[[Route], Mapping[Tier, Abilities]]
+    """Gives what the models of a route can do."""
     messages: Sequence[Mapping[str, Any]] | None = None
     """The conversation, if it is not in ``kwargs``."""
 
@@ -41,13 +46,17 @@ class Request:
         there = [tier for tier, entry in self.route.entries.items() if entry is not None]
         if len(there) == 1:  # a group may be deleted while the proxy runs
             return Asked(settled=there[0], cause="no_group")
+        lacking = lacking_for(self.kwargs, self.messages, self.abilities(self.route))
+        return replace(self._question(), lacking=lacking)
+
+    def _question(self) -> Asked:
         side = side_call(self._conversation, self.route.settings)
         if side is not None:
             return side
         if self.route.settings.sticky == "turn":
             return Asked(self._turns)
-        session = session_of_request(self.alias, self._conversation, self.kwargs)
-        return Asked(self._turns, session=session)
+        session, given = session_of_request(self.alias, self._conversation, self.kwargs)
+        return Asked(self._turns, session, begins=not given and begins(self._conversation))
 
     def routed_before(self) -> RoutedRequest | None:
         """Return the decision on an earlier attempt at this request."""
@@ -59,8 +68,9 @@ class Request:
         return replace(before, settled=False) if same else None
 
     def routed(self, decision: Decision, *, settled: bool = False) -> RoutedRequest:
-        """Return the request with its decision."""
+        """Return the request with its decision, which was made now and is counted."""
         group = self.route.settings.group(decision.tier)
+        metrics.note(self.route.name, group, decision)
         return RoutedRequest(self.alias, group, decision, self._fingerprint, settled)
 
     @cached_property

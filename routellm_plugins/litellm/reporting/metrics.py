@@ -1,0 +1,79 @@
+"""Metrics of routing, in the registry of prometheus-client that LiteLLM's own are in."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from routellm_core import Decision
+
+logger = logging.getLogger(__name__)
+
+_SCORES = tuple(at / 20 for at in range(1, 21))
+_SECONDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
+    *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)
+
+
+class _Registered(NamedTuple):
+    decisions: Any
+    errors: Any
+    scores: Any
+    seconds: Any
+
+
+class Metrics:
+    """Counts decisions; does nothing where prometheus-client is not installed.
+
+    A client can give no label a value of its own: routes are named as in the config, and the
+    causes and kinds of errors are few.
+    """
+
+    def __init__(self) -> None:
+        self._registered = _register()
+
+    def note(self, route: str, group: str, decision: Decision) -> None:
+        """Count one decision.
+
+        Args:
+            route: ``model_name`` of the alias's entry.
+            group: the model group that was chosen.
+            decision: where the request goes, and why.
+        """
+        if self._registered is None:
+            return
+        decisions, errors, scores, seconds = self._registered
+        cause, _, kind = decision.cause.partition(":")
+        decisions.labels(route, group, decision.tier, cause).inc()
+        seconds.labels(route, decision.router).observe(decision.elapsed_ms / 1000)
+        if decision.score is not None:
+            scores.labels(route, decision.router).observe(decision.score)
+        if kind:
+            errors.labels(route, decision.router, kind).inc()
+
+
+def _register() -> _Registered | None:
+    try:
+        from prometheus_client import Counter, Histogram
+    except ImportError:
+        return None
+    by_router = ("route", "router")
+    try:
+        return _Registered(
+            Counter(
+                "routellm_decisions",
+                "Requests for a routed alias, by the model group chosen and why",
+                ("route", "model", "tier", "cause"),
+            ),
+            Counter("routellm_errors", "Failures to score", (*by_router, "kind")),
+            Histogram("routellm_score", "Strong win rates", by_router, buckets=_SCORES),
+            Histogram("routellm_decision_seconds", "Time to decide", by_router, buckets=_SECONDS),
+        )
+    except Exception:  # such as names that are taken
+        logger.exception("routing has no metrics")
+        return None
+
+
+metrics = Metrics()
+"""The metrics of this process."""

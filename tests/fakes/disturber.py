@@ -1,0 +1,33 @@
+"""A callback by which a request changes the proxy that serves it, as an operator would."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from litellm.integrations.custom_logger import CustomLogger
+
+STRATEGIES = itertools.cycle(["least-busy", "latency-based-routing", "simple-shuffle"])
+
+
+class Disturber(CustomLogger):
+    """Does what ``metadata.disturb`` says: ``update_settings`` or ``reload`` of the config."""
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
+    ) -> None:
+        from litellm.proxy import proxy_server
+
+        asked = (data.get("metadata") or {}).get("disturb")
+        if asked == "update_settings":
+            proxy_server.llm_router.update_settings(routing_strategy=next(STRATEGIES))
+        elif asked == "reload":
+            router, models, settings = await proxy_server.proxy_config.load_config(
+                router=None, config_file_path=proxy_server.user_config_file_path
+            )
+            proxy_server.llm_router = router
+            proxy_server.llm_model_list = models
+            proxy_server.general_settings = settings
+
+
+disturber = Disturber()

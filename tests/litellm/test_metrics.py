@@ -1,0 +1,122 @@
+"""Metrics of routing on the page that LiteLLM's own are on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from routellm_core import Decision
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from routellm_plugins.litellm.reporting.metrics import Metrics
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.calls import ENDPOINTS, send
+from tests.litellm.configs import HANDLER, alias, group
+
+pytest.importorskip("prometheus_client")
+
+
+@pytest.fixture(scope="module")
+def failing() -> Iterator[Upstream]:
+    with Upstream("failing") as upstream:
+        upstream.failing_with = 500
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    strong: Upstream,
+    weak: Upstream,
+    failing: Upstream,
+    proxy_with: Callable[..., ProxyProcess],
+) -> Iterator[ProxyProcess]:
+    config = {
+        "model_list": [
+            group("gpt-4o", strong),
+            group("gpt-4o-mini", weak),
+            group("down", failing),
+            alias("measured", router="length", threshold=0.6),
+            alias("raising", router="failing", threshold=0.5),
+            alias("down-router", router="length", threshold=0.6, strong="down"),
+            alias("router-*"),
+        ],
+        "router_settings": {"num_retries": 2, "fallbacks": [{"down": ["gpt-4o-mini"]}]},
+        "litellm_settings": {
+            "callbacks": [HANDLER, "prometheus"],
+            "require_auth_for_metrics_endpoint": False,
+        },
+    }
+    with proxy_with(config) as process:
+        yield process
+
+
+def samples(proxy: ProxyProcess, route: str) -> dict[tuple[str, ...], float]:
+    """Return the values of a route's metrics, by name and, sorted by its name, each label; without
+    those of buckets.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    text = httpx.get(f"{proxy.url}/metrics/", timeout=30, follow_redirects=True).text
+    found: dict[tuple[str, ...], float] = {}
+    for family in text_string_to_metric_families(text):
+        for name, labels, value, *_ in family.samples:
+            bucket = name.endswith(("_bucket", "_created"))
+            if name.startswith("routellm_") and labels.pop("route") == route and not bucket:
+                found[(name, *(labels[key] for key in sorted(labels)))] = value
+    return found
+
+
+def test_decisions_scores_and_time(proxy: ProxyProcess) -> None:
+    for endpoint in ENDPOINTS:
+        for text in (EASY, HARD, HARD):
+            assert send(proxy, endpoint, "measured", text).status_code == 200
+    found = samples(proxy, "measured")
+    assert found["routellm_decisions_total", "score", "gpt-4o-mini", "weak"] == 4
+    assert found["routellm_decisions_total", "score", "gpt-4o", "strong"] == 8
+    assert found["routellm_score_count", "length"] == 12
+    assert found["routellm_score_sum", "length"] == pytest.approx(4 * 0.5 + 8 * 1)
+    assert found["routellm_decision_seconds_count", "length"] == 12
+    assert 0 < found["routellm_decision_seconds_sum", "length"] < 12
+
+
+def test_errors_by_kind(proxy: ProxyProcess) -> None:
+    for _ in range(3):
+        assert send(proxy, "chat/completions", "raising", EASY).status_code == 200
+    found = samples(proxy, "raising")
+    assert found["routellm_decisions_total", "error", "gpt-4o", "strong"] == 3
+    assert found["routellm_errors_total", "RuntimeError", "failing"] == 3
+    assert ("routellm_score_count", "failing") not in found
+
+
+def test_retries_and_fallbacks_are_no_decisions(proxy: ProxyProcess) -> None:
+    assert send(proxy, "chat/completions", "down-router", HARD).status_code == 200
+    found = samples(proxy, "down-router")
+    counted = {name: n for name, n in found.items() if name[0] == "routellm_decisions_total"}
+    assert counted == {("routellm_decisions_total", "score", "down", "strong"): 1}
+
+
+def test_names_that_clients_make_up_are_no_labels(proxy: ProxyProcess) -> None:
+    for number in range(5):
+        model = f"router-length-0.{number}1"
+        assert send(proxy, "chat/completions", model, EASY).status_code == 200
+    assert samples(proxy, "router-*")["routellm_score_count", "length"] == 5
+    assert samples(proxy, "router-length-0.11") == {}
+
+
+def test_without_prometheus_client(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with caplog.at_level(logging.DEBUG):
+        Metrics().note("route", "group", Decision("strong", 0.5, 0.4, "mf", "score", 1.0))
+    assert not caplog.records
+
+
+def test_names_that_are_taken(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        Metrics().note("route", "group", Decision("strong", 0.5, 0.4, "mf", "score", 1.0))
+    assert "routing has no metrics" in caplog.text
