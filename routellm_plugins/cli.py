@@ -5,7 +5,7 @@ from __future__ import annotations
 from routellm_core.cli import app, main
 
 from .demo.command import demo
-from .litellm.check import check
+from .litellm.config.command import check
 
 __all__ = ["app", "main"]
 

@@ -12,9 +12,10 @@ from litellm.integrations.custom_logger import CustomLogger
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
-from .logs import log_under_the_alias
-from .parameters import CALLS, drop_unsupported
-from .proxy_access import (
+from .config.start_check import end_on_mistakes
+from .deciding.request import Request
+from .groups.parameters import CALLS, drop_unsupported
+from .groups.proxy_access import (
     add_guardrails,
     charge_model_budgets,
     check_model_budgets,
@@ -24,10 +25,9 @@ from .proxy_access import (
     warn_of_limits,
     with_readable_ids,
 )
-from .request import Request
-from .response_headers import add_to
-from .routed_request import drop_forged_decisions
-from .start_check import end_on_mistakes
+from .reporting.logs import log_under_the_alias
+from .reporting.response_headers import add_to
+from .reporting.routed_request import drop_forged_decisions
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide, decide
 
-from .alias_entries import AliasEntries
-from .config import check_routes
-from .request import Request
-from .routed_request import RoutedRequest, routed_request
-from .router_access import RouterAccess
-from .routes import Route, Routes, is_routed, routing_parts, shortened
+from .config.report import check_routes
+from .config.routes import Route, Routes, is_routed, routing_parts, shortened
+from .deciding.request import Request
+from .groups.alias_entries import AliasEntries
+from .groups.router_access import RouterAccess
+from .reporting.routed_request import RoutedRequest, routed_request
 
 try:
     from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection

@@ -41,6 +41,9 @@ FACADES = {CORE, f"{CORE}.testing"}
 FRAMEWORKS = ("litellm", "langchain", "langgraph", "llama_index")
 ADAPTERS = ("litellm", "langchain", "llama_index")
 
+LITELLM_FLOORS = ("config", "reporting", "groups", "deciding", "strategy", "proxy")
+"""The modules and folders of the LiteLLM adapter, lowest floor first."""
+
 
 def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -153,6 +156,20 @@ def test_an_adapter_imports_no_other(adapter: str):
         if f"{other}.".startswith(tuple(f"{name}." for name in others))
     ]
     assert unwanted == []
+
+
+def test_the_litellm_adapter_has_floors_as_well():
+    """Its ``__init__`` loads on first use what users name."""
+    package = f"{PLUGINS}.litellm."
+    inner = {m: m.removeprefix(package).split(".")[0] for m in SOURCES if m.startswith(package)}
+    assert set(inner.values()) == set(LITELLM_FLOORS)
+    upwards = [
+        f"{module} imports {other}"
+        for module, room in inner.items()
+        for other in sorted(IMPORTS[module] & inner.keys())
+        if LITELLM_FLOORS.index(inner[other]) > LITELLM_FLOORS.index(room)
+    ]
+    assert upwards == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from routellm_plugins.cli import app
-from routellm_plugins.litellm.config import check_config
+from routellm_plugins.litellm.config.report import check_config
 from tests.cli.command import routellm
 from tests.fakes import routers
 from tests.litellm.configs import HANDLER, MARKER, alias

@@ -13,9 +13,10 @@ import pytest
 from litellm import BadRequestError, Router
 
 from routellm_core import ConfigError, Decision, hookimpl, route_on
-from routellm_plugins.litellm import install, routed_request
+from routellm_plugins.litellm import install
+from routellm_plugins.litellm.config.routes import Routes
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
-from routellm_plugins.litellm.routes import Routes
+from routellm_plugins.litellm.reporting import routed_request
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
@@ -142,10 +143,10 @@ async def test_a_mistake_of_ours_does_not_fail_the_request(
     def fail(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("routellm_plugins.litellm.request.human_turns", fail)
+    monkeypatch.setattr("routellm_plugins.litellm.deciding.request.human_turns", fail)
     assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o"
     assert answered_by(router.completion("gpt-4o-router", user(EASY))) == "gpt-4o"
-    monkeypatch.setattr("routellm_plugins.litellm.routes.Routes.find", fail)
+    monkeypatch.setattr("routellm_plugins.litellm.config.routes.Routes.find", fail)
     assert answered_by(await router.acompletion("gpt-4o", user(EASY))) == "gpt-4o"
     assert caplog.text.count("such requests go to the strong model") == 1
     assert [(d.tier, d.cause, d.threshold) for d in seen] == [
@@ -442,7 +443,7 @@ async def test_a_litellm_that_is_not_known_serves_all_but_the_alias(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("routellm_plugins.litellm.router_access._ASYNC_SELECTORS", ())
+    monkeypatch.setattr("routellm_plugins.litellm.groups.router_access._ASYNC_SELECTORS", ())
     proxy_server.llm_router = Router(model_list=model_list)
     handler = RouteLLMProxyHandler()
     for _ in range(2):

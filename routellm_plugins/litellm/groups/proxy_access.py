@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .routed_request import routed_request
+from ..reporting.routed_request import routed_request
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from routellm_core import ConfigError
 
-from .config import check_config
+from .report import check_config
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from routellm_core import ConfigError
 
-from .config import HANDLER, ConfigReport, check_config, lacks_handler, read_config
+from .report import HANDLER, ConfigReport, check_config, lacks_handler, read_config
 
 
 def check(

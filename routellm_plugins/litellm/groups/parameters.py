@@ -13,7 +13,7 @@ from litellm.exceptions import UnsupportedParamsError
 
 from routellm_core import Tier
 
-from .routes import Route
+from ..config.routes import Route
 
 logger = logging.getLogger(__name__)
 

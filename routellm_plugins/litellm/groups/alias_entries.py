@@ -14,8 +14,8 @@ from typing import Any
 
 import litellm
 
+from ..config.routes import MARKER_MODEL, Route, Routes, is_routed
 from .router_access import RouterAccess
-from .routes import MARKER_MODEL, Route, Routes, is_routed
 
 logger = logging.getLogger(__name__)
 

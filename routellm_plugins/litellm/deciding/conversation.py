@@ -10,8 +10,8 @@ from litellm.responses.utils import ResponsesAPIRequestUtils
 from routellm_core import Tier, scored_text
 from routellm_core.policy.conversations import session_of
 
-from .routed_request import buckets
-from .routes import Route
+from ..config.routes import Route
+from ..reporting.routed_request import buckets
 
 _GENERATED = "litellm_session_id_generated"
 """Marks a session id that LiteLLM made up for this one request."""

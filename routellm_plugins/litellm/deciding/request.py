@@ -11,10 +11,10 @@ from routellm_core import Asked, Decision, human_turns
 from routellm_core.policy.route_on import text_to_route_on
 from routellm_core.side_calls import side_call
 
+from ..config.routes import Route
+from ..reporting.routed_request import RoutedRequest, routed_request
 from .conversation import session_of_request, tier_of_previous
 from .messages import messages_of
-from .routed_request import RoutedRequest, routed_request
-from .routes import Route
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""What a config says about routed aliases; nothing here imports litellm."""

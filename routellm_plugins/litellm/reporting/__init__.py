@@ -1,0 +1,1 @@
+"""Where the decision on a request is told: headers, logs and traces."""
