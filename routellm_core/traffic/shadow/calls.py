@@ -29,6 +29,9 @@ class Job:
     size: int
     """Bytes that it holds."""
     settled: bool = field(default=False, init=False)
+    """Whether its outcome is certain."""
+    told: bool = field(default=False, init=False)
+    """Whether ``settle`` has returned."""
 
 
 class Calls:
@@ -81,10 +84,10 @@ class Calls:
         return None
 
     def idle(self, timeout_s: float) -> bool:
-        """Wait until no job waits or is unsettled; returns whether that was in time."""
+        """Wait until every job is settled; returns whether that was in time."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            while self._waiting or any(not job.settled for job in self._running):
+            while self._waiting or any(not job.told for job in self._running):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
@@ -113,6 +116,7 @@ class Calls:
                     self._start(self._waiting.popleft())
             for job in overdue:
                 job.settle("timeout")
+                job.told = True
             if overdue:
                 with self._changed:
                     self._changed.notify_all()

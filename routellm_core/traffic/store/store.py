@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
@@ -47,6 +48,8 @@ class Store:
     """
 
     def __init__(self, where: str, *, make: bool = True) -> None:
+        if not make and "://" not in where and not Path(where).is_file():
+            raise ConfigError(f"there is no store {where}: name the file that `shadow` names")
         self._database: Database = database_of(where)
         try:
             if make:
