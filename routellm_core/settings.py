@@ -96,7 +96,7 @@ class PolicySettings(BaseModel):
         return self
 
 
-S = TypeVar("S", bound=PolicySettings)
+S = TypeVar("S", bound=BaseModel)
 
 
 def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
@@ -112,7 +112,7 @@ def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
         raise ConfigError("; ".join(_explain(kind, e) for e in error.errors())) from None
 
 
-def _explain(kind: type[PolicySettings], error: Any) -> str:
+def _explain(kind: type[BaseModel], error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}': {did_you_mean(key, kind.model_fields)}"

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from routellm_core import ConfigError
 from routellm_core.traffic.shadow.calls import Calls, Job
-from routellm_core.traffic.shadow.settings import ShadowSettings
+from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 from routellm_core.traffic.shadow.shadow import OtherCall, Shadow
 from routellm_core.traffic.store.kept import Answer
 from routellm_core.traffic.store.store import Store
@@ -51,13 +50,16 @@ def test_both_answers_are_kept(path: str):
     rows = {row["tier"]: row for row in Store(path).sampled()}
     assert rows["strong"]["text"] == rows["weak"]["text"] == "Because."
     assert [rows["weak"]["shadow"], rows["strong"]["shadow"]] == [0, 1]
-    assert rows["strong"]["propensity"] == 1.0
     assert Store(path).spent("chat") == 0.5
 
 
 def test_of_what_is_not_sampled_no_text_is_kept_and_nothing_is_called(path: str):
     shadow, called = shadow_of(path, sample=0.25), []
-    shadow.keep(request(sampled=False), answer(), other(lambda: called.append(1) or dear(1)))
+    shadow.keep(
+        request(sampled=False, propensity=0.25),
+        answer(),
+        other(lambda: called.append(1) or dear(1)),
+    )
     assert shadow.flush()
     (kept,) = Store(path).requests()
     assert (kept["sampled"], kept["propensity"], called) == (0, 0.25, [])
@@ -68,7 +70,7 @@ def test_of_what_is_not_sampled_no_text_is_kept_and_nothing_is_called(path: str)
 
 def test_the_share_that_is_drawn_is_the_one_that_was_asked_for(path: str):
     shadow = shadow_of(path, sample=0.05)
-    drawn = sum(shadow.draws() for _ in range(20_000))
+    drawn = sum(shadow.draws(0.05) for _ in range(20_000))
     assert 800 < drawn < 1200  # six standard deviations
 
 
@@ -238,23 +240,28 @@ def test_a_forked_worker_keeps_and_calls_too(path: str):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "advice"),
     [
-        {"sample": 5},
-        {"sample": True},
-        {"budget_usd": -1},
-        {"sampel": 0.1},
-        {"strong_price": "cheap"},
-        {"redact": 3},
-        {"keep_days": 0},
+        ({"sample": 5}, "'sample' is 5: input should be less than or equal to 1"),
+        ({"sample": True}, "'sample' is True: write a number"),
+        ({"budget_usd": -1}, "'budget_usd' is -1"),
+        ({"sampel": 0.1}, "unknown key 'sampel': did you mean 'sample'"),
+        ({"strong_price": "cheap"}, "such as 2.5,10"),
+        ({"redact": 3}, "write a function, or its dotted path"),
+        ({"redact": "no.such.function"}, "cannot be imported"),
+        ({"keep_days": 0}, "'keep_days' is 0"),
+        ({"store": "no/such/folder/x.db"}, "there is no folder"),
+        ({"store": "what://"}, "no URL of a database"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:30],
 )
-def test_mistakes_in_the_settings_are_errors(path: str, wrong: dict[str, Any]):
-    with pytest.raises(ValidationError):
-        ShadowSettings(**{"sample": 0.1, "budget_usd": 1, "store": path, **wrong})
+def test_mistakes_in_the_settings_are_one_line(path: str, wrong: dict[str, Any], advice: str):
+    with pytest.raises(ConfigError) as caught:
+        shadow_settings({"sample": 0.1, "budget_usd": 1, "store": path, **wrong})
+    assert str(caught.value).startswith("shadow: ")
+    assert advice in str(caught.value)
 
 
-def test_a_redaction_that_is_not_there_is_a_mistake(path: str):
-    with pytest.raises(ConfigError, match="cannot be imported"):
-        shadow_of(path, redact="no.such.function")
+def test_what_is_no_mapping_is_a_mistake():
+    with pytest.raises(ConfigError, match=r"such as \{sample"):
+        shadow_settings(True)

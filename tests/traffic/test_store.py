@@ -81,7 +81,7 @@ def test_feedback_is_joined_by_either_id(store: Store):
     store.add([request(), ("r1", answer()), ("r1", answer("strong", shadow=True))])
     given = [
         Feedback("r1", 0.0),
-        Feedback("call-r1", 1.0),
+        Feedback("answer-r1", 1.0),
         Feedback("r1", 0.5, "strong", "judge"),
         Feedback("nobody", 1.0),
     ]
@@ -192,7 +192,7 @@ def test_the_writer_never_waits_and_counts_what_it_loses(tmp_path: Path):
             super().add(*args)
 
     store = Stuck(str(tmp_path / "traffic.db"))
-    writer, keeping = Writer(store, waiting=10), Keeping()
+    writer, keeping = Writer(lambda: store, waiting=10), Keeping()
     took = [writer.put("chat", request(f"r{n}"), keeping) for n in range(600)]
     assert not took[-1]
     store.release.set()
@@ -216,7 +216,7 @@ def test_the_writer_tries_again(tmp_path: Path, monkeypatch):
             super().add(*args)
 
     store = Flaky(str(tmp_path / "traffic.db"))
-    writer = Writer(store)
+    writer = Writer(lambda: store)
     writer.put("chat", request(), Keeping())
     assert writer.flush()
     assert len(list(store.requests())) == 1

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ...errors import ConfigError
 from ...rules.prices import price_of
-from ...settings import Number, _as_text, _no_truth_value
+from ...settings import Number, _as_text, _no_truth_value, validate_settings
+from ..store.database import database_of
+from ..store.keeping import redact_of
+
+EXAMPLE = "{sample: 0.05, budget_usd: 10, store: traffic.db}"
 
 
 class ShadowSettings(BaseModel):
@@ -64,3 +70,33 @@ class ShadowSettings(BaseModel):
         if value is not None and not isinstance(value, str) and not callable(value):
             raise ValueError("write a function, or its dotted path such as my_module.redact")
         return value
+
+
+def shadow_settings(values: object) -> ShadowSettings:
+    """Return settings as a user wrote them.
+
+    Raises:
+        ConfigError: a value is missing, unknown or out of range, ``redact`` names no function, or
+            there cannot be a store where ``store`` says.
+        MissingExtraError: the store is a URL, and SQLAlchemy is not installed.
+    """
+    if isinstance(values, ShadowSettings):
+        return values
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"'shadow' must be a mapping such as {EXAMPLE}")
+    try:
+        settings = validate_settings(ShadowSettings, {str(key): v for key, v in values.items()})
+        if isinstance(settings.redact, str):
+            redact_of(settings.redact)
+        _check_place(settings.store)
+    except ConfigError as error:
+        raise ConfigError(f"shadow: {error}") from None
+    return settings
+
+
+def _check_place(store: str) -> None:
+    if "://" in store:
+        database_of(store)
+    elif not Path(store).absolute().parent.is_dir():
+        folder = Path(store).absolute().parent
+        raise ConfigError(f"'store' is '{store}', and there is no folder {folder}: make it")

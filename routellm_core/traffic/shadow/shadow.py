@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...decision import Tier
-from ...errors import ConfigError
 from ..store.keeping import Keeping, redact_of
 from ..store.kept import About, Answer, Request
 from ..store.writer import Writer, writer_of
@@ -23,6 +22,7 @@ _MOST_BYTES = 64 << 20
 """What sampled requests that wait may hold together, in each process and for each route."""
 
 OTHER: Mapping[Tier, Tier] = {"strong": "weak", "weak": "strong"}
+"""The tier that did not answer."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ class Shadow:
         settings: as the user wrote them.
 
     Raises:
-        ConfigError: the store cannot be opened, or ``redact`` is no function.
-        MissingExtraError: the store is a URL, and SQLAlchemy is not installed.
+        ConfigError: ``redact`` names no function.
     """
 
     def __init__(self, route: str, settings: ShadowSettings) -> None:
@@ -86,30 +85,26 @@ class Shadow:
 
         threading.Thread(target=write, name="routellm-describe", daemon=True).start()
 
-    def draws(self) -> bool:
-        """Return whether the next request is sampled."""
-        return self._random.random() < self.settings.sample
+    def draws(self, propensity: float) -> bool:
+        """Return whether a request is sampled that is so with a given probability."""
+        return self._random.random() < propensity
 
-    def keep(self, request: Request, served: Answer, other: OtherCall | str | None = None) -> None:
+    def keep(self, request: Request, served: Answer, other: OtherCall | None = None) -> None:
         """Keep a request and its answer, and call the other model if it is sampled.
 
         Args:
             request: the request. Its texts are kept if it is ``sampled``.
             served: what the user got; its text likewise.
-            other: for a sampled request, the call of the other model, or why it cannot be made.
+            other: of a sampled request, the call of the other model.
         """
         try:
-            request = replace(request, propensity=self.settings.sample)
             if not request.sampled:
                 request = replace(request, prompt=None, messages=())
                 served, other = replace(served, text=None), None
             self._put(request)
             self._put((request.request_id, served))
-            if isinstance(other, OtherCall):
+            if other is not None:
                 self._call(request, other)
-            elif other is not None:
-                tier = OTHER[served.tier]
-                self._put((request.request_id, Answer(tier, error=other, shadow=True)))
         except Exception as error:
             self._say(type(error).__name__, f"a request was not kept ({error})")
 

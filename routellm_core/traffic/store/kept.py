@@ -20,8 +20,8 @@ class Answer:
     text: str | None = None
     text_sha256: str | None = None
     error: str | None = None
-    """Why there is no answer: ``error:<Type>``, or of a shadow call ``timeout``, ``budget``,
-    ``price``, ``queue``, ``memory`` or ``kind``."""
+    """Why there is no answer: ``error:<Type>``, ``timeout``, ``budget``, ``price``, ``queue`` or
+    ``memory``."""
     input_tokens: int | None = None
     cached_tokens: int | None = None
     """Those of ``input_tokens`` that the provider read from its cache."""
@@ -45,8 +45,8 @@ class Request:
     decision: Decision
     acted: bool = True
     """Whether the request went where the decision says; False where it is observed alone."""
-    call_id: str | None = None
-    """A second name of the request."""
+    answer_id: str | None = None
+    """The id of the answer that the user got, by which feedback may name it too."""
     turns: int = 0
     """How many messages of the human it has."""
     prompt: str | None = None
@@ -65,7 +65,7 @@ class Feedback:
     """How good an answer was."""
 
     request_id: str
-    """``Request.request_id``, or its ``call_id``."""
+    """``Request.request_id``, or its ``answer_id``."""
     score: float
     """In [0, 1]; 1 is best."""
     tier: Tier | None = None

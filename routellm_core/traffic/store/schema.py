@@ -13,7 +13,7 @@ TABLES: tuple[str, ...] = (
     f"""
     CREATE TABLE IF NOT EXISTS requests (
         request_id {_ID} PRIMARY KEY,
-        call_id VARCHAR(255),
+        answer_id TEXT,
         at {_NUMBER} NOT NULL,
         route {_ID},
         router VARCHAR(255),
@@ -30,7 +30,7 @@ TABLES: tuple[str, ...] = (
         messages TEXT
     )""",
     "CREATE INDEX IF NOT EXISTS requests_at ON requests (at)",
-    "CREATE INDEX IF NOT EXISTS requests_call ON requests (call_id)",
+    "CREATE INDEX IF NOT EXISTS requests_answer ON requests (answer_id)",
     f"""
     CREATE TABLE IF NOT EXISTS answers (
         request_id {_ID},

@@ -21,7 +21,7 @@ _DAY_S = 86_400.0
 
 _REQUESTS = """
     INSERT INTO requests VALUES (
-        :request_id, :call_id, :at, :route, :router, :score, :threshold, :cause, :decided, :acted,
+        :request_id, :answer_id, :at, :route, :router, :score, :threshold, :cause, :decided, :acted,
         :turns, :sampled, :propensity, :prompt_sha256, :prompt, :messages
     )"""
 _ANSWERS = """
@@ -81,7 +81,9 @@ class Store:
         """
         requests = {each.request_id: _request(each) for each in kept if isinstance(each, Request)}
         answers = {
-            (each[0], each[1].tier): _answer(*each) for each in kept if not isinstance(each, Request)
+            (each[0], each[1].tier): _answer(*each)
+            for each in kept
+            if not isinstance(each, Request)
         }
         statements: list[Statement] = [
             ("DELETE FROM requests WHERE request_id = :request_id", [*requests.values()]),
@@ -176,8 +178,7 @@ class Store:
             else:
                 found.append(row)
         remove = (
-            "DELETE FROM feedback "
-            "WHERE request_id = :request_id AND tier = :tier AND name = :name"
+            "DELETE FROM feedback WHERE request_id = :request_id AND tier = :tier AND name = :name"
         )
         latest = {(row["request_id"], row["tier"], row["name"]): row for row in found}
         if latest:
@@ -204,8 +205,8 @@ class Store:
         """Return the row of a score; None if there is no such answer."""
         answers = self._database.rows(
             "SELECT a.request_id, a.tier, a.shadow FROM answers a JOIN requests r "
-            "ON r.request_id = a.request_id WHERE r.request_id = :id OR r.call_id = :id",
-            id=_sound(given.request_id),
+            "ON r.request_id = a.request_id WHERE r.request_id = :id OR r.answer_id = :id",
+            id=_sound(given.request_id, None),
         )
         for row in answers:
             if row["tier"] == given.tier or (given.tier is None and not row["shadow"]):
@@ -234,7 +235,7 @@ def _request(request: Request) -> dict[str, Any]:
     decision = request.decision
     return {
         "request_id": _sound(request.request_id),
-        "call_id": _sound(request.call_id),
+        "answer_id": _sound(request.answer_id, None),
         "at": request.at,
         "route": _sound(request.route),
         "router": _sound(decision.router),

@@ -9,6 +9,8 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
 
 from .keeping import Keeping
 from .kept import Answer, Request
@@ -33,19 +35,35 @@ class Writer:
     """A queue before a store, and the thread that empties it.
 
     Args:
-        store: where it writes.
+        opened: opens where it writes, on a thread of the background.
         keep_days: how long requests are kept; None: for ever.
         waiting: records that may wait; further ones are lost, and counted.
     """
 
     def __init__(
-        self, store: Store, keep_days: float | None = None, waiting: int = _WAITING
+        self,
+        opened: Callable[[], Store],
+        keep_days: float | None = None,
+        waiting: int = _WAITING,
     ) -> None:
-        self.store = store
+        self._opened = opened
+        self._store: Store | None = None
         self.keep_days = keep_days
         self._most = waiting
         self._reset()
         _writers.add(self)
+
+    @property
+    def store(self) -> Store:
+        """The store; asking may wait for its database.
+
+        Raises:
+            ConfigError: it cannot be opened.
+        """
+        with self._opening:
+            if self._store is None:
+                self._store = self._opened()
+            return self._store
 
     def put(self, route: str, kept: Kept, keeping: Keeping) -> bool:
         """Queue a record without waiting; returns whether there was room.
@@ -57,7 +75,7 @@ class Writer:
         """
         with self._changed:
             if len(self._waiting) >= self._most:
-                self._lose(Counter([route]), "the database is slower than the traffic")
+                self._lose(Counter([route]), "its database is slower than the traffic")
                 return False
             self._waiting.append((route, kept, keeping))
             if not self._started:
@@ -84,6 +102,7 @@ class Writer:
     def _reset(self) -> None:
         self._waiting: deque[tuple[str, Kept, Keeping]] = deque()
         self._changed = threading.Condition()
+        self._opening = threading.Lock()
         self._started = self._writing = self._hurry = self._logged = False
         self._lost: Counter[str] = Counter()
         self._pruned = -_HOUR_S
@@ -121,9 +140,8 @@ class Writer:
         if not self._logged:
             self._logged = True
             logger.error(
-                "the store %s does not take records (%s): they are lost and counted; further "
-                "ones are not logged",
-                self.store.name,
+                "a store does not take records (%s): they are lost and counted; further ones are "
+                "not logged",
                 why,
             )
 
@@ -134,7 +152,7 @@ class Writer:
         try:
             self.store.forget_after(self.keep_days)
         except Exception:
-            logger.exception("old requests in the store %s were not deleted", self.store.name)
+            logger.exception("old requests were not deleted from a store")
 
 
 def _allowed(kept: Kept, keeping: Keeping) -> Kept:
@@ -151,16 +169,12 @@ _lock = threading.Lock()
 
 
 def writer_of(where: str, keep_days: float | None = None) -> Writer:
-    """Return the writer of a store in this process; one for all routes that name it.
-
-    Raises:
-        ConfigError: the store cannot be opened.
-    """
+    """Return the writer of a store in this process; one for all routes that name it."""
     place = where if "://" in where else os.path.abspath(where)
     with _lock:
         writer = _by_place.get(place)
         if writer is None:
-            writer = _by_place[place] = Writer(Store(place), keep_days)
+            writer = _by_place[place] = Writer(partial(Store, place), keep_days)
         if keep_days is not None:
             # The stricter of two routes counts.
             writer.keep_days = min(keep_days, writer.keep_days or keep_days)
