@@ -56,5 +56,6 @@ def _summary(report: ConfigReport) -> Table:
             threshold += f" ({settings.strong_share:.0%} of usual traffic)"
         if settings.calibration is not None:
             threshold += f" ({settings.calibration})"
-        table.add_row(route.name, router, threshold, settings.strong, settings.weak)
+        name = f"{route.name} (observed)" if settings.observe else route.name
+        table.add_row(name, router, threshold, settings.strong, settings.weak)
     return table
