@@ -1,1 +1,1 @@
-"""A user's own traffic: what is kept of it, shadow mode, and what the report says."""
+"""A user's own traffic: audit, shadow store, labelling, adapting, report."""

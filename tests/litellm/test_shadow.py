@@ -66,7 +66,9 @@ def proxy(
             group("breakable", breakable),
             alias("both", **length, shadow=shadow(folder, "both")),
             alias("silent", **length, shadow=shadow(folder, "silent", texts=False)),
-            alias("masked", **length, shadow=shadow(folder, "masked", redact="tests.fakes.masks.mask")),
+            alias(
+                "masked", **length, shadow=shadow(folder, "masked", redact="tests.fakes.masks.mask")
+            ),
             alias("some", **length, shadow=shadow(folder, "some", sample=0)),
             alias(
                 "broken",
@@ -148,7 +150,7 @@ def test_the_other_group_gets_the_same_request(
         "model": "both",
         "messages": [
             {"role": "system", "content": "Be brief about umbrellas."},
-            {"role": "user", "content": "Who is out in the rain?"},
+            {"role": "user", "content": "Who likes this rain, then?"},
         ],
         "tools": [WEATHER],
         "temperature": 0.25,
