@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 # The oldest LiteLLM that is supported, and the one that pip takes.
 LITELLM_VERSIONS ?= 1.102.0 latest
 
-.PHONY: help demo test versions lint bench common-sense build results thresholds clean
+.PHONY: help demo test versions lint bench shadow-load common-sense build results thresholds clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -15,6 +15,7 @@ help:
 	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='1.102.0 latest'"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
+	@echo "make shadow-load  users' latency with and without shadow mode, the other model well, slow, failing, hanging"
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
@@ -42,6 +43,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
+
+shadow-load: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.shadow_load
 
 common-sense: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.common_sense $(if $(filter command,$(origin ROUTERS)),$(ROUTERS),mf sw_ranking bert causal_llm)

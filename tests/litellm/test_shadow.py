@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def proxy(
                 "broken",
                 **length,
                 strong="breakable",
-                shadow=shadow(folder, "broken", timeout_s=1, concurrency=2, waiting=3),
+                shadow=shadow(folder, "broken", timeout_s=5, concurrency=2, waiting=3),
             ),
             observed(
                 group("plain", strong),
@@ -275,12 +276,14 @@ def test_another_group_that_fails_cools_nothing_down(
 def test_another_group_that_hangs_delays_nobody_and_fills_nothing(
     proxy: ProxyProcess, folder: Path, breakable: Upstream
 ) -> None:
-    breakable.delay_s = 3.0
+    breakable.delay_s = 8.0
     try:
-        ids = [
-            call_id(send(proxy, "chat/completions", "broken", f"Who waits, {n}?"))
-            for n in range(12)
-        ]
+        with ThreadPoolExecutor(12) as pool:
+            asked = [f"Who waits, {n}?" for n in range(12)]
+            answers = pool.map(
+                lambda words: send(proxy, "chat/completions", "broken", words), asked
+            )
+            ids = [call_id(each) for each in answers]
         rows = [rows_of(folder, "broken", each)["strong"] for each in ids]
     finally:
         breakable.delay_s = 0.0

@@ -94,13 +94,8 @@ def _watch(figures: Figures) -> Iterator[Line]:
         yield "drift", f"yes: {figures.warning}"
     elif drift.distance is not None:
         chance = f", p = {drift.p_value:.2g}" if drift.p_value is not None else ""
-        yield (
-            "drift",
-            (
-                f"none to warn of: distance {drift.distance:.2f} from the calibration sample{chance}, "
-                f"by {drift.scored:,} scores"
-            ),
-        )
+        distance = f"distance {drift.distance:.2f} from the calibration sample{chance}"
+        yield "drift", f"none to warn of: {distance}, by {drift.scored:,} scores"
     else:
         yield "drift", "not known: the threshold is from no calibration sample"
     if figures.sampled:

@@ -30,6 +30,7 @@ class ShadowSettings(BaseModel):
     store: Annotated[str, BeforeValidator(_as_text)] = Field(
         description="path of an SQLite file, or URL of a database for SQLAlchemy"
     )
+    route: str | None = Field(default=None, description="name in the store, if not the alias's")
     per_minute: Number = Field(default=60.0, gt=0.0, le=1e6, description="calls a minute, at most")
     concurrency: Annotated[int, BeforeValidator(_no_truth_value)] = Field(
         default=4, ge=1, le=100, description="calls at once, at most"

@@ -182,3 +182,22 @@ class Shadow:
         if kind not in self._said:
             self._said.add(kind)
             logger.warning("shadow mode of '%s': %s", self.route, message)
+
+
+_shadows: dict[tuple[str, ShadowSettings], Shadow] = {}
+
+
+def shadow_of(route: str, settings: ShadowSettings) -> Shadow:
+    """Return the shadow mode of a route; one in each process, so that its limits hold for all.
+
+    Args:
+        route: name of the alias, group or application.
+        settings: whose ``route`` is the name instead, if it is set.
+
+    Raises:
+        ConfigError: ``redact`` names no function.
+    """
+    key = settings.route or route, settings
+    if key not in _shadows:
+        _shadows.setdefault(key, Shadow(*key))
+    return _shadows[key]

@@ -14,7 +14,7 @@ from litellm.litellm_core_utils.redact_messages import should_redact_message_log
 from routellm_core import Decision, Tier, human_turns
 from routellm_core.policy.policies import adecide, apolicy_of
 from routellm_core.traffic.shadow.about import about
-from routellm_core.traffic.shadow.shadow import OTHER, OtherCall, Shadow
+from routellm_core.traffic.shadow.shadow import OTHER, OtherCall, Shadow, shadow_of
 from routellm_core.traffic.store import kept
 
 from ..config.routes import Route, Routes
@@ -90,7 +90,9 @@ class ShadowLog:
         if made and sampled:
             other = other_call(made, route, OTHER[tier], access, shadow.settings)
             sampled = other is not None
-        request = _request(route, decision, payload, messages, sampled, propensity, bool(routed))
+        request = _request(
+            shadow.route, decision, payload, messages, sampled, propensity, bool(routed)
+        )
         shadow.keep(request, _served(route, tier, payload, response, access), other)
 
     async def _shadow_of(self, route: Route, access: RouterAccess) -> Shadow:
@@ -98,7 +100,7 @@ class ShadowLog:
         if known is not None and known[0].settings == route.settings:
             return known[1]
         assert route.settings.shadow is not None
-        shadow = Shadow(route.name, route.settings.shadow)
+        shadow = shadow_of(route.name, route.settings.shadow)
         self._shadows[route.name] = route, shadow
         policy = await apolicy_of(route.settings)
         prices = {tier: prices_of(route, tier, access, route.settings.shadow) for tier in _TIERS}
@@ -117,7 +119,7 @@ async def _observed(
 
 
 def _request(
-    route: Route,
+    name: str,
     decision: Decision,
     payload: Mapping[str, Any],
     messages: Any,
@@ -129,7 +131,7 @@ def _request(
     return kept.Request(
         request_id=str(payload.get("litellm_call_id") or payload.get("id")),
         at=float(payload.get("startTime") or 0.0),
-        route=route.name,
+        route=name,
         decision=decision,
         acted=acted,
         answer_id=payload.get("id"),
