@@ -1,4 +1,4 @@
-"""Shadow mode of a ``ChatRouteLLM``: a callback of each call keeps it, and calls the other model."""
+"""Shadow mode of a ``ChatRouteLLM``: a callback keeps each call, and calls the other model."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from tests.fakes.openai_upstream import Upstream
 from tests.litellm.configs import HANDLER, KEY, alias, group
 
 BLOCK = 40
-BUDGET_USD = 0.002
+BUDGET_USD = 0.012
 TIMEOUT_S = 3.0
 CONCURRENCY = 4
 CASES = ("well", "slow", "failing", "hanging")

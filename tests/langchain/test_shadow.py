@@ -149,9 +149,9 @@ def test_copies_share_limits_and_the_store(strong: Upstream, weak: Upstream, pat
 
 
 def test_a_model_without_a_price_is_a_mistake(strong: Upstream, weak: Upstream, path: str) -> None:
+    unknown = client(strong).model_copy(update={"model_name": "no-such-model"})
+    shadow = {"sample": 1, "budget_usd": 1, "store": path}
     with pytest.raises(ConfigError, match=r"price of 'no-such-model' .*strong_price"):
-        unknown = client(strong).model_copy(update={"model_name": "no-such-model"})
-        shadow = {"sample": 1, "budget_usd": 1, "store": path}
         ChatRouteLLM(unknown, client(weak), router="length", threshold=0.6, shadow=shadow)
     with pytest.raises(ConfigError, match="shadow: unknown key 'sampel'"):
         routed(strong, weak, path, sampel=1)

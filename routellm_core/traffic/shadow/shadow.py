@@ -74,6 +74,14 @@ class Shadow:
         self._said: set[str] = set()
         self._random = random.Random()
 
+    # Models of the frameworks are copied and pickled, and their shadow mode stays one.
+
+    def __deepcopy__(self, memo: object) -> Shadow:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return shadow_of, (self.route, self.settings)
+
     def describe(self, about: About) -> None:
         """Write what is known of the route, for the report; on a thread of its own."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
@@ -22,18 +23,27 @@ from ..deciding.messages import messages_of
 from ..deciding.request import Request
 from ..groups.router_access import RouterAccess
 from ..reporting.routed_request import routed_request
-from .other_group import answer_of, other_call, other_request, prices_of
+from .other_group import Prices, answer_of, other_call, other_request, prices_of
 
 logger = logging.getLogger(__name__)
 
 _TIERS: tuple[Tier, ...] = ("strong", "weak")
 
 
+@dataclass(frozen=True)
+class _Keeper:
+    """Keeps the requests of one route."""
+
+    shadow: Shadow
+    prices: Mapping[Tier, Prices | None]
+
+
 class ShadowLog:
     """Keeps the requests of routes with ``shadow``, and of groups that are observed."""
 
     def __init__(self) -> None:
-        self._shadows: dict[str, tuple[Route, Shadow]] = {}
+        self._routes: Routes | None = None
+        self._keepers: dict[str, _Keeper] = {}
         self._failed: set[str] = set()
 
     async def note(
@@ -80,33 +90,35 @@ class ShadowLog:
         given = kwargs.get("messages")
         messages = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
         decision = routed.decision if routed else await _observed(route, params, messages, access)
-        shadow = await self._shadow_of(route, access)
-        made = None
+        if routes is not self._routes:  # the model list was edited, and prices perhaps
+            self._routes, self._keepers = routes, {}
+        keeper = self._keepers.get(route.name)
+        if keeper is None:
+            keeper = self._keepers[route.name] = await _keeper(route, access)
+        shadow, made = keeper.shadow, None
         if not payload.get("cache_hit") and not redacted:
             made = other_request(kwargs.get("call_type"), messages, body)
         propensity = shadow.settings.sample if made else 0.0
         sampled = shadow.draws(propensity)
         other: OtherCall | None = None
         if made and sampled:
-            other = other_call(made, route, OTHER[tier], access, shadow.settings)
+            tiers = OTHER[tier], keeper.prices[OTHER[tier]]
+            other = other_call(made, route, *tiers, access, shadow.settings.timeout_s)
             sampled = other is not None
-        request = _request(
-            shadow.route, decision, payload, messages, sampled, propensity, bool(routed)
-        )
-        shadow.keep(request, _served(route, tier, payload, response, access), other)
+        draw = sampled, propensity
+        request = _request(shadow.route, decision, payload, messages, *draw, bool(routed))
+        group = route.settings.group(tier)
+        shadow.keep(request, _served(tier, group, keeper.prices[tier], payload, response), other)
 
-    async def _shadow_of(self, route: Route, access: RouterAccess) -> Shadow:
-        known = self._shadows.get(route.name)
-        if known is not None and known[0].settings == route.settings:
-            return known[1]
-        assert route.settings.shadow is not None
-        shadow = shadow_of(route.name, route.settings.shadow)
-        self._shadows[route.name] = route, shadow
-        policy = await apolicy_of(route.settings)
-        prices = {tier: prices_of(route, tier, access, route.settings.shadow) for tier in _TIERS}
-        models = {tier: route.settings.group(tier) for tier in _TIERS}
-        shadow.describe(about(policy, models, prices))
-        return shadow
+
+async def _keeper(route: Route, access: RouterAccess) -> _Keeper:
+    settings = route.settings.shadow
+    assert settings is not None
+    shadow = shadow_of(route.name, settings)
+    prices = {tier: prices_of(route, tier, access, settings) for tier in _TIERS}
+    models = {tier: route.settings.group(tier) for tier in _TIERS}
+    shadow.describe(about(await apolicy_of(route.settings), models, prices))
+    return _Keeper(shadow, prices)
 
 
 async def _observed(
@@ -144,16 +156,14 @@ def _request(
 
 
 def _served(
-    route: Route, tier: Tier, payload: Mapping[str, Any], response: Any, access: RouterAccess
+    tier: Tier, group: str, prices: Prices | None, payload: Mapping[str, Any], response: Any
 ) -> kept.Answer:
-    """Return the answer that the user got, at the price that LiteLLM charged."""
+    """Return the answer that the user got."""
     content = response.model_dump() if hasattr(response, "model_dump") else response
     content = content if isinstance(content, Mapping) else {}
     started, ended = payload.get("startTime"), payload.get("endTime")
     elapsed_ms = (ended - started) * 1000 if started and ended else None
-    assert route.settings.shadow is not None
-    prices = prices_of(route, tier, access, route.settings.shadow)
-    return answer_of(tier, route.settings.group(tier), content, prices, elapsed_ms)
+    return answer_of(tier, group, content, prices, elapsed_ms)
 
 
 def _tier_of(route: Route, group: object) -> Tier | None:

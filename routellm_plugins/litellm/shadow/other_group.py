@@ -100,8 +100,9 @@ def other_call(
     made: tuple[Callable[..., Any], dict[str, Any]],
     route: Route,
     tier: Tier,
+    prices: Prices | None,
     access: RouterAccess,
-    settings: ShadowSettings,
+    timeout_s: float,
 ) -> OtherCall | None:
     """Return the call of a route's group in the background.
 
@@ -109,8 +110,9 @@ def other_call(
         made: what ``other_request`` returned.
         route: the route.
         tier: of the group that is called.
+        prices: what its tokens cost; None if that is not known.
         access: the Router.
-        settings: of the shadow mode.
+        timeout_s: time that the call may take, in seconds.
 
     Returns:
         None if the group has no deployment that can be called.
@@ -123,14 +125,11 @@ def other_call(
         return None
     chosen = {k: v for k, v in random.choice(params).items() if k not in _NOT_SENT}
     arguments = copy.deepcopy(arguments)
-    group, prices = route.settings.group(tier), prices_of(route, tier, access, settings)
-    size = _size(arguments)
+    group, size = route.settings.group(tier), _size(arguments)
 
     def make() -> Answer:
         start = time.perf_counter()
-        response = function(
-            **{**chosen, **arguments, **_APART, "timeout": settings.timeout_s},
-        )
+        response = function(**{**chosen, **arguments, **_APART, "timeout": timeout_s})
         elapsed_ms = (time.perf_counter() - start) * 1000
         return answer_of(tier, group, response.model_dump(), prices, elapsed_ms)
 
