@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ...evaluation.intervals import Estimate
 from .requests import Floats
 
@@ -53,8 +51,3 @@ def saving(cost: Floats, always_strong: Floats) -> Estimate | None:
     residuals = cost - ratio * always_strong
     half = _Z * math.sqrt(float((residuals**2).sum()) * n / (n - 1)) / total
     return Estimate(1 - ratio, 1 - ratio - half, 1 - ratio + half)
-
-
-def known(*columns: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return where none of the columns is NaN."""
-    return np.logical_and.reduce([~np.isnan(each) for each in columns])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from ...decision import Tier
 from ...evaluation.intervals import Estimate
 from ...rules.drift import Sketch, Status, drifted, p_value
-from .estimates import known, saving, share, weighted_mean
-from .requests import TIERS, Floats, Requests
+from .estimates import saving, share, weighted_mean
+from .requests import TIERS, Floats, Judged, Requests
 
 _PAIRS = 30
 """Answers of both models from which the ratio of their lengths is taken."""
@@ -31,8 +31,8 @@ class Costs:
     """What the strong model would have cost for all."""
     saving: Estimate | None
     """Share of ``always_strong`` that ``decided`` saves."""
-    cached: float
-    """Share of the tokens read that came from a provider's cache."""
+    cached: float | None
+    """Share of the tokens read that came from a provider's cache; None if no answer says."""
     length_ratio: float | None
     """Tokens that the strong model writes for one of the weak model's, by the sampled pairs; None
     below 30 of them, where the same length is assumed."""
@@ -83,38 +83,38 @@ class Figures:
 
 def figures_of(route: Requests) -> Figures:
     """Return the figures of a route with at least one request."""
-    decided = np.array([float(row["decided"] == "strong") for row in route.rows])
-    at, status = route.column("at"), _drift(route)
+    decided, at, status = route.column("decided"), route.column("at"), _drift(route)
     models = route.about.get("models") or {}
     return Figures(
         route=route.route,
         models={tier: str(models[tier]) for tier in TIERS if models.get(tier)},
-        requests=len(route.rows),
+        requests=len(route),
         first_at=float(at.min()),
         last_at=float(at.max()),
-        acted=sum(bool(row["acted"]) for row in route.rows),
+        acted=int(route.column("acted").sum()),
         share=share(decided),
-        causes=dict(Counter(str(row["cause"]) for row in route.rows).most_common()),
-        costs=_costs(route, decided),
-        quality=_quality(route, decided),
+        causes=dict(route.causes.most_common()),
+        costs=_costs(route),
+        quality=_quality(route.judged),
         drift=status,
         warning=drifted(status, route.about.get("calibration")),
-        sampled=sum(bool(row["sampled"]) for row in route.rows),
-        shadow=dict(route.shadow_outcomes().most_common()),
+        sampled=route.sampled,
+        shadow=dict(route.shadow.most_common()),
         spent_usd=float(route.spent_usd),
         lost=int(route.lost),
     )
 
 
-def _costs(route: Requests, decided: Floats) -> Costs | None:
+def _costs(route: Requests) -> Costs | None:
     prices = route.about.get("prices") or {}
     if not all(tier in prices for tier in TIERS):
         return None
-    given, written = route.of_served("input_tokens"), route.of_served("output_tokens")
-    cached = np.minimum(np.nan_to_num(route.of_served("cached_tokens")), np.nan_to_num(given))
-    served = np.array([float(tier == "strong") for tier in route.served()])
-    actual = route.of_served("cost_usd")
-    ratio = _length_ratio(route)
+    given, written = route.column("input_tokens"), route.column("output_tokens")
+    told = route.column("cached_tokens")
+    cached = np.minimum(np.nan_to_num(told), np.nan_to_num(given))
+    served, actual = route.column("served"), route.column("cost_usd")
+    n, *tokens = route.lengths
+    ratio = tokens[0] / tokens[1] if n >= _PAIRS and tokens[1] > 0 else None
 
     def cost(tier: Tier) -> Floats:
         """Return what a tier's answers cost, or would: the user's own where it gave them."""
@@ -125,70 +125,55 @@ def _costs(route: Requests, decided: Floats) -> Costs | None:
         return np.where((served == is_strong) & ~np.isnan(actual), actual, would)
 
     strong, weak = cost("strong"), cost("weak")
-    counted = known(strong, weak)
+    counted = ~np.isnan(strong) & ~np.isnan(weak)
     if not counted.any():
         return None
-    strong, weak, by_decision = strong[counted], weak[counted], decided[counted]
-    costs = np.where(by_decision == 1, strong, weak)
+    strong, weak = strong[counted], weak[counted]
+    costs = np.where(route.column("decided")[counted] == 1, strong, weak)
     return Costs(
         requests=int(counted.sum()),
         served=float(np.where(served[counted] == 1, strong, weak).sum()),
         decided=float(costs.sum()),
         always_strong=float(strong.sum()),
         saving=saving(costs, strong),
-        cached=float(cached[counted].sum() / max(1.0, given[counted].sum())),
+        cached=None
+        if np.isnan(told[counted]).all()
+        else float(cached[counted].sum() / max(1.0, given[counted].sum())),
         length_ratio=ratio,
     )
 
 
-def _length_ratio(route: Requests) -> float | None:
-    strong, weak = (route.of_tier(tier, "output_tokens") for tier in TIERS)
-    both = known(strong, weak)
-    if both.sum() < _PAIRS or weak[both].sum() <= 0:
-        return None
-    return float(strong[both].sum() / weak[both].sum())
-
-
-def _quality(route: Requests, decided: Floats) -> Quality:
-    served = route.served()
+def _quality(judged: Sequence[Judged]) -> Quality:
     scores: dict[Tier, Estimate] = {}
     n: dict[Tier, int] = {}
     for tier in TIERS:
-        values = route.feedback(tier)
-        values = values[np.array([each == tier for each in served], bool) & known(values)]
+        values = np.array([each.scores[tier] for each in judged if each.served == tier])
         n[tier] = len(values)
         estimate = share(values)
         if estimate is not None:
             scores[tier] = estimate
-    strong, weak = (route.feedback(tier) for tier in TIERS)
-    propensity = route.column("propensity")
-    pairs = known(strong, weak) & (propensity > 0)
-    loss = np.where(decided == 1, 0.0, strong - weak)[pairs]
-    return Quality(scores, n, int(pairs.sum()), weighted_mean(loss, 1 / propensity[pairs]))
+    pairs = [each for each in judged if len(each.scores) == 2 and each.propensity > 0]
+    loss = np.array([each.scores["strong"] - each.scores[each.decided] for each in pairs])
+    weights = np.array([1 / each.propensity for each in pairs])
+    return Quality(scores, n, len(pairs), weighted_mean(loss, weights))
 
 
 def _drift(route: Requests) -> Status:
     """Return how far the scores are from those on which the threshold was chosen."""
-    quantiles = route.about.get("quantiles") or []
-    sketch = Sketch(quantiles, window=len(route.rows) + 1)
-    for row in route.rows:
-        if row["score"] is not None:
-            sketch.add(row["score"], row["decided"] == "strong")
+    sketch = Sketch(route.about.get("quantiles") or [], window=len(route) + 1)
+    for score, is_strong in zip(route.column("score"), route.column("decided"), strict=True):
+        if not np.isnan(score):
+            sketch.add(float(score), bool(is_strong))
     scored, achieved, distance = sketch.figures()
-    n, last = route.about.get("n"), route.rows[-1]
-    chance = p_value(distance, scored, n) if distance is not None and n else None
-    errors = Counter(
-        str(row["cause"]).partition(":")[2]
-        for row in route.rows
-        if str(row["cause"]).startswith("error:")
-    )
+    n = route.about.get("n")
+    failed = {cause: k for cause, k in route.causes.items() if cause.startswith("error:")}
     return Status(
-        router=str(last["router"]),
-        threshold=float(last["threshold"] if last["threshold"] is not None else np.nan),
+        router=route.router,
+        threshold=route.threshold,
         target_share=route.about.get("target_share"),
         share=achieved,
         scored=scored,
         distance=distance,
-        p_value=chance,
-        errors=dict(errors),
+        p_value=p_value(distance, scored, n) if distance is not None and n else None,
+        errors={cause.partition(":")[2]: k for cause, k in failed.items()},
     )

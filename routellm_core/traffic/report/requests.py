@@ -1,9 +1,13 @@
-"""The requests of a route as arrays, put together from the tables of a store."""
+"""The requests of a route as columns of numbers, read from the tables of a store.
+
+Row by row, and 72 bytes a request are kept: a store may hold millions of them.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,84 +20,95 @@ Floats = NDArray[np.float64]
 
 TIERS: tuple[Tier, ...] = ("strong", "weak")
 
+_NUMBERS = ("at", "score", "acted", "input_tokens", "cached_tokens", "output_tokens", "cost_usd")
 
-@dataclass
+
+@dataclass(frozen=True)
+class Judged:
+    """A request of which an answer, or both, have a score."""
+
+    decided: Tier
+    propensity: float
+    served: Tier | None
+    """Who gave the answer that the user got, if it is judged."""
+    scores: dict[Tier, float]
+    """By tier, in [0, 1]."""
+
+
 class Requests:
-    """The requests of one route, oldest first."""
+    """The requests of one route, oldest first.
 
-    route: str
-    about: dict[str, Any]
-    spent_usd: float
-    """What its shadow calls have cost since the store was made."""
-    lost: int
-    """Records that could not be written."""
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    """Of the table of requests."""
-    answers: list[dict[Tier, dict[str, Any]]] = field(default_factory=list)
-    """By tier, to each request."""
-    scores: list[dict[Tier, float]] = field(default_factory=list)
-    """By tier, the mean feedback on each answer that has any."""
+    Args:
+        route: its name.
+        about: ``kept.About`` as a mapping; empty if it was never written.
+        spent_usd: what its shadow calls have cost since the store was made.
+        lost: records that could not be written.
+    """
+
+    def __init__(self, route: str, about: dict[str, Any], spent_usd: float, lost: int) -> None:
+        self.route = route
+        self.about = about
+        self.spent_usd = spent_usd
+        self.lost = lost
+        self.sampled = 0
+        self.causes: Counter[str] = Counter()
+        self.shadow: Counter[str] = Counter()
+        """How many shadow calls ended how: ``answered``, or why not."""
+        self.lengths = (0, 0.0, 0.0)
+        """Of how many requests both answers' lengths are known, and the tokens in those of the
+        strong model and of the weak one."""
+        self.judged: list[Judged] = []
+        self.router, self.threshold = "", np.nan
+        """Of the last request."""
+        self._columns = {name: array("d") for name in (*_NUMBERS, "decided", "served")}
+
+    def __len__(self) -> int:
+        return len(self._columns["at"])
 
     def column(self, name: str) -> Floats:
-        """Return a number of each request; NaN where there is none."""
-        return np.array([_number(row[name]) for row in self.rows], np.float64)
+        """Return a number of each request; NaN where it is not known.
 
-    def served(self) -> list[Tier | None]:
-        """Return which tier answered the user."""
-        return [
-            next((tier for tier in TIERS if tier in each and not each[tier]["shadow"]), None)
-            for each in self.answers
-        ]
+        Args:
+            name: a column of the store, or ``decided`` and ``served``: 1 for the strong model, 0
+                for the weak one.
+        """
+        return np.frombuffer(self._columns[name], np.float64)
 
-    def of_served(self, name: str) -> Floats:
-        """Return a number of the answer that the user got; NaN where there is none."""
-        pairs = zip(self.answers, self.served(), strict=True)
-        return np.array([_number(each[tier][name]) if tier else np.nan for each, tier in pairs])
-
-    def of_tier(self, tier: Tier, name: str) -> Floats:
-        """Return a number of a tier's answer to each request; NaN where there is none."""
-        return np.array(
-            [_number(each[tier][name]) if tier in each else np.nan for each in self.answers]
-        )
-
-    def feedback(self, tier: Tier) -> Floats:
-        """Return the score of a tier's answer to each request; NaN where there is none."""
-        return np.array([each.get(tier, np.nan) for each in self.scores], np.float64)
-
-    def shadow_outcomes(self) -> Counter[str]:
-        """Return how many shadow calls ended how: ``answered``, or why not."""
-        return Counter(
-            answer["error"] or "answered"
-            for each in self.answers
-            for answer in each.values()
-            if answer["shadow"]
-        )
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a row of ``Store.served``."""
+        for name in _NUMBERS:
+            self._columns[name].append(_number(row[name]))
+        self._columns["decided"].append(float(row["decided"] == "strong"))
+        self._columns["served"].append(_number({"strong": 1, "weak": 0}.get(row["tier"])))
+        self.causes[str(row["cause"])] += 1
+        self.sampled += row["sampled"]
+        self.router, self.threshold = str(row["router"]), _number(row["threshold"])
 
 
 def requests_of(store: Store) -> list[Requests]:
     """Return the requests in a store, route by route, by name."""
-    routes: dict[str, Requests] = {}
+    found: dict[str, Requests] = {}
     known = {row["route"]: row for row in store.routes()}
-    places: dict[str, tuple[Requests, int]] = {}
-    for row in store.requests():
+    for row in store.served():
         name = row["route"]
-        if name not in routes:
+        if name not in found:
             facts = known.get(name, {"about": {}, "spent_usd": 0.0, "lost": 0})
-            routes[name] = Requests(name, facts["about"], facts["spent_usd"], facts["lost"])
-        route = routes[name]
-        places[row["request_id"]] = route, len(route.rows)
-        route.rows.append(row)
-        route.answers.append({})
-        route.scores.append({})
-    for row in store.answers():
-        if row["request_id"] in places:
-            route, at = places[row["request_id"]]
-            route.answers[at][row["tier"]] = row
-    for row in store.feedback():
-        if row["request_id"] in places:
-            route, at = places[row["request_id"]]
-            route.scores[at][row["tier"]] = float(row["score"])
-    return [routes[name] for name in sorted(routes)]
+            found[name] = Requests(name, facts["about"], facts["spent_usd"], facts["lost"])
+        found[name].add(row)
+    for row in store.shadow_outcomes():
+        found[row["route"]].shadow[row["error"] or "answered"] += row["n"]
+    for row in store.lengths():
+        found[row["route"]].lengths = row["n"], float(row["strong"]), float(row["weak"])
+    judged: dict[str, tuple[str, Judged]] = {}
+    for row in store.judged():
+        scored = Judged(row["decided"], row["propensity"], None, {})
+        name, scored = judged.get(row["request_id"], (row["route"], scored))
+        scored.scores[row["tier"]] = float(row["score"])
+        served = scored.served if row["shadow"] else row["tier"]
+        judged[row["request_id"]] = name, replace(scored, served=served)
+    for name, scored in judged.values():
+        found[name].judged.append(scored)
+    return [found[name] for name in sorted(found)]
 
 
 def _number(value: Any) -> float:

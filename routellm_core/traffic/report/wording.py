@@ -71,7 +71,11 @@ def _money(figures: Figures) -> Iterator[Line]:
             if costs.length_ratio
             else "both models taken to answer at the same length"
         )
-        cached = f"{costs.cached:.0%} of the tokens read came from caches, for either model"
+        cached = (
+            "no answer says which tokens came from a cache"
+            if costs.cached is None
+            else f"{costs.cached:.0%} of the tokens read came from caches, for either model"
+        )
         yield "saving", f"{_percent(costs.saving)} of always strong; {cached}; {length}"
 
 

@@ -163,6 +163,45 @@ class Store:
             "ORDER BY r.at, r.request_id, a.tier"
         )
 
+    def served(self) -> Iterator[dict[str, Any]]:
+        """Yield each request, oldest first, with the answer that the user got, without texts."""
+        yield from self._database.rows(
+            "SELECT r.route, r.at, r.router, r.score, r.threshold, r.cause, r.decided, r.acted, "
+            "r.sampled, a.tier, a.input_tokens, a.cached_tokens, a.output_tokens, a.cost_usd "
+            "FROM requests r LEFT JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
+            "ORDER BY r.at"
+        )
+
+    def shadow_outcomes(self) -> Iterator[dict[str, Any]]:
+        """Yield how many shadow calls ended how: ``route``, ``error`` (None: answered), ``n``."""
+        yield from self._database.rows(
+            "SELECT r.route, a.error, COUNT(*) AS n FROM answers a "
+            "JOIN requests r ON r.request_id = a.request_id WHERE a.shadow = 1 "
+            "GROUP BY r.route, a.error ORDER BY n DESC"
+        )
+
+    def lengths(self) -> Iterator[dict[str, Any]]:
+        """Yield, by ``route``, of how many requests (``n``) both answers' lengths are known, and
+        the tokens in those of each model, ``strong`` and ``weak``.
+        """
+        yield from self._database.rows(
+            "SELECT r.route, COUNT(*) AS n, SUM(s.output_tokens) AS strong, "
+            "SUM(w.output_tokens) AS weak FROM requests r "
+            "JOIN answers s ON s.request_id = r.request_id AND s.tier = 'strong' "
+            "JOIN answers w ON w.request_id = r.request_id AND w.tier = 'weak' "
+            "WHERE s.output_tokens IS NOT NULL AND w.output_tokens IS NOT NULL GROUP BY r.route"
+        )
+
+    def judged(self) -> Iterator[dict[str, Any]]:
+        """Yield each answer that was judged, with the mean of its scores."""
+        yield from self._database.rows(
+            "SELECT r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow, "
+            "AVG(f.score) AS score FROM feedback f "
+            "JOIN requests r ON r.request_id = f.request_id "
+            "JOIN answers a ON a.request_id = f.request_id AND a.tier = f.tier GROUP BY "
+            "r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow"
+        )
+
     def add_feedback(self, given: Iterable[Feedback]) -> tuple[int, int]:
         """Keep how good answers were.
 

@@ -103,7 +103,10 @@ class Writer:
         self._waiting: deque[tuple[str, Kept, Keeping]] = deque()
         self._changed = threading.Condition()
         self._opening = threading.Lock()
-        self._started = self._writing = self._hurry = self._logged = False
+        self._started: bool = False
+        self._writing: bool = False
+        self._hurry: bool = False
+        self._logged: bool = False
         self._lost: Counter[str] = Counter()
         self._pruned = -_HOUR_S
 
