@@ -24,8 +24,11 @@ from tests.traffic.exchanges import DAY_S, answer, request
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "url":
         pytest.importorskip("sqlalchemy")
-        # With a server at hand: postgresql+psycopg://USER@HOST/NAME of an empty database.
-        return Store(os.environ.get("ROUTELLM_TEST_STORE", f"sqlite:///{tmp_path}/url.db"))
+        # With a server at hand: postgresql+psycopg://USER@HOST/NAME of a database for tests.
+        opened = Store(os.environ.get("ROUTELLM_TEST_STORE", f"sqlite:///{tmp_path}/url.db"))
+        tables = ("requests", "answers", "feedback", "routes")
+        opened._database.write([(f"DELETE FROM {name}", [{}]) for name in tables])
+        return opened
     return Store(str(tmp_path / "traffic.db"))
 
 

@@ -105,5 +105,5 @@ class _Alchemy:
     def rows(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         with self._engine.connect() as connection:
             streamed = connection.execution_options(yield_per=_FETCHED)
-            for row in streamed.execute(self._sql.text(sql), parameters).mappings():
-                yield dict(row)
+            with streamed.execute(self._sql.text(sql), parameters) as result:
+                yield from map(dict, result.mappings())

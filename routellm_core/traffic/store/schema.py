@@ -9,7 +9,7 @@ _ID = "VARCHAR(255) NOT NULL"
 _NUMBER = "DOUBLE PRECISION"
 
 TABLES: tuple[str, ...] = (
-    f"CREATE TABLE IF NOT EXISTS routellm_store (version INTEGER NOT NULL, made {_NUMBER})",
+    f"CREATE TABLE IF NOT EXISTS routellm_store (version INTEGER PRIMARY KEY, made {_NUMBER})",
     f"""
     CREATE TABLE IF NOT EXISTS requests (
         request_id {_ID} PRIMARY KEY,

@@ -30,9 +30,7 @@ _ANSWERS = """
         :cached_tokens, :output_tokens, :cost_usd, :elapsed_ms
     )"""
 _FEEDBACK = "INSERT INTO feedback VALUES (:request_id, :tier, :name, :score, :at)"
-_NEW_ROUTE = """
-    INSERT INTO routes SELECT :route, 0, 0, '{}'
-    WHERE NOT EXISTS (SELECT 1 FROM routes WHERE route = :route)"""
+_NEW_ROUTE = "INSERT INTO routes VALUES (:route, 0, 0, '{}') ON CONFLICT DO NOTHING"
 
 
 class Store:
@@ -265,7 +263,7 @@ _VERSIONS = "SELECT version FROM routellm_store"
 def _first_version() -> Statement:
     sql = (
         "INSERT INTO routellm_store SELECT :version, :made "
-        "WHERE NOT EXISTS (SELECT 1 FROM routellm_store)"
+        "WHERE NOT EXISTS (SELECT 1 FROM routellm_store) ON CONFLICT DO NOTHING"
     )
     return sql, [{"version": VERSION, "made": time.time()}]
 
