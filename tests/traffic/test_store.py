@@ -225,6 +225,22 @@ def test_the_writer_tries_again(tmp_path: Path, monkeypatch):
     assert len(list(store.requests())) == 1
 
 
+def test_a_record_that_cannot_be_kept_costs_no_other(tmp_path: Path):
+    around: list[object] = []
+    around.append(around)
+    store = Store(str(tmp_path / "traffic.db"))
+    writer = Writer(lambda: store)
+    odd = [{"role": "user", "content": around}]
+    writer.put("chat", request("odd", messages=odd), Keeping())
+    writer.put("chat", request("deep", messages=odd), Keeping(redact=str.lower))
+    writer.put("chat", request("plain"), Keeping())
+    assert writer.flush()
+    writer.put("chat", ("plain", answer()), Keeping())  # brings the count of the lost along
+    assert writer.flush()
+    assert {row["request_id"] for row in store.requests()} == {"odd", "plain"}
+    assert [row["lost"] for row in store.routes()] == [1]
+
+
 def test_what_waits_is_written_when_the_process_ends(tmp_path: Path):
     import subprocess
     import sys

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from .database import Database, Statement, database_of
-from .kept import About, Answer, Feedback, Request
+from .kept import About, Answer, Feedback, Messages, Request
 from .schema import TABLES, VERSION
 
 Kept = Request | tuple[str, Answer]
@@ -286,7 +286,7 @@ def _request(request: Request) -> dict[str, Any]:
         "propensity": request.propensity,
         "prompt_sha256": request.prompt_sha256,
         "prompt": _sound(request.prompt, None),
-        "messages": json.dumps(request.messages, default=str) if request.messages else None,
+        "messages": _json(request.messages) if request.messages else None,
     }
 
 
@@ -299,6 +299,13 @@ def _answer(request_id: str, answer: Answer) -> dict[str, Any]:
         "text": _sound(answer.text, None),
         "error": _sound(answer.error),
     }
+
+
+def _json(messages: Messages) -> str | None:
+    try:
+        return json.dumps(messages, default=str)
+    except (ValueError, TypeError, RecursionError):  # no API takes such a conversation
+        return None
 
 
 _NAME = 255

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from .keeping import Keeping
@@ -120,11 +120,22 @@ class Writer:
                 taken = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
                 lost, self._lost = self._lost, Counter()
                 self._writing = True
-            self._write([(route, _allowed(kept, keeping)) for route, kept, keeping in taken], lost)
+            self._write(self._allowed(taken), lost)
             self._prune()
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
+
+    def _allowed(self, taken: Sequence[tuple[str, Kept, Keeping]]) -> list[tuple[str, Kept]]:
+        """Return what may be kept of records, with their routes."""
+        records = []
+        for route, kept, keeping in taken:
+            try:
+                records.append((route, _allowed(kept, keeping)))
+            except Exception as error:
+                with self._changed:
+                    self._lose(Counter([route]), f"{type(error).__name__} in redacting one")
+        return records
 
     def _write(self, records: list[tuple[str, Kept]], lost: Counter[str]) -> None:
         for tried in range(1, _TRIES + 1):

@@ -23,7 +23,7 @@ from ..deciding.messages import messages_of
 from ..deciding.request import Request
 from ..groups.router_access import RouterAccess
 from ..reporting.routed_request import routed_request
-from .other_group import Prices, answer_of, other_call, other_request, prices_of
+from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,15 +95,15 @@ class ShadowLog:
         keeper = self._keepers.get(route.name)
         if keeper is None:
             keeper = self._keepers[route.name] = await _keeper(route, access)
-        shadow, made = keeper.shadow, None
-        if not payload.get("cache_hit") and not redacted:
-            made = other_request(kwargs.get("call_type"), messages, body)
-        propensity = shadow.settings.sample if made else 0.0
+        shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
+        asked = call_type, messages, body
+        could_be = not payload.get("cache_hit") and not redacted and any_can_answer(*asked)
+        propensity = shadow.settings.sample if could_be else 0.0
         sampled = shadow.draws(propensity)
         other: OtherCall | None = None
-        if made and sampled:
+        if sampled:
             tiers = OTHER[tier], keeper.prices[OTHER[tier]]
-            other = other_call(made, route, *tiers, access, shadow.settings.timeout_s)
+            other = other_call(*asked, route, *tiers, access, shadow.settings.timeout_s)
             sampled = other is not None
         draw = sampled, propensity
         request = _request(shadow.route, decision, payload, messages, *draw, bool(routed))

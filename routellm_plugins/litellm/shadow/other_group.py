@@ -67,37 +67,36 @@ _ANSWER_TOKENS = 500
 """Tokens of an answer whose length no parameter limits, for an estimate of its cost."""
 
 
-def other_request(
-    call_type: object, messages: Any, body: Mapping[str, Any]
-) -> tuple[Callable[..., Any], dict[str, Any]] | None:
-    """Return the function that makes such a request, and its arguments but for the model's.
+_CHATS = ("acompletion", "completion")
+_COMPLETIONS = ("atext_completion", "text_completion")
+_RESPONSE = ("aresponses", "responses")
+_PARAMETERS = {
+    **dict.fromkeys((*_CHATS, *_COMPLETIONS), _CHAT),
+    **dict.fromkeys(_RESPONSE, _RESPONSES),
+    "anthropic_messages": _MESSAGES,
+}
+"""What of a request is for any model, by LiteLLM's name of the kind of call."""
+
+
+def any_can_answer(call_type: object, messages: Any, body: Mapping[str, Any]) -> bool:
+    """Return whether another provider can answer a request.
 
     Args:
         call_type: LiteLLM's name of the kind of call.
         messages: the conversation as the served group got it, after guardrails.
         body: the request as the client wrote it, for its parameters.
-
-    Returns:
-        None for a kind of request that only one provider can answer.
     """
     if body.get("previous_response_id") or not messages:
-        return None
-    if call_type in ("acompletion", "completion"):
-        return litellm.completion, {"messages": messages, **_taken(body, _CHAT)}
-    if call_type in ("atext_completion", "text_completion"):
-        prompt = messages[0].get("content") if len(messages) == 1 else None
-        if isinstance(prompt, str):
-            return litellm.text_completion, {"prompt": prompt, **_taken(body, _CHAT)}
-    if call_type in ("aresponses", "responses"):
-        return litellm.responses, {"input": messages, "store": False, **_taken(body, _RESPONSES)}
-    if call_type == "anthropic_messages":
-        arguments = _translated({"messages": messages, **_taken(body, _MESSAGES)})
-        return (litellm.completion, arguments) if arguments else None
-    return None
+        return False
+    if call_type in _COMPLETIONS:
+        return len(messages) == 1 and isinstance(messages[0].get("content"), str)
+    return call_type in _PARAMETERS
 
 
 def other_call(
-    made: tuple[Callable[..., Any], dict[str, Any]],
+    call_type: str,
+    messages: Any,
+    body: Mapping[str, Any],
     route: Route,
     tier: Tier,
     prices: Prices | None,
@@ -107,7 +106,9 @@ def other_call(
     """Return the call of a route's group in the background.
 
     Args:
-        made: what ``other_request`` returned.
+        call_type: as ``any_can_answer`` takes it, and so are the next two.
+        messages: the conversation.
+        body: the request.
         route: the route.
         tier: of the group that is called.
         prices: what its tokens cost; None if that is not known.
@@ -117,23 +118,36 @@ def other_call(
     Returns:
         None if the group has no deployment that can be called.
     """
-    function, arguments = made
     entries = [e for e in access.entries() if e.get("model_name") == route.entries[tier]]
     params = [dict(e.get("litellm_params") or {}) for e in entries]
     params = [each for each in params if "*" not in str(each.get("model", "*"))]
     if not params:
         return None
     chosen = {k: v for k, v in random.choice(params).items() if k not in _NOT_SENT}
-    arguments = copy.deepcopy(arguments)
-    group, size = route.settings.group(tier), _size(arguments)
+    given, parameters = copy.deepcopy((messages, _taken(body, _PARAMETERS[call_type])))
+    group, size = route.settings.group(tier), _size((given, parameters))
 
     def make() -> Answer:
+        function, arguments = _as_call(call_type, given, parameters)
         start = time.perf_counter()
         response = function(**{**chosen, **arguments, **_APART, "timeout": timeout_s})
         elapsed_ms = (time.perf_counter() - start) * 1000
         return answer_of(tier, group, response.model_dump(), prices, elapsed_ms)
 
-    return OtherCall(tier, group, make, size, _estimate(arguments, size, prices))
+    return OtherCall(tier, group, make, size, _estimate(parameters, size, prices))
+
+
+def _as_call(
+    call_type: str, messages: Any, parameters: Mapping[str, Any]
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Return LiteLLM's function for a request, and its arguments but for the model's."""
+    if call_type in _COMPLETIONS:
+        return litellm.text_completion, {"prompt": messages[0]["content"], **parameters}
+    if call_type in _RESPONSE:
+        return litellm.responses, {"input": messages, "store": False, **parameters}
+    if call_type == "anthropic_messages":
+        return litellm.completion, _translated({"messages": messages, **parameters})
+    return litellm.completion, {"messages": messages, **parameters}
 
 
 def prices_of(
@@ -219,24 +233,30 @@ def _taken(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: body[name] for name in names if body.get(name) is not None}
 
 
-def _translated(request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a request to Anthropic's API in OpenAI's form, by LiteLLM's own translation."""
+def _translated(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request to Anthropic's API in OpenAI's form, by LiteLLM's own translation.
+
+    Raises:
+        ImportError: this LiteLLM has it in another place.
+    """
     for path in _TRANSLATORS:
         try:
             adapter: Any = import_module(path).AnthropicAdapter()
-        except (ImportError, AttributeError):
-            continue
-        translated = adapter.translate_completion_input_params({"model": "any", **request})
-        return {k: v for k, v in dict(translated or {}).items() if k not in ("model", "stream")}
-    return None
+        except ImportError:
+            if path == _TRANSLATORS[-1]:
+                raise
+        else:
+            break
+    translated = adapter.translate_completion_input_params({"model": "any", **request})
+    return {k: v for k, v in dict(translated).items() if k not in ("model", "stream")}
 
 
-def _estimate(arguments: Mapping[str, Any], size: int, prices: Prices | None) -> float | None:
+def _estimate(parameters: Mapping[str, Any], size: int, prices: Prices | None) -> float | None:
     """Return about what a call costs, in dollars."""
     if prices is None:
         return None
     limits = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-    limit = next((arguments[name] for name in limits if arguments.get(name)), _ANSWER_TOKENS)
+    limit = next((parameters[name] for name in limits if parameters.get(name)), _ANSWER_TOKENS)
     written = min(limit, _ANSWER_TOKENS) if isinstance(limit, int) else _ANSWER_TOKENS
     return (size / _BYTES_PER_TOKEN * prices["input"] + written * prices["output"]) / 1e6
 
