@@ -71,6 +71,13 @@ def resident_mb(proxy: ProxyProcess) -> float:
     return float(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def cpu_s(proxy: ProxyProcess) -> float:
+    """Return the processor time that a proxy has used, in seconds."""
+    assert proxy._process is not None
+    fields = Path(f"/proc/{proxy._process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ratios(on: NDArray[np.float64], off: NDArray[np.float64], q: float) -> Iterator[float]:
     """Yield the ratio of a quantile over resampled pairs of blocks (shape (blocks, BLOCK))."""
     rng = np.random.default_rng(0)
@@ -124,12 +131,18 @@ def main() -> None:
         for case in given.cases.split(","):
             set_case(strong, case)
             times: dict[str, list[list[float]]] = {"on": [], "off": []}
+            before = {name: cpu_s(proxy) for name, proxy in proxies.items()}
             for _ in range(max(1, given.requests // BLOCK)):
                 for name in random.sample(["on", "off"], 2):
                     times[name].append(asyncio.run(block(proxies[name], sent, given.concurrency)))
                 sent += BLOCK
             typer.echo(f"{case}: {compared('p50', times['on'], times['off'], 0.5)}")
             typer.echo(f"{case}: {compared('p95', times['on'], times['off'], 0.95)}")
+            used = {name: cpu_s(proxy) - before[name] for name, proxy in proxies.items()}
+            each = {name: used[name] / BLOCK / len(times[name]) * 1e3 for name in used}
+            typer.echo(
+                f"{case}: processor {each['on']:.1f} ms a request, {each['off']:.1f} without"
+            )
         set_case(strong, "well")
         typer.echo(told(store, sent, given.sample))
         for name, proxy in proxies.items():
