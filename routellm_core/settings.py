@@ -96,10 +96,11 @@ class PolicySettings(BaseModel):
         return self
 
 
-S = TypeVar("S", bound=BaseModel)
+S = TypeVar("S", bound=PolicySettings)
+M = TypeVar("M", bound=BaseModel)
 
 
-def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
+def validate_settings(kind: type[M], values: dict[str, Any]) -> M:
     """Return ``kind(**values)``, with mistakes reported in one line.
 
     Raises:

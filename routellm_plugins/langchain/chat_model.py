@@ -160,7 +160,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         for tier in ("strong", "weak"):
             self._target(tier)  # raises now if a model lacks what is passed on
         if shadow is not None:
-            names: dict[Tier, str | None] = {tier: name_of(model) for tier, model in models.items()}
+            names: dict[Tier, str | None] = {
+                "strong": name_of(models["strong"]),
+                "weak": name_of(models["weak"]),
+            }
             self._two_models = two_models(self.name or "ChatRouteLLM", shadow, names, policy)
 
     def bind_tools(

@@ -48,6 +48,9 @@ class Calls:
         most_bytes: what the jobs that wait or run may hold together.
     """
 
+    _started: bool
+    _held: int
+
     def __init__(
         self,
         concurrency: int,
@@ -99,8 +102,8 @@ class Calls:
         self._running: dict[Job, float] = {}
         """With the time at which each is overdue."""
         self._changed = threading.Condition()
-        self._started: bool = False
-        self._held: int = 0
+        self._started = False
+        self._held = 0
         self._next_start = 0.0
 
     def _run(self) -> None:

@@ -40,6 +40,10 @@ class Writer:
         waiting: records that may wait; further ones are lost, and counted.
     """
 
+    _started: bool
+    _writing: bool
+    _hurry: bool
+
     def __init__(
         self,
         opened: Callable[[], Store],
@@ -103,10 +107,7 @@ class Writer:
         self._waiting: deque[tuple[str, Kept, Keeping]] = deque()
         self._changed = threading.Condition()
         self._opening = threading.Lock()
-        self._started: bool = False
-        self._writing: bool = False
-        self._hurry: bool = False
-        self._logged: bool = False
+        self._started = self._writing = self._hurry = self._logged = False
         self._lost: Counter[str] = Counter()
         self._pruned = -_HOUR_S
 
