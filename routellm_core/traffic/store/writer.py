@@ -22,7 +22,7 @@ _WAITING = 10_000
 """Records that may wait."""
 
 _BATCH = 500
-_PAUSE_S = 0.2
+_PAUSE_S = 1.0
 """Between two transactions, so that busy traffic is written in few."""
 
 _TRIES = 3
