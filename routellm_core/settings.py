@@ -97,9 +97,10 @@ class PolicySettings(BaseModel):
 
 
 S = TypeVar("S", bound=PolicySettings)
+M = TypeVar("M", bound=BaseModel)
 
 
-def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
+def validate_settings(kind: type[M], values: dict[str, Any]) -> M:
     """Return ``kind(**values)``, with mistakes reported in one line.
 
     Raises:
@@ -112,7 +113,7 @@ def validate_settings(kind: type[S], values: dict[str, Any]) -> S:
         raise ConfigError("; ".join(_explain(kind, e) for e in error.errors())) from None
 
 
-def _explain(kind: type[PolicySettings], error: Any) -> str:
+def _explain(kind: type[BaseModel], error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}': {did_you_mean(key, kind.model_fields)}"

@@ -17,6 +17,7 @@ from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
 from .pairs import pairs
+from .report import report, store_app
 from .score import score
 from .train import train
 
@@ -56,6 +57,8 @@ app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command()(distill)
 app.command()(conversations)
+app.command()(report)
+app.add_typer(store_app)
 
 
 def main() -> None:

@@ -21,6 +21,8 @@ from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
 from routellm_core.rules.fits import Abilities
+from routellm_core.traffic.shadow.other_model import TwoModels, two_models
+from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
 from ..model_pair import is_for_models
 from .bound_tools import BoundTools
@@ -95,6 +97,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
             a question; ``score`` judges them like all others.
         question_keys: variables of a chain's prompt that hold the question, best first. It is
             scored instead of the prompt around it.
+        shadow: keep decisions, and call the other model too for a sample of calls, as in
+            ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
             ``rate_limiter``, ``disable_streaming`` and ``output_version``.
 
@@ -122,11 +126,13 @@ class ChatRouteLLM(Routed, BaseChatModel):
     sticky: Literal["turn", "conversation"] = "turn"
     utility: Literal["weak", "strong", "score"] = "weak"
     question_keys: tuple[str, ...] = QUESTION_KEYS
+    shadow: ShadowSettings | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     stop: list[str] | None = None
     streaming: bool | None = None
     output_version: str | None = None
+    _two_models: TwoModels | None = PrivateAttr(default=None)
     _checked: tuple[dict[str, Any], RouteSettings] | None = PrivateAttr(default=None)
 
     def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Any) -> None:
@@ -145,12 +151,20 @@ class ChatRouteLLM(Routed, BaseChatModel):
         routing = validate_settings(RouteSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
         check_models(**models)
-        policy_of(routing)
+        policy, shadow = policy_of(routing), settings.get("shadow")
+        if shadow is not None:
+            settings["shadow"] = shadow = shadow_settings(shadow)
         if routing.question_keys:
             watch_prompts()
         super().__init__(**{**settings, **routing.model_dump(), **models})
         for tier in ("strong", "weak"):
             self._target(tier)  # raises now if a model lacks what is passed on
+        if shadow is not None:
+            names: dict[Tier, str | None] = {
+                "strong": name_of(models["strong"]),
+                "weak": name_of(models["weak"]),
+            }
+            self._two_models = two_models(self.name or "ChatRouteLLM", shadow, names, policy)
 
     def bind_tools(
         self,
@@ -269,6 +283,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
     def _abilities(self) -> dict[Tier, Abilities]:
         return known_abilities(self.strong, self.weak)
 
+    def _shadowed(self) -> TwoModels | None:
+        return self._two_models
+
     def _own_config(self) -> RunnableConfig:
         # Which packages are involved is for the model that is called to say.
         metadata = {k: v for k, v in (self.metadata or {}).items() if k != "lc_versions"}
@@ -341,6 +358,9 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
 
     def _abilities(self) -> dict[Tier, Abilities]:
         return self._model._abilities()
+
+    def _shadowed(self) -> TwoModels | None:
+        return self._model._shadowed()
 
     def _own_config(self) -> RunnableConfig:
         return self._model._own_config()

@@ -22,6 +22,7 @@ from routellm_core.overrides import PREFIX
 from routellm_core.policy.policies import adecide, adecide_each, decide, decide_each
 from routellm_core.policy.policy import Call
 from routellm_core.rules.fits import Abilities
+from routellm_core.traffic.shadow.other_model import TwoModels
 
 from .asking import asked_by
 from .overrides import take_settings
@@ -29,6 +30,7 @@ from .questions import question_in_call
 from .reasoning import readable_by
 from .reporting import LEVEL, level_of, trace_metadata, with_decision
 from .settings import RouteSettings
+from .shadow import ShadowCallback
 from .wrappers import inside
 
 
@@ -115,6 +117,10 @@ class Routed:
     @abstractmethod
     def _abilities(self) -> dict[Tier, Abilities]:
         """Return what is known of each model, of which anything is."""
+
+    @abstractmethod
+    def _shadowed(self) -> TwoModels | None:
+        """Return where calls are kept, if there is shadow mode."""
 
     @abstractmethod
     def _own_config(self) -> RunnableConfig:
@@ -294,12 +300,36 @@ class Routed:
             if isinstance(merged, list):  # a manager has each handler once
                 merged = [each for at, each in enumerate(merged) if each not in merged[:at]]
             config["callbacks"] = merged
+        if (models := self._shadowed()) is not None:
+            self._keep(models, model_input, config, kwargs, decision)
         target = self._target(decision.tier, kwargs)
         nested = any(isinstance(each, Routed) for each in inside(target))
         if nested:
             config["configurable"] = {**config.get("configurable", {}), LEVEL: level + 1}
         model_input = readable_by(decision.tier, model_input, level)
         return RoutedCall(target, model_input, config, kwargs, decision, nested)
+
+    def _keep(
+        self,
+        models: TwoModels,
+        model_input: LanguageModelInput,
+        config: RunnableConfig,
+        kwargs: dict[str, Any],
+        decision: Decision,
+    ) -> None:
+        """Have a call kept by a callback, which is added to its config."""
+        given, level = dict(kwargs), level_of(config.get("configurable", {}))
+
+        def call_other(tier: Tier, other: RunnableConfig) -> Any:
+            left = dict(given)
+            target = self._target(tier, left)
+            return target.invoke(readable_by(tier, model_input, level), other, **left)
+
+        question = question_in_call(config, self._settings().question_keys)
+        keeping = ShadowCallback(models, decision, question, call_other)
+        added: RunnableConfig = {"callbacks": [keeping]}
+        before: RunnableConfig = {"callbacks": config.get("callbacks")}
+        config["callbacks"] = merge_configs(before, added)["callbacks"]
 
 
 class _Batch:

@@ -28,6 +28,7 @@ from .groups.proxy_access import (
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import drop_forged_decisions
+from .shadow.keeping import ShadowLog
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class RouteLLMProxyHandler(CustomLogger):
         super().__init__()
         self._strategy: RouteLLMRoutingStrategy | None = None
         self._not_supported: str | None = None
+        self._shadow = ShadowLog()
         self._waiting: asyncio.Task[None] | None = None
 
     # LiteLLM skips a handler whose own class does not define this, so it cannot be inherited.
@@ -114,8 +116,13 @@ class RouteLLMProxyHandler(CustomLogger):
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """Charge what a request cost to the budgets for the group that answered."""
+        """Charge what a request cost to the budgets for the group that answered, and keep it
+        where its route has ``shadow``.
+        """
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
+        strategy = self._installed_strategy()
+        if strategy is not None:
+            await self._shadow.note(kwargs, response_obj, strategy.routes(), strategy.access)
 
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse, TextBlock
@@ -13,6 +13,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 
 from routellm_core import Decision, Tier
 
+from .shadow import ShadowRecord
 from .thinking import sign
 
 KEY = "routellm"
@@ -47,17 +48,22 @@ class Trace:
 
     Args:
         decision: the decision.
+        record: keeps the call, if there is shadow mode.
     """
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, record: ShadowRecord | None = None) -> None:
         self.decision = decision
+        self._record = record
         self._metadata = decision.as_metadata()
         self._tags = {f"{KEY}_{name}": value for name, value in self._metadata.items()}
         dispatcher.event(RouteDecisionEvent.model_validate(self._metadata))
 
-    def tags(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def tags(self) -> Iterator[None]:
         """Return a context in which events and spans are tagged."""
-        return instrument_tags({**active_instrument_tags.get(), **self._tags})
+        keeping = self._record.listening() if self._record else nullcontext()
+        with instrument_tags({**active_instrument_tags.get(), **self._tags}), keeping:
+            yield
 
     def marked(self, answer: T) -> T:
         """Return the answer, with the decision if it is a response."""

@@ -14,16 +14,18 @@ from collections.abc import (
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from llama_index.core.bridge.pydantic import Field, SerializeAsAny
+from llama_index.core.bridge.pydantic import Field, PrivateAttr, SerializeAsAny
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
-from routellm_core import Asked, RouteLLMError, Tier
+from routellm_core import Asked, Decision, RouteLLMError, Tier
 from routellm_core.overrides import overridden, take_overrides
 from routellm_core.policy.policies import adecide, decide
+from routellm_core.traffic.shadow.other_model import TwoModels
 
 from .events import Trace, has_begun
 from .settings import RouteSettings
+from .shadow import ShadowRecord
 from .thinking import M, readable_by, template_readable_by
 
 T = TypeVar("T")
@@ -37,6 +39,7 @@ class HandedOn(FunctionCallingLLM):
     strong: SerializeAsAny[LLM] = Field(frozen=True)
     weak: SerializeAsAny[LLM] = Field(frozen=True)
     settings: RouteSettings = Field(frozen=True)
+    _two_models: TwoModels | None = PrivateAttr(default=None)
 
     def _call(self, read: Read, call: Callable[[LLM], T], *given: dict[str, Any]) -> T:
         """Decide on a call, and make it.
@@ -52,7 +55,7 @@ class HandedOn(FunctionCallingLLM):
             with trace.tags():
                 return trace.marked(call(llm))
         except Exception as error:
-            trace = self._instead(trace, error)
+            trace = self._instead(trace, error, read)
         with trace.tags():
             return trace.marked(call(self.strong))
 
@@ -64,7 +67,7 @@ class HandedOn(FunctionCallingLLM):
             with trace.tags():
                 return trace.marked(await call(llm))
         except Exception as error:
-            trace = self._instead(trace, error)
+            trace = self._instead(trace, error, read)
         with trace.tags():
             return trace.marked(await call(self.strong))
 
@@ -76,13 +79,13 @@ class HandedOn(FunctionCallingLLM):
             with trace.tags():
                 chunks = call(llm)
         except Exception as error:
-            trace = self._instead(trace, error)
+            trace = self._instead(trace, error, read)
             with trace.tags():
                 chunks = call(self.strong)
-        return self._chunks(trace, chunks, call)
+        return self._chunks(trace, chunks, call, read)
 
     def _chunks(
-        self, trace: Trace, chunks: Iterator[T], call: Callable[[LLM], Iterator[T]]
+        self, trace: Trace, chunks: Iterator[T], call: Callable[[LLM], Iterator[T]], read: Read
     ) -> Generator[T, None, None]:
         marked = trace.marked_stream(chunks)
         if not self._falls_back(trace):
@@ -95,7 +98,7 @@ class HandedOn(FunctionCallingLLM):
                 if has_begun(chunk):
                     break
         except Exception as error:
-            trace, held = self._instead(trace, error), []
+            trace, held = self._instead(trace, error, read), []
             with trace.tags():
                 marked = trace.marked_stream(call(self.strong))
         yield from held
@@ -109,16 +112,17 @@ class HandedOn(FunctionCallingLLM):
             with trace.tags():
                 chunks = await call(llm)
         except Exception as error:
-            trace = self._instead(trace, error)
+            trace = self._instead(trace, error, read)
             with trace.tags():
                 chunks = await call(self.strong)
-        return self._achunks(trace, chunks, call)
+        return self._achunks(trace, chunks, call, read)
 
     async def _achunks(
         self,
         trace: Trace,
         chunks: AsyncIterator[T],
         call: Callable[[LLM], Awaitable[AsyncIterator[T]]],
+        read: Read,
     ) -> AsyncGenerator[T, None]:
         marked = trace.marked_astream(chunks)
         held: list[T] = []
@@ -129,7 +133,7 @@ class HandedOn(FunctionCallingLLM):
                     if has_begun(chunk):
                         break
             except Exception as error:
-                trace, held = self._instead(trace, error), []
+                trace, held = self._instead(trace, error, read), []
                 with trace.tags():
                     marked = trace.marked_astream(await call(self.strong))
         for chunk in held:
@@ -140,7 +144,7 @@ class HandedOn(FunctionCallingLLM):
     def _falls_back(self, trace: Trace) -> bool:
         return self.settings.fallback is not None and trace.decision.tier == "weak"
 
-    def _instead(self, trace: Trace, error: Exception) -> Trace:
+    def _instead(self, trace: Trace, error: Exception, read: Read) -> Trace:
         """Return the trace of the call of the strong LLM that stands for one that failed.
 
         Raises:
@@ -149,17 +153,23 @@ class HandedOn(FunctionCallingLLM):
         if not self._falls_back(trace) or isinstance(error, RouteLLMError):
             raise error
         cause = f"fallback:{type(error).__name__}"
-        return Trace(replace(trace.decision, model="strong", cause=cause))
+        return self._trace(replace(trace.decision, model="strong", cause=cause), read)
 
     def _pick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
         settings = overridden(self.settings, *map(take_overrides, given))
         decision = decide(settings, read, checked=settings is self.settings)
-        return self._llm(decision.tier), Trace(decision)
+        return self._llm(decision.tier), self._trace(decision, read)
 
     async def _apick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
         settings = overridden(self.settings, *map(take_overrides, given))
         decision = await adecide(settings, read, checked=settings is self.settings)
-        return self._llm(decision.tier), Trace(decision)
+        return self._llm(decision.tier), self._trace(decision, read)
+
+    def _trace(self, decision: Decision, read: Read) -> Trace:
+        if self._two_models is None:
+            return Trace(decision)
+        llms: dict[Tier, LLM] = {"strong": self.strong, "weak": self.weak}
+        return Trace(decision, ShadowRecord(self._two_models, decision, read, llms))
 
     def _llm(self, tier: Tier) -> LLM:
         return self.strong if tier == "strong" else self.weak

@@ -14,13 +14,16 @@ from llama_index.core.llms import LLM
 from llama_index.core.llms.structured_llm import StructuredLLM
 from pydantic import BaseModel, computed_field
 
-from routellm_core import ConfigError, validate_settings
+from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.policy.policies import policy_of
+from routellm_core.traffic.shadow.other_model import two_models
+from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
 from ..model_pair import check_pair, is_for_models
 from .calls import RoutedCalls
 from .needs import calls_tools
 from .settings import RouteSettings
+from .shadow import listen
 from .structured import SHARED, RoutedStructuredLLM
 
 _CREDENTIAL = re.compile(r"(key|secret|token|password|headers|credentials)$")
@@ -43,6 +46,8 @@ class RouteLLM(RoutedCalls):
         router: name of a router, as in ``routellm_core.load_router``.
         callback_manager: set on both LLMs, now and whenever it is assigned. So is what is
             assigned later to ``system_prompt``, ``output_parser`` and the like.
+        shadow: keep decisions, and call the other LLM too for a sample of calls, as in
+            ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
         **settings: ``threshold``, ``strong_share`` or ``calibration``, ``on_error``,
             ``on_no_text``, ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
@@ -72,6 +77,7 @@ class RouteLLM(RoutedCalls):
         router: str = "mf",
         *,
         callback_manager: CallbackManager | None = None,
+        shadow: ShadowSettings | Mapping[str, Any] | None = None,
         **settings: object,
     ) -> None:
         _check_models(strong, weak)
@@ -83,7 +89,8 @@ class RouteLLM(RoutedCalls):
                     f"unknown key '{name}': it is for the models, so set it on strong and weak"
                 )
         route = validate_settings(RouteSettings, {"router": router, **settings})
-        threshold = policy_of(route).threshold
+        policy = policy_of(route)
+        keeping = shadow_settings(shadow) if shadow is not None else None
         # What both have in common holds for callers that ask the router in their place.
         shared = {name: getattr(strong, name) for name in SHARED}
         shared = {name: value for name, value in shared.items() if value == getattr(weak, name)}
@@ -91,7 +98,11 @@ class RouteLLM(RoutedCalls):
         super().__init__(
             strong=strong, weak=weak, settings=route, callback_manager=manager, **shared
         )
-        self._threshold = threshold
+        self._threshold = policy.threshold
+        if keeping is not None:
+            names: dict[Tier, str | None] = {"strong": _name(strong), "weak": _name(weak)}
+            self._two_models = two_models("RouteLLM", keeping, names, policy)
+            listen()
         if callback_manager is not None:
             self.callback_manager = callback_manager
 

@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("policy",),
     ("evaluation",),
     ("training",),
+    ("traffic",),
     ("cli",),
 )
 """The modules and folders of ``routellm_core``, lowest floor first."""
@@ -41,7 +42,7 @@ FACADES = {CORE, f"{CORE}.testing"}
 FRAMEWORKS = ("litellm", "langchain", "langgraph", "llama_index")
 ADAPTERS = ("litellm", "langchain", "llama_index")
 
-LITELLM_FLOORS = ("config", "reporting", "groups", "deciding", "strategy", "proxy")
+LITELLM_FLOORS = ("config", "reporting", "groups", "deciding", "shadow", "strategy", "proxy")
 """The modules and folders of the LiteLLM adapter, lowest floor first."""
 
 

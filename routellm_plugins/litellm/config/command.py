@@ -59,5 +59,6 @@ def _summary(report: ConfigReport) -> Table:
             threshold += f" ({settings.calibration})"
         limits = settings.allow_override or (Limits(0, 1) if by_name else None)
         allowed = "nothing" if limits is None else f"{limits.min:g} to {limits.max:g}"
-        table.add_row(route.name, router, threshold, settings.strong, settings.weak, allowed)
+        name = f"{route.name} (observed)" if settings.observe else route.name
+        table.add_row(name, router, threshold, settings.strong, settings.weak, allowed)
     return table

@@ -80,7 +80,7 @@ def check_routes(routes: Routes) -> ConfigReport:
     problems = list(routes.problems.values())
     sound: list[tuple[Route, RoutingPolicy | None]] = []
     warnings: list[str] = []
-    for route in routes:
+    for route in (*routes, *routes.observed.values()):
         try:
             policy = None if "*" in route.name else policy_of(route.settings)
         except RouteLLMError as error:

@@ -58,11 +58,14 @@ class Routes:
         groups_may_follow: bool = False,
     ) -> None:
         entries = [entry for entry in model_list if isinstance(entry.get("model_name"), str)]
+        self._guardrails = _guardrails(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
         self._group_aliases = group_aliases or {}
         self._aliases = Counter(entry["model_name"] for entry in entries if is_routed(entry))
         self._groups_may_follow = groups_may_follow
         self._routes: dict[str, Route] = {}
+        self.observed: dict[str, Route] = {}
+        """Of ordinary groups whose requests are decided on for the record alone, by name."""
         self.problems: dict[str, str] = {}
         wildcards = [name for name in (*self._groups, *self._aliases) if "*" in name]
         # As LiteLLM does: of several patterns that match, the most specific decides.
@@ -70,6 +73,8 @@ class Routes:
         for entry in entries:
             if is_routed(entry):
                 self._add(entry["model_name"], entry)
+            elif "routellm" in _mapping(entry, "model_info"):
+                self._observe(entry["model_name"], entry)
 
     def __iter__(self) -> Iterator[Route]:
         """Yield the routes without mistakes, but that a group may be missing; a wildcard's has no
@@ -116,6 +121,11 @@ class Routes:
         value = _mapping(entry, "model_info").get("routellm")
         try:
             settings = parse_settings(value, wildcard="*" in name)
+            if settings.observe:
+                mistakes.append(
+                    "'observe' is for the entry of a model group that serves requests: write "
+                    "observe: true there, or leave it out to route"
+                )
             self._routes[name] = Route(name, settings, self._entries(settings))
         except ConfigError as error:
             mistakes.append(str(error))
@@ -130,6 +140,31 @@ class Routes:
             self._routes.pop(name, None)
         if mistakes or missing:
             self.problems[name] = f"model_list entry '{name}': {'; '.join(mistakes + missing)}"
+
+    def _observe(self, name: str, entry: Mapping[str, Any]) -> None:
+        value = _mapping(entry, "model_info")["routellm"]
+        mistakes: list[str] = []
+        try:
+            settings = parse_settings(value, wildcard="*" in name)
+            route = self.observed[name] = Route(name, settings, self._entries(settings))
+            if name not in (settings.strong, settings.weak):
+                mistakes.append(f"one of 'strong' and 'weak' must be '{name}', which is observed")
+            others = {each for entry in route.entries.values() for each in self._guarded_by(entry)}
+            if more := sorted(others - self._guarded_by(name)):
+                mistakes.append(
+                    f"the other group has guardrails that '{name}' has not, and would be sent what "
+                    f"they have not seen: give {' and '.join(more)} to both"
+                )
+        except ConfigError as error:
+            mistakes.append(str(error))
+        mistakes.extend(self._mistakes_in_groups(value))
+        mistakes.extend(self._missing_groups(value))
+        if mistakes:
+            self.observed.pop(name, None)
+            self.problems[name] = f"model_list entry '{name}': {'; '.join(mistakes)}"
+
+    def _guarded_by(self, name: str | None) -> set[str]:
+        return self._guardrails.get(name or "", set())
 
     def _mistakes_in_name(self, name: str) -> Iterable[str]:
         if self._aliases[name] > 1:
@@ -167,6 +202,16 @@ class Routes:
                 )
 
 
+def _guardrails(entries: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the names of the guardrails of each model group."""
+    found: dict[str, set[str]] = {}
+    for entry in entries:
+        named = _mapping(entry, "litellm_params").get("guardrails") or []
+        names = [named] if isinstance(named, str) else named
+        found.setdefault(entry["model_name"], set()).update(map(str, names))
+    return found
+
+
 def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
     """Return what ``Routes`` reads of a Router's entries, to notice when it changes.
 
@@ -193,7 +238,8 @@ def _leads(group: str, target: str) -> str:
 def is_routed(entry: Mapping[str, Any]) -> bool:
     """Whether a model_list entry (or a deployment made from it) is a routed alias."""
     marked = _mapping(entry, "litellm_params").get("model") == MARKER_MODEL
-    return marked or "routellm" in _mapping(entry, "model_info")
+    info = _mapping(entry, "model_info")
+    return marked or ("routellm" in info and _mapping(info, "routellm").get("observe") is not True)
 
 
 def _mapping(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field
 from routellm_core import ConfigError, PolicySettings, Tier, validate_settings
 from routellm_core.errors import did_you_mean
 from routellm_core.settings import HOW_MUCH
+from routellm_core.traffic.shadow.settings import EXAMPLE as SHADOW_EXAMPLE
+from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
 EXAMPLE = "{strong: gpt-4o, weak: gpt-4o-mini, strong_share: 0.3}"
 
@@ -59,6 +61,12 @@ class RouteSettings(PolicySettings):
 
     strong: str = Field(description="model group for prompts that need the strong model")
     weak: str = Field(description="model group for all other prompts")
+    shadow: ShadowSettings | None = Field(
+        default=None, description="for a sample of requests, call the other group as well"
+    )
+    observe: bool = Field(
+        default=False, description="of an ordinary group: decide, keep, and change nothing"
+    )
 
     allow_override: Annotated[Limits | None, BeforeValidator(_as_limits)] = Field(
         default=None,
@@ -84,7 +92,14 @@ def parse_settings(value: object, *, wildcard: bool) -> RouteSettings:
     """
     if not isinstance(value, Mapping):
         raise ConfigError(f"model_info.routellm must be a mapping such as {EXAMPLE}")
-    settings = validate_settings(RouteSettings, _with_text_keys(value))
+    values = _with_text_keys(value)
+    if values.get("shadow") is not None:
+        if wildcard:
+            raise ConfigError("remove 'shadow': it is for an alias without a * in model_name")
+        values["shadow"] = shadow_settings(values["shadow"])
+    settings = validate_settings(RouteSettings, values)
+    if settings.observe and settings.shadow is None:
+        raise ConfigError(f"'observe' needs to know where to: write shadow: {SHADOW_EXAMPLE}")
     given = [key for key in _CARRIED_BY_THE_NAME if key in settings.model_fields_set]
     if wildcard and given:
         raise ConfigError(

@@ -1,0 +1,121 @@
+"""`routellm report` and `routellm store`: what a store tells, and what goes into and out of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..data.row_files import written_rows
+from ..errors import ConfigError
+from ..traffic.report.figures import figures_of
+from ..traffic.report.requests import requests_of
+from ..traffic.report.wording import as_json, as_markdown, lines_of
+from ..traffic.store.export import exported
+from ..traffic.store.feedback_file import read_feedback
+from ..traffic.store.store import Store
+
+store_app = typer.Typer(
+    name="store", help="What shadow mode has kept: take it out, or delete it.", no_args_is_help=True
+)
+
+_BATCH = 1000
+_DAY_S = 86_400.0
+
+Where = Annotated[str, typer.Argument(metavar="STORE", help="The store's file, or its URL.")]
+
+
+def report(
+    store: Where,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            help='Scores to add first, such as {"request_id": "...", "score": 1} a line.',
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Also write the report to this file.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Tell what routing does: share, cost, saving, quality where it was judged, drift."""
+    opened = Store(store, make=False)
+    if feedback is not None:
+        _add_feedback(opened, feedback)
+    every = [figures_of(route) for route in requests_of(opened)]
+    if not every:
+        raise ConfigError(f"the store {opened.name} holds no requests yet")
+    if markdown is not None:
+        try:
+            markdown.write_text(as_markdown(every), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"{markdown} cannot be written ({error.strerror}): name another file"
+            ) from error
+    if json_wanted:
+        typer.echo(json.dumps(as_json(every)))
+        return
+    console = Console()
+    for figures in every:
+        table = Table(title=Text(figures.route), show_header=False, title_justify="left")
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, text in lines_of(figures):
+            table.add_row(Text(name), Text(text))
+        console.print(table)
+
+
+@store_app.callback()
+def _store() -> None:
+    """What shadow mode has kept: take it out, or delete it."""
+
+
+@store_app.command()
+def export(
+    store: Where,
+    out: Annotated[Path, typer.Option(help="JSON lines to write.", dir_okay=False)],
+    judged: Annotated[
+        bool, typer.Option("--judged", help="Only what was judged: gold labels for `train`.")
+    ] = False,
+) -> None:
+    """Write the sampled requests, with both answers and what is known of their quality."""
+    opened, n = Store(store, make=False), 0
+    rows = (row for row in exported(opened) if "correct" in row or not judged)
+    with written_rows(out, {}) as write:
+        while batch := list(islice(rows, _BATCH)):
+            write(batch)
+            n += len(batch)
+        if not n:
+            what = "judged requests with their texts" if judged else "sampled requests with texts"
+            raise ConfigError(f"the store {opened.name} holds no {what}")
+    typer.echo(f"{n:,} requests written to {out}")
+
+
+@store_app.command()
+def forget(
+    store: Where,
+    older_than_days: Annotated[
+        float, typer.Option(min=0.0, help="Delete what is older; 0 deletes all requests.")
+    ],
+) -> None:
+    """Delete requests, with their answers and feedback."""
+    Store(store, make=False).forget(time.time() - older_than_days * _DAY_S)
+
+
+def _add_feedback(store: Store, path: Path) -> None:
+    kept = unknown = 0
+    scores = read_feedback(path)
+    while batch := list(islice(scores, _BATCH)):
+        added, strange = store.add_feedback(batch)
+        kept, unknown = kept + added, unknown + strange
+    note = f"; {unknown:,} name no answer in the store" if unknown else ""
+    typer.secho(f"{kept:,} scores added{note}", err=True)

@@ -1,0 +1,1 @@
+"""What the store tells: share, cost, saving, quality and drift of each route."""

@@ -1,0 +1,115 @@
+"""The requests of a route as columns of numbers, read from the tables of a store.
+
+Row by row, and 72 bytes a request are kept: a store may hold millions of them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...decision import Tier
+from ..store.store import Store
+
+Floats = NDArray[np.float64]
+
+TIERS: tuple[Tier, ...] = ("strong", "weak")
+
+_NUMBERS = ("at", "score", "acted", "input_tokens", "cached_tokens", "output_tokens", "cost_usd")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A request of which an answer, or both, have a score."""
+
+    decided: Tier
+    propensity: float
+    served: Tier | None
+    """Who gave the answer that the user got, if it is judged."""
+    scores: dict[Tier, float]
+    """By tier, in [0, 1]."""
+
+
+class Requests:
+    """The requests of one route, oldest first.
+
+    Args:
+        route: its name.
+        about: ``kept.About`` as a mapping; empty if it was never written.
+        spent_usd: what its shadow calls have cost since the store was made.
+        lost: records that could not be written.
+    """
+
+    def __init__(self, route: str, about: dict[str, Any], spent_usd: float, lost: int) -> None:
+        self.route = route
+        self.about = about
+        self.spent_usd = spent_usd
+        self.lost = lost
+        self.sampled = 0
+        self.causes: Counter[str] = Counter()
+        self.shadow: Counter[str] = Counter()
+        """How many shadow calls ended how: ``answered``, or why not."""
+        self.lengths = (0, 0.0, 0.0)
+        """Of how many requests both answers' lengths are known, and the tokens in those of the
+        strong model and of the weak one."""
+        self.judged: list[Judged] = []
+        self.router, self.threshold = "", np.nan
+        """Of the last request."""
+        self._columns = {name: array("d") for name in (*_NUMBERS, "decided", "served")}
+
+    def __len__(self) -> int:
+        return len(self._columns["at"])
+
+    def column(self, name: str) -> Floats:
+        """Return a number of each request; NaN where it is not known.
+
+        Args:
+            name: a column of the store, or ``decided`` and ``served``: 1 for the strong model, 0
+                for the weak one.
+        """
+        return np.frombuffer(self._columns[name], np.float64)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a row of ``Store.served``."""
+        for name in _NUMBERS:
+            self._columns[name].append(_number(row[name]))
+        self._columns["decided"].append(float(row["decided"] == "strong"))
+        self._columns["served"].append(_number({"strong": 1, "weak": 0}.get(row["tier"])))
+        self.causes[str(row["cause"])] += 1
+        self.sampled += row["sampled"]
+        self.router, self.threshold = str(row["router"]), _number(row["threshold"])
+
+
+def requests_of(store: Store) -> list[Requests]:
+    """Return the requests in a store, route by route, by name."""
+    found: dict[str, Requests] = {}
+    known = {row["route"]: row for row in store.routes()}
+    for row in store.served():
+        name = row["route"]
+        if name not in found:
+            facts = known.get(name, {"about": {}, "spent_usd": 0.0, "lost": 0})
+            found[name] = Requests(name, facts["about"], facts["spent_usd"], facts["lost"])
+        found[name].add(row)
+    for row in store.shadow_outcomes():
+        found[row["route"]].shadow[row["error"] or "answered"] += row["n"]
+    for row in store.lengths():
+        found[row["route"]].lengths = row["n"], float(row["strong"]), float(row["weak"])
+    judged: dict[str, tuple[str, Judged]] = {}
+    for row in store.judged():
+        scored = Judged(row["decided"], row["propensity"], None, {})
+        name, scored = judged.get(row["request_id"], (row["route"], scored))
+        scored.scores[row["tier"]] = float(row["score"])
+        served = scored.served if row["shadow"] else row["tier"]
+        judged[row["request_id"]] = name, replace(scored, served=served)
+    for name, scored in judged.values():
+        found[name].judged.append(scored)
+    return [found[name] for name in sorted(found)]
+
+
+def _number(value: Any) -> float:
+    return np.nan if value is None else float(value)

@@ -1,0 +1,139 @@
+"""A report in words: the same lines at the terminal and in Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+from ...evaluation.intervals import Estimate
+from .figures import Figures
+from .requests import TIERS
+
+Line = tuple[str, str]
+"""What is told, and the figures."""
+
+NO_LABELS = (
+    "not known: no answer was judged. Give feedback (`--feedback`), or judge the sampled pairs "
+    "(`routellm store export`, `routellm label`)"
+)
+
+
+def lines_of(figures: Figures) -> list[Line]:
+    """Return what there is to say of a route."""
+    return [*_traffic(figures), *_money(figures), *_quality(figures), *_watch(figures)]
+
+
+def as_markdown(every: Sequence[Figures]) -> str:
+    """Return the report of several routes as Markdown."""
+    parts = []
+    for figures in every:
+        rows = "\n".join(f"| {name} | {text} |" for name, text in lines_of(figures))
+        parts.append(f"## {figures.route}\n\n| | |\n| --- | --- |\n{rows}\n")
+    return "# Report of routed traffic\n\n" + "\n".join(parts)
+
+
+def as_json(every: Sequence[Figures]) -> dict[str, Any]:
+    """Return the report of several routes as values of JSON."""
+    return {"routes": [_finite(asdict(figures)) for figures in every]}
+
+
+def _traffic(figures: Figures) -> Iterator[Line]:
+    models = ", ".join(f"{tier} {figures.models[tier]}" for tier in TIERS if tier in figures.models)
+    if models:
+        yield "models", models
+    days = f"{_day(figures.first_at)} to {_day(figures.last_at)}"
+    acted = figures.requests - figures.acted
+    observed = f"; {acted:,} observed, and served as if there were no routing" if acted else ""
+    yield "requests", f"{figures.requests:,}, {days}{observed}"
+    if figures.share is not None:
+        target = figures.drift.target_share
+        meant = f"; {target:.0%} were meant" if target is not None else ""
+        yield "share for the strong model", f"{_percent(figures.share)}{meant}"
+    yield "decided by", _counts(figures.causes)
+
+
+def _money(figures: Figures) -> Iterator[Line]:
+    costs = figures.costs
+    if costs is None:
+        yield "cost", "not known: no prices. Set strong_price and weak_price in `shadow`"
+        return
+    part = "" if costs.requests == figures.requests else f", of {costs.requests:,} requests"
+    yield "cost", f"{_usd(costs.served)}{part}"
+    if figures.acted < figures.requests:
+        yield "cost by the decisions", _usd(costs.decided)
+    yield "cost of always strong", _usd(costs.always_strong)
+    if costs.saving is not None:
+        length = (
+            f"the strong model writes {costs.length_ratio:.2f} tokens for one of the weak's"
+            if costs.length_ratio
+            else "both models taken to answer at the same length"
+        )
+        cached = (
+            "no answer says which tokens came from a cache"
+            if costs.cached is None
+            else f"{costs.cached:.0%} of the tokens read came from caches, for either model"
+        )
+        yield "saving", f"{_percent(costs.saving)} of always strong; {cached}; {length}"
+
+
+def _quality(figures: Figures) -> Iterator[Line]:
+    quality = figures.quality
+    for tier in TIERS:
+        if tier in quality.scores:
+            score = _number(quality.scores[tier])
+            yield f"score of {tier} answers", f"{score}, of {quality.n[tier]:,} judged"
+    if quality.loss is not None:
+        pairs = f"by {quality.pairs:,} sampled pairs"
+        yield "loss against always strong", f"{_number(quality.loss)}, {pairs}"
+    if not quality.scores and quality.loss is None:
+        yield "quality", NO_LABELS
+
+
+def _watch(figures: Figures) -> Iterator[Line]:
+    drift = figures.drift
+    if figures.warning is not None:
+        yield "drift", f"yes: {figures.warning}"
+    elif drift.distance is not None:
+        chance = f", p = {drift.p_value:.2g}" if drift.p_value is not None else ""
+        distance = f"distance {drift.distance:.2f} from the calibration sample{chance}"
+        yield "drift", f"none to warn of: {distance}, by {drift.scored:,} scores"
+    else:
+        yield "drift", "not known: the threshold is from no calibration sample"
+    if figures.sampled:
+        money = f"; shadow calls have cost {_usd(figures.spent_usd)} in all"
+        yield "sampled", f"{figures.sampled:,}: {_counts(figures.shadow)}{money}"
+    if figures.lost:
+        yield "lost", f"{figures.lost:,} records could not be written; see the log"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items()) or "none"
+
+
+def _percent(estimate: Estimate) -> str:
+    low, high = f"{estimate.low:.0%}", f"{estimate.high:.0%}"
+    return f"{estimate.value:.0%} [{low[:-1]}, {high[:-1]}]"
+
+
+def _number(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _usd(dollars: float) -> str:
+    return f"${dollars:,.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.4f}"
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, timezone.utc).date().isoformat()
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None in place of NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

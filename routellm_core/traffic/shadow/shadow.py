@@ -1,0 +1,211 @@
+"""Keep what is decided, and call the other model for a sample of it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...decision import Tier
+from ..store.keeping import Keeping, redact_of
+from ..store.kept import About, Answer, Request
+from ..store.writer import Writer, writer_of
+from .calls import Calls, Job
+from .settings import ShadowSettings
+
+logger = logging.getLogger(__name__)
+
+_MOST_BYTES = 64 << 20
+"""What sampled requests that wait may hold together, in each process and for each route."""
+
+OTHER: Mapping[Tier, Tier] = {"strong": "weak", "weak": "strong"}
+"""The tier that did not answer."""
+
+
+@dataclass(frozen=True)
+class OtherCall:
+    """The call of the model that did not answer."""
+
+    tier: Tier
+    model: str | None
+    make: Callable[[], Answer]
+    """Makes it, and returns the answer with what it cost. Raises whatever the model raises."""
+    size: int
+    """Bytes of the request that it holds."""
+    estimate_usd: float | None
+    """What it may cost, for a call whose end is not seen; None: its price is not known, so that
+    it is not made."""
+
+
+class Shadow:
+    """Shadow mode of one route. Its methods neither wait nor raise.
+
+    Args:
+        route: name of the alias, group or application, by which the store knows it.
+        settings: as the user wrote them.
+
+    Raises:
+        ConfigError: ``redact`` names no function.
+    """
+
+    def __init__(self, route: str, settings: ShadowSettings) -> None:
+        self.route = route
+        self.settings = settings
+        redact = settings.redact
+        self._keeping = Keeping(
+            settings.texts, redact_of(redact) if isinstance(redact, str) else redact
+        )
+        self._writer: Writer = writer_of(settings.store, settings.keep_days)
+        self._calls = Calls(
+            settings.concurrency,
+            settings.per_minute,
+            settings.timeout_s,
+            settings.waiting,
+            _MOST_BYTES,
+        )
+        self._uncharged = 0.0
+        """Dollars that the store could not be told of."""
+        self._reserved = 0.0
+        """Dollars that the calls in flight may cost."""
+        self._money = threading.Lock()
+        self._said: set[str] = set()
+        self._random = random.Random()
+
+    # Models of the frameworks are copied and pickled, and their shadow mode stays one.
+
+    def __deepcopy__(self, memo: object) -> Shadow:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return shadow_of, (self.route, self.settings)
+
+    def describe(self, about: About) -> None:
+        """Write what is known of the route, for the report; on a thread of its own."""
+
+        def write() -> None:
+            try:
+                self._writer.store.describe(self.route, about)
+            except Exception:
+                logger.exception("what '%s' is was not written to the store", self.route)
+
+        threading.Thread(target=write, name="routellm-describe", daemon=True).start()
+
+    def draws(self, propensity: float) -> bool:
+        """Return whether a request is sampled that is so with a given probability."""
+        return self._random.random() < propensity
+
+    def keep(self, request: Request, served: Answer, other: OtherCall | None = None) -> None:
+        """Keep a request and its answer, and call the other model if it is sampled.
+
+        Args:
+            request: the request. Its texts are kept if it is ``sampled``.
+            served: what the user got; its text likewise.
+            other: of a sampled request, the call of the other model.
+        """
+        try:
+            if not request.sampled:
+                request = replace(request, prompt=None, messages=())
+                served, other = replace(served, text=None), None
+            self._put(request)
+            self._put((request.request_id, served))
+            if other is not None:
+                self._call(request, other)
+        except Exception as error:
+            self._say(type(error).__name__, f"a request was not kept ({error})")
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait for calls and for the store; returns whether all is written."""
+        return self._calls.idle(timeout_s) and self._writer.flush(timeout_s)
+
+    def _put(self, kept: Any) -> None:
+        self._writer.put(self.route, kept, self._keeping)
+
+    def _call(self, request: Request, other: OtherCall) -> None:
+        nothing = Answer(other.tier, other.model, shadow=True)
+
+        def settle(outcome: Answer | str) -> None:
+            if isinstance(outcome, Answer):
+                answer = replace(outcome, shadow=True)
+            else:
+                answer = replace(nothing, error=outcome)
+                if outcome == "timeout":  # the provider may charge for it all the same
+                    self._charge(other.estimate_usd or 0.0)
+            self._put((request.request_id, answer))
+
+        def late() -> None:  # it has charged itself
+            self._charge(-(other.estimate_usd or 0.0))
+
+        def make() -> Answer:
+            refusal = self._reserve(other)
+            if refusal:
+                return replace(nothing, error=refusal)
+            try:
+                answer = other.make()
+                self._charge(answer.cost_usd or 0.0)
+                return answer
+            finally:
+                with self._money:
+                    self._reserved -= other.estimate_usd or 0.0
+
+        refusal = self._calls.offer(Job(make, settle, late, other.size))
+        if refusal:
+            self._put((request.request_id, replace(nothing, error=refusal)))
+
+    def _reserve(self, other: OtherCall) -> str | None:
+        """Set aside what a call may cost; returns why it may not be made, if it may not."""
+        if other.estimate_usd is None:
+            self._say(
+                "price",
+                f"the price of '{other.model}' is not known, so that 'budget_usd' cannot be held, "
+                f"and it is not called: set {other.tier}_price, such as 2.5,10",
+            )
+            return "price"
+        with self._money:
+            # Of all processes. A store that cannot be read raises: then nothing may be spent.
+            spent = self._writer.store.spent(self.route) + self._uncharged + self._reserved
+            if spent + other.estimate_usd > self.settings.budget_usd:
+                budget = f"the {self.settings.budget_usd:g} dollars of 'budget_usd' are spent"
+                self._say("budget", f"{budget}: no further calls are made")
+                return "budget"
+            self._reserved += other.estimate_usd
+        return None
+
+    def _charge(self, usd: float) -> None:
+        with self._money:
+            self._uncharged += usd
+            if not self._uncharged:
+                return
+            try:
+                self._writer.store.charge(self.route, self._uncharged)
+            except Exception as error:
+                self._say("charge", f"what calls cost could not be written ({error})")
+            else:
+                self._uncharged = 0.0
+
+    def _say(self, kind: str, message: str) -> None:
+        """Log the first message of each kind."""
+        if kind not in self._said:
+            self._said.add(kind)
+            logger.warning("shadow mode of '%s': %s", self.route, message)
+
+
+_shadows: dict[tuple[str, ShadowSettings], Shadow] = {}
+
+
+def shadow_of(route: str, settings: ShadowSettings) -> Shadow:
+    """Return the shadow mode of a route; one in each process, so that its limits hold for all.
+
+    Args:
+        route: name of the alias, group or application.
+        settings: whose ``route`` is the name instead, if it is set.
+
+    Raises:
+        ConfigError: ``redact`` names no function.
+    """
+    key = settings.route or route, settings
+    if key not in _shadows:
+        _shadows.setdefault(key, Shadow(*key))
+    return _shadows[key]

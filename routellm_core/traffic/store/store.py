@@ -1,0 +1,323 @@
+"""The store: a database of what is kept, and every question that is asked of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ...errors import ConfigError
+from .database import Database, Statement, database_of
+from .kept import About, Answer, Feedback, Messages, Request
+from .schema import TABLES, VERSION
+
+Kept = Request | tuple[str, Answer]
+"""A request, or the answer to the request of that id."""
+
+_DAY_S = 86_400.0
+
+_REQUESTS = """
+    INSERT INTO requests VALUES (
+        :request_id, :answer_id, :at, :route, :router, :score, :threshold, :cause, :decided, :acted,
+        :turns, :sampled, :propensity, :prompt_sha256, :prompt, :messages
+    )"""
+_ANSWERS = """
+    INSERT INTO answers VALUES (
+        :request_id, :tier, :shadow, :model, :text, :text_sha256, :error, :input_tokens,
+        :cached_tokens, :output_tokens, :cost_usd, :elapsed_ms
+    )"""
+_FEEDBACK = "INSERT INTO feedback VALUES (:request_id, :tier, :name, :score, :at)"
+_NEW_ROUTE = "INSERT INTO routes VALUES (:route, 0, 0, '{}') ON CONFLICT DO NOTHING"
+
+
+class Store:
+    """What is kept of traffic, in one SQLite file or in another database.
+
+    Args:
+        where: path of the file, which is made if there is none, or a URL of SQLAlchemy.
+        make: whether a store is made where there is none.
+
+    Raises:
+        ConfigError: it cannot be opened, or is of another version.
+        MissingExtraError: it is a URL, and SQLAlchemy is not installed.
+    """
+
+    def __init__(self, where: str, *, make: bool = True) -> None:
+        if not make and "://" not in where and not Path(where).is_file():
+            raise ConfigError(f"there is no store {where}: name the file that `shadow` names")
+        self._database: Database = database_of(where)
+        try:
+            if make:
+                self._database.write([(sql, [{}]) for sql in TABLES])
+                self._database.write([_first_version()])
+            versions = [row["version"] for row in self._database.rows(_VERSIONS)]
+        except Exception as error:
+            raise ConfigError(
+                f"the store {self.name} cannot be opened ({_short(error)}): name a file of "
+                "`shadow: {store: ...}` in a folder that exists, or a database's URL"
+            ) from error
+        if versions != [VERSION]:
+            raise ConfigError(
+                f"the store {self.name} is of version {versions[0] if versions else 'none'}, and "
+                f"this is {VERSION}: name another file, or use the package that made it"
+            )
+
+    @property
+    def name(self) -> str:
+        """Its path or URL, without a password."""
+        return self._database.name
+
+    def add(self, kept: Sequence[Kept], lost: Mapping[str, int] | None = None) -> None:
+        """Write requests and answers in one transaction; a later one of the same id stays.
+
+        Args:
+            kept: what to write.
+            lost: by route, how many further ones could not be.
+        """
+        requests = {each.request_id: _request(each) for each in kept if isinstance(each, Request)}
+        answers = {
+            (each[0], each[1].tier): _answer(*each)
+            for each in kept
+            if not isinstance(each, Request)
+        }
+        statements: list[Statement] = [
+            ("DELETE FROM requests WHERE request_id = :request_id", [*requests.values()]),
+            (_REQUESTS, [*requests.values()]),
+            (
+                "DELETE FROM answers WHERE request_id = :request_id AND tier = :tier",
+                [*answers.values()],
+            ),
+            (_ANSWERS, [*answers.values()]),
+        ]
+        counts = [{"route": route, "n": n} for route, n in (lost or {}).items()]
+        statements.append((_NEW_ROUTE, [{"route": each["route"]} for each in counts]))
+        statements.append(("UPDATE routes SET lost = lost + :n WHERE route = :route", counts))
+        self._database.write([(sql, rows) for sql, rows in statements if rows])
+
+    def describe(self, route: str, about: About) -> None:
+        """Write what is known of a route."""
+        values = {"route": _sound(route), "about": json.dumps(asdict(about))}
+        self._database.write(
+            [
+                (_NEW_ROUTE, [{"route": values["route"]}]),
+                ("UPDATE routes SET about = :about WHERE route = :route", [values]),
+            ]
+        )
+
+    def charge(self, route: str, usd: float) -> None:
+        """Add to what the shadow calls of a route have cost."""
+        values = {"route": _sound(route), "usd": usd}
+        self._database.write(
+            [
+                (_NEW_ROUTE, [{"route": values["route"]}]),
+                ("UPDATE routes SET spent_usd = spent_usd + :usd WHERE route = :route", [values]),
+            ]
+        )
+
+    def spent(self, route: str) -> float:
+        """Return what the shadow calls of a route have cost, in dollars, in all processes."""
+        sql = "SELECT spent_usd FROM routes WHERE route = :route"
+        return sum(float(row["spent_usd"]) for row in self._database.rows(sql, route=_sound(route)))
+
+    def routes(self) -> Iterator[dict[str, Any]]:
+        """Yield ``route``, ``spent_usd``, ``lost`` and ``about`` (a mapping) of each route."""
+        for row in self._database.rows("SELECT * FROM routes ORDER BY route"):
+            yield {**row, "about": json.loads(row["about"])}
+
+    def requests(self) -> Iterator[dict[str, Any]]:
+        """Yield the requests, oldest first, without texts."""
+        yield from self._database.rows(
+            "SELECT request_id, at, route, router, score, threshold, cause, decided, acted, turns, "
+            "sampled, propensity FROM requests ORDER BY at"
+        )
+
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """Yield the answers, without texts."""
+        yield from self._database.rows(
+            "SELECT request_id, tier, shadow, model, error, input_tokens, cached_tokens, "
+            "output_tokens, cost_usd, elapsed_ms FROM answers"
+        )
+
+    def feedback(self) -> Iterator[dict[str, Any]]:
+        """Yield the mean score of each answer that was judged: ``request_id``, ``tier``,
+        ``score``.
+        """
+        yield from self._database.rows(
+            "SELECT request_id, tier, AVG(score) AS score FROM feedback GROUP BY request_id, tier"
+        )
+
+    def sampled(self) -> Iterator[dict[str, Any]]:
+        """Yield the sampled requests, oldest first, with texts and an answer each: a row for each
+        answer, with the request's columns and ``tier``, ``model``, ``text``, ``error``, ``shadow``
+        of the answer.
+        """
+        yield from self._database.rows(
+            "SELECT r.request_id, r.at, r.route, r.score, r.decided, r.propensity, r.prompt, "
+            "r.messages, a.tier, a.model, a.text, a.error, a.shadow FROM requests r "
+            "JOIN answers a ON a.request_id = r.request_id WHERE r.sampled = 1 "
+            "ORDER BY r.at, r.request_id, a.tier"
+        )
+
+    def served(self) -> Iterator[dict[str, Any]]:
+        """Yield each request, oldest first, with the answer that the user got, without texts."""
+        yield from self._database.rows(
+            "SELECT r.route, r.at, r.router, r.score, r.threshold, r.cause, r.decided, r.acted, "
+            "r.sampled, a.tier, a.input_tokens, a.cached_tokens, a.output_tokens, a.cost_usd "
+            "FROM requests r LEFT JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
+            "ORDER BY r.at"
+        )
+
+    def shadow_outcomes(self) -> Iterator[dict[str, Any]]:
+        """Yield how many shadow calls ended how: ``route``, ``error`` (None: answered), ``n``."""
+        yield from self._database.rows(
+            "SELECT r.route, a.error, COUNT(*) AS n FROM answers a "
+            "JOIN requests r ON r.request_id = a.request_id WHERE a.shadow = 1 "
+            "GROUP BY r.route, a.error ORDER BY n DESC"
+        )
+
+    def lengths(self) -> Iterator[dict[str, Any]]:
+        """Yield, by ``route``, of how many requests (``n``) both answers' lengths are known, and
+        the tokens in those of each model, ``strong`` and ``weak``.
+        """
+        yield from self._database.rows(
+            "SELECT r.route, COUNT(*) AS n, SUM(s.output_tokens) AS strong, "
+            "SUM(w.output_tokens) AS weak FROM requests r "
+            "JOIN answers s ON s.request_id = r.request_id AND s.tier = 'strong' "
+            "JOIN answers w ON w.request_id = r.request_id AND w.tier = 'weak' "
+            "WHERE s.output_tokens IS NOT NULL AND w.output_tokens IS NOT NULL GROUP BY r.route"
+        )
+
+    def judged(self) -> Iterator[dict[str, Any]]:
+        """Yield each answer that was judged, with the mean of its scores."""
+        yield from self._database.rows(
+            "SELECT r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow, "
+            "AVG(f.score) AS score FROM feedback f "
+            "JOIN requests r ON r.request_id = f.request_id "
+            "JOIN answers a ON a.request_id = f.request_id AND a.tier = f.tier GROUP BY "
+            "r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow"
+        )
+
+    def add_feedback(self, given: Iterable[Feedback]) -> tuple[int, int]:
+        """Keep how good answers were.
+
+        Returns:
+            How many scores were kept, and how many name a request, or an answer, that is not in
+            the store.
+        """
+        found, unknown = [], 0
+        for each in given:
+            row = self._judged(each)
+            if row is None:
+                unknown += 1
+            else:
+                found.append(row)
+        remove = (
+            "DELETE FROM feedback WHERE request_id = :request_id AND tier = :tier AND name = :name"
+        )
+        latest = {(row["request_id"], row["tier"], row["name"]): row for row in found}
+        if latest:
+            rows = [*latest.values()]
+            self._database.write([(remove, rows), (_FEEDBACK, rows)])
+        return len(found), unknown
+
+    def forget(self, before: float) -> None:
+        """Delete the requests that came before a time, with their answers and feedback."""
+        old = "IN (SELECT request_id FROM requests WHERE at < :before)"
+        self._database.write(
+            [
+                (f"DELETE FROM answers WHERE request_id {old}", [{"before": before}]),
+                (f"DELETE FROM feedback WHERE request_id {old}", [{"before": before}]),
+                ("DELETE FROM requests WHERE at < :before", [{"before": before}]),
+            ]
+        )
+
+    def forget_after(self, days: float) -> None:
+        """Delete the requests that are older than so many days."""
+        self.forget(time.time() - days * _DAY_S)
+
+    def _judged(self, given: Feedback) -> dict[str, Any] | None:
+        """Return the row of a score; None if there is no such answer."""
+        answers = self._database.rows(
+            "SELECT a.request_id, a.tier, a.shadow FROM answers a JOIN requests r "
+            "ON r.request_id = a.request_id WHERE r.request_id = :id OR r.answer_id = :id",
+            id=_sound(given.request_id, None),
+        )
+        for row in answers:
+            if row["tier"] == given.tier or (given.tier is None and not row["shadow"]):
+                return {
+                    "request_id": row["request_id"],
+                    "tier": row["tier"],
+                    "name": _sound(given.name),
+                    "score": given.score,
+                    "at": time.time(),
+                }
+        return None
+
+
+_VERSIONS = "SELECT version FROM routellm_store"
+
+
+def _first_version() -> Statement:
+    sql = (
+        "INSERT INTO routellm_store SELECT :version, :made "
+        "WHERE NOT EXISTS (SELECT 1 FROM routellm_store) ON CONFLICT DO NOTHING"
+    )
+    return sql, [{"version": VERSION, "made": time.time()}]
+
+
+def _request(request: Request) -> dict[str, Any]:
+    decision = request.decision
+    return {
+        "request_id": _sound(request.request_id),
+        "answer_id": _sound(request.answer_id, None),
+        "at": request.at,
+        "route": _sound(request.route),
+        "router": _sound(decision.router),
+        "score": decision.score,
+        "threshold": decision.threshold,
+        "cause": _sound(decision.cause),
+        "decided": decision.model,
+        "acted": int(request.acted),
+        "turns": request.turns,
+        "sampled": int(request.sampled),
+        "propensity": request.propensity,
+        "prompt_sha256": request.prompt_sha256,
+        "prompt": _sound(request.prompt, None),
+        "messages": _json(request.messages) if request.messages else None,
+    }
+
+
+def _answer(request_id: str, answer: Answer) -> dict[str, Any]:
+    return {
+        **asdict(answer),
+        "request_id": _sound(request_id),
+        "shadow": int(answer.shadow),
+        "model": _sound(answer.model),
+        "text": _sound(answer.text, None),
+        "error": _sound(answer.error),
+    }
+
+
+def _json(messages: Messages) -> str | None:
+    try:
+        return json.dumps(messages, default=str)
+    except (ValueError, TypeError, RecursionError):  # no API takes such a conversation
+        return None
+
+
+_NAME = 255
+"""Characters that the columns of names hold."""
+
+
+def _sound(text: str | None, most: int | None = _NAME) -> Any:
+    """Return a text as databases take it: valid UTF-8 without NUL, not longer than its column."""
+    if text is None:
+        return None
+    return text[:most].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]

@@ -1,0 +1,173 @@
+"""From what LiteLLM logs of a request that succeeded to what the store keeps of it.
+
+LiteLLM logs after the client has its answer, so that nothing here can delay or fail a request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
+
+from routellm_core import Decision, Tier, human_turns
+from routellm_core.policy.policies import adecide, apolicy_of
+from routellm_core.traffic.shadow.about import about
+from routellm_core.traffic.shadow.shadow import OTHER, OtherCall, Shadow, shadow_of
+from routellm_core.traffic.store import kept
+
+from ..config.routes import Route, Routes
+from ..deciding.messages import messages_of
+from ..deciding.request import Request
+from ..groups.router_access import RouterAccess
+from ..reporting.routed_request import routed_request
+from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
+
+logger = logging.getLogger(__name__)
+
+_TIERS: tuple[Tier, ...] = ("strong", "weak")
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Keeps the requests of one route."""
+
+    shadow: Shadow
+    prices: Mapping[Tier, Prices | None]
+
+
+class ShadowLog:
+    """Keeps the requests of routes with ``shadow``, and of groups that are observed."""
+
+    def __init__(self) -> None:
+        self._routes: Routes | None = None
+        self._keepers: dict[str, _Keeper] = {}
+        self._failed: set[str] = set()
+
+    async def note(
+        self, kwargs: Mapping[str, Any], response: Any, routes: Routes, access: RouterAccess
+    ) -> None:
+        """Keep a request. Never raises.
+
+        Args:
+            kwargs: what LiteLLM hands to a callback that logs a success.
+            response: the answer.
+            routes: of the Router.
+            access: the Router.
+        """
+        try:
+            await self._note(kwargs, response, routes, access)
+        except Exception as error:
+            kind = type(error).__name__
+            if kind not in self._failed:
+                self._failed.add(kind)
+                logger.exception("a request was not kept; further such failures are not logged")
+
+    async def _note(
+        self, kwargs: Mapping[str, Any], response: Any, routes: Routes, access: RouterAccess
+    ) -> None:
+        params, payload = kwargs.get("litellm_params"), kwargs.get("standard_logging_object")
+        if not isinstance(params, Mapping) or not isinstance(payload, Mapping):
+            return
+        routed, group = routed_request(params), payload.get("model_group")
+        if routed is not None:
+            route = routes.find(routed.alias)
+            if group == routed.alias:
+                group = routed.group
+        else:
+            route = routes.observed.get(str(group))
+        if route is None or route.settings.shadow is None:
+            return
+        tier = _tier_of(route, group)
+        if tier is None:  # a fallback to a third group
+            return
+        redacted = should_redact_message_logging(dict(kwargs))
+        if redacted and routed is None:  # what it would be decided on is gone
+            return
+        body = (params.get("proxy_server_request") or {}).get("body") or {}
+        given = kwargs.get("messages")
+        messages = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
+        decision = routed.decision if routed else await _observed(route, params, messages, access)
+        if routes is not self._routes:  # the model list was edited, and prices perhaps
+            self._routes, self._keepers = routes, {}
+        keeper = self._keepers.get(route.name)
+        if keeper is None:
+            keeper = self._keepers[route.name] = await _keeper(route, access)
+        shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
+        asked = call_type, messages, body
+        could_be = not payload.get("cache_hit") and not redacted and any_can_answer(*asked)
+        propensity = shadow.settings.sample if could_be else 0.0
+        sampled = shadow.draws(propensity)
+        other: OtherCall | None = None
+        if sampled:
+            tiers = OTHER[tier], keeper.prices[OTHER[tier]]
+            other = other_call(*asked, route, *tiers, access, shadow.settings.timeout_s)
+            sampled = other is not None
+        draw = sampled, propensity
+        request = _request(shadow.route, decision, payload, messages, *draw, bool(routed))
+        group = route.settings.group(tier)
+        shadow.keep(request, _served(tier, group, keeper.prices[tier], payload, response), other)
+
+
+async def _keeper(route: Route, access: RouterAccess) -> _Keeper:
+    settings = route.settings.shadow
+    assert settings is not None
+    shadow = shadow_of(route.name, settings)
+    prices = {tier: prices_of(route, tier, access, settings) for tier in _TIERS}
+    models = {tier: route.settings.group(tier) for tier in _TIERS}
+    shadow.describe(about(await apolicy_of(route.settings), models, prices))
+    return _Keeper(shadow, prices)
+
+
+async def _observed(
+    route: Route, params: Mapping[str, Any], messages: Any, access: RouterAccess
+) -> Decision:
+    """Return the decision on a request that was served without one."""
+    buckets = {k: params[k] for k in ("metadata", "litellm_metadata") if params.get(k)}
+    request = Request(route.name, route, {**buckets, "messages": messages}, access.entries)
+    return await adecide(route.settings, request.asked, checked=True)
+
+
+def _request(
+    name: str,
+    decision: Decision,
+    payload: Mapping[str, Any],
+    messages: Any,
+    sampled: bool,
+    propensity: float,
+    acted: bool,
+) -> kept.Request:
+    turns = human_turns(messages_of({"messages": messages}))
+    return kept.Request(
+        request_id=str(payload.get("litellm_call_id") or payload.get("id")),
+        at=float(payload.get("startTime") or 0.0),
+        route=name,
+        decision=decision,
+        acted=acted,
+        answer_id=payload.get("id"),
+        turns=len(turns),
+        prompt=turns[-1] if turns else None,
+        messages=messages,
+        sampled=sampled,
+        propensity=propensity,
+    )
+
+
+def _served(
+    tier: Tier, group: str, prices: Prices | None, payload: Mapping[str, Any], response: Any
+) -> kept.Answer:
+    """Return the answer that the user got."""
+    content = response.model_dump() if hasattr(response, "model_dump") else response
+    content = content if isinstance(content, Mapping) else {}
+    started, ended = payload.get("startTime"), payload.get("endTime")
+    elapsed_ms = (ended - started) * 1000 if started and ended else None
+    return answer_of(tier, group, content, prices, elapsed_ms)
+
+
+def _tier_of(route: Route, group: object) -> Tier | None:
+    for tier in _TIERS:
+        if group is not None and group in (route.settings.group(tier), route.entries[tier]):
+            return tier
+    return None

@@ -1,0 +1,350 @@
+"""Shadow mode behind a real proxy: both answers are kept, and nobody notices."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routellm_core.traffic.store.store import Store
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.cli.command import routellm
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.calls import ENDPOINTS, get, post, send
+from tests.litellm.configs import HANDLER, KEY, alias, group
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def breakable() -> Iterator[Upstream]:
+    """The strong group of an alias of its own, for tests in which it fails or hangs."""
+    with Upstream("gpt-4o") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stores")
+
+
+def shadow(folder: Path, name: str, **settings: Any) -> dict[str, Any]:
+    values = {"sample": 1.0, "budget_usd": 10, "store": str(folder / f"{name}.db")}
+    return {**values, "per_minute": 100_000, **settings}
+
+
+def observed(entry: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    return {**entry, "model_info": {"routellm": {"observe": True, **settings}}}
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    strong: Upstream,
+    weak: Upstream,
+    breakable: Upstream,
+    folder: Path,
+    payload_log: Path,
+    proxy_with: Callable[..., ProxyProcess],
+) -> Iterator[ProxyProcess]:
+    length = {"router": "length", "threshold": 0.6}
+    both = {"strong": "gpt-4o", "weak": "gpt-4o-mini"}
+    config = {
+        "model_list": [
+            group("gpt-4o", strong),
+            group("gpt-4o-mini", weak),
+            group("breakable", breakable),
+            alias("both", **length, shadow=shadow(folder, "both")),
+            alias("silent", **length, shadow=shadow(folder, "silent", texts=False)),
+            alias(
+                "masked", **length, shadow=shadow(folder, "masked", redact="tests.fakes.masks.mask")
+            ),
+            alias("some", **length, shadow=shadow(folder, "some", sample=0)),
+            alias(
+                "broken",
+                **length,
+                strong="breakable",
+                shadow=shadow(folder, "broken", timeout_s=5, concurrency=2, waiting=3),
+            ),
+            observed(
+                group("plain", strong),
+                **{**both, "strong": "plain"},
+                **length,
+                shadow=shadow(folder, "plain"),
+            ),
+        ],
+        "router_settings": {"num_retries": 0, "allowed_fails": 0},
+        "litellm_settings": {"callbacks": [HANDLER, "tests.fakes.payload_log.writer"]},
+    }
+    with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
+        yield process
+
+
+def rows_of(folder: Path, name: str, request_id: str, count: int = 2) -> dict[str, dict[str, Any]]:
+    """Wait for the answers to a request, by tier."""
+    deadline = time.monotonic() + 30
+    found: list[dict[str, Any]] = []
+    while time.monotonic() < deadline:
+        if (folder / f"{name}.db").exists():
+            store = Store(str(folder / f"{name}.db"))
+            found = [row for row in store.answers() if row["request_id"] == request_id]
+            if len(found) >= count and any(r["request_id"] == request_id for r in store.requests()):
+                return {row["tier"]: row for row in found}
+        time.sleep(0.1)
+    raise AssertionError(f"{len(found)} answers were kept of {request_id}")
+
+
+def texts_of(folder: Path, name: str, request_id: str) -> dict[str, dict[str, Any]]:
+    store = Store(str(folder / f"{name}.db"))
+    return {row["tier"]: row for row in store.sampled() if row["request_id"] == request_id}
+
+
+def call_id(response: Any) -> str:
+    assert response.status_code == 200, response.text
+    return str(response.headers["x-litellm-call-id"])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize(
+    ("prompt", "tier", "other"), [(EASY, "weak", "strong"), (HARD, "strong", "weak")]
+)
+def test_both_answers_are_kept(
+    proxy: ProxyProcess,
+    folder: Path,
+    endpoint: str,
+    stream: bool,
+    prompt: str,
+    tier: str,
+    other: str,
+) -> None:
+    words = f"{prompt}-{endpoint}-{stream}"  # as many words as the prompt
+    response = send(proxy, endpoint, "both", words, stream=stream, temperature=0.5)
+    assert response.headers["x-routellm-tier"] == tier
+    rows = rows_of(folder, "both", call_id(response))
+    assert [rows[tier]["shadow"], rows[other]["shadow"]] == [0, 1]
+    texts = texts_of(folder, "both", call_id(response))
+    names = {"strong": "gpt-4o ", "weak": "gpt-4o-mini "}
+    for each in (tier, other):
+        assert texts[each]["text"].startswith(names[each])
+        assert prompt in texts[each]["text"]
+    assert texts[tier]["prompt"] == words
+    assert rows[other]["input_tokens"] > 0
+    assert rows[other]["cost_usd"] > 0
+
+
+def test_the_other_group_gets_the_same_request(
+    proxy: ProxyProcess, folder: Path, strong: Upstream
+) -> None:
+    body = {
+        "model": "both",
+        "messages": [
+            {"role": "system", "content": "Be brief about umbrellas."},
+            {"role": "user", "content": "Who likes this rain, then?"},
+        ],
+        "tools": [WEATHER],
+        "temperature": 0.25,
+        "max_tokens": 77,
+        "user": "somebody",
+        "stream": True,
+    }
+    request_id = call_id(post(proxy, "v1/chat/completions", body))
+    assert rows_of(folder, "both", request_id)["strong"]["error"] is None
+    (sent,) = strong.asked("Be brief about umbrellas")
+    assert sent["messages"] == body["messages"]
+    assert (sent["temperature"], sent["max_tokens"], sent["tools"]) == (0.25, 77, [WEATHER])
+    assert "user" not in sent
+    assert not sent.get("stream")
+    assert "get_weather" in texts_of(folder, "both", request_id)["strong"]["text"]
+
+
+def test_tools_of_anthropics_api_reach_the_other_group(
+    proxy: ProxyProcess, folder: Path, strong: Upstream
+) -> None:
+    tool = {"name": "get_weather", "input_schema": WEATHER["function"]["parameters"]}
+    response = send(proxy, "messages", "both", "Rain in Oslo?", tools=[tool], system="A seaman.")
+    assert rows_of(folder, "both", call_id(response))["strong"]["error"] is None
+    (sent,) = strong.asked("Rain in Oslo?")
+    assert sent["messages"][0] == {"role": "system", "content": "A seaman."}
+    assert sent["tools"][0]["function"]["name"] == "get_weather"
+
+
+def test_a_response_that_goes_on_from_another_is_for_its_provider_alone(
+    proxy: ProxyProcess, folder: Path
+) -> None:
+    first = send(proxy, "responses", "both", "Who goes first?")
+    body = {"model": "both", "input": "And who then?", "previous_response_id": first.json()["id"]}
+    request_id = call_id(post(proxy, "v1/responses", body))
+    assert list(rows_of(folder, "both", request_id, 1)) == ["weak"]
+    kept = {row["request_id"]: row for row in Store(str(folder / "both.db")).requests()}
+    assert kept[request_id]["propensity"] == 0
+
+
+def test_nothing_is_logged_or_charged_for_the_other_call(
+    proxy: ProxyProcess, folder: Path, payload_log: Path
+) -> None:
+    words = "Who owns the lighthouse?"
+    request_id = call_id(send(proxy, "chat/completions", "both", words))
+    rows_of(folder, "both", request_id)
+    time.sleep(2)
+    lines = [json.loads(line) for line in payload_log.read_text().splitlines() if words in line]
+    assert [line["litellm_call_id"] for line in lines] == [request_id]
+    assert "Failed" not in proxy.log
+    assert "rror tracking" not in proxy.log
+
+
+def test_without_texts_there_are_digests_and_numbers(proxy: ProxyProcess, folder: Path) -> None:
+    request_id = call_id(send(proxy, "chat/completions", "silent", "Who hid the marmalade?"))
+    assert len(rows_of(folder, "silent", request_id)) == 2
+    content = b"".join(file.read_bytes() for file in folder.glob("silent.db*"))
+    assert b"marmalade" not in content
+    assert b"stand-in" not in content
+
+
+def test_what_redaction_removes_is_not_in_the_file(proxy: ProxyProcess, folder: Path) -> None:
+    request_id = call_id(send(proxy, "chat/completions", "masked", "Who knows marmalade?"))
+    rows_of(folder, "masked", request_id)
+    texts = texts_of(folder, "masked", request_id)
+    assert texts["weak"]["prompt"] == "Who knows m*******e?"
+    content = b"".join(file.read_bytes() for file in folder.glob("masked.db*"))
+    assert b"marmalade" not in content
+
+
+def test_of_what_is_not_sampled_the_decision_is_kept(proxy: ProxyProcess, folder: Path) -> None:
+    request_id = call_id(send(proxy, "chat/completions", "some", "Who ate the marmalade?"))
+    assert list(rows_of(folder, "some", request_id, 1)) == ["weak"]
+    (kept,) = Store(str(folder / "some.db")).requests()
+    assert (kept["decided"], kept["score"], kept["sampled"]) == ("weak", 0.4, 0)
+    assert b"marmalade" not in b"".join(file.read_bytes() for file in folder.glob("some.db*"))
+
+
+def test_a_request_that_asks_for_no_log_is_not_kept(proxy: ProxyProcess, folder: Path) -> None:
+    call_id(send(proxy, "chat/completions", "both", "Who is shy?", **{"no-log": True}))
+    rows_of(folder, "both", call_id(send(proxy, "chat/completions", "both", "Who is not?")))
+    prompts = [row["prompt"] for row in Store(str(folder / "both.db")).sampled()]
+    assert "Who is not?" in prompts
+    assert "Who is shy?" not in prompts
+
+
+@pytest.mark.parametrize("prompt", [EASY, HARD], ids=["easy", "hard"])
+def test_an_observed_group_serves_as_before(
+    proxy: ProxyProcess, folder: Path, strong: Upstream, prompt: str
+) -> None:
+    words = f"{prompt}-plain"
+    response = send(proxy, "chat/completions", "plain", words)
+    assert not [name for name in response.headers if name.startswith("x-routellm")]
+    assert response.json()["choices"][0]["message"]["content"].startswith("gpt-4o here")
+    rows = rows_of(folder, "plain", call_id(response))
+    assert [rows["strong"]["shadow"], rows["weak"]["shadow"]] == [0, 1]
+    requests = {row["request_id"]: row for row in Store(str(folder / "plain.db")).requests()}
+    kept = requests[call_id(response)]
+    assert (kept["acted"], kept["cause"]) == (0, "score")
+    assert kept["decided"] == ("weak" if prompt == EASY else "strong")
+
+
+def test_an_observed_group_is_listed_as_before(proxy: ProxyProcess) -> None:
+    infos = {each["model_name"]: each for each in get(proxy, "model/info")["data"]}
+    assert infos["plain"]["litellm_params"]["model"] == "openai/gpt-4o"
+    assert "plain" in {each["id"] for each in get(proxy, "v1/models")["data"]}
+
+
+def test_another_group_that_fails_cools_nothing_down(
+    proxy: ProxyProcess, folder: Path, breakable: Upstream
+) -> None:
+    breakable.failing_with = 500
+    try:
+        request_id = call_id(send(proxy, "chat/completions", "broken", "Who broke it?"))
+        rows = rows_of(folder, "broken", request_id)
+        assert rows["strong"]["error"] == "error:InternalServerError"
+    finally:
+        breakable.failing_with = None
+    # With allowed_fails: 0 a deployment that failed a user would be cooling down now.
+    assert send(proxy, "chat/completions", "breakable", "Who mended it?").status_code == 200
+
+
+def test_another_group_that_hangs_delays_nobody_and_fills_nothing(
+    proxy: ProxyProcess, folder: Path, breakable: Upstream
+) -> None:
+    breakable.delay_s = 8.0
+    try:
+        with ThreadPoolExecutor(12) as pool:
+            asked = [f"Who waits, {n}?" for n in range(12)]
+            answers = pool.map(
+                lambda words: send(proxy, "chat/completions", "broken", words), asked
+            )
+            ids = [call_id(each) for each in answers]
+        rows = [rows_of(folder, "broken", each)["strong"] for each in ids]
+    finally:
+        breakable.delay_s = 0.0
+    errors = [row["error"] for row in rows]
+    assert set(errors) <= {"timeout", "error:Timeout", "queue"}
+    assert errors[0] in ("timeout", "error:Timeout")
+    assert "queue" in errors
+
+
+MISTAKES = [
+    ({"shadow": {"sample": 2, "budget_usd": 1, "store": "x.db"}}, "shadow: 'sample' is 2"),
+    ({"shadow": {"sampel": 0.1}}, "unknown key 'sampel': did you mean 'sample'"),
+    ({"shadow": True}, "'shadow' must be a mapping such as"),
+    ({"observe": True}, "'observe' needs to know where to"),
+    (
+        {"observe": True, "shadow": {"sample": 0.1, "budget_usd": 1, "store": "x.db"}},
+        "'observe' is for the entry of a model group",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "advice"), MISTAKES, ids=[each[1] for each in MISTAKES])
+def test_mistakes_are_reported_before_traffic(
+    strong: Upstream, weak: Upstream, tmp_path: Path, settings: dict[str, Any], advice: str
+) -> None:
+    entry = alias("mine", strong_share=0.3, **settings)
+    done = _checked(tmp_path, [group("gpt-4o", strong), group("gpt-4o-mini", weak), entry])
+    assert done.returncode == 2
+    assert advice in " ".join(done.stderr.split())
+
+
+def test_mistakes_in_an_observed_group_are_reported(
+    strong: Upstream, weak: Upstream, tmp_path: Path
+) -> None:
+    guarded = group("gpt-4o-mini", weak)
+    guarded["litellm_params"]["guardrails"] = ["no-names"]
+    settings = {"weak": "gpt-4o-mini", "strong_share": 0.3, "shadow": shadow(tmp_path, "x")}
+    wrong = observed(group("plain", strong), strong="gpt-4o", **settings)
+    unguarded = observed(group("gpt-4o", strong), strong="gpt-4o", **settings)
+    done = _checked(tmp_path, [unguarded, guarded, wrong])
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "one of 'strong' and 'weak' must be 'plain', which is observed" in said
+    assert "give no-names to both" in said
+
+
+def test_an_observed_group_is_in_the_table_of_check(
+    strong: Upstream, weak: Upstream, tmp_path: Path
+) -> None:
+    settings = {"weak": "gpt-4o-mini", "strong_share": 0.3, "shadow": shadow(tmp_path, "x")}
+    plain = observed(group("gpt-4o", strong), strong="gpt-4o", **settings)
+    done = _checked(tmp_path, [plain, group("gpt-4o-mini", weak)])
+    assert done.returncode == 0, done.stderr
+    assert "(observed)" in done.stdout
+    assert not (tmp_path / "x.db").exists()
+
+
+def _checked(folder: Path, entries: list[dict[str, Any]]) -> Any:
+    import yaml
+
+    config = {"model_list": entries, "litellm_settings": {"callbacks": [HANDLER]}}
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return routellm("check", "--config", str(path), LITELLM_MASTER_KEY=KEY)

@@ -1,0 +1,256 @@
+"""A store keeps what it is given, in a file or in a database, and no more than is allowed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from routellm_core import ConfigError
+from routellm_core.data.digests import sha256_of
+from routellm_core.traffic.store.keeping import Keeping, redact_of
+from routellm_core.traffic.store.kept import About, Feedback
+from routellm_core.traffic.store.store import Store
+from routellm_core.traffic.store.writer import Writer
+from tests.traffic.exchanges import DAY_S, answer, request
+
+
+@pytest.fixture(params=["file", "url"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "url":
+        pytest.importorskip("sqlalchemy")
+        # With a server at hand: postgresql+psycopg://USER@HOST/NAME of a database for tests.
+        opened = Store(os.environ.get("ROUTELLM_TEST_STORE", f"sqlite:///{tmp_path}/url.db"))
+        tables = ("requests", "answers", "feedback", "routes")
+        opened._database.write([(f"DELETE FROM {name}", [{}]) for name in tables])
+        return opened
+    return Store(str(tmp_path / "traffic.db"))
+
+
+def test_requests_and_answers_are_kept(store: Store):
+    store.add([request(), ("r1", answer()), ("r1", answer("strong", shadow=True))])
+    (kept,) = store.requests()
+    assert (kept["request_id"], kept["route"], kept["score"]) == ("r1", "chat", 0.4)
+    assert (kept["decided"], kept["acted"], kept["sampled"]) == ("weak", 1, 1)
+    both = {row["tier"]: row for row in store.sampled()}
+    assert both["weak"]["text"] == both["strong"]["text"] == "Because."
+    assert both["weak"]["prompt"] == "Why is the sky blue?"
+    assert [row["shadow"] for row in both.values()] == [1, 0]
+
+
+def test_a_record_that_comes_twice_is_kept_once(store: Store):
+    for _ in range(2):
+        store.add([request(), ("r1", answer())])
+    assert len(list(store.requests())) == len(list(store.answers())) == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800 lone", "nul \0 byte", "", "ünïcödé 漢字 🙂"])
+def test_any_text_is_kept(store: Store, text: str):
+    store.add([request(prompt=text, route=text or "x"), ("r1", answer(text=text))])
+    (row,) = store.sampled()
+    assert row["text"] == text.replace("\ud800", "?").replace("\0", "\ufffd")
+
+
+def test_what_calls_cost_is_counted_by_all_who_share_the_store(tmp_path: Path):
+    first, second = (Store(str(tmp_path / "traffic.db")) for _ in range(2))
+    threads = [
+        threading.Thread(target=each.charge, args=("chat", 0.01))
+        for each in (first, second)
+        for _ in range(10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert first.spent("chat") == pytest.approx(0.2)
+    assert first.spent("another") == 0
+
+
+def test_what_is_known_of_a_route_is_kept_beside_what_it_spent(store: Store):
+    store.charge("chat", 1.5)
+    store.describe("chat", About({"strong": "gpt-4o"}, target_share=0.3))
+    store.add([], {"chat": 2})
+    (route,) = store.routes()
+    assert (route["spent_usd"], route["lost"]) == (1.5, 2)
+    assert route["about"]["models"] == {"strong": "gpt-4o"}
+
+
+def test_feedback_is_joined_by_either_id(store: Store):
+    store.add([request(), ("r1", answer()), ("r1", answer("strong", shadow=True))])
+    given = [
+        Feedback("r1", 0.0),
+        Feedback("answer-r1", 1.0),
+        Feedback("r1", 0.5, "strong", "judge"),
+        Feedback("nobody", 1.0),
+    ]
+    assert store.add_feedback(given) == (3, 1)
+    scores = {row["tier"]: row["score"] for row in store.feedback()}
+    assert scores == {"weak": 1.0, "strong": 0.5}  # the later score of the same name stays
+
+
+def test_retention_deletes_texts_answers_and_feedback(store: Store, tmp_path: Path):
+    old, new = time.time() - 31 * DAY_S, time.time()
+    store.add([request("old", at=old, prompt="a secret of old"), ("old", answer())])
+    store.add([request("new", at=new), ("new", answer())])
+    store.add_feedback([Feedback("old", 1.0), Feedback("new", 1.0)])
+    store.forget_after(30)
+    assert [row["request_id"] for row in store.requests()] == ["new"]
+    assert [row["request_id"] for row in store.answers()] == ["new"]
+    assert [row["request_id"] for row in store.feedback()] == ["new"]
+
+
+def test_what_is_deleted_is_no_longer_in_the_file(tmp_path: Path):
+    store = Store(str(tmp_path / "traffic.db"))
+    store.add([request("old", at=0.0, prompt="a secret of old"), ("old", answer())])
+    store.forget(1.0)
+    with sqlite3.connect(tmp_path / "traffic.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    files = list(tmp_path.glob("traffic.db*"))
+    assert files
+    assert all(b"a secret of old" not in file.read_bytes() for file in files)
+
+
+def test_only_the_owner_may_read_the_file(tmp_path: Path):
+    Store(str(tmp_path / "traffic.db"))
+    assert stat.S_IMODE((tmp_path / "traffic.db").stat().st_mode) == 0o600
+
+
+def test_a_store_that_cannot_be_opened_says_what_to_do(tmp_path: Path):
+    with pytest.raises(ConfigError, match="folder that exists"):
+        Store(str(tmp_path / "no" / "such" / "traffic.db"))
+    (tmp_path / "notes.txt").write_text("no database at all, but some text " * 50)
+    with pytest.raises(ConfigError, match=r"notes\.txt cannot be opened"):
+        Store(str(tmp_path / "notes.txt"))
+    with pytest.raises(ConfigError, match="there is no store"):
+        Store(str(tmp_path / "absent.db"), make=False)
+    assert not (tmp_path / "absent.db").exists()
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path):
+    path = tmp_path / "traffic.db"
+    Store(str(path))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE routellm_store SET version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match="is of version 99"):
+        Store(str(path))
+
+
+def test_the_password_of_a_url_is_not_shown(tmp_path: Path):
+    pytest.importorskip("sqlalchemy")
+    with pytest.raises(ConfigError) as caught:
+        Store("postgresql+psycopg://me:hunter2@127.0.0.1:1/none")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match="no URL of a database"):
+        Store("nonsense://")
+
+
+def test_without_texts_only_digests_are_kept():
+    keeping = Keeping(texts=False)
+    kept, said = keeping.request(request()), keeping.answer(answer())
+    assert kept.prompt is said.text is None
+    assert kept.messages == ()
+    assert kept.prompt_sha256 == sha256_of("Why is the sky blue?")
+    assert said.text_sha256 == sha256_of("Because.")
+
+
+def test_redaction_reaches_every_text():
+    parts = [{"type": "text", "text": "call 555"}, {"type": "image_url", "image_url": "data:555"}]
+    messages = [{"role": "system", "content": "you are 555"}, {"role": "user", "content": parts}]
+    keeping = Keeping(redact=lambda text: text.replace("555", "***"))
+    kept = keeping.request(request(prompt="call 555", messages=messages))
+    assert "555" not in repr((kept, keeping.answer(answer(text="555 indeed"))))
+    assert kept.messages[1]["content"][0] == {"type": "text", "text": "call ***"}
+    assert kept.prompt_sha256 == sha256_of("call ***")
+
+
+@pytest.mark.parametrize("redact", [lambda text: 1 / 0, lambda text: None], ids=["raises", "None"])
+def test_a_text_that_redaction_fails_on_is_not_kept(redact, caplog):
+    keeping = Keeping(redact=redact)
+    kept = keeping.request(request())
+    assert kept.prompt is kept.prompt_sha256 is None
+    assert "sky" not in repr(kept.messages)
+    keeping.answer(answer())
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("path", ["nothing", "no.such.module", "os.path", "os.sep"])
+def test_a_redaction_that_is_no_function_is_a_mistake(path: str):
+    with pytest.raises(ConfigError, match=r"module\.function"):
+        redact_of(path)
+
+
+def test_the_writer_never_waits_and_counts_what_it_loses(tmp_path: Path):
+    class Stuck(Store):
+        release = threading.Event()
+
+        def add(self, *args):
+            self.release.wait()
+            super().add(*args)
+
+    store = Stuck(str(tmp_path / "traffic.db"))
+    writer, keeping = Writer(lambda: store, waiting=10), Keeping()
+    took = [writer.put("chat", request(f"r{n}"), keeping) for n in range(600)]
+    assert not took[-1]
+    store.release.set()
+    assert writer.flush()
+    writer.put("chat", request("last"), keeping)
+    assert writer.flush()
+    (route,) = store.routes()
+    assert len(list(store.requests())) + route["lost"] == 601
+
+
+def test_the_writer_tries_again(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("routellm_core.traffic.store.writer.time.sleep", lambda s: None)
+
+    class Flaky(Store):
+        failures = 2
+
+        def add(self, *args):
+            if self.failures:
+                self.failures -= 1
+                raise OSError("disk full")
+            super().add(*args)
+
+    store = Flaky(str(tmp_path / "traffic.db"))
+    writer = Writer(lambda: store)
+    writer.put("chat", request(), Keeping())
+    assert writer.flush()
+    assert len(list(store.requests())) == 1
+
+
+def test_a_record_that_cannot_be_kept_costs_no_other(tmp_path: Path):
+    around: list[object] = []
+    around.append(around)
+    store = Store(str(tmp_path / "traffic.db"))
+    writer = Writer(lambda: store)
+    odd = [{"role": "user", "content": around}]
+    writer.put("chat", request("odd", messages=odd), Keeping())
+    writer.put("chat", request("deep", messages=odd), Keeping(redact=str.lower))
+    writer.put("chat", request("plain"), Keeping())
+    assert writer.flush()
+    writer.put("chat", ("plain", answer()), Keeping())  # brings the count of the lost along
+    assert writer.flush()
+    assert {row["request_id"] for row in store.requests()} == {"odd", "plain"}
+    assert [row["lost"] for row in store.routes()] == [1]
+
+
+def test_what_waits_is_written_when_the_process_ends(tmp_path: Path):
+    import subprocess
+    import sys
+
+    code = (
+        "from routellm_core.traffic.store.writer import writer_of\n"
+        "from routellm_core.traffic.store.keeping import Keeping\n"
+        "from tests.traffic.exchanges import request\n"
+        f"writer = writer_of({str(tmp_path / 'traffic.db')!r})\n"
+        "for n in range(50): writer.put('chat', request(str(n)), Keeping())\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert len(list(Store(str(tmp_path / "traffic.db")).requests())) == 50
