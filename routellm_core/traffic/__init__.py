@@ -1,0 +1,1 @@
+"""A user's own traffic: audit, shadow store, labelling, adapting, report."""
