@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
+from .audit import audit
 from .calibrate import calibrate
 from .conversations import conversations
 from .cross_validate import cross_validate
@@ -49,6 +50,7 @@ def _routellm(
 
 app.command()(score)
 app.command()(calibrate)
+app.command()(audit)
 app.command()(evaluate)
 app.command()(pairs)
 app.command()(train)

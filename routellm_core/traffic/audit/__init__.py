@@ -1,1 +1,1 @@
-"""What routing would have done with the calls in a log. Without labels it says nothing of quality."""
+"""What routing would have done with the calls in a log. Of quality it says nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,8 @@ Floats = NDArray[np.float64]
 Names = tuple[str, ...]
 
 _BATCH = 512
-_BATCH_BYTES = 1 << 24
-"""Of text that is held at once, about."""
+_HELD = 1 << 23
+"""Characters of prompts that are held at once, about."""
 
 _MOST_NAMES = 10_000
 """Different names of a column; the calls of further ones are counted as ``OTHERS``."""
@@ -109,24 +109,11 @@ def read_columns(
     """
     columns = _Columns(policy)
     progress.stage(f"Scoring with {policy.settings.router}")
-    for batch in _batches(calls):
-        columns.add(batch)
-        done = len(columns)
-        progress.step(done, max(done, total))
+    for done, call in enumerate(calls, start=1):
+        columns.add(call)
+        if done % _BATCH == 0:
+            progress.step(done, max(done, total))
     return columns.calls()
-
-
-def _batches(calls: Iterable[LoggedCall]) -> Iterator[list[LoggedCall]]:
-    batch: list[LoggedCall] = []
-    size = 0
-    for call in calls:
-        batch.append(call)
-        size += sum(map(len, _texts(call.messages)))
-        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 class _Labels:
@@ -144,61 +131,57 @@ class _Labels:
 
 
 _RESERVED = (NOT_SAID, OTHERS)
-_NUMBERS = ("scores", "given", "answered", "cached", "written", "when", "spend")
+_NUMBERS = ("given", "answered", "cached", "written", "when", "spend")
 
 
 class _Columns:
     def __init__(self, policy: RoutingPolicy) -> None:
         self._policy = policy
+        self._to_score: list[Asked] = []
+        self._held = 0
         self._digest = TextsDigest()
+        self._scores: array[float] = array("d")
         self._numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
         self._conversation: array[int] = array("Q")
         self._messages: array[int] = array("I")
         self._labels = {name: _Labels() for name in COLUMNS}
         self._labels["turn"] = _Labels(TURNS)
-        self._predicted = self._failed = 0
+        self._predicted = 0
 
-    def __len__(self) -> int:
-        return len(self._conversation)
-
-    def add(self, batch: list[LoggedCall]) -> None:
-        is_side = [
-            self._policy.settings.utility != "score" and is_side_call(call.messages)
-            for call in batch
-        ]
-        # A call without text is not scored.
-        scores = self._policy.scores(
-            [
-                Asked() if side else Asked(call.turns)
-                for call, side in zip(batch, is_side, strict=True)
-            ]
-        )
-        for call, side, score in zip(batch, is_side, scores, strict=True):
-            self._failed += bool(np.isnan(score) and not side)
-            self._add(call, side, float(score))
-
-    def _add(self, call: LoggedCall, is_side: bool, score: float) -> None:
-        facts = call.facts
+    def add(self, call: LoggedCall) -> None:
         for text in call.turns:
             self._digest.add(text)
+        is_side = self._policy.settings.utility != "score" and is_side_call(call.messages)
+        # A call without text is not scored.
+        self._to_score.append(Asked() if is_side else Asked(call.turns))
+        self._held += sum(map(len, call.turns))
+        if len(self._to_score) >= _BATCH or self._held >= _HELD:
+            self._score()
+        self._add_numbers(call)
+        self._conversation.append(_conversation(call))
+        self._messages.append(len(call.messages))
+        self._add_labels(call, is_side)
+
+    def _score(self) -> None:
+        self._scores.extend(self._policy.scores(self._to_score))
+        self._to_score, self._held = [], 0
+
+    def _add_numbers(self, call: LoggedCall) -> None:
+        facts = call.facts
         given, answered = _or_nan(call.input_tokens), _or_nan(call.output_tokens)
         if call.input_tokens is None:
             given = sum(map(tokens_in, _texts(call.messages)))
             self._predicted += 1
         if facts.from_gateway_cache:
             given = answered = 0.0
-        numbers = (
-            *(score, given, answered, _or_nan(facts.cached), _or_nan(facts.written)),
-            *(_or_nan(facts.when), _or_nan(facts.spend)),
-        )
-        for name, number in zip(_NUMBERS, numbers, strict=True):
+        others = (facts.cached, facts.written, facts.when, facts.spend)
+        for name, number in zip(_NUMBERS, (given, answered, *map(_or_nan, others)), strict=True):
             self._numbers[name].append(number)
-        self._conversation.append(_conversation(call))
-        self._messages.append(len(call.messages))
-        last = len(call.turns) - 1
+
+    def _add_labels(self, call: LoggedCall, is_side: bool) -> None:
+        facts, last = call.facts, len(call.turns) - 1
         deciding = deciding_turns(call.turns, self._policy.settings.turns) if last else [0]
-        is_follow_up = deciding != [last]
-        turn = SIDE if is_side else _turn(call, last, is_follow_up)
+        turn = SIDE if is_side else _turn(call, last, deciding != [last])
         day = None if facts.when is None else str(np.datetime64(int(facts.when), "s"))[:10]
         kind = kind_of(call.turns[deciding[0]])
         names = (facts.route, facts.key, facts.team, day, kind, turn)
@@ -206,26 +189,31 @@ class _Columns:
             self._labels[column].add(name)
 
     def calls(self) -> Calls:
-        if not len(self):
+        if self._to_score:
+            self._score()
+        labels = {
+            name: np.frombuffer(each.values, np.uint16) for name, each in self._labels.items()
+        }
+        scores = np.frombuffer(self._scores)
+        failed = int((np.isnan(scores) & (labels["turn"] != TURNS.index(SIDE))).sum())
+        if not len(scores):
             raise DataError("there are no calls to audit")
-        numbers = {name: np.frombuffer(values) for name, values in self._numbers.items()}
-        if self._failed == len(self):
+        if failed == len(scores):
             kinds = ", ".join(self._policy.errors)
             raise DataError(
                 f"router '{self._policy.settings.router}' could score no prompt ({kinds}): try "
                 "`routellm score` on one of them"
             )
         return Calls(
-            **numbers,
+            scores=scores,
+            **{name: np.frombuffer(values) for name, values in self._numbers.items()},
             conversation=np.frombuffer(self._conversation, np.uint64),
             messages=np.frombuffer(self._messages, np.uint32),
-            labels={
-                name: np.frombuffer(each.values, np.uint16) for name, each in self._labels.items()
-            },
+            labels=labels,
             names={name: _distinct(each.numbers) for name, each in self._labels.items()},
             predicted=self._predicted,
             digest=self._digest.value(),
-            failed=self._failed,
+            failed=failed,
         )
 
 

@@ -14,8 +14,10 @@ _LONG = 4_000
 """Characters of a long text."""
 
 _CODE = re.compile(
-    r"```|Traceback \(most recent|^\s*(?:def|class|import|from|const|let|var|public|func|fn) .*[(:;={]"
-    r"|#include\b|\bSELECT\b.+\bFROM\b|</?\w+>.*</|\b\w+\.(?:py|js|ts|tsx|go|rs|java|cpp|sql|sh|yaml)\b"
+    r"```|Traceback \(most recent|#include\b|\bSELECT\b.+\bFROM\b"
+    r"|^[ \t]*(?-i:(?:def|class|func|fn|function|public|private) \w+.*[:{(]|import [\w.]+;?$"
+    r"|from [\w.]+ import |(?:const|let|var) \w+ =)"
+    r"|\b\w+\.(?:py|js|ts|tsx|go|rs|java|cpp|sql|sh|yaml)\b"
     r"|\b(?:python|javascript|typescript|regex|sql|bash|refactor|unit tests?|stack trace)\b",
     re.MULTILINE | re.IGNORECASE,
 )
