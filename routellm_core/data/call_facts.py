@@ -72,7 +72,8 @@ def facts_of(row: Row, metadata: Row, usage: Row, model: object = None) -> CallF
         model: that was asked for, if no column names a group.
     """
     both = (metadata, row)
-    details = next((usage[key] for key in _DETAILS if isinstance(usage.get(key), Mapping)), {})
+    found = (usage.get(key) for key in _DETAILS)
+    details: Row = next((each for each in found if isinstance(each, Mapping)), {})
     counts = (usage, details, row)
     return CallFacts(
         route=_text((row,), _ROUTES) or (model if isinstance(model, str) and model else None),
