@@ -212,6 +212,8 @@ def test_only_some_routes(log, tmp_path):
     done = called("audit", str(log), *AT, "--route", "agent", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert found_in(tmp_path / "out")["calls"] == 1
+    none = called("audit", str(log), *AT, "--route", "gpt-5")
+    assert (none.returncode, none.stderr.strip()) == (2, "error: no call asked for gpt-5")
 
 
 BROKEN = {

@@ -9,8 +9,6 @@ from ...data.call_forms import LoggedCall
 from ...data.calls import Skipped, read_calls
 from ...errors import DataError
 
-_OTHER_ROUTE = "another route than those of --route"
-
 
 def read_logs(
     paths: Iterable[Path], skipped: Skipped, ended: list[str], routes: Collection[str] = ()
@@ -26,9 +24,7 @@ def read_logs(
     for path in paths:
         try:
             for call in read_calls(path, skipped, lenient=True):
-                if routes and call.facts.route not in routes:
-                    skipped.note(str(path), _OTHER_ROUTE)
-                else:
+                if not routes or call.facts.route in routes:
                     yield call
         except DataError as error:
             ended.append(str(error))

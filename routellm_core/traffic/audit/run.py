@@ -74,7 +74,8 @@ def audit_logs(
     try:
         calls = read_columns(policy, read, total=total, progress=progress)
     except DataError as error:
-        raise DataError("; ".join(ended) or _nothing(error, skipped)) from None
+        named = f"no call asked for {' or '.join(routes)}" if routes else str(error)
+        raise DataError("; ".join(ended) or "; ".join([named, *skipped.lines()])) from None
     settings, scores = policy.settings, calls.scores[~np.isnan(calls.scores)]
     router = load_router(settings.router, **settings.router_options)
     threshold, usual = policy.threshold, None
@@ -115,10 +116,6 @@ def changed_settings(policy: RoutingPolicy, names: Sequence[str]) -> Mapping[str
     fields = type(policy.settings).model_fields
     values = {name: getattr(policy.settings, name) for name in names}
     return {name: value for name, value in values.items() if value != fields[name].default}
-
-
-def _nothing(error: DataError, skipped: Skipped) -> str:
-    return "; ".join([str(error), *skipped.lines()])
 
 
 def _near(
