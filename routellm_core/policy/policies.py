@@ -169,4 +169,5 @@ def _key(settings: PolicySettings) -> Hashable:
         settings.concurrency,
         settings.turns,
         settings.sticky,
+        settings.explore,
     )

@@ -213,7 +213,10 @@ def test_only_some_routes(log, tmp_path):
     assert done.returncode == 0, done.stderr
     assert found_in(tmp_path / "out")["calls"] == 1
     none = called("audit", str(log), *AT, "--route", "gpt-5")
-    assert (none.returncode, none.stderr.strip()) == (2, "error: no call asked for gpt-5")
+    assert (none.returncode, none.stderr.strip()) == (
+        2,
+        "error: there are no calls to audit that asked for gpt-5",
+    )
 
 
 BROKEN = {

@@ -74,8 +74,8 @@ def audit_logs(
     try:
         calls = read_columns(policy, read, total=total, progress=progress)
     except DataError as error:
-        named = f"no call asked for {' or '.join(routes)}" if routes else str(error)
-        raise DataError("; ".join(ended) or "; ".join([named, *skipped.lines()])) from None
+        of = f" that asked for {' or '.join(routes)}" if routes else ""
+        raise DataError("; ".join(ended) or "; ".join([f"{error}{of}", *skipped.lines()])) from None
     settings, scores = policy.settings, calls.scores[~np.isnan(calls.scores)]
     router = load_router(settings.router, **settings.router_options)
     threshold, usual = policy.threshold, None
