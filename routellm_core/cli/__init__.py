@@ -17,6 +17,7 @@ from .cross_validate import cross_validate
 from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
+from .explored import explored
 from .pairs import pairs
 from .score import score
 from .train import train
@@ -51,6 +52,7 @@ def _routellm(
 app.command()(score)
 app.command()(calibrate)
 app.command()(audit)
+app.command()(explored)
 app.command()(evaluate)
 app.command()(pairs)
 app.command()(train)
