@@ -100,9 +100,9 @@ def estimate(calls: Explored, prices: tuple[Price, Price] | None = None) -> Esti
         judged_explored=int((judged.went_strong != judged.chosen_strong).sum()),
         loss_ips=_loss(judged),
         loss_dr=_bounded(strong - routed),
-        routed=_bounded(routed),
-        strong=_bounded(strong),
-        weak=_bounded(weak),
+        routed=_quality(routed),
+        strong=_quality(strong),
+        weak=_quality(weak),
         saving=None if prices is None else _saving(calls, prices),
     )
 
@@ -172,3 +172,8 @@ def _bounded(values: Floats) -> Bounded:
     if not len(values):
         return Bounded(math.nan, math.nan, math.nan)
     return Bounded(float(values.mean()), *asymptotic(values, MISS))
+
+
+def _quality(values: Floats) -> Bounded:
+    found = _bounded(values)
+    return Bounded(found.value, *np.clip((found.low, found.high), 0.0, 1.0).tolist())

@@ -97,13 +97,12 @@ def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float
     names = (row.get(each) for each in _IDS)
     name = next((each for each in names if isinstance(each, str)), "")
     quality = judgements.get(name, _plain(row.get("quality")))
-    is_judged = isinstance(quality, float) and 0 <= quality <= 1
     times = (seconds(row.get(each)) for each in ("startTime", "start_time", "timestamp"))
     counts = (tokens_of(row.get(each)) for each in ("prompt_tokens", "completion_tokens"))
     return (
         next((each for each in times if each is not None), 0.0),
         *(score, score >= threshold, decision.get("tier") == "strong", propensity),
-        float(quality) if is_judged and quality is not None else math.nan,
+        quality if isinstance(quality, float) and 0 <= quality <= 1 else math.nan,
         *(math.nan if each is None else float(each) for each in counts),
     )
 
