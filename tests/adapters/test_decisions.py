@@ -290,3 +290,16 @@ def test_a_call_that_serves_the_application(
     asking = adapter(**LENGTH, **utility)
     assert outcome(asking.ask(title)) == expected
     assert outcome(asking.ask(EASY)) == ("weak", "weak", 0.5, "score")
+
+
+def test_exploration_goes_to_the_other_model_and_is_told(adapter: Any) -> None:
+    exploring = adapter(**LENGTH, explore=0.5)
+    reports = [exploring.ask(f"{EASY} {at}") for at in range(24)]
+    explored = [each["cause"] == "exploration" for each in reports]
+    assert 0 < sum(explored) < 24
+    for report, is_explored in zip(reports, explored, strict=True):
+        assert report["score"] < 1.0
+        by_threshold = "strong" if report["score"] >= report["threshold"] else "weak"
+        assert (report["tier"] != by_threshold) == is_explored
+        assert report["served"] == report["tier"]
+        assert report["propensity"] == 0.5
