@@ -82,4 +82,4 @@ class Decision:
             KeyError: a value is missing.
         """
         names = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
-        return cls(*(metadata[name] for name in names), metadata.get("propensity"))
+        return cls(*[*(metadata[name] for name in names), metadata.get("propensity")])

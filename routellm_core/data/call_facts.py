@@ -79,7 +79,7 @@ def facts_of(row: Row, metadata: Row, usage: Row, model: object = None) -> CallF
         route=_text((row,), _ROUTES) or (model if isinstance(model, str) and model else None),
         key=_text(both, _KEYS),
         team=_text(both, _TEAMS),
-        when=next(filter(None, (seconds(row.get(name)) for name in _TIMES)), None),
+        when=next(filter(None, (seconds(row[name]) for name in _TIMES if name in row)), None),
         conversation=_text((row,), _CONVERSATIONS),
         cached=_number(counts, _CACHED),
         written=_number(counts, _WRITTEN),
@@ -130,12 +130,12 @@ def _of_date(value: datetime.datetime) -> float | None:
 
 
 def _text(rows: tuple[Row, ...], names: tuple[str, ...]) -> str | None:
-    found = (row.get(name) for name in names for row in rows)
+    found = (row[name] for name in names for row in rows if name in row)
     return next((each for each in found if isinstance(each, str) and each.strip()), None)
 
 
 def _number(rows: tuple[Row, ...], names: tuple[str, ...]) -> int | None:
-    found = (tokens_of(row.get(name)) for row in rows for name in names)
+    found = (tokens_of(row[name]) for row in rows for name in names if name in row)
     return next((each for each in found if each is not None), None)
 
 
