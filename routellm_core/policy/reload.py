@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -68,10 +69,12 @@ class Reloaded:
             is_loading = self._loading is not None and self._loading.is_alive()
             if self._seen != before or self._seen in (self._used, self._refused) or is_loading:
                 return
-            self._loading = threading.Thread(
+            thread = threading.Thread(
                 target=self._reload, args=(self._seen,), name="routellm-reload", daemon=True
             )
-            self._loading.start()
+            with contextlib.suppress(RuntimeError):  # no thread to be had: at the next look
+                thread.start()
+                self._loading = thread
         finally:
             self._lock.release()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -206,6 +207,22 @@ def test_a_calibration_file_goes_with_it(folder, tmp_path, caplog):
     calibrate("0.3", copy)
     last = until(lambda: decide(chosen, TEXT), lambda f: f.threshold != after.threshold)
     assert last.score != before.score
+
+
+def test_no_thread_to_be_had_fails_no_call(folder, monkeypatch):
+    chosen = settings(folder)
+    before = decide(chosen, TEXT)
+    write_whole(folder / WEIGHTS, weights(folder))
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(10):
+            assert decide(chosen, TEXT).score == before.score
+            time.sleep(0.01)
+    until(lambda: decide(chosen, TEXT), lambda found: found.score != before.score)
 
 
 def test_bundled_routers_are_not_looked_at(monkeypatch):
