@@ -17,6 +17,7 @@ from routellm_core.traffic.audit.caches import (
 )
 from routellm_core.traffic.audit.columns import COLUMNS, Calls
 from routellm_core.traffic.audit.result import _ratio
+from routellm_core.traffic.audit.threads import threads_of
 
 NAN = float("nan")
 PRICES = (Price(10.0, 30.0, 1.0, 12.5), Price(1.0, 3.0, 0.1, 1.25))
@@ -32,6 +33,7 @@ def calls(**columns: Any) -> Calls:
         "when": np.arange(n, dtype=float),
         "spend": np.full(n, NAN),
         "conversation": np.zeros(n, np.uint64),
+        "answer": np.zeros(n, np.uint64),
         "messages": np.arange(1, n + 1, dtype=np.uint32),
         **{name: np.array(values) for name, values in columns.items()},
     }
@@ -132,6 +134,27 @@ def test_what_the_log_does_not_say_is_predicted():
     assert found.written.tolist() == [0.0, 2_000.0, 0.0, 0.0, 0.0]
     assert found.begins.tolist() == [0, 0, 0, 0, 4]
     assert found.logged == 0
+
+
+def test_conversations_that_begin_alike_are_told_apart():
+    """Three that begin with the same words, one of them of a single call, interleaved."""
+    answers = np.array([0, 0, 7, 0, 9, 7, 9], np.uint64)
+    messages = np.array([1, 1, 3, 1, 3, 5, 5], np.uint32)
+    when = np.array([0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0])
+    ids = threads_of(calls(given=[2_000.0] * 7, answer=answers, messages=messages, when=when))
+    assert ids[1] == ids[2] == ids[5]
+    assert ids[3] == ids[4] == ids[6]
+    assert len(set(ids.tolist())) == 3
+    shuffled = np.random.default_rng(0).permutation(7)
+    again = threads_of(
+        calls(
+            given=[2_000.0] * 7,
+            answer=answers[shuffled],
+            messages=messages[shuffled],
+            when=when[shuffled],
+        )
+    )
+    assert again.tolist() == ids[shuffled].tolist()
 
 
 def test_a_price_without_that_of_a_cache_counts_in_full():

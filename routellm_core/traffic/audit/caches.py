@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...rules.prices import Price
 from .columns import Calls, Floats
+from .threads import threads_of
 
 Mask = NDArray[np.bool_]
 Prices = tuple[Price, Price]
@@ -74,9 +75,10 @@ def flow_of(calls: Calls, usual_answer: float, idle_s: float) -> Flow:
     # Without a time, in the order of the log.
     place = np.arange(len(calls))
     when = np.where(np.isnan(calls.when), 0.0, calls.when)
-    order = np.lexsort((place, when, calls.conversation))
+    threads = threads_of(calls)
+    order = np.lexsort((place, when, threads))
     same = np.zeros(len(order), bool)
-    messages, conversation = calls.messages[order], calls.conversation[order]
+    messages, conversation = calls.messages[order], threads[order]
     same[1:] = (conversation[1:] == conversation[:-1]) & (messages[1:] > messages[:-1])
     begins = np.maximum.accumulate(np.where(same, 0, place))
     given, when = calls.given[order], calls.when[order]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ COLUMNS = ("route", "key", "team", "day", "kind", "turn")
 
 @dataclass(frozen=True)
 class Calls:
-    """n logged calls, as numbers: about 90 bytes each."""
+    """n logged calls, as numbers: about 100 bytes each."""
 
     scores: Floats
     """Shape (n,); NaN for a side call, which is not scored, and where scoring failed."""
@@ -66,6 +67,9 @@ class Calls:
     """Dollars; NaN likewise."""
     conversation: NDArray[np.uint64]
     """Digest of what names its conversation, or of how that begins."""
+    answer: NDArray[np.uint64]
+    """Digest of the first answer in it, which parts conversations that begin alike; 0 if it has
+    none, or the conversation has a name."""
     messages: NDArray[np.uint32]
     """How many messages it holds."""
     labels: Mapping[str, NDArray[np.uint16]]
@@ -143,6 +147,7 @@ class _Columns:
         self._scores: array[float] = array("d")
         self._numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
         self._conversation: array[int] = array("Q")
+        self._answer: array[int] = array("Q")
         self._messages: array[int] = array("I")
         self._labels = {name: _Labels() for name in COLUMNS}
         self._labels["turn"] = _Labels(TURNS)
@@ -159,6 +164,7 @@ class _Columns:
             self._score()
         self._add_numbers(call)
         self._conversation.append(_conversation(call))
+        self._answer.append(0 if call.facts.conversation else _first_answer(call.messages))
         self._messages.append(len(call.messages))
         self._add_labels(call, is_side)
 
@@ -208,6 +214,7 @@ class _Columns:
             scores=scores,
             **{name: np.frombuffer(values) for name, values in self._numbers.items()},
             conversation=np.frombuffer(self._conversation, np.uint64),
+            answer=np.frombuffer(self._answer, np.uint64),
             messages=np.frombuffer(self._messages, np.uint32),
             labels=labels,
             names={name: _distinct(each.numbers) for name, each in self._labels.items()},
@@ -248,6 +255,18 @@ def _conversation(call: LoggedCall) -> int:
                 parts += _texts([message])
             else:
                 break
+    return _digest(parts)
+
+
+def _first_answer(messages: Iterable[Any]) -> int:
+    for message in messages:
+        if isinstance(message, Mapping) and message.get("role") == "assistant":
+            called = json.dumps(message.get("tool_calls"), default=str)
+            return _digest([*_texts([message]), called])
+    return 0
+
+
+def _digest(parts: Iterable[str]) -> int:
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

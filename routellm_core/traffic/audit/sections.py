@@ -122,8 +122,8 @@ def notes(audit: Audit, skipped: Sequence[str]) -> list[str]:
     lines = [*_on_tokens(audit), *_on_caches(audit)]
     lines.append(
         "Conversations are told by their id, or by how they begin: key, team, system prompt and "
-        "first words of the human. Follow-ups are judged with the turn that they are about, as "
-        "at a gateway."
+        "first words of the human, and the first answer. Follow-ups are judged with the turn that "
+        "they are about, as at a gateway."
     )
     if math.isnan(audit.share.low):
         lines.append("There are too few conversations for intervals.")
