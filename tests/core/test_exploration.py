@@ -17,7 +17,8 @@ PRICES = (Price(10.0, 30.0), Price(1.0, 3.0))
 SHARE = 0.05
 
 
-def test_a_share_of_calls_goes_to_the_other_model_at_random():
+def test_a_share_of_calls_goes_to_the_other_model_at_random(monkeypatch):
+    monkeypatch.setattr(exploration.time, "time", lambda: 1_793_613_600.0)
     policy = RoutingPolicy("random", threshold=0.5, explore=0.1)
     plain = RoutingPolicy("random", threshold=0.5)
     texts = [f"prompt {at}" for at in range(4_000)]

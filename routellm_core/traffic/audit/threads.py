@@ -22,7 +22,7 @@ def threads_of(calls: Calls) -> Ids:
         calls: as logged.
     """
     has_answer = calls.answer != 0
-    ids = calls.conversation ^ (calls.answer * _MIX)
+    ids: Ids = calls.conversation ^ (calls.answer * _MIX)
     # The first call that holds each first answer, and what may have been asked before it.
     place = np.arange(len(calls))
     when = np.where(np.isnan(calls.when), 0.0, calls.when)

@@ -124,7 +124,10 @@ def _loss(calls: Explored) -> Bounded:
     gained = weights * (1 - calls.quality)
     low = lower_bound(lost, least, MISS / 2)
     high = -lower_bound(gained, least, MISS / 2)
-    return Bounded(float(lost.mean()), max(-1.0, low), min(1.0, high))
+    low, high = max(-1.0, low), min(1.0, high)
+    # The mean of both estimates: the weights' expectation is 0, and so the spread is less.
+    value = float((lost - gained).mean()) / 2
+    return Bounded(min(max(value, low), high), low, high)
 
 
 def _doubly_robust(calls: Explored, is_strong: bool) -> Floats:
