@@ -74,12 +74,23 @@ def audit(
     strong_price: Annotated[
         str | None,
         typer.Option(
-            metavar="IN,OUT[,CACHED[,INTO CACHE]]",
-            help="Dollars for a million tokens, in place of the table's.",
+            metavar="IN,OUT",
+            help="Dollars for a million tokens read and written, in place of the table's.",
         ),
     ] = None,
     weak_price: Annotated[
-        str | None, typer.Option(metavar="IN,OUT[,...]", help="The same of the weak model.")
+        str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
+    ] = None,
+    strong_cache_price: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FROM[,INTO]",
+            help="Beside --strong-price: for a million tokens read from a prompt cache, and put "
+            "into it.",
+        ),
+    ] = None,
+    weak_cache_price: Annotated[
+        str | None, typer.Option(metavar="FROM[,INTO]", help="The same of the weak model.")
     ] = None,
     output_tokens: Annotated[
         float, typer.Option(min=0.0, help="Tokens of an answer, where no log tells.")
@@ -115,7 +126,12 @@ def audit(
         sticky=sticky,
         timeout_ms=_TIMEOUT_MS,
     )
-    prices = model_prices((strong_model, weak_model), (strong_price, weak_price), required=False)
+    prices = model_prices(
+        (strong_model, weak_model),
+        (strong_price, weak_price),
+        (strong_cache_price, weak_cache_price),
+        required=False,
+    )
     with shown_progress(messages()) as progress:
         found = audit_logs(
             logs,

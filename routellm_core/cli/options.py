@@ -28,13 +28,16 @@ def router_option(text: str) -> tuple[str, object]:
     return name, value
 
 
-def model_prices(models: Pair, prices: Pair, *, required: bool) -> tuple[Price, Price] | None:
+def model_prices(
+    models: Pair, prices: Pair, caches: Pair = (None, None), *, required: bool
+) -> tuple[Price, Price] | None:
     """Return the prices of both models; None if they are not given, or if one is not to be found,
     of which a line on stderr tells.
 
     Args:
         models: their names in LiteLLM's table.
         prices: as they are written, in place of those of the table.
+        caches: prices of their prompt caches, beside the former.
         required: whether a price that cannot be found is an error.
 
     Raises:
@@ -42,9 +45,11 @@ def model_prices(models: Pair, prices: Pair, *, required: bool) -> tuple[Price, 
         MissingExtraError: one is required, and LiteLLM is not installed.
     """
     found = []
-    for model, price in zip(models, prices, strict=True):
+    for model, price, cache in zip(models, prices, caches, strict=True):
+        if price is None and cache is not None:
+            raise ConfigError("a price of a cache goes with --strong-price or --weak-price: add it")
         if price is not None:
-            found.append(price_of(price))
+            found.append(price_of(price, cache))
         elif model is not None:
             try:
                 found.append(price_of_model(model))

@@ -63,24 +63,39 @@ class Price:
         return total / 1e6
 
 
-def price_of(text: str) -> Price:
-    """Return the price that is written, in dollars for a million tokens: read and written, such as
-    ``2.5,10``; then, if given, read from a prompt cache, and put into it, such as
-    ``3,15,0.3,3.75``.
+def price_of(text: str, of_cache: str | None = None) -> Price:
+    """Return the price that is written, in dollars for a million tokens.
+
+    Args:
+        text: for those read and those written, such as ``2.5,10``.
+        of_cache: for those read from a prompt cache and, where that has a price of its own, put
+            into it, such as ``0.3,3.75``.
 
     Raises:
-        ConfigError: it is no such list of numbers.
+        ConfigError: one is no such list of numbers.
     """
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not 2 <= len(numbers) <= 4 or not all(0 <= number < math.inf for number in numbers):
+    numbers = _numbers(text)
+    if len(numbers) != 2:
         raise ConfigError(
             f"a price is '{text}': write dollars for a million tokens read and a million written, "
             "such as 2.5,10"
         )
-    return Price(*numbers)
+    caches = [] if of_cache is None else _numbers(of_cache)
+    if of_cache is not None and len(caches) not in (1, 2):
+        raise ConfigError(
+            f"a price of a cache is '{of_cache}': write dollars for a million tokens read from it "
+            "and, if it has a price of its own, a million put into it, such as 0.3,3.75"
+        )
+    return Price(*numbers, *caches)
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers in a text, 0 or more each; none if there is anything else."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
+    return numbers if all(0 <= number < math.inf for number in numbers) else []
 
 
 def price_of_model(model: str) -> Price:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,10 @@ from tests.fakes.routers import EASY, HARD
 from .command import called
 
 HASH = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
-PRICES = ["--strong-price", "10,30,1,12.5", "--weak-price", "1,3,0.1,1.25"]
+PRICES = [
+    *("--strong-price", "10,30", "--strong-cache-price", "1,12.5"),
+    *("--weak-price", "1,3", "--weak-cache-price", "0.1,1.25"),
+]
 AT = ["--router", "length", "--threshold", "0.9"]
 
 
@@ -208,6 +213,15 @@ def test_without_prices_it_says_nothing_of_costs(log):
     assert "$" not in done.stdout
 
 
+def test_a_share_that_cannot_be_had_is_told(log):
+    lines(log, *[row(EASY)] * 95, *[row(HARD)] * 5)
+    done = called("audit", str(log), "--router", "length", "--strong-share", "0.3")
+    assert done.returncode == 0
+    assert "30.0% cannot be had: many prompts have the same score" in done.stdout
+    never = called("audit", str(log), "--router", "length", "--strong-share", "0")
+    assert "strong_share: 0.0" in never.stdout  # a threshold of 1 would not keep all away
+
+
 def test_only_some_routes(log, tmp_path):
     done = called("audit", str(log), *AT, "--route", "agent", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
@@ -217,6 +231,20 @@ def test_only_some_routes(log, tmp_path):
         2,
         "error: there are no calls to audit that asked for gpt-5",
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+def test_a_pipe_is_read_once(log, tmp_path):
+    pipe, content = tmp_path / "pipe", log.read_bytes()
+    os.mkfifo(pipe)
+    again = called("audit", str(pipe), *AT, "--show-prompts", "2")
+    assert (again.returncode, "cannot be read twice" in again.stderr) == (2, True)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    done = called("audit", str(pipe), *AT, "--out", str(tmp_path / "out"))
+    writer.join(30)
+    assert done.returncode == 0, done.stderr
+    assert found_in(tmp_path / "out")["calls"] == 5
 
 
 BROKEN = {
@@ -289,6 +317,11 @@ def test_a_log_that_ends_early_counts_as_far_as_it_goes(tmp_path, plugin):
         (["--strong-share", ".3", "--threshold", ".5"], "keep one of them"),
         (["--strong-price", "1,2"], "a price of one model is given"),
         (["--strong-price", "1", "--weak-price", "1,2"], "write dollars for a million tokens"),
+        (["--strong-cache-price", "1"], "goes with --strong-price or --weak-price"),
+        (
+            [*PRICES[:2], "--weak-price", "1,2", "--weak-cache-price", "1,2,3"],
+            "price of a cache is",
+        ),
         (["--sticky", "always"], "'sticky' is 'always'"),
         (["--calibration", "none.json"], "cannot be read"),
     ],

@@ -111,7 +111,7 @@ def test_one_model_alone_costs_what_the_log_says():
 
 def test_going_weak_on_a_cold_prefix_may_cost_more_than_staying():
     """A long conversation at a price ratio of 5: one weak call in between does not pay."""
-    prices = (price_of("3,15,0.3,3.75"), price_of("0.6,3,0.06,0.75"))
+    prices = (price_of("3,15", "0.3,3.75"), price_of("0.6,3", "0.06,0.75"))
     flow = flow_of(calls(given=[50_000.0, 50_100.0, 50_200.0], answered=[10.0] * 3), 0, 300)
     strong = np.ones(3, bool)
     once = np.array([True, False, True])

@@ -35,8 +35,10 @@ def config_entry(
         entry["router_options"] = dict(router_options)
     if calibration:
         entry["calibration"] = calibration
+    elif threshold >= NEVER:
+        entry["strong_share"] = 0.0
     else:
-        entry["threshold"] = min(threshold, 1.0) if threshold < NEVER else 1.0
+        entry["threshold"] = threshold
     entry.update(settings)
     lines = [
         "model_list:",

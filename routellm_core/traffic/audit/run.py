@@ -24,6 +24,9 @@ from .logs import prompts_at, read_logs
 from .result import Audit, audit
 from .sections import Near
 
+_OFF = 0.01
+"""A share that differs by more from the one asked for is told."""
+
 _TEXT = 200
 """Characters of a prompt that are shown."""
 
@@ -66,8 +69,14 @@ def audit_logs(
         progress: receives how far it is.
 
     Raises:
-        DataError: the logs hold no call that can be scored.
+        DataError: the logs hold no call that can be scored, or are pipes, and prompts are to be
+            shown.
     """
+    for path in paths:
+        if show_prompts and not path.is_file():
+            raise DataError(
+                f"{path} cannot be read twice, so no prompts can be shown: write a file"
+            )
     skipped, ended = Skipped(), list[str]()
     total = sum(map(count_rows, paths))
     read = read_logs(paths, skipped, ended, routes)
@@ -107,8 +116,14 @@ def audit_logs(
             data=calls.digest,
             date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         )
-    lines = (*ended, *skipped.lines())
-    return Found(found, lines, _near(found, calls, paths, routes), calibration)
+    lines = [*ended, *skipped.lines()]
+    achieved = float((scores >= threshold).mean())
+    if share is not None and abs(achieved - share) > max(_OFF, 1 / len(scores)):
+        lines.append(
+            f"{share:.1%} cannot be had: many prompts have the same score, and a threshold parts "
+            "none of them"
+        )
+    return Found(found, tuple(lines), _near(found, calls, paths, routes), calibration)
 
 
 def changed_settings(policy: RoutingPolicy, names: Sequence[str]) -> Mapping[str, Any]:

@@ -243,8 +243,8 @@ def _on_caches(audit: Audit) -> list[str]:
     lines = [f"Prices for a million tokens: strong {_price(strong)}; weak {_price(weak)}."]
     if strong.cached is None or weak.cached is None:
         lines.append(
-            "A price without that of cached tokens counts these in full: write IN,OUT,CACHED, such "
-            "as 2.5,10,1.25."
+            "Tokens from a cache without a price of their own count in full: give "
+            "--strong-cache-price and --weak-cache-price."
         )
     predicted = audit.calls - audit.caches_logged
     if predicted:
