@@ -45,11 +45,15 @@ class Decision:
     router: str
     """Name of the router."""
     cause: str
-    """``score``, ``momentum`` (an earlier turn decided), ``no_text``, ``conversation``,
+    """``score``, ``momentum`` (an earlier turn decided), ``exploration`` (drawn at random),
+    ``no_text``, ``conversation``,
     ``utility``, ``error:<Type>``, what the other model lacks (``context_window``, ``vision``,
     ``audio``, ``files``, ``tools``), or what an adapter settled by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
+    propensity: float | None = None
+    """Probability, in (0, 1), with which the call went to this model, where calls are sent to the
+    other one at random; None where they are not."""
 
     @property
     def tier(self) -> Tier:
@@ -57,8 +61,10 @@ class Decision:
         return cast("Tier", self.model)
 
     def as_metadata(self) -> dict[str, str | float | None]:
-        """Return the decision as flat scalars, for headers, logs and traces."""
-        return {
+        """Return the decision as flat scalars, for headers, logs and traces; ``propensity`` only
+        where there is one.
+        """
+        values: dict[str, str | float | None] = {
             "tier": self.model,
             "score": self.score,
             "threshold": self.threshold,
@@ -66,6 +72,7 @@ class Decision:
             "cause": self.cause,
             "elapsed_ms": self.elapsed_ms,
         }
+        return values if self.propensity is None else {**values, "propensity": self.propensity}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Decision:
@@ -75,4 +82,4 @@ class Decision:
             KeyError: a value is missing.
         """
         names = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
-        return cls(*(metadata[name] for name in names))
+        return cls(*[*(metadata[name] for name in names), metadata.get("propensity")])

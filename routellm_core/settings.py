@@ -87,6 +87,13 @@ class PolicySettings(BaseModel):
         description="where calls go that serve the application, such as titles and summaries",
     )
 
+    explore: Number = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.5,
+        description="share of scored calls that go to the other model at random",
+    )
+
     @model_validator(mode="after")
     def _one_way_to_say_how_much(self) -> PolicySettings:
         given = [f"'{key}'" for key in HOW_MUCH if getattr(self, key) is not None]

@@ -27,6 +27,11 @@ _SMALL_PATTERNS = ["*.json", "*.txt", "*.jinja"]
 _PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
 """What is fetched from a hub."""
 
+_PARTIAL = ".partial"
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""Of each file its name, time of change, size and inode."""
+
 Tensors = dict[str, NDArray[Any]]
 
 Checkpoint = str | os.PathLike[str]
@@ -73,6 +78,27 @@ def local_folder(checkpoint: Checkpoint) -> Path | None:
         return BUNDLED / checkpoint
     folder = Path(os.path.abspath(os.path.expanduser(os.fsdecode(checkpoint))))
     return folder if folder.is_dir() else None
+
+
+def folder_that_changes(checkpoint: object) -> Path | None:
+    """Return the folder of a checkpoint of the user's; None for a bundled one and all else."""
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return None
+    folder = local_folder(checkpoint)
+    return None if folder is None or BUNDLED in folder.parents else folder
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return the state of a file, or of the files in a folder: it differs once one has changed."""
+    found = []
+    try:
+        for entry in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if entry.suffix != _PARTIAL:  # written beside a file, which it then replaces
+                status = entry.stat()
+                found.append((entry.name, status.st_mtime_ns, status.st_size, status.st_ino))
+    except OSError:  # gone, or just being replaced
+        found.append((path.name, 0, 0, 0))
+    return tuple(found)
 
 
 def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors, dict[str, Any]]:
@@ -161,7 +187,7 @@ def save_checkpoint(
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that appears whole or, if the process is killed, not at all."""
     # A name of its own, because two processes may write the same file at once.
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
         partial.write_bytes(data)
         os.replace(partial, path)

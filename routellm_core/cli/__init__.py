@@ -10,12 +10,14 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
+from .audit import audit
 from .calibrate import calibrate
 from .conversations import conversations
 from .cross_validate import cross_validate
 from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
+from .explored import explored
 from .pairs import pairs
 from .report import report, store_app
 from .score import score
@@ -50,6 +52,8 @@ def _routellm(
 
 app.command()(score)
 app.command()(calibrate)
+app.command()(audit)
+app.command()(explored)
 app.command()(evaluate)
 app.command()(pairs)
 app.command()(train)

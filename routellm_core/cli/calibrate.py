@@ -15,7 +15,7 @@ from ..checkpoints.store import write_whole
 from ..data.calls import Skipped, read_calls
 from ..data.labelled import read_labelled
 from ..data.tables import count_rows
-from ..errors import ConfigError, MissingExtraError
+from ..errors import ConfigError
 from ..evaluation.calibration.choice import (
     MAX_COST,
     MAX_LOSS,
@@ -36,8 +36,9 @@ from ..policy.policy import RoutingPolicy
 from ..registry.loading import load_router
 from ..rules.budget import Costs
 from ..rules.calibration import calibration_of
-from ..rules.prices import Price, price_of, price_of_model
+from ..rules.prices import Price
 from ..rules.share import NEVER
+from .options import model_prices, router_option
 from .progress import messages, shown_progress
 
 _TIMEOUT_MS = 3_600_000.0
@@ -132,11 +133,15 @@ def calibrate(
     }
     wish = _one(wishes, confidence)
     _check_files(prompts, labelled, wish, out, plot)
-    options: dict[str, object] = dict(map(_option, option or ()))
+    options: dict[str, object] = dict(map(router_option, option or ()))
     if checkpoint:
         options["checkpoint"] = checkpoint
     policy = RoutingPolicy(router, threshold=1.0, router_options=options, timeout_ms=_TIMEOUT_MS)
-    prices = _prices(strong_model, weak_model, strong_price, weak_price, wish)
+    prices = model_prices(
+        (strong_model, weak_model),
+        (strong_price, weak_price),
+        required=wish in (SAVING, MAX_COST),
+    )
     console = Console()
     labels = sample = None
     with shown_progress(messages()) as progress:
@@ -241,43 +246,6 @@ def _check_files(
     for path in filter(None, (out, plot)):
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
-
-
-def _option(text: str) -> tuple[str, object]:
-    name, is_pair, value = text.partition("=")
-    if not (name and is_pair):
-        raise ConfigError(f"--option {text}: write NAME=VALUE, such as strong_ability=1.5")
-    for kind in (int, float):
-        try:
-            return name, kind(value)
-        except ValueError:
-            continue
-    return name, value
-
-
-def _prices(
-    strong_model: str | None,
-    weak_model: str | None,
-    strong_price: str | None,
-    weak_price: str | None,
-    wish: str | None,
-) -> tuple[Price, Price] | None:
-    """Return the prices of both models; None if they are neither given nor needed."""
-    found = []
-    for model, price in ((strong_model, strong_price), (weak_model, weak_price)):
-        if price is not None:
-            found.append(price_of(price))
-        elif model is not None:
-            try:
-                found.append(price_of_model(model))
-            except (ConfigError, MissingExtraError) as error:
-                if wish in (SAVING, MAX_COST):
-                    raise
-                typer.secho(f"without costs: {error}", err=True)
-                return None
-    if len(found) == 1:
-        raise ConfigError("a price of one model is given: give those of both, or of none")
-    return (found[0], found[1]) if found else None
 
 
 def _costs(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..prompt_text import human_turns
+from .call_facts import CallFacts, facts_of, tokens_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,11 @@ class LoggedCall:
     model: str | None = None
     """Which model answered."""
     input_tokens: int | None = None
+    """What the model read, from a cache too."""
     output_tokens: int | None = None
+    facts: CallFacts = field(default=CallFacts(), compare=False)
+    messages: Sequence[Any] = field(default=(), compare=False, repr=False)
+    """In OpenAI's form, as they were logged."""
 
 
 Row = Mapping[str, Any]
@@ -33,6 +38,10 @@ _NO_TEXT = "the last message of the human has no text, or there is none"
 _NOT_STORED = "LiteLLM stored no prompt: set store_prompts_in_spend_logs: true"
 _NO_MESSAGES = "a span without gen_ai.input.messages"
 _NO_GENERATION = "an observation of Langfuse that is no generation"
+_NO_CHAT = "no chat but another kind of call, by its call_type"
+
+_OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "ocr")
+"""What is in LiteLLM's call_type of calls that generate no text."""
 
 _INDEXED = re.compile(r"gen_ai\.prompt\.(\d+)\.(role|content)")
 
@@ -41,7 +50,11 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
     """Yield the calls that a row holds; for one that cannot be used, why, without its text."""
     if isinstance(row.get("prompt"), str):
         prompt = row["prompt"]
-        yield LoggedCall((prompt,)) if prompt.strip() else _NO_TEXT
+        if not prompt.strip():
+            yield _NO_TEXT
+        else:
+            messages = [{"role": "user", "content": prompt}]
+            yield _logged((prompt,), messages, row, row, row.get("model"), {})
     elif row.get("resourceSpans") is not None:
         for span in _spans(row):
             yield _span(span)
@@ -51,12 +64,19 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
 
 
 def _litellm(row: Row) -> LoggedCall | str:
+    if any(kind in str(row.get("call_type")).lower() for kind in _OTHER_CALLS):
+        return _NO_CHAT
     body = _mapping(row.get("proxy_server_request"))
     found = _messages(body) or _list(_parsed(row.get("messages")))
     if not found:
         return _NOT_STORED
+    metadata = _mapping(row.get("metadata"))
+    usage = {**_mapping(metadata.get("usage_object"))}
+    usage.update(_mapping(metadata.get("additional_usage_values")))
+    usage["prompt_tokens"] = row.get("prompt_tokens")
+    usage["completion_tokens"] = row.get("completion_tokens")
     model = row.get("model_group") or row.get("model")
-    return _call(found, model, row.get("prompt_tokens"), row.get("completion_tokens"))
+    return _call(found, row, usage, model, metadata=metadata)
 
 
 def _openai(row: Row) -> LoggedCall | str:
@@ -65,7 +85,7 @@ def _openai(row: Row) -> LoggedCall | str:
     usage = _mapping(row.get("usage")) or _mapping(answer.get("usage"))
     model = row.get("model") or answer.get("model")
     found = _list(_parsed(row["messages"]))
-    return _call(found, model, usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    return _call(found, {**answer, **row}, usage, model, metadata=_mapping(row.get("metadata")))
 
 
 def _langfuse(row: Row) -> LoggedCall | str:
@@ -78,7 +98,19 @@ def _langfuse(row: Row) -> LoggedCall | str:
         filter(None, (row.get(k) for k in ("provided_model_name", "providedModelName", "model"))),
         None,
     )
-    return _call(_messages(_parsed(row["input"])), model, usage.get("input"), usage.get("output"))
+    counts = {**usage, "prompt_tokens": _langfuse_input(usage)}
+    counts["completion_tokens"] = usage.get("output")
+    metadata = _mapping(row.get("metadata"))
+    return _call(_messages(_parsed(row["input"])), row, counts, model, metadata=metadata)
+
+
+def _langfuse_input(usage: Row) -> int | None:
+    """Return the tokens read: Langfuse counts those of caches apart."""
+    given = tokens_of(usage.get("input"))
+    if given is None:
+        return None
+    apart = ("input_", "cache_read", "cache_creation")
+    return given + sum(tokens_of(usage[key]) or 0 for key in usage if str(key).startswith(apart))
 
 
 def _span(row: Row) -> LoggedCall | str:
@@ -90,12 +122,19 @@ def _span(row: Row) -> LoggedCall | str:
     messages = [_of_parts(each) for each in given] or _indexed(attributes)
     if not messages:
         return _NO_MESSAGES
-    return _call(
-        messages,
-        attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model"),
-        attributes.get("gen_ai.usage.input_tokens"),
-        attributes.get("gen_ai.usage.output_tokens"),
-    )
+    model = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
+    usage = {
+        **attributes,
+        "prompt_tokens": attributes.get("gen_ai.usage.input_tokens"),
+        "completion_tokens": attributes.get("gen_ai.usage.output_tokens"),
+    }
+    metadata = {
+        key.removeprefix("metadata."): value
+        for key, value in attributes.items()
+        if key.startswith("metadata.")
+    }
+    facts = {**row, **attributes, "route": attributes.get("gen_ai.request.model")}
+    return _call(messages, facts, usage, model, metadata=metadata)
 
 
 _FORMS: dict[str, Callable[[Row], LoggedCall | str]] = {
@@ -108,12 +147,26 @@ _FORMS: dict[str, Callable[[Row], LoggedCall | str]] = {
 """By the key that tells it, the most telling first."""
 
 
-def _call(messages: Any, model: Any, given: Any, answered: Any) -> LoggedCall | str:
+def _call(
+    messages: Any, row: Row, usage: Row, model: Any, *, metadata: Row | None = None
+) -> LoggedCall | str:
     turns = human_turns(messages)
     if not turns or not turns[-1].strip():
         return _NO_TEXT
-    name = model if isinstance(model, str) else None
-    return LoggedCall(turns, name, _count(given), _count(answered))
+    return _logged(turns, messages, row, usage, model, metadata or {})
+
+
+def _logged(
+    turns: tuple[str, ...], messages: Sequence[Any], row: Row, usage: Row, model: Any, metadata: Row
+) -> LoggedCall:
+    return LoggedCall(
+        turns,
+        model if isinstance(model, str) else None,
+        tokens_of(usage.get("prompt_tokens")),
+        tokens_of(usage.get("completion_tokens")),
+        facts_of(row, metadata, usage, model),
+        messages,
+    )
 
 
 def _messages(value: Any) -> list[Any]:
@@ -195,11 +248,3 @@ def _parsed(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
-
-
-def _count(value: Any) -> int | None:
-    try:
-        count = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return count if 0 <= count < 10**9 else None

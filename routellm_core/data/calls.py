@@ -51,7 +51,7 @@ class Skipped:
         return found
 
 
-def read_calls(path: Path, skipped: Skipped) -> Iterator[LoggedCall]:
+def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterator[LoggedCall]:
     """Yield the calls of a file, of which each row may have a form of its own.
 
     Forms: ``{"prompt"}``; OpenAI's chat ``{"messages"}``; exports of LiteLLM's spend logs with
@@ -61,13 +61,15 @@ def read_calls(path: Path, skipped: Skipped) -> Iterator[LoggedCall]:
     Args:
         path: JSON lines or CSV in UTF-8, plain or gzip, or parquet.
         skipped: is told of what has no text of a human.
+        lenient: whether a line that is broken, or in another encoding, is skipped and told too,
+            and no error.
 
     Raises:
         DataError: the file cannot be read, a line of it is no JSON, or no row of it is a call.
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
     found = False
-    for where, row in table_rows(path, REMEDY):
+    for where, row in table_rows(path, REMEDY, skipped.note if lenient else None):
         for call in calls_in(row):
             if isinstance(call, str):
                 skipped.note(where, call)

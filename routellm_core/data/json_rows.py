@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,15 @@ _GZIP = b"\x1f\x8b"
 
 _LARGEST = 1e100
 """Of a number, so that sums and squares are still finite."""
+
+_LONGEST = 1 << 26
+"""Bytes of a line. Where broken rows are skipped, a longer one is skipped too."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""What a file in UTF-16 begins with."""
+
+Broken = Callable[[str, str], None]
+"""Is told where a row is that cannot be read ("file, line 7"), and why, never its text."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +44,53 @@ class Row:
     """Of the strong and of the weak model's answer."""
 
 
-def text_lines(path: Path, remedy: str) -> Iterator[str]:
+def text_lines(path: Path, remedy: str, broken: Broken | None = None) -> Iterator[str]:
     """Yield the lines of a UTF-8 file, plain or gzip, with their ends, and without a byte order
     mark.
 
     Args:
         path: the file.
         remedy: what to do if it cannot be read.
+        broken: is told of lines that are not UTF-8, or longer than 64 MiB, which are then skipped;
+            None: they are errors.
 
     Raises:
         DataError: it cannot be read, or is not UTF-8; the message names the line.
     """
-    for line_number, line in enumerate(raw_lines(path, remedy), start=1):
+    return (line for _, line in _numbered(path, remedy, broken))
+
+
+def _numbered(path: Path, remedy: str, broken: Broken | None) -> Iterator[tuple[int, str]]:
+    number, is_cut = 0, False
+    for line in raw_lines(path, remedy, -1 if broken is None else _LONGEST):
+        goes_on = is_cut
+        is_cut = broken is not None and len(line) >= _LONGEST and not line.endswith(b"\n")
+        if goes_on:
+            continue
+        number += 1
+        where = f"{path}, line {number}"
+        if is_cut and broken is not None:
+            broken(where, "a line of more than 64 MiB; a list is to be written as lines")
+            continue
+        is_utf16 = number == 1 and line.startswith(_UTF16)
         try:
-            yield line.decode("utf-8-sig" if line_number == 1 else "utf-8")
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path}, line {line_number}: not UTF-8 ({error.reason}): convert the file to UTF-8"
-            ) from error
+            if broken is None or is_utf16:
+                reason = "but UTF-16" if is_utf16 else f"({error.reason})"
+                raise DataError(
+                    f"{where}: not UTF-8 {reason}: convert the file to UTF-8"
+                ) from error
+            broken(where, "not UTF-8")
 
 
-def raw_lines(path: Path, remedy: str) -> Iterator[bytes]:
+def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
     """Yield the lines of a file, plain or gzip, as bytes, with their ends.
+
+    Args:
+        path: the file.
+        remedy: what to do if it cannot be read.
+        longest: a line of more bytes is given in pieces of so many; -1: no line is.
 
     Raises:
         DataError: it cannot be read.
@@ -66,29 +100,44 @@ def raw_lines(path: Path, remedy: str) -> Iterator[bytes]:
         with path.open("rb") as file:
             # Not read and put back: it may be a pipe.
             is_gzip = file.peek(len(_GZIP)).startswith(_GZIP)
-            yield from gzip.GzipFile(fileobj=file) if is_gzip else file
+            lines = gzip.GzipFile(fileobj=file) if is_gzip else file
+            yield from lines if longest < 0 else iter(lambda: lines.readline(longest), b"")
     except (OSError, EOFError, zlib.error) as error:
         why = f", damaged gzip ({error})" if is_gzip else f" ({getattr(error, 'strerror', error)})"
         raise DataError(f"{path} cannot be read{why}: {remedy}") from error
 
 
-def json_objects(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_objects(
+    path: Path, remedy: str, broken: Broken | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield "file, line n" and the object on that line, for each line that is not blank.
+
+    Args:
+        path: the file.
+        remedy: what to do if it cannot be read.
+        broken: is told of lines that are no JSON object, which are then skipped; None: they are
+            errors.
 
     Raises:
         DataError: the file cannot be read, or a line is no JSON object.
     """
-    for number, line in enumerate(text_lines(path, remedy), start=1):
+    for number, line in _numbered(path, remedy, broken):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: no JSON ({error}): {remedy}") from error
-        if not isinstance(row, dict):
+            if broken is None:
+                raise DataError(f"{where}: no JSON ({error}): {remedy}") from error
+            broken(where, "no JSON")
+            continue
+        if isinstance(row, dict):
+            yield where, row
+        elif broken is None:
             raise DataError(f"{where}: no JSON object: {remedy}")
-        yield where, row
+        else:
+            broken(where, "no JSON object")
 
 
 def number(where: str, row: dict[str, Any], column: str, what: str) -> float:

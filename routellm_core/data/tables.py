@@ -10,16 +10,20 @@ from typing import Any
 
 from ..errors import DataError
 from ..optional import require
-from .json_rows import json_objects, raw_lines, text_lines
+from .json_rows import Broken, json_objects, raw_lines, text_lines
 
 _PARQUET = b"PAR1"
 """What a parquet file begins with."""
 
 _BATCH = 1024
 _BUFFER = 1 << 20
+_CELL = 1 << 26
+"""Characters of a cell of CSV, at most: an agent's conversation has more than Python's default."""
 
 
-def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def table_rows(
+    path: Path, remedy: str, broken: Broken | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield where a row is ("file, line 7", in parquet "file, row 7"), and the row.
 
     Parquet is recognised by its first bytes, CSV by its name. In parquet a map is read as an
@@ -29,6 +33,7 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
     Args:
         path: JSON lines or CSV with a head, in UTF-8, plain or gzip, or parquet.
         remedy: what to do about a file or a line that is neither.
+        broken: is told of rows that cannot be read, which are then skipped; None: they are errors.
 
     Raises:
         DataError: it cannot be read.
@@ -43,7 +48,7 @@ def table_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
     is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
-    return _csv_rows(path, remedy) if is_csv else json_objects(path, remedy)
+    return _csv_rows(path, remedy, broken) if is_csv else json_objects(path, remedy, broken)
 
 
 def count_rows(path: Path) -> int:
@@ -60,23 +65,37 @@ def count_rows(path: Path) -> int:
         return 0
 
 
-def _csv_rows(path: Path, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    lines = csv.DictReader(text_lines(path, remedy))
-    try:
-        for cells in lines:
-            where = f"{path}, line {lines.line_num}"
-            if None in cells:
+def _csv_rows(
+    path: Path, remedy: str, broken: Broken | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    csv.field_size_limit(max(_CELL, csv.field_size_limit()))
+    lines = csv.DictReader(text_lines(path, remedy, broken))
+    while True:
+        try:
+            cells = next(lines, None)
+        except csv.Error as error:
+            if broken is None:
+                raise DataError(
+                    f"{path}, line {lines.line_num}: no CSV ({error}): {remedy}"
+                ) from error
+            broken(f"{path}, line {lines.line_num}", "no CSV")
+            continue
+        if cells is None:
+            return
+        where = f"{path}, line {lines.line_num}"
+        if None in cells:
+            if broken is None:
                 raise DataError(f"{where}: more cells than columns: quote texts with commas")
-            row: dict[str, Any] = {}
-            for column, text in cells.items():
-                outer, dot, model = column.partition(".")
-                if outer == "correct" and dot:
-                    row.setdefault("correct", {})[model] = _cell(text)
-                else:
-                    row[column] = _cell(text) if column in ("p_a", "correct") else text or None
-            yield where, row
-    except csv.Error as error:
-        raise DataError(f"{path}, line {lines.line_num}: no CSV ({error}): {remedy}") from error
+            broken(where, "more cells than columns")
+            continue
+        row: dict[str, Any] = {}
+        for column, text in cells.items():
+            outer, dot, model = column.partition(".")
+            if outer == "correct" and dot:
+                row.setdefault("correct", {})[model] = _cell(text)
+            else:
+                row[column] = _cell(text) if column in ("p_a", "correct") else text or None
+        yield where, row
 
 
 def _cell(text: str | None) -> Any:

@@ -1,4 +1,6 @@
-"""Decide by settings: each policy is built once, and its router loaded, on first use."""
+"""Decide by settings: each policy is built, and its router loaded, on first use, and anew when its
+files change.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from ..errors import RouteLLMError
 from ..registry.plugins import plugins
 from .failures import Failures
 from .policy import Call, RoutingPolicy
+from .reload import Reloaded
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -27,7 +30,7 @@ class _Policies:
 
     def __init__(self, size: int = 256) -> None:
         self._size = size
-        self._kept: OrderedDict[Hashable, RoutingPolicy] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Reloaded] = OrderedDict()
         self._lock = threading.Lock()
         self._failures: dict[str, Failures] = {}
 
@@ -36,9 +39,9 @@ class _Policies:
         if policy is None:
             # Not under the lock: a router that loads slowly must not hold up the others. That
             # each is loaded once is seen to by load_router.
-            policy = RoutingPolicy.from_settings(settings)
+            made = Reloaded(settings)
             with self._lock:
-                policy = self._kept.setdefault(_key(settings), policy)
+                policy = self._kept.setdefault(_key(settings), made).current()
                 while len(self._kept) > self._size:
                     self._kept.popitem(last=False)
         return policy
@@ -49,10 +52,11 @@ class _Policies:
         except TypeError:  # an option that is not hashable, which load_router refuses
             return None
         with self._lock:
-            policy = self._kept.get(key)
-            if policy is not None:
-                self._kept.move_to_end(key)
-            return policy
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+        return kept.current()
 
     def failed(self, settings: PolicySettings, error: Exception, start: float) -> Decision:
         """Return the decision on a call for which there is no policy."""
@@ -165,4 +169,5 @@ def _key(settings: PolicySettings) -> Hashable:
         settings.concurrency,
         settings.turns,
         settings.sticky,
+        settings.explore,
     )

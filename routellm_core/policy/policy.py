@@ -25,6 +25,7 @@ from ..rules.momentum import deciding_turns, momentum
 from ..rules.share import outside_range, threshold_for_share
 from .conversations import conversations
 from .executor import executor_of
+from .exploration import is_explored
 from .failures import Failures
 from .route_on import text_to_route_on
 from .score_cache import score_cache
@@ -353,18 +354,34 @@ class RoutingPolicy:
         at, score = momentum(list(deciding), [scores[text] for text in deciding.values()])
         model = "strong" if score >= self.threshold else "weak"
         self._watch.note(score, model == "strong")
+        cause = "score" if at == len(asked.turns) - 1 else "momentum"
+        propensity = None
+        if self.settings.explore:
+            propensity = 1 - self.settings.explore
+            if is_explored(self.settings.explore, asked.turns, asked.session):
+                model = "weak" if model == "strong" else "strong"
+                cause, propensity = "exploration", self.settings.explore
         if model == "strong" and self.settings.sticky == "conversation" and asked.session:
             conversations.add(asked.session)
-        cause = "score" if at == len(asked.turns) - 1 else "momentum"
-        return self._decided(model, score, cause, start)
+        return self._decided(model, score, cause, start, propensity)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         cause = self._failures.note(error, self.settings)
         return self._decided(self.settings.on_error, None, cause, start)
 
-    def _decided(self, model: str, score: float | None, cause: str, start: float) -> Decision:
+    def _decided(
+        self,
+        model: str,
+        score: float | None,
+        cause: str,
+        start: float,
+        propensity: float | None = None,
+    ) -> Decision:
         elapsed_ms = (time.perf_counter() - start) * 1000
-        decision = Decision(model, score, self.threshold, self.settings.router, cause, elapsed_ms)
+        router = self.settings.router
+        decision = Decision(
+            model, score, self.threshold, router, cause, elapsed_ms, propensity=propensity
+        )
         plugins.decided(decision)
         return decision
 

@@ -13,6 +13,9 @@ from .plugins import plugins
 
 _cache: dict[Hashable, object] = {}
 _loading: dict[Hashable, threading.Lock] = {}
+_stamps: dict[Hashable, Hashable] = {}
+"""Of what was loaded, the state in which the folder of its checkpoint was; None: it has none that
+changes."""
 
 
 def load_router(name: str, **options: Hashable) -> Router:
@@ -35,6 +38,28 @@ def load_router(name: str, **options: Hashable) -> Router:
     if not isinstance(router, Router):
         raise _wrong_class("router", name, router)
     return router
+
+
+def reload_router(name: str, **options: Hashable) -> Router:
+    """Return a router as ``load_router`` does, loaded again if its checkpoint's folder has changed
+    since, for everyone who asks from then on. If that fails, ``load_router`` goes on giving the
+    one before.
+
+    Raises:
+        RouteLLMError: as in ``load_router``.
+    """
+    router = _load("router", name, plugins.factory("router", name), options, again=True)
+    if not isinstance(router, Router):
+        raise _wrong_class("router", name, router)
+    return router
+
+
+def router_stamp(name: str, **options: Hashable) -> Hashable:
+    """Return the state in which a router's checkpoint was when it was loaded: what
+    ``checkpoints.store.stamp_of`` gave of its folder; None if it has none that changes.
+    """
+    factory = plugins.factory("router", name)
+    return _stamps.get(_key("router", name, factory, options))
 
 
 def load_encoder(name: str, **options: Hashable) -> Encoder:
@@ -79,19 +104,42 @@ def described_encoder(described: object) -> Encoder:
 
 
 def _load(
-    kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
+    kind: str,
+    name: str,
+    factory: Callable[..., object],
+    options: dict[str, Hashable],
+    *,
+    again: bool = False,
 ) -> object:
+    key = _key(kind, name, factory, options)
+    # One lock for each, so that what loads slowly does not hold up the rest.
+    with _loading.setdefault(key, threading.Lock()):
+        if again or key not in _cache:
+            stamp = _stamp(options.get("checkpoint"))
+            if key not in _cache or stamp != _stamps[key]:
+                _cache[key] = factory(**options)
+                _stamps[key] = stamp
+        return _cache[key]
+
+
+def _key(
+    kind: str, name: str, factory: Callable[..., object], options: dict[str, Hashable]
+) -> Hashable:
     defaults = _check_options(kind, name, factory, options)
     given = {option: _canonical(option, value) for option, value in options.items()}
-    key = (
+    return (
         *(kind, name, factory),
         *(pair for pair in sorted(given.items()) if pair[1] != defaults.get(pair[0])),
     )
-    # One lock for each, so that what loads slowly does not hold up the rest.
-    with _loading.setdefault(key, threading.Lock()):
-        if key not in _cache:
-            _cache[key] = factory(**options)
-        return _cache[key]
+
+
+def _stamp(checkpoint: Hashable) -> Hashable:
+    if checkpoint is None:
+        return None
+    from ..checkpoints.store import folder_that_changes, stamp_of
+
+    folder = folder_that_changes(checkpoint)
+    return None if folder is None else stamp_of(folder)
 
 
 def _canonical(option: str, value: object) -> tuple[type, object]:

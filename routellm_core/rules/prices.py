@@ -17,6 +17,12 @@ from ..errors import ConfigError, MissingExtraError, did_you_mean
 _TABLE = "model_prices_and_context_window_backup.json"
 """In LiteLLM's package, which is not imported: that takes seconds."""
 
+_COLUMNS = (
+    *("input_cost_per_token", "output_cost_per_token"),
+    *("cache_read_input_token_cost", "cache_creation_input_token_cost"),
+)
+"""Of the table, in the order of ``Price``."""
+
 _BYTES_PER_TOKEN = 4.0
 """Of UTF-8, in English text with the tokenizers of OpenAI."""
 
@@ -29,28 +35,67 @@ class Price:
     """For what it reads."""
     answered: float
     """For what it writes."""
+    cached: float | None = None
+    """For what it reads from its prompt cache; None: as for the rest of what it reads."""
+    written: float | None = None
+    """For what it reads and puts into the cache; None: likewise."""
 
-    def costs(self, given: NDArray[np.float64], answered: NDArray[np.float64]) -> Any:
-        """Return what requests with so many tokens cost, in dollars: the shape of the arrays."""
-        return (given * self.given + answered * self.answered) / 1e6
+    def costs(
+        self,
+        given: NDArray[np.float64],
+        answered: NDArray[np.float64],
+        cached: NDArray[np.float64] | float = 0.0,
+        written: NDArray[np.float64] | float = 0.0,
+    ) -> Any:
+        """Return what requests with so many tokens cost, in dollars: the shape of the arrays.
+
+        Args:
+            given: what each reads in all.
+            answered: what is written in each answer.
+            cached: of those read, from a prompt cache.
+            written: of those read, into it.
+        """
+        total = given * self.given + answered * self.answered
+        if self.cached is not None:
+            total = total + cached * (self.cached - self.given)
+        if self.written is not None:
+            total = total + written * (self.written - self.given)
+        return total / 1e6
 
 
-def price_of(text: str) -> Price:
-    """Return the price that is written, such as ``2.5,10``, in dollars for a million tokens.
+def price_of(text: str, of_cache: str | None = None) -> Price:
+    """Return the price that is written, in dollars for a million tokens.
+
+    Args:
+        text: for those read and those written, such as ``2.5,10``.
+        of_cache: for those read from a prompt cache and, where that has a price of its own, put
+            into it, such as ``0.3,3.75``.
 
     Raises:
-        ConfigError: it is no such pair of numbers.
+        ConfigError: one is no such list of numbers.
     """
-    try:
-        given, answered = map(float, text.split(","))
-    except ValueError:
-        given = answered = math.nan
-    if not (0 <= given < math.inf and 0 <= answered < math.inf):
+    numbers = _numbers(text)
+    if len(numbers) != 2:
         raise ConfigError(
             f"a price is '{text}': write dollars for a million tokens read and a million written, "
             "such as 2.5,10"
         )
-    return Price(given, answered)
+    caches = [] if of_cache is None else _numbers(of_cache)
+    if of_cache is not None and len(caches) not in (1, 2):
+        raise ConfigError(
+            f"a price of a cache is '{of_cache}': write dollars for a million tokens read from it "
+            "and, if it has a price of its own, a million put into it, such as 0.3,3.75"
+        )
+    return Price(*numbers, *caches)
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers in a text, 0 or more each; none if there is anything else."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
+    return numbers if all(0 <= number < math.inf for number in numbers) else []
 
 
 def price_of_model(model: str) -> Price:
@@ -62,13 +107,14 @@ def price_of_model(model: str) -> Price:
     """
     table = _table()
     entry = table.get(model) or {}
-    given, answered = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
+    given, answered, cached, written = map(entry.get, _COLUMNS)
     if given is None or answered is None:
         raise ConfigError(
             f"LiteLLM's table has no price for '{model}': {did_you_mean(model, table)} Or give "
             "--strong-price and --weak-price, such as 2.5,10"
         )
-    return Price(float(given) * 1e6, float(answered) * 1e6)
+    of_caches = (None if price is None else float(price) * 1e6 for price in (cached, written))
+    return Price(float(given) * 1e6, float(answered) * 1e6, *of_caches)
 
 
 def tokens_in(text: str) -> float:

@@ -95,6 +95,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
             strong model once it has answered.
         utility: where calls go that serve the application, such as summaries, or the rewriting of
             a question; ``score`` judges them like all others.
+        explore: share of scored calls that go to the other model at random.
         question_keys: variables of a chain's prompt that hold the question, best first. It is
             scored instead of the prompt around it.
         shadow: keep decisions, and call the other model too for a sample of calls, as in
@@ -125,6 +126,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
     turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
     utility: Literal["weak", "strong", "score"] = "weak"
+    explore: float = 0.0
     question_keys: tuple[str, ...] = QUESTION_KEYS
     shadow: ShadowSettings | None = None
     temperature: float | None = None

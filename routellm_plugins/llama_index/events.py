@@ -33,6 +33,7 @@ class RouteDecisionEvent(BaseEvent):
     router: str
     cause: str
     elapsed_ms: float
+    propensity: float | None = None
 
     @classmethod
     def class_name(cls) -> str:

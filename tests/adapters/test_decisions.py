@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save
 
-from routellm_core import ConfigError, Decision, hookimpl, route_on
+from routellm_core import ConfigError, Decision, RoutingPolicy, hookimpl, route_on
+from routellm_core.checkpoints.store import BUNDLED, WEIGHTS, write_whole
+from routellm_core.policy import reload
 from routellm_core.rules.calibration import calibration_of
 from tests.adapters import ADAPTERS
 from tests.adapters.cases import KEYS, Adapter
@@ -290,3 +295,41 @@ def test_a_call_that_serves_the_application(
     asking = adapter(**LENGTH, **utility)
     assert outcome(asking.ask(title)) == expected
     assert outcome(asking.ask(EASY)) == ("weak", "weak", 0.5, "score")
+
+
+def test_exploration_goes_to_the_other_model_and_is_told(adapter: Any) -> None:
+    exploring = adapter(**LENGTH, explore=0.5)
+    reports = [exploring.ask(f"{EASY} {at}") for at in range(24)]
+    explored = [each["cause"] == "exploration" for each in reports]
+    assert 0 < sum(explored) < 24
+    for report, is_explored in zip(reports, explored, strict=True):
+        assert report["score"] < 1.0
+        by_threshold = "strong" if report["score"] >= report["threshold"] else "weak"
+        assert (report["tier"] != by_threshold) == is_explored
+        assert report["served"] == report["tier"]
+        assert report["propensity"] == 0.5
+
+
+def test_a_changed_checkpoint_is_taken_up_without_a_restart(
+    adapter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "INTERVAL_S", 0.01)
+    folder = Path(shutil.copytree(BUNDLED / "mf", tmp_path / "router"))
+    options = {"router_options": {"checkpoint": str(folder)}}
+    routed = adapter(router="mf", strong_share=0.3, **options)
+    before = routed.ask(HARD)
+    tensors = load_file(folder / WEIGHTS)
+    weights = tensors["text_proj.0.weight"]
+    write_whole(folder / WEIGHTS, save({**tensors, "text_proj.0.weight": weights * 0.5}))
+    for _ in range(200):
+        after = routed.ask(HARD)
+        if after["score"] != before["score"]:
+            break
+        time.sleep(0.01)
+    assert after["score"] != before["score"]
+    assert after["threshold"] != before["threshold"]
+    fresh = RoutingPolicy("mf", strong_share=0.3, **options).decide(HARD)
+    assert (after["score"], after["threshold"], after["tier"]) == (
+        *(pytest.approx(fresh.score), pytest.approx(fresh.threshold)),
+        fresh.tier,
+    )

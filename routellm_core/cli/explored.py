@@ -1,0 +1,91 @@
+"""`routellm explored`: quality and saving of routing, from calls that went elsewhere at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ..data.calls import Skipped
+from ..evaluation.reporting.wording import UNDEFINED, percent, plain
+from ..traffic.exploration.estimate import Bounded, estimate
+from ..traffic.exploration.logs import read_explored, read_judgements
+from .options import model_prices
+
+
+def explored(
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="LiteLLM's spend logs, or rows with the metadata of decisions.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    judgements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Rows with 'request_id' and 'score' from 0 to 1, such as thumbs.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    strong_model: Annotated[
+        str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
+    ] = None,
+    weak_model: Annotated[str | None, typer.Option(help="Weak model, likewise.")] = None,
+    strong_price: Annotated[
+        str | None, typer.Option(metavar="IN,OUT", help="Dollars for a million tokens.")
+    ] = None,
+    weak_price: Annotated[
+        str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
+    ] = None,
+) -> None:
+    """Estimate quality and saving of routing without bias, from logs of calls with `explore`.
+
+    Intervals hold at all times at once: look as often as you like.
+    """
+    prices = model_prices((strong_model, weak_model), (strong_price, weak_price), required=False)
+    skipped = Skipped()
+    judged = {} if judgements is None else read_judgements(judgements)
+    found = estimate(read_explored(logs, judged, skipped), prices)
+    table = Table(
+        title=f"{found.calls:,} calls, {found.explored:,} of them sent to the other model; judged: "
+        f"{found.judged:,}, {found.judged_explored:,} of them there",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("without exploration")
+    table.add_column("estimate", justify="right")
+    table.add_column("95 % at all times", justify="right")
+    rows = [
+        ("quality lost to always strong (IPS, exact)", found.loss_ips),
+        ("quality lost to always strong (DR)", found.loss_dr),
+        ("quality of routing (DR)", found.routed),
+        ("quality of always strong (DR)", found.strong),
+        ("quality of always weak (DR)", found.weak),
+    ]
+    for name, each in rows:
+        table.add_row(name, *_cells(each, plain))
+    if found.saving is not None:
+        table.add_row("saved over always strong, % (DR)", *_cells(found.saving, percent))
+    console = Console()
+    console.print(table)
+    if not found.judged:
+        console.print("No answer is judged, so nothing is said of quality: give --judgements FILE")
+    for line in skipped.lines():
+        typer.secho(line, err=True, fg="yellow")
+
+
+def _cells(found: Bounded, write: Callable[[float], str]) -> tuple[str, str]:
+    if math.isnan(found.value):
+        return UNDEFINED, UNDEFINED
+    ends = UNDEFINED if math.isnan(found.low) else f"{write(found.low)} to {write(found.high)}"
+    return write(found.value), ends

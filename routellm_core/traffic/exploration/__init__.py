@@ -1,0 +1,1 @@
+"""What calls that went to the other model at random tell of quality and cost."""

@@ -1,0 +1,182 @@
+"""Quality and saving of routing, without bias, from calls of which some went to the other model at
+random.
+
+With inverse propensities (IPS) a call that went to the other model stands for all that might have.
+The doubly robust estimate (DR) takes a prediction for those, and only what that misses from such
+calls: it is as free of bias, and closer where the prediction is any good.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...rules.prices import Price
+from .sequences import Floats, asymptotic, lower_bound
+
+MISS = 0.05
+"""How often an interval may miss the truth at any time."""
+
+_BLOCK = 50
+"""Calls for which one prediction holds, made from those before them."""
+_FEWEST = 10
+"""Calls of a model from which its quality is predicted; before, 1/2 is."""
+_RIDGE = 1.0
+
+
+@dataclass(frozen=True)
+class Explored:
+    """n calls, in the order in which they were made, of which some went to the other model."""
+
+    scores: Floats
+    """Strong win rates, shape (n,)."""
+    chosen_strong: NDArray[np.bool_]
+    """Whether the threshold said the strong model."""
+    went_strong: NDArray[np.bool_]
+    propensity: Floats
+    """Probability with which each went to the model that it went to, in (0, 1)."""
+    quality: Floats
+    """Of its answer, in [0, 1]; NaN where it was not judged."""
+    given: Floats
+    """Tokens read; NaN where that is not known."""
+    answered: Floats
+    """Tokens written; NaN likewise."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A figure, with an interval that holds at all times at once; NaN where nothing is known."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What calls with exploration tell of routing without it."""
+
+    calls: int
+    explored: int
+    """Of them, those that went to the other model."""
+    judged: int
+    judged_explored: int
+    loss_ips: Bounded
+    """Mean quality of always strong less that of routing. Exact for any number of calls."""
+    loss_dr: Bounded
+    """The same, doubly robust; its interval is for many calls."""
+    routed: Bounded
+    """Mean quality of routing, doubly robust."""
+    strong: Bounded
+    """Mean quality of always strong, likewise."""
+    weak: Bounded
+    saving: Bounded | None
+    """1 - cost of routing / cost of always strong, likewise; None without prices."""
+
+
+def estimate(calls: Explored, prices: tuple[Price, Price] | None = None) -> Estimates:
+    """Return what calls tell of routing by their threshold, without exploration.
+
+    Holds if whether an answer was judged does not depend on the model that gave it.
+
+    Args:
+        calls: in the order in which they were made.
+        prices: of the strong and of the weak model.
+    """
+    judged = _taken(calls, ~np.isnan(calls.quality))
+    strong, weak = (_doubly_robust(judged, is_strong) for is_strong in (True, False))
+    routed = np.where(judged.chosen_strong, strong, weak)
+    is_explored = calls.went_strong != calls.chosen_strong
+    return Estimates(
+        calls=len(calls),
+        explored=int(is_explored.sum()),
+        judged=len(judged),
+        judged_explored=int((judged.went_strong != judged.chosen_strong).sum()),
+        loss_ips=_loss(judged),
+        loss_dr=_bounded(strong - routed),
+        routed=_quality(routed),
+        strong=_quality(strong),
+        weak=_quality(weak),
+        saving=None if prices is None else _saving(calls, prices),
+    )
+
+
+def _taken(calls: Explored, which: NDArray[np.bool_]) -> Explored:
+    return Explored(*(getattr(calls, name)[which] for name in Explored.__dataclass_fields__))
+
+
+def _loss(calls: Explored) -> Bounded:
+    """Return the loss by inverse propensities, with exact bounds by betting."""
+    if not len(calls):
+        return Bounded(math.nan, math.nan, math.nan)
+    # Where the threshold says strong, nothing is lost.
+    weights = np.where(calls.went_strong, 1.0, -1.0) / calls.propensity
+    weights[calls.chosen_strong] = 0.0
+    least = float(min(0.0, weights.min()))
+    lost = weights * calls.quality
+    # The same loss from what answers lack, so that both bounds come from large values only.
+    gained = weights * (1 - calls.quality)
+    low = lower_bound(lost, least, MISS / 2)
+    high = -lower_bound(gained, least, MISS / 2)
+    low, high = max(-1.0, low), min(1.0, high)
+    # The mean of both estimates: the weights' expectation is 0, and so the spread is less.
+    value = float((lost - gained).mean()) / 2
+    return Bounded(min(max(value, low), high), low, high)
+
+
+def _doubly_robust(calls: Explored, is_strong: bool) -> Floats:
+    """Return for each judged call a value whose expectation is the model's quality on it."""
+    went = calls.went_strong == is_strong
+    predicted = _predicted(calls.scores, calls.quality, went)
+    return predicted + np.where(went, (calls.quality - predicted) / calls.propensity, 0.0)
+
+
+def _predicted(scores: Floats, quality: Floats, went: NDArray[np.bool_]) -> Floats:
+    """Return a model's quality as a line over the score, drawn for each block of calls through
+    those before it that went to the model.
+    """
+    columns = (np.ones(len(scores)), scores, quality, scores**2, scores * quality)
+    sums = [np.concatenate(([0.0], np.cumsum(np.where(went, each, 0.0)))) for each in columns]
+    starts = np.arange(len(scores)) // _BLOCK * _BLOCK
+    count, x, y, xx, xy = (each[starts] for each in sums)
+    known = np.maximum(count, 1.0)
+    slope = (xy - x * y / known) / (xx - x * x / known + _RIDGE)
+    predicted: Floats = np.clip(y / known + slope * (scores - x / known), 0.0, 1.0)
+    return np.where(count < _FEWEST, 0.5, predicted)
+
+
+def _saving(calls: Explored, prices: tuple[Price, Price]) -> Bounded:
+    known = _taken(calls, ~(np.isnan(calls.given) | np.isnan(calls.answered)))
+    costs = []
+    for is_strong, price in zip((True, False), prices, strict=True):
+        went = known.went_strong == is_strong
+        # Mean length of this model's answers so far; the first is predicted to be empty.
+        told = np.cumsum(np.where(went, known.answered, 0.0))
+        before = np.concatenate(([0.0], (told / np.maximum(1, np.cumsum(went)))[:-1]))[: len(known)]
+        predicted = price.costs(known.given, before)
+        spent = price.costs(known.given, known.answered)
+        costs.append(predicted + np.where(went, (spent - predicted) / known.propensity, 0.0))
+    strong = costs[0]
+    routed = np.where(known.chosen_strong, strong, costs[1])
+    if not len(known) or strong.mean() <= 0:
+        return Bounded(math.nan, math.nan, math.nan)
+    left = float(routed.mean() / strong.mean())
+    low, high = asymptotic((routed - left * strong) / strong.mean(), MISS)
+    return Bounded(1 - left, 1 - left - high, 1 - left - low)
+
+
+def _bounded(values: Floats) -> Bounded:
+    if not len(values):
+        return Bounded(math.nan, math.nan, math.nan)
+    return Bounded(float(values.mean()), *asymptotic(values, MISS))
+
+
+def _quality(values: Floats) -> Bounded:
+    found = _bounded(values)
+    return Bounded(found.value, *np.clip((found.low, found.high), 0.0, 1.0).tolist())

@@ -1,0 +1,135 @@
+"""Decisions with exploration, and judgements of answers, as they are logged."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...data.call_facts import seconds, tokens_of
+from ...data.calls import Skipped
+from ...data.json_rows import number
+from ...data.tables import table_rows
+from ...errors import DataError
+from .estimate import Explored
+
+_REMEDY = 'write a JSON object a line, such as {"request_id": "chatcmpl-1", "score": 1}'
+_IDS = ("request_id", "response_id", "gen_ai.response.id", "id")
+_NOT_SCORED = "no decision by a score"
+_NOT_EXPLORED = "a decision without exploration"
+_NO_DECISION = "no decision of a router"
+_KEY = "routellm"
+
+
+def read_judgements(path: Path) -> dict[str, float]:
+    """Return the judgements of answers by the id of their request; of several the last.
+
+    Args:
+        path: rows with ``request_id`` and ``score``, in [0, 1] or a truth value.
+
+    Raises:
+        DataError: the file cannot be read, or a row of it is none.
+    """
+    found = {}
+    for where, row in table_rows(path, _REMEDY):
+        name = next((row[each] for each in _IDS if isinstance(row.get(each), str)), None)
+        if name is None:
+            raise DataError(f"{where}: no 'request_id': {_REMEDY}")
+        row = {**row, "score": _plain(row.get("score", row.get("gen_ai.evaluation.score.value")))}
+        score = number(where, row, "score", "a number from 0 to 1")
+        if not 0 <= score <= 1:
+            raise DataError(f"{where}: 'score' is {score:g}: write a number from 0 to 1")
+        found[name] = score
+    return found
+
+
+def read_explored(
+    paths: Iterable[Path], judgements: Mapping[str, float], skipped: Skipped
+) -> Explored:
+    """Return the calls of logs that were decided with exploration, in the order of their times.
+
+    Args:
+        paths: LiteLLM's spend logs, or rows with the values of a decision's metadata, alone or
+            under ``routellm``; beside them may be ``request_id``, a time, ``prompt_tokens``,
+            ``completion_tokens``, and ``quality``.
+        judgements: by request id, in place of ``quality``.
+        skipped: is told of other rows.
+
+    Raises:
+        DataError: a file cannot be read, or none has such a call.
+    """
+    rows: list[tuple[float, ...]] = []
+    for path in paths:
+        for where, row in table_rows(path, _REMEDY, skipped.note):
+            found = _row(row, judgements)
+            if isinstance(found, str):
+                skipped.note(where, found)
+            else:
+                rows.append(found)
+    if not rows:
+        reasons = "; ".join(skipped.lines())
+        raise DataError(
+            f"no call was decided with exploration ({reasons}): set explore: 0.01 where you route"
+        )
+    columns = np.array(rows)
+    # Without a time, in the order of the logs.
+    columns = columns[np.argsort(columns[:, 0], kind="stable")]
+    _, scores, chosen, went, propensity, quality, given, answered = columns.T
+    return Explored(
+        scores, chosen.astype(bool), went.astype(bool), propensity, quality, given, answered
+    )
+
+
+def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float, ...] | str:
+    decision = _decision(row)
+    if decision is None:
+        return _NO_DECISION
+    score, threshold = _plain(decision.get("score")), _plain(decision.get("threshold"))
+    propensity = _plain(decision.get("propensity"))
+    if not (isinstance(score, float) and isinstance(threshold, float)):
+        return _NOT_SCORED
+    if not (isinstance(propensity, float) and 0 < propensity < 1):
+        return _NOT_EXPLORED
+    names = (row.get(each) for each in _IDS)
+    name = next((each for each in names if isinstance(each, str)), "")
+    quality = judgements.get(name, _plain(row.get("quality")))
+    times = (seconds(row.get(each)) for each in ("startTime", "start_time", "timestamp"))
+    counts = (tokens_of(row.get(each)) for each in ("prompt_tokens", "completion_tokens"))
+    return (
+        next((each for each in times if each is not None), 0.0),
+        *(score, score >= threshold, decision.get("tier") == "strong", propensity),
+        quality if isinstance(quality, float) and 0 <= quality <= 1 else math.nan,
+        *(math.nan if each is None else float(each) for each in counts),
+    )
+
+
+def _decision(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the decision that a row holds: in LiteLLM's metadata, under ``routellm``, or plain."""
+    metadata = _parsed(row.get("metadata"))
+    places = (_parsed(metadata.get("spend_logs_metadata")), metadata, row)
+    found = (_parsed(place.get(_KEY)) for place in places)
+    return next(filter(None, found), row if row.get("tier") in ("strong", "weak") else None)
+
+
+def _parsed(value: object) -> Mapping[str, Any]:
+    if isinstance(value, str) and value[:1] == "{":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _plain(value: object) -> object:
+    """Return a number or a text of one as a float; what is none as it is."""
+    if isinstance(value, (bool, int, float, str)):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            return value
+        return found if math.isfinite(found) else None
+    return value

@@ -1,0 +1,110 @@
+"""`routellm explored` as a user runs it, on what a policy with exploration has logged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from routellm_core import RoutingPolicy
+from routellm_core.policy import exploration
+
+from .command import called
+
+PRICES = ["--strong-price", "10,30", "--weak-price", "1,3"]
+
+
+def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    return path
+
+
+@pytest.fixture
+def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Spend logs of 3,000 calls, of which the weak model answers a third worse, and thumbs."""
+    monkeypatch.setattr(exploration, "_SALT", b"always the same")
+    monkeypatch.setattr(exploration.time, "time", lambda: 1_793_613_600.0)
+    rng = np.random.default_rng(0)
+    policy = RoutingPolicy("random", threshold=0.6, explore=0.05)
+    decisions = policy.decide_many([f"prompt {at}" for at in range(3_000)])
+    rows = [
+        {
+            "request_id": f"chatcmpl-{at}",
+            "startTime": f"2026-11-02T{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}Z",
+            "prompt_tokens": 1_000,
+            "completion_tokens": 100,
+            "metadata": json.dumps({"spend_logs_metadata": {"routellm": each.as_metadata()}}),
+        }
+        for at, each in enumerate(decisions)
+    ]
+    thumbs = [
+        {
+            "request_id": f"chatcmpl-{at}",
+            "score": int(rng.random() < (0.9 if each.tier == "strong" else 0.6)),
+        }
+        for at, each in enumerate(decisions)
+        if at % 2
+    ]
+    return lines(tmp_path / "log.jsonl", rows[::-1]), lines(tmp_path / "thumbs.jsonl", thumbs)
+
+
+def figures(printed: str) -> dict[str, list[float]]:
+    """Return the estimate and the ends of its interval by the name of the row."""
+    found = {}
+    for line in printed.splitlines():
+        words = line.split()
+        if "to" in words and "(" in line:
+            name = line[: line.index(")") + 1].strip()
+            found[name] = [
+                float(each) for each in line[line.index(")") + 1 :].replace("to", " ").split()
+            ]
+    return found
+
+
+def test_quality_and_saving(logged):
+    log, thumbs = logged
+    done = called("explored", str(log), "--judgements", str(thumbs), *PRICES)
+    assert done.returncode == 0, done.stderr
+    assert "3,000 calls" in done.stdout
+    assert "judged: 1,500" in done.stdout
+    found = figures(done.stdout)
+    for name in (
+        "quality lost to always strong (IPS, exact)",
+        "quality lost to always strong (DR)",
+    ):
+        value, low, high = found[name]
+        assert low <= 0.18 <= high  # 60 % go weak, where .3 is lost
+        assert low <= value <= high
+    value, low, high = found["saved over always strong, % (DR)"]
+    assert low <= 54 <= high
+    value, low, high = found["quality of always weak (DR)"]
+    assert low <= 0.6 <= high
+
+
+def test_plain_rows_and_rows_without_exploration(tmp_path):
+    decision = RoutingPolicy("random", threshold=0.5, explore=0.1).decide("hello").as_metadata()
+    plain = RoutingPolicy("random", threshold=0.5).decide("hello").as_metadata()
+    rows = [{**decision, "quality": 1}] * 40 + [plain, {"tier": "weak"}, {"x": 1}]
+    log = lines(tmp_path / "log.jsonl", rows)
+    done = called("explored", str(log))
+    assert done.returncode == 0, done.stderr
+    assert "40 calls" in done.stdout
+    said = " ".join(done.stderr.split())
+    assert "skipped 1: a decision without exploration" in said
+    assert "skipped 1: no decision by a score" in said
+    assert "skipped 1: no decision of a router" in said
+
+
+def test_mistakes_are_one_line(tmp_path, logged):
+    log, _ = logged
+    none = called("explored", str(lines(tmp_path / "none.jsonl", [{"tier": "weak"}])))
+    assert none.returncode == 2
+    assert "set explore: 0.01 where you route" in none.stderr
+    wrong = lines(tmp_path / "wrong.jsonl", [{"request_id": "a", "score": 5}])
+    done = called("explored", str(log), "--judgements", str(wrong))
+    assert done.returncode == 2
+    assert "line 1: 'score' is 5: write a number from 0 to 1" in done.stderr
+    assert done.stderr.strip().count("\n") == 0
