@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
+from .adapt import adapt
 from .calibrate import calibrate
 from .conversations import conversations
 from .cross_validate import cross_validate
@@ -56,6 +57,7 @@ app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command()(distill)
 app.command()(conversations)
+app.command()(adapt)
 
 
 def main() -> None:

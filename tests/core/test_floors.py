@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("policy",),
     ("evaluation",),
     ("training",),
+    ("traffic",),
     ("cli",),
 )
 """The modules and folders of ``routellm_core``, lowest floor first."""
