@@ -17,6 +17,7 @@ from .cross_validate import cross_validate
 from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
+from .label import label
 from .pairs import pairs
 from .score import score
 from .train import train
@@ -57,6 +58,7 @@ app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command()(distill)
 app.command()(conversations)
+app.command()(label)
 app.command()(adapt)
 
 

@@ -55,7 +55,7 @@ BEGIN, END = "<!-- measured: make learning-curves -->", "<!-- end of the learnin
 
 SIZES = (0, 25, 50, 100, 200, 500, 1000)
 SPLITS = 10
-SLOW_SPLITS = 2
+SLOW_SPLITS = 1
 """On which mf from nothing, logistic regression and the controls are trained too: they take ten
 times as long as the rest."""
 
