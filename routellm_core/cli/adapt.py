@@ -141,7 +141,7 @@ def _lines(done: Adapted, base: str) -> list[str]:
         return [f"too few labels to move or judge a router: '{base}' is kept"]
     lines = [f"the strong model's answers are better by {estimated(judged.gap, signed)} on average"]
     if judged.keeps_base:
-        lines.append(f"these labels do not improve on '{base}', which is kept as it was")
+        lines.append(f"moving '{base}' by these labels makes it worse, so it is kept as it was")
     if judged.at is not None and judged.bounded.threshold is not None:
         saving = f", saves {estimated(judged.at.saving, percent)} %" if judged.at.saving else ""
         lines.append(

@@ -41,7 +41,7 @@ from routellm_core.evaluation.reporting.plots import (
 )
 from routellm_core.evaluation.reporting.wording import plain, signed
 from routellm_core.traffic.adapt.base import Base, read_base
-from routellm_core.traffic.adapt.judged import cross_fitted, improves, win_rates
+from routellm_core.traffic.adapt.judged import cross_fitted, win_rates, worsens
 from routellm_core.traffic.adapt.move import move
 from routellm_core.training.mf.fit import fit_pair, folds_of
 from routellm_core.training.shared.features import standardisation
@@ -173,7 +173,7 @@ def adapted(
         return table.scores[base][test]
     folds, before = table.folds[own], table.scores[base][own]
     scores = cross_fitted(start, features[own], before, gains, folds)
-    if not improves(scores, before, gains, folds):
+    if worsens(scores, before, gains, folds):
         return table.scores[base][test]
     return win_rates(moved.gains(features[test]))
 

@@ -50,7 +50,7 @@ class Judged:
     scores: Floats
     """Of the labelled prompts, each by a router that did not learn it, shape (n,)."""
     keeps_base: bool
-    """Whether the base router is kept, since moving it did not order these labels better."""
+    """Whether the base router is kept, since moving it orders these labels worse."""
     gap: Estimate
     """Mean quality of the strong model's answers less that of the weak one's."""
     result: BenchmarkResult | None
@@ -98,7 +98,7 @@ def judge(
     """
     folds = folds_of(labels.prompts)
     scores = cross_fitted(base, features, base_scores, labels.gains, folds)
-    keeps_base = not improves(scores, base_scores, labels.gains, folds)
+    keeps_base = worsens(scores, base_scores, labels.gains, folds)
     if keeps_base:
         scores = base_scores
     result = None
@@ -137,8 +137,11 @@ def cross_fitted(
     return scores
 
 
-def improves(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int64]) -> bool:
-    """Whether scores recover more of the gap than those before, each ranked within its fold.
+def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int64]) -> bool:
+    """Whether scores recover less of the gap than those before, by more than a standard error.
+
+    Few labels cannot show that they help, and on average they do. So the burden is on the old
+    order, each ranked within its fold.
 
     Args:
         scores: of prompts by routers that did not learn them, shape (n,).
@@ -146,8 +149,8 @@ def improves(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.in
         gains: quality of the strong model's answer less that of the weak one's.
         folds: of each prompt.
     """
-    ranks = ranked_within(folds, scores) - ranked_within(folds, before)
-    return bool(ranks @ gains > 0)
+    change = (ranked_within(folds, scores) - ranked_within(folds, before)) * gains
+    return bool(change.mean() < -change.std() / np.sqrt(len(change)))
 
 
 def at_threshold(
