@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 # The oldest LiteLLM that is supported, and the one that pip takes.
 LITELLM_VERSIONS ?= 1.102.0 latest
 
-.PHONY: help demo test versions lint bench common-sense build results thresholds clean
+.PHONY: help demo test versions lint bench common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -18,6 +18,7 @@ help:
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
+	@echo "make learning-curves what labels are worth to routellm adapt, in docs/own-traffic.md; DATA=folder with eval/, train/ and validation/"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -60,6 +61,10 @@ results: $(VENV)/.dev
 thresholds: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make thresholds DATA=<folder with eval/routellm_evals and validation/>"; exit 2; }
 	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.core.measure_thresholds
+
+learning-curves: $(VENV)/.dev
+	@test -n "$(DATA)" || { echo "say where: make learning-curves DATA=<folder with eval/, train/ and validation/>"; exit 2; }
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.learning_curves
 
 build: $(VENV)/.dev
 	rm -rf build dist

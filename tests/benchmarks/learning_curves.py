@@ -41,9 +41,9 @@ from routellm_core.evaluation.reporting.plots import (
 )
 from routellm_core.evaluation.reporting.wording import plain, signed
 from routellm_core.traffic.adapt.base import Base, read_base
-from routellm_core.traffic.adapt.judged import cross_fitted, win_rates, worsens
+from routellm_core.traffic.adapt.judged import cross_fitted, folds_of, win_rates, worsens
 from routellm_core.traffic.adapt.move import move
-from routellm_core.training.mf.fit import fit_pair, folds_of
+from routellm_core.training.mf.fit import fit_pair
 from routellm_core.training.shared.features import standardisation
 
 Floats = NDArray[np.float64]
@@ -55,9 +55,9 @@ BEGIN, END = "<!-- measured: make learning-curves -->", "<!-- end of the learnin
 
 SIZES = (0, 25, 50, 100, 200, 500, 1000)
 SPLITS = 10
-SLOW_SPLITS = 1
-"""On which mf from nothing, logistic regression and the controls are trained too: they take ten
-times as long as the rest."""
+SLOW_SPLITS, SLOW_SIZES = 1, (100, 500)
+"""Where mf from nothing, logistic regression and the controls are trained too: they take ten times
+as long as the rest."""
 
 PAIRS = 3
 TEST = 1500
@@ -120,6 +120,7 @@ class Table:
         self.raw = bundled.raw(outcomes.prompts)
         self.bases: dict[str, Base] = {BUNDLED: bundled, HONEST: honest or bundled}
         self.features = {name: base.standardised(self.raw) for name, base in self.bases.items()}
+        self.weights = {name: base.linear(self.features[name]) for name, base in self.bases.items()}
         self.scores = {
             name: base.router.score_embeddings(self.raw) for name, base in self.bases.items()
         }
@@ -167,12 +168,13 @@ def adapted(
     table: Table, base: str, own: NDArray[np.int64], test: NDArray[np.int64], gains: Floats
 ) -> Floats:
     """Return the scores of the test prompts by what ``routellm adapt`` writes."""
-    features, start = table.features[base], table.bases[base]
-    moved = move(features[own], start.weights, gains, start.embedding)
+    features, weights = table.features[base], table.weights[base]
+    embedding = table.bases[base].embedding
+    moved = move(features[own], weights, gains, embedding)
     if moved is None:
         return table.scores[base][test]
     folds, before = table.folds[own], table.scores[base][own]
-    scores = cross_fitted(start, features[own], before, gains, folds)
+    scores = cross_fitted(features[own], (weights, before), gains, folds, embedding)
     if worsens(scores, before, gains, folds):
         return table.scores[base][test]
     return win_rates(moved.gains(features[test]))
@@ -232,10 +234,10 @@ def cell(table: Table, pair: tuple[int, int], split: int) -> dict[str, dict[str,
     fixed = {name: worth(table.scores[name][test]) for name in (HONEST, BUNDLED)}
     fixed[LENGTH] = worth(table.length[test])
     found = {"0": {**fixed, ADAPT: fixed[HONEST], FROM_BUNDLED: fixed[BUNDLED]}}
-    slow = split < SLOW_SPLITS
     for size in SIZES[1:]:
         if size > len(pool):
             continue
+        slow = split < SLOW_SPLITS and size in SLOW_SIZES
         own = pool[:size]
         gains = (strong - weak)[own]
         scores = others(table, own, test, gains, slow)
@@ -317,8 +319,8 @@ def section(cells: Cells) -> str:
     sizes = [size for size in SIZES if size]
     lines = [
         f"Mean APGR (chance .5) over {len(cells)} pairs of models, {splits} splits each (mf from "
-        f"nothing, logistic regression, the bundled base and the control {SLOW_SPLITS}), with "
-        "bootstrap 95 % intervals over pairs:",
+        f"nothing, logistic regression, the bundled base and the control {SLOW_SPLITS}, at two "
+        "sizes), with bootstrap 95 % intervals over pairs:",
         "",
         f"| labels | 0 | {' | '.join(f'{size:,}' for size in sizes)} |",
         f"|{' --- |' * (len(sizes) + 2)}",
@@ -357,6 +359,8 @@ def section(cells: Cells) -> str:
 
 
 def _shown(values: Floats) -> str:
+    if not len(values):
+        return "-"
     mean, low, high = interval_over_pairs(values)
     return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
 
@@ -369,7 +373,7 @@ def draw(cells: Cells) -> bytes:
     figure, axes = new_figure("APGR by number of labels", height=2.6 * len(rows), rows=len(rows))
     shown = (ADAPT, PAIR, "ridge", "logistic, TF-IDF", "kNN", SHUFFLED)
     for axis, source in zip(axes, rows, strict=True):
-        for name, colour, marker in zip(shown, ROUTER_COLOURS, ROUTER_MARKERS, strict=True):
+        for name, colour, marker in zip(shown, ROUTER_COLOURS, ROUTER_MARKERS, strict=False):
             points = [
                 (size, means(cells, size, name, source).mean())
                 for size in SIZES

@@ -74,17 +74,18 @@ def adapt(
     judged = moved = None
     if len(labels.prompts) >= FEWEST:
         progress.stage("Judging on labels that were not learned")
+        weights = base.linear(features)
         judged = judge(
-            base,
             features,
-            before,
+            (weights, before),
             labels,
+            embedding=base.embedding,
             max_loss=max_loss,
             confidence=confidence,
             prices=prices,
         )
         if not judged.keeps_base:
-            moved = move(features, base.weights, labels.gains, base.embedding)
+            moved = move(features, weights, labels.gains, base.embedding)
     said = verdict(judged, len(labels.prompts), max_loss, confidence)
     metrics = _metrics(judged, labels, name, said)
     router = _write(folder, base, moved, features, models, metrics)

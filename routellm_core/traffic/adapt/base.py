@@ -1,4 +1,4 @@
-"""The router that labels move: an mf checkpoint, as a linear function of standardised features."""
+"""The router that labels move: an mf checkpoint, and the linear function that is nearest to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ from ...checkpoints.store import (
 )
 from ...encoders.surface import SURFACE_DIM
 from ...errors import ConfigError
-from ...routers.embedding_checkpoint import OUTCOMES, EmbeddingCheckpoint
-from ...routers.mf.router import TENSORS, MatrixFactorizationRouter, fold
+from ...routers.embedding_checkpoint import EmbeddingCheckpoint
+from ...routers.mf.router import TENSORS, MatrixFactorizationRouter
 
 Floats = NDArray[np.float64]
+
+_SURE = 1e-6
+_STEP = 0.5
+"""Of a standardised feature, to measure how the logit changes with it."""
+
+_PROBED = 50
+"""Prompts at which that is measured, about."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +38,6 @@ class Base:
     trained: EmbeddingCheckpoint
     tensors: Tensors
     router: MatrixFactorizationRouter
-    weights: Floats
-    """Of a logit over standardised features, shape (D,), which orders prompts as ``router`` does
-    over usual traffic."""
 
     @property
     def folder(self) -> Path:
@@ -43,7 +47,7 @@ class Base:
     @property
     def embedding(self) -> int:
         """How many of the features, the first ones, are the embedding's."""
-        return len(self.weights) - SURFACE_DIM
+        return len(self.tensors["features.mean"]) - SURFACE_DIM
 
     def raw(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return the features of prompts as the encoder makes them, shape (n, D)."""
@@ -54,6 +58,24 @@ class Base:
         mean, scale = self.tensors["features.mean"], self.tensors["features.scale"]
         features: Floats = ((raw - mean) * scale).astype(np.float64)
         return features
+
+    def linear(self, features: Floats) -> Floats:
+        """Return weights of the router's logit over standardised features, shape (D,): its mean
+        gradient at prompts up to a factor, so that a linear logit keeps its order exactly.
+
+        Args:
+            features: standardised, of the prompts, shape (n, D).
+        """
+        scale = self.tensors["features.scale"]
+        width = np.where(scale == 0, 1, scale)
+        steps = _STEP * np.eye(len(scale))
+        weights = np.zeros(len(scale))
+        for at in features[:: max(1, len(features) // _PROBED)]:
+            raw = (at + np.vstack([steps, -steps])) / width + self.tensors["features.mean"]
+            rates = np.clip(self.router.score_embeddings(raw.astype(np.float32)), _SURE, 1 - _SURE)
+            logits = np.log(rates / (1 - rates))
+            weights += logits[: len(scale)] - logits[len(scale) :]
+        return np.where(scale == 0, 0.0, weights)
 
 
 def read_base(checkpoint: Checkpoint) -> Base:
@@ -76,19 +98,4 @@ def read_base(checkpoint: Checkpoint) -> Base:
     require_tensors(folder, tensors, TENSORS)
     router = MatrixFactorizationRouter.from_pretrained(folder)
     trained = EmbeddingCheckpoint.of("mf", folder, tensors, config, None)
-    if config.get("link") != OUTCOMES:
-        models: list[str] = config["models"]
-        weights, _ = fold(
-            tensors, models.index(config["strong_model"]), models.index(config["weak_model"])
-        )
-        return Base(trained, tensors, router, weights)
-    # Every model's score falls with the one difficulty that was learned.
-    harder = -(tensors["classifier.0.weight"][0, 1] * tensors["text_proj.0.weight"][1])
-    weights = harder.astype(np.float64)
-    usual = tensors["traffic.features"].astype(np.float64)
-    if len(usual):
-        raw = usual / np.where(tensors["features.scale"] == 0, 1, tensors["features.scale"])
-        rates = router.score_embeddings((raw + tensors["features.mean"]).astype(np.float32))
-        if float((usual @ weights) @ (rates - rates.mean())) < 0:
-            weights = -weights
-    return Base(trained, tensors, router, weights)
+    return Base(trained, tensors, router)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.digests import sha256_of
+from ...data.labels import split_position
 from ...evaluation.benchmarks.benchmark import Benchmark
 from ...evaluation.compare import compare
 from ...evaluation.intervals import Estimate, interval, resamples
@@ -16,9 +17,7 @@ from ...evaluation.metrics import ranked_within
 from ...evaluation.results import BenchmarkResult, Prices
 from ...routers.embedding_checkpoint import sigmoid
 from ...rules.risk import Bounded, bounded_loss
-from ...training.mf.fit import folds_of
 from ...training.validation.run import KnownScores
-from .base import Base
 from .labels import Labels
 from .move import move
 
@@ -27,6 +26,7 @@ Floats = NDArray[np.float64]
 ADAPTED, BASE = "adapted", "not adapted"
 """Names of the moved router and of the one it was moved from, in the results."""
 
+FOLDS = 5
 DRAWS = 1000
 SEED = 0
 
@@ -73,11 +73,11 @@ def win_rates(gains: Floats) -> Floats:
 
 
 def judge(
-    base: Base,
     features: Floats,
-    base_scores: Floats,
+    base: tuple[Floats, Floats],
     labels: Labels,
     *,
+    embedding: int,
     max_loss: float,
     confidence: float,
     prices: Prices | None,
@@ -85,10 +85,11 @@ def judge(
     """Return what the labels say, by five folds of prompts.
 
     Args:
-        base: the router that labels move.
         features: standardised, of the labelled prompts, shape (n, D).
-        base_scores: strong win rates of the base router, shape (n,).
+        base: of the router that labels move, the weights of its logit, shape (D,), and its strong
+            win rates, shape (n,).
         labels: n of them.
+        embedding: how many of the features, the first ones, are an embedding's.
         max_loss: most that mean quality may be below always strong, in (0, 1).
         confidence: of that, in (0, 1).
         prices: of a query, where the labels have no costs.
@@ -97,7 +98,8 @@ def judge(
         MissingExtraError: scipy is not installed.
     """
     folds = folds_of(labels.prompts)
-    scores = cross_fitted(base, features, base_scores, labels.gains, folds)
+    base_scores = base[1]
+    scores = cross_fitted(features, base, labels.gains, folds, embedding)
     keeps_base = worsens(scores, base_scores, labels.gains, folds)
     if keeps_base:
         scores = base_scores
@@ -124,14 +126,26 @@ def judge(
     )
 
 
+def folds_of(prompts: Sequence[str]) -> NDArray[np.int64]:
+    """Return the fold of each prompt, by its hash, in [0, FOLDS), shape (n,)."""
+    return np.array([int(split_position(prompt) * FOLDS) for prompt in prompts], np.int64)
+
+
 def cross_fitted(
-    base: Base, features: Floats, base_scores: Floats, gains: Floats, folds: NDArray[np.int64]
+    features: Floats,
+    base: tuple[Floats, Floats],
+    gains: Floats,
+    folds: NDArray[np.int64],
+    embedding: int,
 ) -> Floats:
-    """Return the win rate of each prompt by the router moved by the other folds' labels."""
-    scores = base_scores.copy()
+    """Return the win rate of each prompt by the router moved by the other folds' labels, shape
+    (n,); arguments as for ``judge``.
+    """
+    weights, before = base
+    scores = before.copy()
     for number in np.unique(folds):
         held = folds == number
-        moved = move(features[~held], base.weights, gains[~held], base.embedding)
+        moved = move(features[~held], weights, gains[~held], embedding)
         if moved is not None:
             scores[held] = win_rates(moved.gains(features[held]))
     return scores
