@@ -396,7 +396,8 @@ def draw(cells: Cells) -> bytes:
         axis.minorticks_off()
         axis.set_ylabel("APGR")
         axis.set_title(source or f"all {len(cells)} pairs")
-    axes[0].legend(ncols=2, fontsize=8, loc="lower right")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, ncols=4, loc="outside lower center")
     axes[-1].set_xlabel("labels")
     return image_bytes(figure, "svg")
 

@@ -69,7 +69,8 @@ def win_rates(gains: Floats) -> Floats:
     Args:
         gains: expected quality of the strong model's answer less that of the weak one's.
     """
-    return sigmoid(2 * gains)
+    rates: Floats = sigmoid(2 * gains)
+    return rates
 
 
 def judge(
@@ -142,7 +143,7 @@ def cross_fitted(
     (n,); arguments as for ``judge``.
     """
     weights, before = base
-    scores = before.copy()
+    scores: Floats = before.copy()
     for number in np.unique(folds):
         held = folds == number
         moved = move(features[~held], weights, gains[~held], embedding)

@@ -51,7 +51,7 @@ def choose(
 
 def _ordered(points: Floats, rows: NDArray[np.int64], leaf: int) -> list[int]:
     if len(rows) <= leaf:
-        return rows.tolist()
+        return [int(row) for row in rows]
     own = points[rows] - points[rows].mean(axis=0)
     direction = own[int(np.argmax((own**2).sum(axis=1)))]
     for _ in range(_STEPS):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ...data.digests import sha256_of
 from ...errors import ConfigError, did_you_mean
@@ -28,28 +27,6 @@ _NOTHING = "(no answer)"
 _SAYS = re.compile(r"^.*\b(?:answer|answer is|result)\s*[:=]\s*|^.*\banswer is\s+", re.IGNORECASE)
 
 
-class Judge(Protocol):
-    """Says how well both answers do."""
-
-    kind: str
-    id: str
-    """Names everything that a verdict depends on but the texts and the judging model."""
-
-    def questions(self, prompt: Prompt, strong: str, weak: str) -> Mapping[str, str]:
-        """Return what to ask the judging model, by the order of the answers; perhaps nothing."""
-        ...
-
-    def read(self, order: str, reply: str) -> float | None:
-        """Return the verdict in a reply; None if there is none to read."""
-        ...
-
-    def qualities(
-        self, prompt: Prompt, strong: str, weak: str, verdicts: Mapping[str, float]
-    ) -> tuple[float, float]:
-        """Return the qualities of the strong and the weak model's answer, each in [0, 1]."""
-        ...
-
-
 @dataclass(frozen=True)
 class Pairwise:
     """Asks which answer is better, in both orders. A verdict is how much the strong model's is
@@ -61,9 +38,11 @@ class Pairwise:
 
     @property
     def id(self) -> str:
+        """Names all that a verdict depends on but the texts and the judging model."""
         return f"{self.kind} {sha256_of(self.template)[:16]}"
 
     def questions(self, prompt: Prompt, strong: str, weak: str) -> Mapping[str, str]:
+        """Return what to ask the judging model, by the order of the answers."""
         first, second = strong.strip() or _NOTHING, weak.strip() or _NOTHING
         return {
             STRONG_FIRST: _filled(
@@ -75,6 +54,7 @@ class Pairwise:
         }
 
     def read(self, order: str, reply: str) -> float | None:
+        """Return the verdict in a reply; None if there is none to read."""
         letters = _LETTER.findall(reply)
         if not letters:
             return None
@@ -86,6 +66,7 @@ class Pairwise:
     def qualities(
         self, prompt: Prompt, strong: str, weak: str, verdicts: Mapping[str, float]
     ) -> tuple[float, float]:
+        """Return the qualities of the strong and the weak model's answer, each in [0, 1]."""
         preferred = (verdicts[STRONG_FIRST] + verdicts[WEAK_FIRST]) / 2
         return preferred, 1 - preferred
 
@@ -139,6 +120,10 @@ class Exact:
     ) -> tuple[float, float]:
         right = _plain(prompt.answer or "")
         return float(_is(right, strong)), float(_is(right, weak))
+
+
+Judge = Pairwise | Graded | Exact
+"""Says how well both answers do."""
 
 
 def make_judge(kind: str, template: Path | None) -> Judge:
