@@ -153,7 +153,7 @@ def cross_fitted(
 
 
 def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int64]) -> bool:
-    """Whether scores recover less of the gap than those before, by more than a standard error.
+    """Whether scores recover less of the gap than those before, by more than two standard errors.
 
     Few labels cannot show that they help, and on average they do. So the burden is on the old
     order, each ranked within its fold.
@@ -165,7 +165,7 @@ def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int
         folds: of each prompt.
     """
     change = (ranked_within(folds, scores) - ranked_within(folds, before)) * gains
-    return bool(change.mean() < -change.std() / np.sqrt(len(change)))
+    return bool(change.mean() < -2 * change.std() / np.sqrt(len(change)))
 
 
 def at_threshold(

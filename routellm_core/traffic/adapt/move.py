@@ -25,10 +25,10 @@ Floats = NDArray[np.float64]
 TAU = np.concatenate([[0.0], 10.0 ** np.arange(-3.0, 1.51, 0.25)])
 """How far labels may move the router: variances of the weights by that of the noise; 0: not."""
 
-SLOPES = ((0.0, 4.0), (0.06, 1.0))
+SLOPES = ((0.0, 16.0), (0.06, 1.0))
 """s above, how much d grows with a standard deviation of z, and its prior weight."""
 
-_BASE, _LENGTH, _EMBEDDING, _SURFACE = 0.2, 0.2, 1.5, 1.0
+_BASE, _LENGTH, _EMBEDDING, _SURFACE = 0.05, 0.05, 1.5, 1.0
 """V above: of z, of l, of e in all and of f in all."""
 
 _LEAST_SPREAD = 0.1
