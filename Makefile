@@ -13,7 +13,7 @@ BODIES ?= 5000
 # Requests that `make faults` sends, half of them to aliases.
 REQUESTS ?= 20000
 
-.PHONY: help demo test versions fuzz faults overhead lint bench shadow-load common-sense build results thresholds clean
+.PHONY: help demo test versions fuzz faults overhead lint bench shadow-load common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -28,6 +28,7 @@ help:
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
+	@echo "make learning-curves what labels are worth to routellm adapt, in docs/own-traffic.md; DATA=folder with eval/, train/ and validation/"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -82,6 +83,10 @@ results: $(VENV)/.dev
 thresholds: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make thresholds DATA=<folder with eval/routellm_evals and validation/>"; exit 2; }
 	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.core.measure_thresholds
+
+learning-curves: $(VENV)/.dev
+	@test -n "$(DATA)" || { echo "say where: make learning-curves DATA=<folder with eval/, train/ and validation/>"; exit 2; }
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.learning_curves
 
 build: $(VENV)/.dev
 	rm -rf build dist

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
+from .adapt import adapt
 from .audit import audit
 from .calibrate import calibrate
 from .conversations import conversations
@@ -18,6 +19,7 @@ from .data_check import data_app
 from .distill import distill
 from .evaluate import evaluate
 from .explored import explored
+from .label import label
 from .pairs import pairs
 from .report import report, store_app
 from .score import score
@@ -63,6 +65,8 @@ app.command()(distill)
 app.command()(conversations)
 app.command()(report)
 app.add_typer(store_app)
+app.command()(label)
+app.command()(adapt)
 
 
 def main() -> None:

@@ -87,7 +87,9 @@ def _qualities(
     known: dict[str, None],
 ) -> tuple[float, float] | None:
     correct = row.get("correct")
-    if correct is None:
+    # Rows of `routellm label` have both, for those who train on `correct`.
+    has_both = row.get("strong") is not None and row.get("weak") is not None
+    if correct is None or (None in models and has_both):
         return _unit(where, row, "strong"), _unit(where, row, "weak")
     if not isinstance(correct, dict):
         raise DataError(f"{where}: 'correct' is {shown(correct)}: write {{model: quality, ...}}")

@@ -1,0 +1,157 @@
+"""`routellm adapt`: move a router by labels of your own traffic, and say whether to deploy it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import ConfigError
+from .progress import messages, shown_progress
+
+if TYPE_CHECKING:
+    from ..evaluation.results import BenchmarkResult, Prices
+    from ..traffic.adapt.adapt import Adapted
+
+
+def adapt(
+    labels: Annotated[
+        Path,
+        typer.Option(
+            help="Rows with 'prompt' and the qualities 'strong' and 'weak', or 'correct' by model, "
+            "as `routellm label` writes them: JSON lines, CSV or parquet.",
+            dir_okay=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
+    base: Annotated[
+        str,
+        typer.Option(
+            "--from", help="Router to start from: mf, a folder, or a Hugging Face id of one."
+        ),
+    ] = "mf",
+    strong_model: Annotated[
+        str | None, typer.Option(help="Name of the strong model in 'correct'.")
+    ] = None,
+    weak_model: Annotated[str | None, typer.Option(help="Name of the weak model.")] = None,
+    max_quality_loss: Annotated[
+        float, typer.Option(help="Most that mean quality may be below always strong.")
+    ] = 0.02,
+    confidence: Annotated[float, typer.Option(help="How sure to be of that.")] = 0.95,
+    strong_price: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="What a query costs on the strong model, in any unit, where the labels do not "
+            "say; with --weak-price.",
+        ),
+    ] = None,
+    weak_price: Annotated[
+        float | None, typer.Option(min=0.0, help="The same on the weak model.")
+    ] = None,
+) -> None:
+    """Move a router by labels, compare it, find its threshold, and say whether to deploy it.
+
+    It takes seconds and learns in closed form. --out holds the checkpoint, which every adapter
+    takes, and calibration.json where a threshold keeps --max-quality-loss.
+    """
+    from ..data.calls import Skipped
+    from ..data.labelled import read_labelled
+    from ..traffic.adapt.adapt import adapt as moved
+    from ..traffic.adapt.adapt import check_folder
+    from ..traffic.adapt.base import read_base
+    from ..traffic.adapt.labels import Labels
+
+    for name, value, low in (
+        ("--max-quality-loss", max_quality_loss, 0.0),
+        ("--confidence", confidence, 0.5),
+    ):
+        if not low < value < 1:
+            raise ConfigError(f"{name} is {value:g}: write a number above {low:g} and below 1")
+    prices = _prices(strong_price, weak_price)
+    check_folder(out)
+    started = read_base(base)
+    skipped = Skipped()
+    console = Console()
+    with shown_progress(messages()) as progress:
+        progress.stage(f"Reading {labels.name}")
+        found = Labels.of(read_labelled(labels, (strong_model, weak_model), skipped))
+        done = moved(
+            started,
+            found,
+            out,
+            name=base,
+            models=(strong_model or "strong", weak_model or "weak"),
+            max_loss=max_quality_loss,
+            confidence=confidence,
+            prices=prices,
+            progress=progress,
+        )
+    for line in skipped.lines():
+        typer.secho(line, err=True, fg="yellow")
+    if done.judged is not None and done.judged.result is not None:
+        console.print(_table(done.judged.result, base))
+    for line in [*_lines(done, base), done.verdict, f"Written to {out}"]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _prices(strong: float | None, weak: float | None) -> Prices | None:
+    from ..evaluation.results import Prices
+
+    if strong is None and weak is None:
+        return None
+    if strong is None or weak is None or strong == 0:
+        raise ConfigError(
+            "give --strong-price and --weak-price, what a query costs on each, the first above 0"
+        )
+    return Prices(strong, weak)
+
+
+def _table(result: BenchmarkResult, base: str) -> Table:
+    from ..evaluation.reporting.wording import estimated, signed
+    from ..evaluation.results import LENGTH, MIX
+    from ..traffic.adapt.judged import ADAPTED, BASE
+
+    table = Table(
+        title=f"{result.n:,} labels, each judged by a router that did not learn it",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("router", "APGR [95 %]", "adapted over it, paired"):
+        table.add_column(heading, justify="left" if heading == "router" else "right")
+    over = result.named(ADAPTED).over
+    for name in (ADAPTED, BASE, LENGTH, MIX):
+        shown = escape(f"{base}, {BASE}") if name == BASE else name
+        difference = escape(estimated(over[name], signed)) if name in over else ""
+        table.add_row(shown, escape(estimated(result.named(name).apgr)), difference)
+    return table
+
+
+def _lines(done: Adapted, base: str) -> list[str]:
+    from ..evaluation.reporting.wording import estimated, percent, signed
+
+    judged = done.judged
+    if judged is None:
+        return [f"too few labels to move or judge a router: '{base}' is kept"]
+    lines = [f"the strong model's answers are better by {estimated(judged.gap, signed)} on average"]
+    if judged.keeps_base:
+        lines.append(f"moving '{base}' by these labels makes it worse, so it is kept as it was")
+    if judged.at is not None and judged.bounded.threshold is not None:
+        saving = f", saves {estimated(judged.at.saving, percent)} %" if judged.at.saving else ""
+        lines.append(
+            f"at threshold {judged.bounded.threshold:.5f}: sends "
+            f"{estimated(judged.at.share, percent)} % to the weak model{saving}, quality below "
+            f"always strong by {estimated(judged.at.loss, signed)}"
+        )
+    if done.calibration is not None:
+        lines.append(
+            f"set router_options: {{checkpoint: {done.calibration.parent}}} and "
+            f"calibration: {done.calibration}"
+        )
+    return lines

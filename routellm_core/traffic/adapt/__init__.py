@@ -1,0 +1,1 @@
+"""Move a router by labels of one's own traffic, and say whether to deploy it."""

@@ -1,0 +1,224 @@
+"""Judge the moved router on labels that it did not learn, and find a threshold for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.digests import sha256_of
+from ...data.labels import split_position
+from ...evaluation.benchmarks.benchmark import Benchmark
+from ...evaluation.compare import compare
+from ...evaluation.intervals import Estimate, interval, resamples
+from ...evaluation.metrics import ranked_within
+from ...evaluation.results import BenchmarkResult, Prices
+from ...routers.embedding_checkpoint import sigmoid
+from ...rules.risk import Bounded, bounded_loss
+from ...training.validation.run import KnownScores
+from .labels import Labels
+from .move import move
+
+Floats = NDArray[np.float64]
+
+ADAPTED, BASE = "adapted", "not adapted"
+"""Names of the moved router and of the one it was moved from, in the results."""
+
+FOLDS = 5
+DRAWS = 1000
+SEED = 0
+
+
+@dataclass(frozen=True)
+class AtThreshold:
+    """What routing at a threshold gives on the labels."""
+
+    share: Estimate
+    """Of the calls that go to the weak model."""
+    saving: Estimate | None
+    """1 - cost / cost of always strong; None where costs are not known."""
+    loss: Estimate
+    """Mean quality of always strong less that of routing."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the labels say of the router that is to be deployed."""
+
+    scores: Floats
+    """Of the labelled prompts, each by a router that did not learn it, shape (n,)."""
+    keeps_base: bool
+    """Whether the base router is kept, since moving it orders these labels worse."""
+    gap: Estimate
+    """Mean quality of the strong model's answers less that of the weak one's."""
+    result: BenchmarkResult | None
+    """The adapted router, the base, prompt length and the constant mix; None where the strong
+    model is no better."""
+    bounded: Bounded
+    at: AtThreshold | None
+    """At the bound's threshold, if there is one."""
+    weak_alone: bool
+    """Whether calling the weak model alone is within the bound."""
+
+
+def win_rates(gains: Floats) -> Floats:
+    """Return strong win rates, (1 + d) / 2 near 0 and in (0, 1) everywhere, shape (n,).
+
+    Args:
+        gains: expected quality of the strong model's answer less that of the weak one's.
+    """
+    rates: Floats = sigmoid(2 * gains)
+    return rates
+
+
+def judge(
+    features: Floats,
+    base: tuple[Floats, Floats],
+    labels: Labels,
+    *,
+    embedding: int,
+    max_loss: float,
+    confidence: float,
+    prices: Prices | None,
+) -> Judged:
+    """Return what the labels say, by five folds of prompts.
+
+    Args:
+        features: standardised, of the labelled prompts, shape (n, D).
+        base: of the router that labels move, the weights of its logit, shape (D,), and its strong
+            win rates, shape (n,).
+        labels: n of them.
+        embedding: how many of the features, the first ones, are an embedding's.
+        max_loss: most that mean quality may be below always strong, in (0, 1).
+        confidence: of that, in (0, 1).
+        prices: of a query, where the labels have no costs.
+
+    Raises:
+        MissingExtraError: scipy is not installed.
+    """
+    folds = folds_of(labels.prompts)
+    base_scores = base[1]
+    scores = cross_fitted(features, base, labels.gains, folds, embedding)
+    keeps_base = worsens(scores, base_scores, labels.gains, folds)
+    if keeps_base:
+        scores = base_scores
+    result = None
+    if labels.strong.mean() > labels.weak.mean():
+        result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
+    # Not the quantiles of the new router: the thresholds must not depend on these labels.
+    bounded = bounded_loss(
+        scores, labels.strong, labels.weak, max_loss=max_loss, confidence=confidence
+    )
+    alone = bounded_loss(
+        np.zeros(len(scores)), labels.strong, labels.weak, max_loss=max_loss, confidence=confidence
+    )
+    return Judged(
+        scores,
+        keeps_base,
+        _gap(labels),
+        result,
+        bounded,
+        None
+        if bounded.threshold is None
+        else at_threshold(scores, bounded.threshold, labels, prices),
+        alone.threshold is not None,
+    )
+
+
+def folds_of(prompts: Sequence[str]) -> NDArray[np.int64]:
+    """Return the fold of each prompt, by its hash, in [0, FOLDS), shape (n,)."""
+    return np.array([int(split_position(prompt) * FOLDS) for prompt in prompts], np.int64)
+
+
+def cross_fitted(
+    features: Floats,
+    base: tuple[Floats, Floats],
+    gains: Floats,
+    folds: NDArray[np.int64],
+    embedding: int,
+) -> Floats:
+    """Return the win rate of each prompt by the router moved by the other folds' labels, shape
+    (n,); arguments as for ``judge``.
+    """
+    weights, before = base
+    scores: Floats = before.copy()
+    for number in np.unique(folds):
+        held = folds == number
+        moved = move(features[~held], weights, gains[~held], embedding)
+        if moved is not None:
+            scores[held] = win_rates(moved.gains(features[held]))
+    return scores
+
+
+def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int64]) -> bool:
+    """Whether scores recover less of the gap than those before, by more than two standard errors.
+
+    Few labels cannot show that they help, and on average they do. So the burden is on the old
+    order, each ranked within its fold.
+
+    Args:
+        scores: of prompts by routers that did not learn them, shape (n,).
+        before: of the same by the router that is to be replaced.
+        gains: quality of the strong model's answer less that of the weak one's.
+        folds: of each prompt.
+    """
+    change = (ranked_within(folds, scores) - ranked_within(folds, before)) * gains
+    return bool(change.mean() < -2 * change.std() / np.sqrt(len(change)))
+
+
+def at_threshold(
+    scores: Floats, threshold: float, labels: Labels, prices: Prices | None
+) -> AtThreshold:
+    """Return what a threshold gives on the labels, with bootstrap 95 % intervals."""
+    is_weak = scores < threshold
+    n = len(scores)
+    figures: list[tuple[Floats, Floats]] = [
+        (is_weak.astype(np.float64), np.ones(n)),
+        (np.where(is_weak, labels.gains, 0.0), np.ones(n)),
+    ]
+    costs = labels.costs
+    if costs is None and prices is not None:
+        costs = np.full(n, prices.strong), np.full(n, prices.weak)
+    if costs is not None and costs[0].sum() > 0:
+        figures.append((np.where(is_weak, costs[0] - costs[1], 0.0), costs[0]))
+    share, loss, *saving = (_ratio(above, below) for above, below in figures)
+    return AtThreshold(share, saving[0] if saving else None, loss)
+
+
+def _ratio(above: Floats, below: Floats) -> Estimate:
+    drawn = np.concatenate(
+        [counts @ above / (counts @ below) for counts in resamples(_units(above), DRAWS, SEED)]
+    )
+    return Estimate(float(above.sum() / below.sum()), *interval(drawn))
+
+
+def _gap(labels: Labels) -> Estimate:
+    return _ratio(labels.gains, np.ones(len(labels.prompts)))
+
+
+def _units(rows: Sequence[object] | Floats) -> NDArray[np.int64]:
+    return np.arange(len(rows))
+
+
+def _compared(
+    labels: Labels, folds: NDArray[np.int64], scores: dict[str, Floats], prices: Prices | None
+) -> BenchmarkResult:
+    benchmark = Benchmark(
+        "labels",
+        labels.prompts,
+        labels.strong,
+        labels.weak,
+        groups=[""] * len(labels.prompts),
+        units=_units(labels.prompts),
+        costs=labels.costs,
+        folds=folds,
+    )
+    digests = [sha256_of(prompt) for prompt in labels.prompts]
+    routers = {
+        name: KnownScores(dict(zip(digests, each.tolist(), strict=True)))
+        for name, each in scores.items()
+    }
+    result = compare(benchmark, routers, prices=prices or Prices(), draws=DRAWS)
+    return result if prices or labels.costs else replace(result, prices=None)

@@ -1,0 +1,231 @@
+"""Run both models and the judge on prompts, several at a time; what was paid for is never lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...checkpoints.store import write_whole
+from ...progress import SILENT, Progress
+from .ask import Ask, AskError, Model, Pace, Purse, Reply, StopError
+from .journal import Answer, Journal, Verdict
+from .judges import EXACT, Judge
+from .prompts import Prompt
+
+TIERS = ("strong", "weak")
+
+_MOST_IN_A_ROW = 10
+"""Calls of one model that fail one after another before it is given up."""
+
+_REFUSED, _UNREADABLE = "the judge refused", "the judge's reply has no verdict"
+
+
+@dataclass
+class Done:
+    """How a run went."""
+
+    labels: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Qualities of the strong and the weak model's answer, by prompt."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Prompts that have no label, by reason. They are tried again by the next run, but for those
+    whose verdict could not be read."""
+    stopped: str | None = None
+    """Why the run ended before all prompts were tried; None if it did not."""
+    spent: float = 0.0
+    """In dollars, with earlier runs."""
+
+
+class Labelling:
+    """Labels prompts.
+
+    Args:
+        models: the strong and the weak one, by tier, and the ``judge``, unless its kind is exact.
+        judge: reads verdicts.
+        journal: keeps answers and verdicts.
+        ask: asks a model.
+        purse: says whether more may be spent.
+        pace: says when the next call may go.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        judge: Judge,
+        journal: Journal,
+        ask: Ask,
+        purse: Purse,
+        pace: Pace,
+    ) -> None:
+        self._models = models
+        self._judge = judge
+        self._journal = journal
+        self._asked = ask
+        self._purse = purse
+        self._pace = pace
+        self._stopped = threading.Event()
+        self._in_a_row: Counter[str] = Counter()
+        asker = f" by {models['judge'].name}" if "judge" in models else ""
+        self.judge_id = f"{judge.id}{asker}"
+
+    def run(self, prompts: Sequence[Prompt], *, workers: int, progress: Progress = SILENT) -> Done:
+        """Label prompts, so many at a time. An interrupt ends it after the calls in flight."""
+        done = Done()
+        waiting = iter(prompts)
+        progress.stage("Labelling")
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                running = {pool.submit(self._label, p) for p in _first(waiting, workers)}
+                while running:
+                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    for each in ended:
+                        self._count(each.result(), done)
+                        for prompt in [] if done.stopped else _first(waiting, 1):
+                            running.add(pool.submit(self._label, prompt))
+                    tried = len(done.labels) + sum(done.failures.values())
+                    progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
+            except KeyboardInterrupt:
+                done.stopped = "interrupted: run it again to go on"
+                self._stopped.set()
+        # Those that were finished while an interrupt came are in the journal.
+        for prompt in prompts:
+            label = self._known(prompt)
+            if label is not None:
+                done.labels[prompt.text] = label
+        done.spent = self._purse.spent
+        return done
+
+    def _count(self, result: tuple[str, tuple[float, float] | str | StopError], done: Done) -> None:
+        prompt, found = result
+        if isinstance(found, StopError):
+            done.stopped = done.stopped or str(found)
+            self._stopped.set()
+        elif isinstance(found, str):
+            done.failures[found] += 1
+        else:
+            done.labels[prompt] = found
+
+    def _label(self, prompt: Prompt) -> tuple[str, tuple[float, float] | str | StopError]:
+        """Return the prompt's text, and its label, why it has none, or why the run must end."""
+        try:
+            texts = {tier: self._answer(prompt, tier) for tier in TIERS}
+            verdicts = {}
+            questions = self._judge.questions(prompt, texts["strong"], texts["weak"])
+            for order, question in questions.items():
+                verdict = self._verdict(prompt, order, question)
+                if verdict.value is None:
+                    return prompt.text, verdict.why or _UNREADABLE
+                verdicts[order] = verdict.value
+            label = self._judge.qualities(prompt, texts["strong"], texts["weak"], verdicts)
+            return prompt.text, label
+        except AskError as error:
+            return prompt.text, str(error)
+        except StopError as error:
+            return prompt.text, error
+
+    def _answer(self, prompt: Prompt, tier: str) -> str:
+        known = self._journal.answers.get((prompt.text, tier))
+        if known is not None:
+            return known.text
+        reply = self._ask(tier, prompt.text)
+        answer = Answer(reply.text, self._models[tier].cost(reply))
+        usage = reply.input_tokens, reply.output_tokens
+        self._journal.add_answer(prompt.text, tier, answer, usage)
+        return answer.text
+
+    def _verdict(self, prompt: Prompt, order: str, question: str) -> Verdict:
+        known = self._journal.verdicts[prompt.text, self.judge_id].get(order)
+        if known is not None:
+            return known
+        reply = self._ask("judge", question)
+        value = None if reply.refused else self._judge.read(order, reply.text)
+        why = None if value is not None else _REFUSED if reply.refused else _UNREADABLE
+        verdict = Verdict(value, why)
+        cost = self._models["judge"].cost(reply)
+        self._journal.add_verdict(prompt.text, self.judge_id, order, verdict, reply.text, cost)
+        return verdict
+
+    def _ask(self, role: str, text: str) -> Reply:
+        """Ask one of the models, once it may be asked."""
+        model = self._models[role]
+        self._pace.wait(self._stopped)
+        if self._stopped.is_set():
+            raise StopError("the run ended")
+        self._purse.check()
+        try:
+            reply = self._asked(model, text)
+        except AskError as error:
+            self._in_a_row[role] += 1
+            who = f"{role} model '{model.name}'" if role in TIERS else f"judge '{model.name}'"
+            if error.hopeless or self._in_a_row[role] >= _MOST_IN_A_ROW:
+                times = "" if error.hopeless else f"{self._in_a_row[role]} calls in a row failed, "
+                raise StopError(
+                    f"{who}: {times}{error}: mend that and run it again to go on"
+                ) from error
+            raise AskError(f"{who}: {error}") from error
+        self._in_a_row[role] = 0
+        self._purse.pay(model.cost(reply))
+        return reply
+
+    def _known(self, prompt: Prompt) -> tuple[float, float] | None:
+        """Return the label that the journal gives."""
+        answers = [self._journal.answers.get((prompt.text, tier)) for tier in TIERS]
+        if answers[0] is None or answers[1] is None:
+            return None
+        strong, weak = answers[0].text, answers[1].text
+        verdicts = {}
+        own = self._journal.verdicts.get((prompt.text, self.judge_id), {})
+        for order in self._judge.questions(prompt, strong, weak):
+            verdict = own.get(order)
+            if verdict is None or verdict.value is None:
+                return None
+            verdicts[order] = verdict.value
+        return self._judge.qualities(prompt, strong, weak, verdicts)
+
+    def verdicts(self, prompts: Sequence[Prompt]) -> list[dict[str, float]]:
+        """Return the verdicts, by order, of the prompts that have a label."""
+        found = []
+        for prompt in prompts:
+            if self._judge.kind != EXACT and self._known(prompt) is not None:
+                own = self._journal.verdicts[prompt.text, self.judge_id]
+                found.append({o: v.value for o, v in own.items() if v.value is not None})
+        return found
+
+    def write(self, path: Path, prompts: Sequence[Prompt], done: Done) -> None:
+        """Write the labels, in the order of the prompts, as `adapt`, `train` and `evaluate` read
+        them.
+        """
+        labelled = [prompt.text for prompt in prompts if prompt.text in done.labels]
+        # Readers take costs in every row or in none.
+        priced = all(
+            self._journal.answers[text, tier].cost is not None
+            for text in labelled
+            for tier in TIERS
+        )
+        rows = (self._row(text, done.labels[text], priced) for text in labelled)
+        write_whole(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+
+    def _row(self, prompt: str, qualities: tuple[float, float], priced: bool) -> dict[str, Any]:
+        strong, weak = qualities
+        names = [self._models[tier].name for tier in TIERS]
+        row: dict[str, Any] = {
+            "prompt": prompt,
+            "task": "traffic",
+            "strong": strong,
+            "weak": weak,
+            "correct": dict(zip(names, qualities, strict=True)),
+            "judge": self.judge_id,
+        }
+        if priced:
+            for tier in TIERS:
+                row[f"{tier}_cost"] = self._journal.answers[prompt, tier].cost
+        return row
+
+
+def _first(prompts: Iterator[Prompt], n: int) -> list[Prompt]:
+    return [prompt for _, prompt in zip(range(n), prompts, strict=False)]

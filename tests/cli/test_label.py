@@ -1,0 +1,271 @@
+"""`routellm label`: from prompts to labels, through the real openai client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("openai")
+
+from tests.cli.command import Done, called
+from tests.fakes.judge_upstream import BIG, JUDGE, SMALL, JudgeUpstream
+
+N = 12
+
+
+@pytest.fixture
+def upstream() -> Iterator[JudgeUpstream]:
+    with JudgeUpstream() as server:
+        yield server
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.jsonl"
+    rows = [
+        {"prompt": f"{'hard' if number % 3 == 0 else 'easy'} question {number}", "answer": "Right"}
+        for number in range(N)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def label(upstream: JudgeUpstream, prompts: Path, *more: str) -> Done:
+    out = prompts.parent / "labels.jsonl"
+    return called(
+        *("label", "--prompts", str(prompts), "--out", str(out), "--base-url", upstream.url),
+        *("--strong-model", BIG, "--weak-model", SMALL, "--retries", "0", "--workers", "2"),
+        *(more if "--judge" in more else (*more, "--judge-model", JUDGE)),
+    )
+
+
+def labels(prompts: Path) -> list[dict[str, Any]]:
+    text = (prompts.parent / "labels.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_labels_pairwise_in_both_orders(upstream: JudgeUpstream, prompts: Path):
+    done = label(upstream, prompts)
+    assert done.returncode == 0, done.stderr
+    assert f"{N} of {N} prompts labelled, cost unknown" in done.stdout
+    rows = labels(prompts)
+    assert [row["prompt"] for row in rows] == [
+        json.loads(line)["prompt"] for line in prompts.read_text().splitlines()
+    ]
+    for row in rows:
+        wanted = (1.0, 0.0) if "hard" in row["prompt"] else (0.5, 0.5)
+        assert (row["strong"], row["weak"]) == wanted
+        assert row["correct"] == {BIG: wanted[0], SMALL: wanted[1]}
+    assert len(upstream.of(JUDGE)) == 2 * N
+    assert "50.0 %" in done.stdout
+    assert "on 0.0 % of 12 prompts the order decides" in done.stdout
+
+
+def test_grades_the_weak_answer_beside_the_strong_one(upstream: JudgeUpstream, prompts: Path):
+    done = label(upstream, prompts, "--judge", "graded", "--judge-model", JUDGE)
+    assert done.returncode == 0, done.stderr
+    assert {(row["strong"], row["weak"]) for row in labels(prompts)} == {(1.0, 0.0), (1.0, 1.0)}
+    assert len(upstream.of(JUDGE)) == N
+
+
+def test_exact_match_asks_no_judge(upstream: JudgeUpstream, prompts: Path):
+    done = label(upstream, prompts, "--judge", "exact")
+    assert done.returncode == 0, done.stderr
+    for row in labels(prompts):
+        assert (row["strong"], row["weak"]) == (1.0, float("easy" in row["prompt"]))
+    assert upstream.of(JUDGE) == []
+
+
+def test_adapt_and_train_take_the_labels(upstream: JudgeUpstream, prompts: Path, tmp_path: Path):
+    label(upstream, prompts)
+    out = str(tmp_path / "labels.jsonl")
+    adapted = called("adapt", "--labels", out, "--out", str(tmp_path / "mine"))
+    assert adapted.returncode == 0, adapted.stderr
+    checked = called("data", "check", out)
+    assert checked.returncode == 0
+    assert "12 prompts" in checked.stdout
+
+
+def test_costs_are_counted_and_kept_with_the_labels(upstream: JudgeUpstream, prompts: Path):
+    prices = ("--strong-price", "1000,0", "--weak-price", "100,0", "--judge-price", "0,0")
+    done = label(upstream, prompts, *prices)
+    assert f"${N * 1.1:.4f} spent in all" in done.stdout
+    assert {(row["strong_cost"], row["weak_cost"]) for row in labels(prompts)} == {(1.0, 0.1)}
+
+
+def test_max_cost_ends_it_and_more_goes_on(upstream: JudgeUpstream, prompts: Path):
+    prices = ("--strong-price", "1000,0", "--weak-price", "100,0", "--judge-price", "0,0")
+    done = label(upstream, prompts, *prices, "--max-cost", "3")
+    assert done.returncode == 1
+    assert "of --max-cost 3 is spent: to go on, run it again with more" in done.stderr
+    assert 3 <= len(upstream.of(BIG)) <= 5  # two prompts are in flight
+    before = len(upstream.requests)
+    done = label(upstream, prompts, *prices, "--max-cost", "100")
+    assert done.returncode == 0, done.stderr
+    assert len(labels(prompts)) == N
+    assert len(upstream.of(BIG)) == len(upstream.of(SMALL)) == N  # nothing was asked twice
+    assert len(upstream.requests) == 4 * N > before
+
+
+def test_a_judge_that_goes_by_position_is_told(upstream: JudgeUpstream, prompts: Path):
+    upstream.mood = "first"
+    done = label(upstream, prompts)
+    assert done.returncode == 0
+    assert "position: 100.0 %" in done.stdout
+    assert "on 100.0 % of 12 prompts the order decides" in done.stdout
+    assert "the judge goes by the order of the answers" in done.stderr
+    assert {(row["strong"], row["weak"]) for row in labels(prompts)} == {(0.5, 0.5)}
+
+
+def test_a_judge_that_talks_nonsense_labels_nothing(upstream: JudgeUpstream, prompts: Path):
+    upstream.mood = "nonsense"
+    done = label(upstream, prompts)
+    assert done.returncode == 1
+    assert f"0 of {N} prompts labelled" in done.stdout
+    assert f"no label for {N}: the judge's reply has no verdict" in done.stderr
+    assert labels(prompts) == []
+    asked = len(upstream.requests)
+    label(upstream, prompts)
+    assert len(upstream.requests) == asked  # nobody pays twice for the same nonsense
+    upstream.mood = "fair"
+    edited = prompts.parent / "judge.txt"
+    edited.write_text(called("label", "--print-judge-prompt").stdout + "Only that line.\n")
+    done = label(upstream, prompts, "--judge-prompt", str(edited))
+    assert len(labels(prompts)) == N
+    assert len(upstream.of(BIG)) == N
+
+
+def test_an_outage_of_the_judge_loses_no_answer(upstream: JudgeUpstream, prompts: Path):
+    upstream.failing = {JUDGE: 500}
+    done = label(upstream, prompts)
+    assert done.returncode == 1
+    assert "judge 'judge': 10 calls in a row failed, HTTP 500" in done.stderr
+    assert "run it again to go on" in done.stderr
+    answered = len(upstream.of(BIG))
+    upstream.failing = {}
+    done = label(upstream, prompts)
+    assert done.returncode == 0, done.stderr
+    assert len(upstream.of(BIG)) == N >= answered
+
+
+def test_out_of_money_ends_it_at_once(upstream: JudgeUpstream, prompts: Path):
+    upstream.most = 13
+    done = label(upstream, prompts)
+    assert done.returncode == 1
+    assert "out of money: HTTP 402" in done.stderr
+    assert len(upstream.requests) <= 16
+    upstream.most = None
+    assert label(upstream, prompts).returncode == 0
+    assert len(labels(prompts)) == N
+
+
+def test_a_judge_that_hangs_is_told(upstream: JudgeUpstream, prompts: Path):
+    upstream.delay_s = 1.0
+    done = label(upstream, prompts, "--timeout", "0.1", "--workers", "12")
+    assert done.returncode == 1
+    assert "timed out after 0.1 s" in done.stderr
+
+
+def test_a_line_that_was_cut_off_is_asked_again(upstream: JudgeUpstream, prompts: Path):
+    label(upstream, prompts)
+    journal = prompts.parent / "labels.jsonl.journal.jsonl"
+    data = journal.read_bytes()
+    journal.write_bytes(data[:-20])
+    asked = len(upstream.requests)
+    done = label(upstream, prompts)
+    assert done.returncode == 0, done.stderr
+    assert len(upstream.requests) == asked + 1
+    assert len(labels(prompts)) == N
+
+
+def test_agreement_with_people(upstream: JudgeUpstream, prompts: Path, tmp_path: Path):
+    human = tmp_path / "human.jsonl"
+    rows = [json.loads(line) for line in prompts.read_text().splitlines()][:8]
+    human.write_text(
+        "".join(
+            json.dumps({"prompt": row["prompt"], "strong": 1, "weak": int("easy" in row["prompt"])})
+            + "\n"
+            for row in rows
+        )
+    )
+    done = label(upstream, prompts, "--check", str(human), "--budget", "9")
+    assert done.returncode == 0, done.stderr
+    assert "agreement with people on 8 prompts: 100.0 %, Cohen's kappa 1.000" in done.stdout
+    assert len(labels(prompts)) == 9
+
+
+def test_a_budget_meets_all_kinds_of_prompts(upstream: JudgeUpstream, tmp_path: Path):
+    kinds = ("How do I cook soup number", "Prove the theorem of set number", "Write SQL for table")
+    path = tmp_path / "prompts.jsonl"
+    rows = [{"prompt": f"{kinds[number % 3]} {number}?"} for number in range(60)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = label(upstream, path, "--budget", "6")
+    assert done.returncode == 0, done.stderr
+    met = [next(kind for kind in kinds if kind in row["prompt"]) for row in labels(path)]
+    assert sorted(met.count(kind) for kind in kinds) == [2, 2, 2]
+
+
+def test_reads_chat_logs_and_tells_what_it_leaves_out(upstream: JudgeUpstream, tmp_path: Path):
+    path = tmp_path / "logs.jsonl"
+    asked = {"role": "user", "content": "easy one"}
+    more = [asked, {"role": "assistant", "content": "yes"}, {"role": "user", "content": "go on"}]
+    path.write_text(
+        json.dumps({"messages": [asked]}) + "\n" + json.dumps({"messages": more}) + "\n"
+    )
+    done = label(upstream, path)
+    assert "skipped 1: a follow-up" in done.stderr
+    assert [row["prompt"] for row in labels(path)] == ["easy one"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--judge", "pairwise"), "--judge pairwise needs --judge-model"),
+        (("--judge", "pair", "--judge-model", "j"), "did you mean 'pairwise'?"),
+        (("--max-cost", "1"), "--max-cost needs the price of 'big': give --strong-price"),
+        (("--strong-price", "cheap"), "a price is 'cheap'"),
+        (("--judge-prompt", "nowhere.txt"), "--judge-prompt nowhere.txt cannot be read"),
+        (("--api-key-env", "NOBODYS_KEY"), "set NOBODYS_KEY"),
+        (("--strong-model", "small"), "name two models"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_asked(
+    upstream: JudgeUpstream, prompts: Path, more: tuple[str, ...], message: str
+):
+    done = label(upstream, prompts, *more)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert upstream.requests == []
+
+
+def test_other_models_need_another_file(upstream: JudgeUpstream, prompts: Path):
+    label(upstream, prompts)
+    asked = len(upstream.requests)
+    done = label(upstream, prompts, "--strong-model", "bigger")
+    assert done.returncode == 2
+    assert "was begun with other models" in done.stderr
+    assert len(upstream.requests) == asked
+
+
+def test_a_file_of_someone_else_is_not_overwritten(upstream: JudgeUpstream, prompts: Path):
+    (prompts.parent / "labels.jsonl").write_text("mine\n")
+    done = label(upstream, prompts)
+    assert done.returncode == 2
+    assert "exists and has no labels.jsonl.journal.jsonl" in done.stderr
+    assert (prompts.parent / "labels.jsonl").read_text() == "mine\n"
+
+
+def test_a_key_goes_only_where_it_is_meant_to(
+    upstream: JudgeUpstream, prompts: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    with JudgeUpstream() as local:
+        done = label(upstream, prompts, "--weak-model", f"{SMALL}@{local.url}")
+        assert done.returncode == 0, done.stderr
+        assert len(local.of(SMALL)) == N
+    assert upstream.of(SMALL) == []
+    assert "secret" not in (prompts.parent / "labels.jsonl.journal.jsonl").read_text()
