@@ -25,10 +25,11 @@ from routellm_core import Asked, ConfigError, Decision, PolicySettings, validate
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
 from routellm_core.rules.fits import lacking, only_able
+from routellm_core.settings import with_prices
 
 from ..model_pair import is_for_models
 from .asking import asked_in, asked_in_thread
-from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models
+from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models, name_of
 from .needs import known_abilities, needs_of
 from .overrides import take_settings
 from .reasoning import readable_by
@@ -102,6 +103,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         self._agents_is_checked = False
         if self._strong is not None:
             check_models(self._strong, self._weak)
+        names = (None if model is None else name_of(model) for model in (self._strong, self._weak))
+        self._settings = with_prices(self._settings, *names)
         policy_of(self._settings)  # reports mistakes, and loads the router, before traffic
 
     def before_agent(

@@ -52,9 +52,9 @@ def _summary(report: ConfigReport) -> Table:
         settings = route.settings
         router = "as named" if by_name else settings.router
         threshold = "as named" if policy is None else f"{policy.threshold:.4f}"
-        if settings.strong_share is not None:
-            threshold += f" ({settings.strong_share:.0%} of usual traffic)"
         if settings.calibration is not None:
             threshold += f" ({settings.calibration})"
+        elif policy is not None and policy.aim.share is not None:
+            threshold += f" ({policy.aim.share:.0%} of usual traffic)"
         table.add_row(route.name, router, threshold, settings.strong, settings.weak)
     return table

@@ -9,6 +9,7 @@ from typing import Any
 
 from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
+from routellm_core.settings import with_prices
 
 from .settings import RouteSettings, parse_settings
 
@@ -54,6 +55,7 @@ class Routes:
     ) -> None:
         entries = [entry for entry in model_list if isinstance(entry.get("model_name"), str)]
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
+        self._prices = {entry["model_name"]: _price(entry) for entry in entries}
         self._group_aliases = group_aliases or {}
         self._aliases = Counter(entry["model_name"] for entry in entries if is_routed(entry))
         self._groups_may_follow = groups_may_follow
@@ -111,7 +113,12 @@ class Routes:
         value = _mapping(entry, "model_info").get("routellm")
         try:
             settings = parse_settings(value, wildcard="*" in name)
-            self._routes[name] = Route(name, settings, self._entries(settings))
+            served = self._entries(settings)
+            prices = (
+                self._prices.get(entry or "") or self._target(settings.group(tier))
+                for tier, entry in served.items()
+            )
+            self._routes[name] = Route(name, with_prices(settings, *prices), served)
         except ConfigError as error:
             mistakes.append(str(error))
         mistakes.extend(self._mistakes_in_name(name))
@@ -177,6 +184,17 @@ def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ..
         )
         for entry in entries
     ]
+
+
+def _price(entry: Mapping[str, Any]) -> tuple[float, float] | str | None:
+    """Return the price that LiteLLM charges for an entry, or the model whose price that is."""
+    info, params = _mapping(entry, "model_info"), _mapping(entry, "litellm_params")
+    for given in (params, info):
+        costs = [given.get(f"{kind}_cost_per_token") for kind in ("input", "output")]
+        if all(isinstance(cost, (int, float)) for cost in costs):
+            return float(costs[0]) * 1e6, float(costs[1]) * 1e6
+    model = info.get("base_model") or params.get("base_model") or params.get("model")
+    return model if isinstance(model, str) and "*" not in model else None
 
 
 def _leads(group: str, target: str) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, computed_field
 
 from routellm_core import ConfigError, validate_settings
 from routellm_core.policy.policies import policy_of
+from routellm_core.settings import with_prices
 
 from ..model_pair import check_pair, is_for_models
 from .calls import RoutedCalls
@@ -43,8 +44,9 @@ class RouteLLM(RoutedCalls):
         router: name of a router, as in ``routellm_core.load_router``.
         callback_manager: set on both LLMs, now and whenever it is assigned. So is what is
             assigned later to ``system_prompt``, ``output_parser`` and the like.
-        **settings: ``threshold``, ``strong_share`` or ``calibration``, ``on_error``,
-            ``on_no_text``, ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
+        **settings: ``threshold``, ``strong_share``, ``saving``, ``max_cost_per_1k_requests`` or
+            ``calibration``, prices, ``adapt``, ``on_error``, ``on_no_text``,
+            ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
             ``query_keys``: the template variables that hold a question, best first;
             ``utility``: where filled templates without a question go, which extraction,
@@ -83,6 +85,7 @@ class RouteLLM(RoutedCalls):
                     f"unknown key '{name}': it is for the models, so set it on strong and weak"
                 )
         route = validate_settings(RouteSettings, {"router": router, **settings})
+        route = with_prices(route, _name(strong), _name(weak))
         threshold = policy_of(route).threshold
         # What both have in common holds for callers that ask the router in their place.
         shared = {name: getattr(strong, name) for name in SHARED}
