@@ -251,9 +251,9 @@ def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
             "",
             f"Loss of quality, {N:,} labels, confidence {CONFIDENCE}, {DRAWS} draws:",
             "",
-            f"| labels | loss allowed | violated | in {MANY:,} draws | above it on the rest of a split | a threshold "
-            "qualifies | cheaper than always strong: mf | prompt length | constant mix | oracle | "
-            "mf, were the truth known |",
+            f"| labels | loss allowed | violated | in {MANY:,} draws | above it on the rest of a "
+            "split | a threshold qualifies | cheaper than always strong: mf | prompt length | "
+            "constant mix | oracle | mf, were the truth known |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             *lines,
         ]
