@@ -193,7 +193,8 @@ class RoutingPolicy:
         try:
             scores: dict[str, float] = {}
             for asked, deciding in to_score.values():
-                scores.update(self._kept(asked, deciding))
+                if len(deciding) > 1:
+                    scores.update(self._kept(asked, deciding))
             texts = (text for _, deciding in to_score.values() for text in deciding.values())
             missing = _missing(texts, scores)
             if missing:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from numbers import Real
 from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..contracts import Router
 from ..errors import ScoringError, ScoringTimeoutError
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from ..settings import PolicySettings
 
 T = TypeVar("T")
+
+_KEPT = 256
+"""The scores of a larger batch are not kept: it is no traffic, and would push out what is."""
 
 
 class Scoring:
@@ -99,13 +105,22 @@ class Scoring:
         answers = _answered(lambda: self._router.score(texts))
         if len(answers) != len(texts):
             raise ScoringError(f"{len(answers)} scores were given for {len(texts)} texts")
-        scores = dict(zip(texts, map(checked_win_rate, answers), strict=True))
-        score_cache.keep(self._router, scores)
+        scores = dict(zip(texts, _checked(answers), strict=True))
+        if len(scores) <= _KEPT:
+            score_cache.keep(self._router, scores)
         return scores
 
     def _intercepted(self, text: str) -> float:
         name = self._settings.router
         return checked_win_rate(_answered(lambda: plugins.score(self._router, name, text)))
+
+
+def _checked(answers: Sequence[object] | NDArray[np.float64]) -> list[float]:
+    if isinstance(answers, np.ndarray) and answers.dtype == np.float64:
+        values: list[float] = answers.tolist()
+        if bool(((answers >= 0.0) & (answers <= 1.0)).all()):
+            return values
+    return [checked_win_rate(answer) for answer in answers]
 
 
 def checked_win_rate(answer: object) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..contracts import Router
@@ -37,8 +38,11 @@ class Watch:
         self._aim = aim
         self._sketch = Sketch(aim.quantiles)
         self._warned = False
+        # Of none there are no scores to tell by, and no share to double.
+        self._adapts = bool(settings.adapt and aim.share)
+        self._beyond: str | None = None
         self._file = None
-        if isinstance(settings.adapt, str) and aim.share is not None:
+        if isinstance(settings.adapt, str) and self._adapts:
             self._file = KeptThreshold(settings.adapt, settings.router, router.fingerprint, aim)
         kept = self._file.read() if self._file else None
         self.threshold = aim.threshold if kept is None else kept
@@ -56,7 +60,7 @@ class Watch:
         chance = None
         if calibration is not None and distance is not None:
             chance = p_value(distance, scored, calibration.n)
-        return Status(
+        status = Status(
             router=self._settings.router,
             threshold=self.threshold,
             target_share=self._aim.share,
@@ -66,22 +70,24 @@ class Watch:
             p_value=chance,
             errors=dict(errors),
         )
+        if self._adapts:
+            return replace(status, warning=self._beyond)
+        return replace(status, warning=drifted(status, self._settings.calibration))
 
     def _look(self) -> None:
-        if self._settings.adapt and self._aim.share:  # of none, nothing could be moved
-            warning = self._adapt(self._aim.share)
-        else:
-            warning = drifted(self.status({}), self._settings.calibration)
-        if warning is not None and not self._warned:
+        if self._adapts and self._aim.share:
+            self._adapt(self._aim.share)
+        warning = None if self._warned else self.status({}).warning
+        if warning is not None:
             self._warned = True
             logger.warning("router '%s': %s", self._settings.router, warning)
 
-    def _adapt(self, share: float) -> str | None:
-        """Move the threshold; returns what to warn of."""
+    def _adapt(self, share: float) -> None:
+        """Move the threshold to where so much goes to the strong model."""
         scored, achieved, _ = self._sketch.figures()
         wanted = self._sketch.threshold_for(share)
         if scored < LEAST or wanted is None:
-            return None
+            return
         before, found = self.threshold, moved(wanted, share, self._aim.quantiles)
         if found.threshold != before:
             self.threshold = found.threshold
@@ -97,10 +103,10 @@ class Watch:
             )
             if self._file:
                 self._file.write(found.threshold)
-        if not found.at_bound:
-            return None
-        return (
-            f"{share:.0%} of calls for the strong model would take the threshold {wanted:.5f}, and "
-            f"'adapt' moves it no further than {found.threshold:.5f}: calibrate again on recent "
-            "prompts: routellm calibrate --prompts FILE"
-        )
+        self._beyond = None
+        if found.at_bound:
+            self._beyond = (
+                f"{share:.0%} of calls for the strong model would take the threshold "
+                f"{wanted:.5f}, and 'adapt' moves it no further than {found.threshold:.5f}: "
+                "calibrate again on recent prompts: routellm calibrate --prompts FILE"
+            )

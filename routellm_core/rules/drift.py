@@ -46,6 +46,8 @@ class Status:
     None where the size of the sample is unknown."""
     errors: dict[str, int]
     """How often scoring failed since the start, by kind."""
+    warning: str | None = None
+    """What to do, where traffic is no longer what the threshold was chosen for."""
 
 
 class Sketch:

@@ -96,6 +96,8 @@ def momentum(positions: Sequence[int], scores: Sequence[float]) -> tuple[int, fl
         positions: of ``deciding_turns``.
         scores: of those turns, in the same order. Of equal scores the later turn's counts.
     """
+    if len(positions) == 1:
+        return positions[0], scores[0]
     score, position = max(zip(scores, positions, strict=True))
     return position, score
 

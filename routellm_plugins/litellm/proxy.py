@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -27,7 +28,9 @@ from .proxy_access import (
 from .request import Request
 from .response_headers import add_to
 from .routed_request import drop_forged_decisions
+from .routes import Route
 from .start_check import end_on_mistakes
+from .status import serve_status
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)
@@ -139,6 +142,9 @@ class RouteLLMProxyHandler(CustomLogger):
                 break
             await asyncio.sleep(0.1)
 
+    def _routes(self) -> Iterable[Route]:
+        return () if self._strategy is None else self._strategy.routes()
+
     def _installed_strategy(self) -> RouteLLMRoutingStrategy | None:
         """Return the strategy, installed again if the Router is new or lost it."""
         router = proxy_router()
@@ -147,6 +153,7 @@ class RouteLLMProxyHandler(CustomLogger):
         if self._strategy is None or not self._strategy.access.installed_on(router):
             self._strategy = RouteLLMRoutingStrategy(router)
             add_to(proxy_app())
+            serve_status(proxy_app(), self._routes)
             try:
                 self._strategy.access.install(self._strategy)
                 self._strategy.routes()  # now, because models may be listed before any request
