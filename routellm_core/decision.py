@@ -16,6 +16,8 @@ class Asked:
     turns: tuple[str, ...] = ()
     """What the human wrote, oldest first. Where the last is blank, or there is none, nothing is
     scored."""
+    before: str = ""
+    """What is scored before the text of each turn, such as the system prompt."""
     session: str | None = None
     """Names the conversation, for ``sticky: conversation``; None if it has none."""
     begins: bool = False

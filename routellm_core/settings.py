@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
 
 from .decision import Tier
 from .errors import ConfigError, did_you_mean
+from .patterns import EXTRACT, IGNORE, check_pattern
 
 
 def _no_truth_value(value: object) -> object:
@@ -59,6 +60,25 @@ def _two_numbers(value: object) -> tuple[float, float] | None:
     if len(numbers) != 2 or not all(0 <= each < math.inf for each in numbers):
         return None
     return float(numbers[0]), float(numbers[1])
+
+
+def _as_ignored(value: object) -> object:
+    return _as_patterns(value, IGNORE, groups=0)
+
+
+def _as_extracting(value: object) -> object:
+    return _as_patterns(value, EXTRACT, groups=1)
+
+
+def _as_patterns(value: object, ready: Mapping[str, str], groups: int) -> tuple[str, ...]:
+    patterns = (value,) if isinstance(value, str) else value
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(
+            f"write regular expressions, or of these names: {', '.join(sorted(ready))}"
+        )
+    for pattern in patterns:
+        check_pattern(pattern, ready, groups)
+    return tuple(patterns)
 
 
 Price = Annotated[tuple[float, float] | str | None, BeforeValidator(_as_price)]
@@ -131,7 +151,16 @@ class PolicySettings(BaseModel):
         default="turn",
         description="'conversation': once an answer came from the strong model, all further do",
     )
-
+    scored: Literal["last", "system+last", "all"] = Field(
+        default="last",
+        description="the human's last words, the system prompt before them, or everything",
+    )
+    ignore: Annotated[tuple[str, ...], BeforeValidator(_as_ignored)] = Field(
+        default=(), description="patterns, or names of clients, of what is not the human's"
+    )
+    extract: Annotated[tuple[str, ...], BeforeValidator(_as_extracting)] = Field(
+        default=(), description="patterns, or names of clients, whose group is the human's words"
+    )
     utility: Literal["weak", "strong", "score"] = Field(
         default="weak",
         description="where calls go that serve the application, such as titles and summaries",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from ..checkpoints.store import write_whole
 from ..errors import ConfigError
@@ -58,7 +59,7 @@ class KeptThreshold:
                 self._failed = True
                 logger.warning("adapt: %s cannot be written (%s)", self._path, error.strerror)
 
-    def _parsed(self) -> dict[str, object] | None:
+    def _parsed(self) -> dict[str, Any] | None:
         try:
             if self._path.stat().st_size > _LARGEST:
                 raise ValueError

@@ -72,6 +72,11 @@ class RoutingPolicy:
             the last turn decides.
         sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
             the strong model stays there.
+        scored: what adapters have scored: the human's ``last`` words, ``system+last``, or ``all``.
+        ignore: patterns, or names of clients (``patterns.IGNORE``), of what is not the human's in
+            user messages; for adapters.
+        extract: patterns, or names of clients (``patterns.EXTRACT``), whose group is the human's
+            words; for adapters.
         utility: where adapters send what serves the application and no human, such as titles and
             summaries (``side_calls``); ``score`` judges such calls like all others.
 
@@ -271,17 +276,19 @@ class RoutingPolicy:
         return None
 
     def _deciding(self, asked: Asked) -> dict[int, str]:
-        """Return the turns that decide, by their positions."""
+        """Return what is scored of the turns that decide, by their positions."""
         if len(asked.turns) == 1:
-            return {0: asked.turns[0]}
-        positions = deciding_turns(asked.turns, self.settings.turns)
-        return {at: asked.turns[at] for at in positions}
+            positions = [0]
+        else:
+            positions = deciding_turns(asked.turns, self.settings.turns)
+        before = f"{asked.before}\n\n" if asked.before else ""
+        return {at: before + asked.turns[at] for at in positions}
 
     def _kept(self, asked: Asked, deciding: dict[int, str]) -> dict[str, float]:
         """Return the scores that are kept of earlier turns. The last turn is always scored, as
         what is asked now is new as a rule.
         """
-        earlier = [text for text in deciding.values() if text != asked.turns[-1]]
+        earlier = [text for at, text in deciding.items() if at < len(asked.turns) - 1]
         return self._scoring.kept(earlier) if earlier else {}
 
     def _scored(
@@ -323,4 +330,4 @@ def _read(call: Call) -> Asked:
     if not isinstance(asked, Asked):
         raise TypeError(f"a call to decide on is an Asked or a text, not {type(asked).__name__}")
     text = text_to_route_on()
-    return asked if text is None else replace(asked, turns=(text,))
+    return asked if text is None else replace(asked, turns=(text,), before="")

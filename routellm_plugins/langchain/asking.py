@@ -17,7 +17,7 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 
-from routellm_core import Asked, PolicySettings, Tier, human_turns
+from routellm_core import Asked, PolicySettings, Tier, reading
 from routellm_core.policy.conversations import session_of
 from routellm_core.rules.fits import Abilities, lacking
 from routellm_core.side_calls import side_call
@@ -54,7 +54,7 @@ def asked_by(
     if isinstance(model_input, str):  # needs no message made of it
         messages: Sequence[BaseMessage] = [HumanMessage(model_input)]
         said = [{"role": "user", "content": model_input}]
-        asked = side_call(said, settings) or Asked(human_turns(said))
+        asked = side_call(said, settings) or reading.asked_in(said, settings)
     else:
         messages = _messages(model_input)
         asked = side_call(_as_chat(messages), settings) or asked_in(
@@ -69,9 +69,9 @@ def asked_in(
 ) -> Asked:
     """Return what a conversation asks; as ``asked_by``."""
     if settings.sticky == "turn":
-        return Asked(turns_of(messages))
+        return reading.asked_in(_as_chat(messages), settings)
     level = level_of(configurable)
-    asked = asked_in_thread(messages, level)
+    asked = asked_in_thread(messages, settings, level)
     if asked.settled or tiers_of(messages, level):
         return asked
     # The answers, if there are any, do not say who gave them where an application keeps their text.
@@ -81,21 +81,19 @@ def asked_in(
     return replace(asked, session=session, begins=begins and thread is None)
 
 
-def asked_in_thread(messages: Sequence[BaseMessage], level: int = 0) -> Asked:
+def asked_in_thread(
+    messages: Sequence[BaseMessage], settings: PolicySettings, level: int = 0
+) -> Asked:
     """Return what a conversation asks that stays with the strong model once that has answered.
 
     Args:
         messages: of the conversation.
+        settings: of the call.
         level: of the router, as ``level_of`` tells.
     """
     if "strong" in tiers_of(messages, level):
         return Asked(settled="strong", cause="conversation")
-    return Asked(turns_of(messages))
-
-
-def turns_of(messages: Iterable[BaseMessage]) -> tuple[str, ...]:
-    """Return what the human wrote, oldest first, as ``routellm_core.human_turns`` tells it."""
-    return human_turns(_as_chat(messages))
+    return reading.asked_in(_as_chat(messages), settings)
 
 
 def _as_chat(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:

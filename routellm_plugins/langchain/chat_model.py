@@ -105,6 +105,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
         turns: how many of the human's last turns may decide; 1: the last alone.
         sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
             strong model once it has answered.
+        scored: what is scored: the human's ``last`` words, ``system+last``, or ``all``.
+        ignore: patterns, or names of clients, of what is not the human's in user messages.
+        extract: patterns, or names of clients, whose group is the human's words.
         utility: where calls go that serve the application, such as summaries, or the rewriting of
             a question; ``score`` judges them like all others.
         question_keys: variables of a chain's prompt that hold the question, best first. It is
@@ -140,6 +143,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
     concurrency: int = 32
     turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
+    scored: Literal["last", "system+last", "all"] = "last"
+    ignore: tuple[str, ...] = ()
+    extract: tuple[str, ...] = ()
     utility: Literal["weak", "strong", "score"] = "weak"
     question_keys: tuple[str, ...] = QUESTION_KEYS
     temperature: float | None = None

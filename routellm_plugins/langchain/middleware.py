@@ -168,7 +168,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         messages = state["messages"]
         if settings.sticky == "conversation" and "thread_id" in configurable:
             # A checkpointer keeps the decisions of the thread, and no others count.
-            return settings, partial(asked_in_thread, messages)
+            return settings, partial(asked_in_thread, messages, settings)
         return settings, partial(asked_in, messages, settings, configurable)
 
     def _able(self, request: ModelRequest[Any], decision: Decision) -> Decision:

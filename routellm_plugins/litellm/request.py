@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from routellm_core import Asked, Decision, human_turns
+from routellm_core import Asked, Decision
 from routellm_core.policy.route_on import text_to_route_on
+from routellm_core.reading import asked_in
 from routellm_core.side_calls import side_call
 
 from .conversation import session_of_request, tier_of_previous
-from .messages import messages_of
+from .messages import messages_of, system_messages
 from .routed_request import RoutedRequest, routed_request
 from .routes import Route
 
@@ -45,9 +46,9 @@ class Request:
         if side is not None:
             return side
         if self.route.settings.sticky == "turn":
-            return Asked(self._turns)
+            return self._asked
         session = session_of_request(self.alias, self._conversation, self.kwargs)
-        return Asked(self._turns, session=session)
+        return replace(self._asked, session=session)
 
     def routed_before(self) -> RoutedRequest | None:
         """Return the decision on an earlier attempt at this request."""
@@ -64,8 +65,10 @@ class Request:
         return RoutedRequest(self.alias, group, decision, self._fingerprint, settled)
 
     @cached_property
-    def _turns(self) -> tuple[str, ...]:
-        return human_turns(self._conversation)
+    def _asked(self) -> Asked:
+        conversation = self._conversation
+        everything = [*system_messages(self.kwargs), *conversation]
+        return asked_in(conversation, self.route.settings, everything)
 
     @cached_property
     def _fingerprint(self) -> int | None:
@@ -73,7 +76,9 @@ class Request:
         policy decides as for a failure to score.
         """
         try:
-            return hash((self._turns, text_to_route_on(), self.kwargs.get("previous_response_id")))
+            return hash(
+                (self._asked.turns, text_to_route_on(), self.kwargs.get("previous_response_id"))
+            )
         except Exception:
             return None
 

@@ -190,9 +190,9 @@ def _price(entry: Mapping[str, Any]) -> tuple[float, float] | str | None:
     """Return the price that LiteLLM charges for an entry, or the model whose price that is."""
     info, params = _mapping(entry, "model_info"), _mapping(entry, "litellm_params")
     for given in (params, info):
-        costs = [given.get(f"{kind}_cost_per_token") for kind in ("input", "output")]
-        if all(isinstance(cost, (int, float)) for cost in costs):
-            return float(costs[0]) * 1e6, float(costs[1]) * 1e6
+        read, written = given.get("input_cost_per_token"), given.get("output_cost_per_token")
+        if isinstance(read, (int, float)) and isinstance(written, (int, float)):
+            return float(read) * 1e6, float(written) * 1e6
     model = info.get("base_model") or params.get("base_model") or params.get("model")
     return model if isinstance(model, str) and "*" not in model else None
 

@@ -57,7 +57,7 @@ def _asked(url: str, key: str | None) -> dict[str, Any]:
         if {"process", "aliases"} <= answer.keys():
             return dict(answer)
     except HTTPError as error:
-        if error.code in (401, 403):
+        if error.code in (400, 401, 403):  # 400: a proxy without a database knows no other key
             raise ConfigError(
                 f"{where} refuses the key ({error.code}): give the master key with --key, or in "
                 "LITELLM_MASTER_KEY"

@@ -268,6 +268,54 @@ def test_what_a_harness_writes_beside_the_ask_is_not_scored(adapter: Any) -> Non
     assert outcome(asking.ask(reminder + EASY)) == ("weak", "weak", 0.5, "score")
 
 
+@pytest.mark.parametrize(("scored", "score"), [("last", 0.1), ("system+last", 1.0), ("all", 1.0)])
+def test_a_task_in_the_system_prompt(adapter: Any, scored: str, score: float) -> None:
+    asking = adapter(**LENGTH, scored=scored)
+    tier = "strong" if score >= 0.6 else "weak"
+    assert outcome(asking.ask("Go", history=[("system", HARD)])) == (tier, tier, score, "score")
+    later = [("system", HARD), ("user", "Go"), ("assistant", "Done.")]
+    followed = asking.ask("continue", history=later)
+    assert outcome(followed)[:3] == (tier, tier, score)
+    assert followed["cause"] == ("score" if scored == "all" else "momentum")
+
+
+@pytest.mark.parametrize("scored", ["last", "system+last"])
+def test_answers_are_scored_with_all_alone(adapter: Any, scored: str) -> None:
+    history = [("user", EASY), ("assistant", HARD)]
+    assert outcome(adapter(**LENGTH, scored=scored).ask(EASY, history=history))[2] == 0.5
+    assert outcome(adapter(**LENGTH, scored="all").ask(EASY, history=history))[2] == 1.0
+
+
+def test_a_template_of_one_s_own(adapter: Any) -> None:
+    rules = f"Rules of the house: {HARD}"
+    asking = adapter(**LENGTH, ignore=[r"Rules of the house:.*"], extract=[r"<<(.*?)>>"])
+    for text in (f"{EASY}\n\n{rules}", f"{HARD} <<{EASY}>> {HARD}", f"<<{EASY}\n{rules}>>"):
+        assert outcome(asking.ask(text)) == ("weak", "weak", 0.5, "score")
+    assert outcome(asking.ask(HARD))[0] == "strong"
+    # A message of rules alone passes the question on.
+    begun = [("user", EASY), ("assistant", "Leonardo.")]
+    assert outcome(asking.ask(rules, history=begun)) == ("weak", "weak", 0.5, "score")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ignore": ["aidr"]}, "there is no ready pattern 'aidr': did you mean 'aider'?"),
+        ({"ignore": ["(x"]}, "'(x' is no regular expression"),
+        ({"ignore": [".*"]}, "'.*' matches the empty text"),
+        ({"extract": r"<q>.*</q>"}, "has no group: put the human's words in (...)"),
+        ({"extract": 3}, "write regular expressions, or of these names: dspy"),
+        ({"scored": "first"}, "'scored' is 'first'"),
+    ],
+)
+def test_a_pattern_that_cannot_be_meant(
+    adapter: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        adapter(**LENGTH, **settings)
+    assert message in str(raised.value)
+
+
 @pytest.mark.parametrize("tier", ["strong", "weak"])
 def test_a_call_without_text(adapter: Any, seen: list[Decision], tier: str) -> None:
     report = adapter(**LENGTH, on_no_text=tier).ask(None)

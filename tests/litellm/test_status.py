@@ -67,7 +67,7 @@ def test_the_status_of_each_alias(watched: ProxyProcess) -> None:
 def test_only_admins_are_told(watched: ProxyProcess) -> None:
     refused = called("status", "--url", watched.url, "--key", "sk-wrong")
     assert refused.returncode == 2
-    assert "refuses the key (401): give the master key with --key" in refused.stderr
+    assert "refuses the key (400): give the master key with --key" in refused.stderr
     assert httpx.get(f"{watched.url}/routellm/status").status_code == 401
 
 
