@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 Tier = Literal["strong", "weak"]
@@ -32,6 +32,10 @@ class Asked:
     not chosen, whatever else is said."""
     cause: str | None = None
     """What made the choice in ``settled`` or ``without_text``; becomes the decision's cause."""
+
+    def about(self, text: str) -> Asked:
+        """Return the same call, if it is about a text and not about what the human wrote."""
+        return replace(self, turns=(text,), before="")
 
 
 @dataclass(frozen=True)

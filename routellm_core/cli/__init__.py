@@ -11,7 +11,6 @@ import typer
 from ..errors import RouteLLMError
 from ..version import __version__
 from .calibrate import calibrate
-from .conversations import conversations
 from .cross_validate import cross_validate
 from .data_check import data_app
 from .distill import distill
@@ -55,7 +54,6 @@ app.command()(train)
 app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command()(distill)
-app.command()(conversations)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -330,4 +329,4 @@ def _read(call: Call) -> Asked:
     if not isinstance(asked, Asked):
         raise TypeError(f"a call to decide on is an Asked or a text, not {type(asked).__name__}")
     text = text_to_route_on()
-    return asked if text is None else replace(asked, turns=(text,), before="")
+    return asked if text is None else asked.about(text)

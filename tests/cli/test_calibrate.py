@@ -59,7 +59,8 @@ def test_a_share_of_own_prompts(prompts, tmp_path):
     assert [json.loads(line)["tier"] for line in scored.stdout.splitlines()] == tiers
     both = called("score", "hi", "--calibration", str(out), "--threshold", ".5")
     assert "'threshold' and 'calibration' are set" in both.stderr
-    measured = called("conversations", "--router", "mf", "--calibration", str(out))
+    conversations = ("evaluate", "--router", "mf", "--benchmark", "conversations:test")
+    measured = called(*conversations, "--calibration", str(out), "--draws", "100")
     assert f"threshold {found.threshold:.4f}" in measured.stdout
 
 
