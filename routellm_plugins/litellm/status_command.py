@@ -57,9 +57,10 @@ def _asked(url: str, key: str | None) -> dict[str, Any]:
         if {"process", "aliases"} <= answer.keys():
             return dict(answer)
     except HTTPError as error:
-        if error.code in (400, 401, 403):  # 400: a proxy without a database knows no other key
+        # A proxy without a database answers 400 to another key, and 500 to none.
+        if error.code in (400, 401, 403) or key is None:
             raise ConfigError(
-                f"{where} refuses the key ({error.code}): give the master key with --key, or in "
+                f"{where} refuses {'the' if key else 'to go without a'} key ({error.code}): give the master key with --key, or in "
                 "LITELLM_MASTER_KEY"
             ) from error
         raise ConfigError(

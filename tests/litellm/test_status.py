@@ -68,7 +68,12 @@ def test_only_admins_are_told(watched: ProxyProcess) -> None:
     refused = called("status", "--url", watched.url, "--key", "sk-wrong")
     assert refused.returncode == 2
     assert "refuses the key (400): give the master key with --key" in refused.stderr
-    assert httpx.get(f"{watched.url}/routellm/status").status_code == 401
+    without = httpx.get(f"{watched.url}/routellm/status")
+    plain = httpx.get(f"{watched.url}/model/info")
+    assert without.status_code == plain.status_code >= 400
+    keyless = called("status", "--url", watched.url)
+    assert keyless.returncode == 2
+    assert "give the master key with --key" in keyless.stderr
 
 
 def test_what_is_no_proxy_is_one_line(strong: Upstream) -> None:
