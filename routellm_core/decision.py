@@ -53,7 +53,7 @@ class Decision:
     cause: str
     """``score``, ``momentum`` (an earlier turn decided), ``no_text``, ``conversation``,
     ``utility``, ``error:<Type>``, what the other model lacks (``context_window``, ``vision``,
-    ``audio``, ``files``, ``tools``), or what an adapter settled by."""
+    ``audio``, ``files``, ``tools``, ``structured_output``), or what an adapter settled by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
 

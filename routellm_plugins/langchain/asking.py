@@ -36,7 +36,7 @@ def asked_by(
     configurable: Mapping[str, Any],
     question: str | None = None,
     models: Mapping[Tier, Abilities] | None = None,
-    tools: Iterable[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Asked:
     """Return what a call asks.
 
@@ -46,7 +46,7 @@ def asked_by(
         configurable: of the call's config; its ``thread_id`` names the conversation.
         question: that the prompt of the call was filled with; None if that is not known.
         models: what is known of each model; None: nothing.
-        tools: that the call has.
+        kwargs: of the call, of which ``tools`` and ``response_format`` are read.
 
     Raises:
         ValueError: a message has a form that no chat model takes.
@@ -60,7 +60,7 @@ def asked_by(
         asked = side_call(_as_chat(messages), settings) or asked_in(
             messages, settings, configurable
         )
-    unfit = lacking(needs_of(messages, tools), models) if models else {}
+    unfit = lacking(needs_of(messages, kwargs or {}), models) if models else {}
     return replace(asked, turns=with_question(asked.turns, question), lacking=unfit)
 
 

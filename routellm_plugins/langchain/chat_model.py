@@ -36,7 +36,7 @@ from .inner_models import (
     unbound,
     with_fields,
 )
-from .needs import known_abilities
+from .needs import arguments_of, known_abilities
 from .questions import watch_prompts
 from .routed import Routed, RoutedCall
 from .settings import QUESTION_KEYS, RouteSettings
@@ -371,6 +371,9 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
 
     def _abilities(self) -> dict[Tier, Abilities]:
         return self._model._abilities()
+
+    def _bound_arguments(self) -> Mapping[str, Any]:
+        return arguments_of(self._strong)
 
     def _own_config(self) -> RunnableConfig:
         return self._model._own_config()

@@ -14,6 +14,7 @@ from langchain.agents.middleware.types import (
     ModelResponse,
     PrivateStateAttr,
 )
+from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
@@ -179,7 +180,10 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if not models:
             return decision
         system = [SystemMessage(request.system_prompt)] if request.system_prompt else []
-        needs = needs_of([*system, *request.messages], request.tools)
+        arguments: dict[str, Any] = {"tools": request.tools}
+        if isinstance(request.response_format, ProviderStrategy):
+            arguments["response_format"] = {"type": "json_schema"}
+        needs = needs_of([*system, *request.messages], arguments)
         able = only_able(lacking(needs, models))
         if able is None or able[0] == decision.model:
             return decision

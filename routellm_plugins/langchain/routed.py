@@ -8,7 +8,7 @@ traces and token usage included, is one call of the model that was chosen.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -123,6 +123,10 @@ class Routed:
     @abstractmethod
     def _abilities(self) -> dict[Tier, Abilities]:
         """Return what is known of each model, of which anything is."""
+
+    def _bound_arguments(self) -> Mapping[str, Any]:
+        """Return arguments of every call that are bound to what serves it."""
+        return {}
 
     @abstractmethod
     def _own_config(self) -> RunnableConfig:
@@ -299,9 +303,9 @@ class Routed:
         settings = take_settings(self._settings(), configurable, kwargs)
         question = question_in_call(config, settings.question_keys)
         models = self._abilities()
-        tools = kwargs.get("tools")
+        needed = {**self._bound_arguments(), **kwargs}
         return settings, partial(
-            asked_by, model_input, settings, configurable, question, models, tools
+            asked_by, model_input, settings, configurable, question, models, needed
         )
 
     def _call(

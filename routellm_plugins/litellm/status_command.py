@@ -60,8 +60,8 @@ def _asked(url: str, key: str | None) -> dict[str, Any]:
         # A proxy without a database answers 400 to another key, and 500 to none.
         if error.code in (400, 401, 403) or key is None:
             raise ConfigError(
-                f"{where} refuses {'the' if key else 'to go without a'} key ({error.code}): give the master key with --key, or in "
-                "LITELLM_MASTER_KEY"
+                f"{where} refuses {'the' if key else 'to go without a'} key ({error.code}): give "
+                "the master key with --key, or in LITELLM_MASTER_KEY"
             ) from error
         raise ConfigError(
             f"{where} answers {error.code}: is this a LiteLLM proxy with the callback "

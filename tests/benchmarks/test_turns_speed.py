@@ -17,23 +17,7 @@ from routellm_core.reading import asked_in
 from .measure import race
 
 COUNT = 1500
-WORDS = [
-    "alpha",
-    "beta",
-    "cache",
-    "lock",
-    "thread",
-    "proof",
-    "expiry",
-    "token",
-    "vector",
-    "table",
-    "index",
-    "query",
-    "score",
-    "parser",
-    "graph",
-]
+WORDS = ("alpha", "beta", "cache", "lock", "thread", "proof", "expiry", "token", "vector", "table")
 
 
 def user(text):
