@@ -18,6 +18,8 @@ class Asked:
     scored."""
     before: str = ""
     """What is scored before the text of each turn, such as the system prompt."""
+    parts: tuple[str, ...] = ()
+    """The texts of all messages, oldest first, for ``hold: cache``; none where that is off."""
     session: str | None = None
     """Names the conversation, for ``sticky: conversation``; None if it has none."""
     begins: bool = False
@@ -51,9 +53,10 @@ class Decision:
     router: str
     """Name of the router."""
     cause: str
-    """``score``, ``momentum`` (an earlier turn decided), ``no_text``, ``conversation``,
-    ``utility``, ``error:<Type>``, what the other model lacks (``context_window``, ``vision``,
-    ``audio``, ``files``, ``tools``, ``structured_output``), or what an adapter settled by."""
+    """``score``, ``momentum`` (an earlier turn decided), ``cache`` (``hold``), ``no_text``,
+    ``conversation``, ``utility``, ``error:<Type>``, what the other model lacks
+    (``context_window``, ``vision``, ``audio``, ``files``, ``tools``, ``structured_output``), or
+    what an adapter settled by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
 

@@ -30,18 +30,25 @@ def asked_in(
             some.
     """
     turns = human_turns(messages, patterns_of(settings.ignore, settings.extract))
-    if settings.scored == "last":
-        return Asked(turns)
     every = messages if everything is None else everything
+    parts = tuple(map(_part, every)) if settings.hold == "cache" else ()
+    if settings.scored == "last":
+        return Asked(turns, parts=parts)
     if settings.scored == "all":
         text = _joined(every)
-        return Asked((text,) if text else ())
-    return Asked(turns, before=_joined(each for each in every if _role(each) in _SYSTEM))
+        return Asked((text,) if text else (), parts=parts)
+    before = _joined(each for each in every if _role(each) in _SYSTEM)
+    return Asked(turns, before=before, parts=parts)
 
 
 def _joined(messages: Iterable[Mapping[str, Any]]) -> str:
     texts = (text_of(message.get("content")) for message in messages if _role(message))
     return "\n\n".join(text for text in texts if text.strip())
+
+
+def _part(message: object) -> str:
+    content = message.get("content") if isinstance(message, Mapping) else None
+    return f"{_role(message)}\n{text_of(content)}"
 
 
 def _role(message: object) -> object:

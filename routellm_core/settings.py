@@ -151,6 +151,10 @@ class PolicySettings(BaseModel):
         default="turn",
         description="'conversation': once an answer came from the strong model, all further do",
     )
+    hold: Literal["off", "cache"] = Field(
+        default="off",
+        description="'cache': stay on the strong model while its prompt cache is warm, if cheaper",
+    )
     scored: Literal["last", "system+last", "all"] = Field(
         default="last",
         description="the human's last words, the system prompt before them, or everything",

@@ -95,13 +95,24 @@ def _share(settings: PolicySettings) -> tuple[str, float]:
 def _costs(settings: PolicySettings, wish: str) -> Costs:
     given, answered = settings.tokens_per_request or USUAL_TOKENS
     strong, weak = (
-        _price(wish, name, getattr(settings, name)).costs(_one(given), _one(answered))
+        price_for(wish, name, getattr(settings, name)).costs(_one(given), _one(answered))
         for name in ("strong_price", "weak_price")
     )
     return Costs(strong, weak)
 
 
-def _price(wish: str, name: str, price: tuple[float, float] | str | None) -> Price:
+def price_for(wish: str, name: str, price: tuple[float, float] | str | None) -> Price:
+    """Return the price that a setting names.
+
+    Args:
+        wish: the setting that needs it.
+        name: of the setting.
+        price: its value.
+
+    Raises:
+        ConfigError: it is not set, or LiteLLM's table lacks the model.
+        MissingExtraError: it is a model's name, and LiteLLM is not installed.
+    """
     if price is None:
         raise ConfigError(
             f"'{wish}' needs the prices of both models: write {name}: [2.5, 10], dollars for a "

@@ -171,4 +171,5 @@ def _key(settings: PolicySettings) -> Hashable:
         settings.concurrency,
         settings.turns,
         settings.sticky,
+        settings.hold,
     )

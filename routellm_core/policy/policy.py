@@ -18,9 +18,10 @@ from ..registry.plugins import plugins
 from ..rules.drift import Status
 from ..rules.fits import only_able
 from ..rules.momentum import deciding_turns, momentum
-from .aim import aim_of
+from .aim import aim_of, price_for
 from .conversations import conversations
 from .failures import Failures
+from .prompt_caches import calls_until_it_pays, prompt_caches
 from .route_on import text_to_route_on
 from .scoring import Scoring, result
 from .watch import Watch
@@ -71,6 +72,9 @@ class RoutingPolicy:
             the last turn decides.
         sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
             the strong model stays there.
+        hold: with ``cache``, a conversation that the strong model's provider has in its prompt
+            cache stays there, unless going to the weak model pays (``prompt_caches``). Needs
+            prices.
         scored: what adapters have scored: the human's ``last`` words, ``system+last``, or ``all``.
         ignore: patterns, or names of clients (``patterns.IGNORE``), of what is not the human's in
             user messages; for adapters.
@@ -95,6 +99,7 @@ class RoutingPolicy:
         self.aim = aim_of(self.settings, self._router)
         if self.aim.warning:
             logger.warning("router '%s': %s", self.settings.router, self.aim.warning)
+        self._pays_after = self._calls_until_weak_pays()
         self._watch = Watch(self.settings, self.aim, self._router)
 
     @classmethod
@@ -299,7 +304,26 @@ class RoutingPolicy:
         if model == "strong" and self.settings.sticky == "conversation" and asked.session:
             conversations.add(asked.session)
         cause = "score" if at == len(asked.turns) - 1 else "momentum"
+        if asked.parts:
+            if model == "weak" and self._is_held(asked):
+                model, cause = "strong", "cache"
+            if model == "strong":
+                prompt_caches.read(asked.parts)
         return self._decided(model, score, cause, start)
+
+    def _calls_until_weak_pays(self) -> float:
+        """Return how many further calls ``hold: cache`` asks for; 0 where it is off."""
+        if self.settings.hold == "off":
+            return 0.0
+        prices = (
+            price_for("hold", name, getattr(self.settings, name))
+            for name in ("strong_price", "weak_price")
+        )
+        return calls_until_it_pays(*prices)
+
+    def _is_held(self, asked: Asked) -> bool:
+        expected = len(asked.turns)  # as many as there were
+        return expected <= self._pays_after and prompt_caches.is_warm(asked.parts)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         cause = self._failures.note(error, self.settings)

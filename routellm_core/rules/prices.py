@@ -34,6 +34,20 @@ class Price:
     """For what it reads."""
     answered: float
     """For what it writes."""
+    cache_read: float | None = None
+    """For what it has in its prompt cache; None: a tenth of ``given``."""
+    cache_written: float | None = None
+    """For what it puts there; None: 1.25 times ``given``."""
+
+    @property
+    def read(self) -> float:
+        """For what it has in its prompt cache."""
+        return 0.1 * self.given if self.cache_read is None else self.cache_read
+
+    @property
+    def written(self) -> float:
+        """For what it puts there."""
+        return 1.25 * self.given if self.cache_written is None else self.cache_written
 
     def costs(self, given: NDArray[np.float64], answered: NDArray[np.float64]) -> Any:
         """Return what requests with so many tokens cost, in dollars: the shape of the arrays."""
@@ -78,7 +92,11 @@ def price_of_model(model: str) -> Price:
             f"LiteLLM's table has no price for '{model}': {did_you_mean(model, table)} Or give "
             f"{_GIVE}"
         )
-    return Price(float(given) * 1e6, float(answered) * 1e6)
+    caches = (
+        None if (cost := entry.get(key)) is None else float(cost) * 1e6
+        for key in ("cache_read_input_token_cost", "cache_creation_input_token_cost")
+    )
+    return Price(float(given) * 1e6, float(answered) * 1e6, *caches)
 
 
 def tokens_in(text: str) -> float:

@@ -105,6 +105,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
         turns: how many of the human's last turns may decide; 1: the last alone.
         sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
             strong model once it has answered.
+        hold: with ``cache``, a conversation stays on the strong model while that has it in its
+            prompt cache, unless going to the weak one pays.
         scored: what is scored: the human's ``last`` words, ``system+last``, or ``all``.
         ignore: patterns, or names of clients, of what is not the human's in user messages.
         extract: patterns, or names of clients, whose group is the human's words.
@@ -143,6 +145,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
     concurrency: int = 32
     turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
+    hold: Literal["off", "cache"] = "off"
     scored: Literal["last", "system+last", "all"] = "last"
     ignore: tuple[str, ...] = ()
     extract: tuple[str, ...] = ()

@@ -184,6 +184,7 @@ NO_TOKENS = {key: PRICES[key] for key in ("strong_price", "weak_price")}
         ({"saving": 0.1, "strong_price": "gpt-4o", "weak_price": "gpt-4o-minni"}, "4o-mini'"),
         ({"max_quality_loss": 0.02, "confidence": 0.95}, "--max-quality-loss 0.02"),
         ({"router": "length", **PRICES, "saving": 0.3}, "so 'saving' cannot be turned into"),
+        ({"threshold": 0.5, "hold": "cache", "weak_price": [1, 1], "strong_price": []}, "such as"),
         ({"threshold": 0.5, "adapt": True}, "'adapt' keeps a share, and 'threshold' names none"),
     ],
 )
@@ -314,6 +315,28 @@ def test_a_pattern_that_cannot_be_meant(
     with pytest.raises(ConfigError) as raised:
         adapter(**LENGTH, **settings)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(("weak_price", "tier"), [([5, 10], "strong"), ([0.5, 1], "weak")])
+def test_a_prompt_cache_that_is_warm_holds_a_conversation(
+    kind: type[Adapter], adapter: Any, weak_price: list[float], tier: str
+) -> None:
+    # At half the price the weak model pays after 11.5 calls, at a twentieth after .6.
+    held = {"hold": "cache", "strong_price": [10, 20], "weak_price": weak_price}
+    begun = [("system", f"{kind.name} {tier} " + "rules " * 1_000)]
+    for settings in (held, {**held, "hold": "off"}):
+        asking = adapter(**LENGTH, **settings)
+        asking.ask(HARD, history=begun)
+        told = [*begun, ("user", HARD), ("assistant", "Done.")]
+        report = asking.ask(EASY, history=told)
+        if settings["hold"] == "off" or tier == "weak":
+            assert outcome(report) == ("weak", "weak", 0.5, "score")
+        else:
+            assert outcome(report) == ("strong", "strong", 0.5, "cache")
+        # Another beginning, or a short one, was never read.
+        changed = [("system", "Other " + begun[0][1]), *told[1:]]
+        assert outcome(asking.ask(EASY, history=changed))[0] == "weak"
+        assert outcome(asking.ask(EASY, history=told[1:]))[0] == "weak"
 
 
 THOUGHT = ("assistant", "Thought: I look it up.\nAction: search")
