@@ -64,8 +64,7 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
     if quantiles is None:
         raise ConfigError(
             f"router '{settings.router}' was never calibrated, so '{wish}' cannot "
-            "be turned into a threshold: set 'threshold' instead, or 'calibration' to a file of "
-            "`routellm calibrate`"
+            "be turned into a threshold: set 'threshold' instead"
         )
     return Aim(threshold_for_share(quantiles, share), share, quantiles.tolist())
 
