@@ -162,6 +162,7 @@ _SAID_BY_AGENTS = (
     ("Error while parsing the output: ", "The output should be in one of the following formats:"),
     ("FAILURE: Your previous response was empty.", ""),
     ("Result of executing the code given:\n\n", ""),
+    ("<returncode>", "</returncode>"),
 )
 """How each begins, and what else is in it where a human may begin like that too."""
 _FILLED = (
