@@ -19,15 +19,14 @@ def serve_status(app: Any, routes: Callable[[], Iterable[Route]]) -> None:
     """Let a proxy answer ``PATH``, for whoever may call its admin's endpoints; once only.
 
     Args:
-        app: the proxy's FastAPI application.
+        app: the proxy's FastAPI application; whatever else it is, nothing is served.
         routes: gives the routed aliases as they are now.
     """
+    served = getattr(getattr(app, "router", None), "routes", None)
+    if served is None or any(getattr(route, "path", None) == PATH for route in served):
+        return
     from fastapi import Depends
     from litellm.proxy.auth.user_api_key_auth import user_api_key_auth
-
-    served = app.router.routes
-    if any(getattr(route, "path", None) == PATH for route in served):
-        return
 
     async def status() -> dict[str, Any]:
         return {"process": os.getpid(), "aliases": [await _status(each) for each in _told(routes)]}
