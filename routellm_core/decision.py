@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 Tier = Literal["strong", "weak"]
@@ -16,6 +16,10 @@ class Asked:
     turns: tuple[str, ...] = ()
     """What the human wrote, oldest first. Where the last is blank, or there is none, nothing is
     scored."""
+    before: str = ""
+    """What is scored before the text of each turn, such as the system prompt."""
+    parts: tuple[str, ...] = ()
+    """The texts of all messages, oldest first, for ``hold: cache``; none where that is off."""
     session: str | None = None
     """Names the conversation, for ``sticky: conversation``; None if it has none."""
     begins: bool = False
@@ -30,6 +34,10 @@ class Asked:
     not chosen, whatever else is said."""
     cause: str | None = None
     """What made the choice in ``settled`` or ``without_text``; becomes the decision's cause."""
+
+    def about(self, text: str) -> Asked:
+        """Return the same call, if it is about a text and not about what the human wrote."""
+        return replace(self, turns=(text,), before="")
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,9 @@ class Decision:
     """Name of the router."""
     cause: str
     """``score``, ``momentum`` (an earlier turn decided), ``exploration`` (drawn at random),
-    ``no_text``, ``conversation``,
-    ``utility``, ``error:<Type>``, what the other model lacks (``context_window``, ``vision``,
-    ``audio``, ``files``, ``tools``), or what an adapter settled by."""
+    ``cache`` (``hold``), ``no_text``, ``conversation``, ``utility``, ``error:<Type>``, what the
+    other model lacks (``context_window``, ``vision``, ``audio``, ``files``, ``tools``,
+    ``structured_output``), or what an adapter settled by."""
     elapsed_ms: float
     """Time taken to decide, in milliseconds."""
     propensity: float | None = None

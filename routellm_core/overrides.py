@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from .errors import ConfigError, did_you_mean
-from .settings import HOW_MUCH, S, validate_settings
+from .errors import ConfigError
+from .settings import HOW_MUCH, S, unknown, validate_settings
 
 PER_CALL = ("router", *HOW_MUCH)
 """Settings that a call can override."""
@@ -33,7 +33,7 @@ def take_overrides(parameters: MutableMapping[str, Any]) -> dict[str, Any]:
             continue
         key = name.removeprefix(PREFIX)
         if key not in PER_CALL:
-            raise ConfigError(f"unknown setting '{key}' in '{name}': {did_you_mean(key, PER_CALL)}")
+            raise ConfigError(unknown("setting", key, PER_CALL, f" in '{name}'"))
         values[key] = parameters.pop(name)
     return values
 
@@ -41,8 +41,8 @@ def take_overrides(parameters: MutableMapping[str, Any]) -> dict[str, Any]:
 def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
     """Return the settings of one call.
 
-    A value of None stands for none. ``threshold``, ``strong_share`` and ``calibration`` replace
-    each other, and another router is loaded without ``router_options``, which are for the router
+    A value of None stands for none. What is in ``HOW_MUCH`` replaces each other, a threshold is
+    not adapted, and another router is loaded without ``router_options``, which are for the router
     they were set for.
 
     Args:
@@ -61,6 +61,7 @@ def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
         given = {key: value for key, value in layer.items() if value is not None}
         if any(key in given for key in HOW_MUCH):
             values.update(dict.fromkeys(HOW_MUCH))
+            values["adapt"] = settings.adapt and "threshold" not in given
         values.update(given)
     if not values:
         return settings

@@ -12,6 +12,7 @@ from .harness_text import (
     new_task,
     without_blocks,
 )
+from .patterns import Patterns
 
 REMAINDER = 20
 """A message that has at most this many bytes of UTF-8 once its blocks are left out is taken for the
@@ -21,7 +22,9 @@ _TEXT_PARTS = ("text", "input_text")
 _TOOL_PARTS = ("tool_result", "function_call_output")
 
 
-def human_turns(messages: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]:
+def human_turns(
+    messages: Iterable[Mapping[str, Any]] | None, patterns: Patterns | None = None
+) -> tuple[str, ...]:
     """Return what the human wrote, oldest first.
 
     System prompts, answers, retrieved context and images are left out, and so is what is in a user
@@ -40,6 +43,8 @@ def human_turns(messages: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]
         messages: a conversation in OpenAI's chat form: mappings with ``role`` and ``content``,
             where content is a string or a list of parts (also of Anthropic and of the responses
             API). Entries of another form are skipped.
+        patterns: find the human's words in templates that no list knows. A message of which they
+            leave nothing is left out.
 
     Returns:
         The texts, parts joined by newlines, none of them blank but for the last: it is ``""`` if
@@ -60,6 +65,11 @@ def human_turns(messages: Iterable[Mapping[str, Any]] | None) -> tuple[str, ...]
         texts = _texts(message.get("content"))
         if texts is None:
             continue
+        if patterns is not None:
+            given = texts
+            texts = [found for text in given if (found := patterns.human(text)).strip()]
+            if given and not texts:
+                continue
         text, had_blocks = _of_human(texts, answered)
         if text is None or (had_blocks and turns and _is_remainder(text)):
             continue
@@ -83,6 +93,18 @@ def scored_text(messages: Iterable[Mapping[str, Any]] | None) -> str | None:
     """
     turns = human_turns(messages)
     return (turns[-1] or None) if turns else None
+
+
+def text_of(content: object) -> str:
+    """Return the text of a message of any role, parts joined by newlines."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):  # Gemini's system prompt
+        content = content.get("parts")
+    if not isinstance(content, list):
+        return ""
+    texts = (part.get("text") if isinstance(part, Mapping) else part for part in content)
+    return "\n".join(text for text in texts if isinstance(text, str) and text.strip())
 
 
 def _texts(content: object) -> list[str] | None:

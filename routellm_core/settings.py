@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -16,6 +18,7 @@ from pydantic import (
 
 from .decision import Tier
 from .errors import ConfigError, did_you_mean
+from .patterns import EXTRACT, IGNORE, check_pattern
 
 
 def _no_truth_value(value: object) -> object:
@@ -32,7 +35,56 @@ def _as_text(value: object) -> object:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-HOW_MUCH = ("threshold", "strong_share", "calibration")
+def _as_tokens(value: object) -> object:
+    if value is not None and _two_numbers(value) is None:
+        raise ValueError("write two numbers, such as [500, 300]: tokens read and written")
+    return _two_numbers(value)
+
+
+def _as_price(value: object) -> object:
+    if value is None or (isinstance(value, str) and value.strip() and "," not in value):
+        return value
+    price = _two_numbers(value)
+    if price is None:
+        raise ValueError(
+            "write dollars for a million tokens read and a million written, such as [2.5, 10], or "
+            "the model's name in LiteLLM's table"
+        )
+    return price
+
+
+def _two_numbers(value: object) -> tuple[float, float] | None:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None
+    numbers = [each for each in value if isinstance(each, (int, float)) and each is not True]
+    if len(numbers) != 2 or not all(0 <= each < math.inf for each in numbers):
+        return None
+    return float(numbers[0]), float(numbers[1])
+
+
+def _as_ignored(value: object) -> object:
+    return _as_patterns(value, IGNORE, groups=0)
+
+
+def _as_extracting(value: object) -> object:
+    return _as_patterns(value, EXTRACT, groups=1)
+
+
+def _as_patterns(value: object, ready: Mapping[str, str], groups: int) -> tuple[str, ...]:
+    patterns = (value,) if isinstance(value, str) else value
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(
+            f"write regular expressions, or of these names: {', '.join(sorted(ready))}"
+        )
+    for pattern in patterns:
+        check_pattern(pattern, ready, groups)
+    return tuple(patterns)
+
+
+Price = Annotated[tuple[float, float] | str | None, BeforeValidator(_as_price)]
+Tokens = Annotated[tuple[float, float] | None, BeforeValidator(_as_tokens)]
+
+HOW_MUCH = ("threshold", "strong_share", "saving", "max_cost_per_1k_requests", "calibration")
 """Settings of which one says how much goes to the strong model."""
 
 
@@ -54,8 +106,26 @@ class PolicySettings(BaseModel):
     strong_share: Number | None = Field(
         default=None, ge=0.0, le=1.0, description="share of usual traffic for the strong model"
     )
+    saving: Number | None = Field(
+        default=None, ge=0.0, le=1.0, description="how much cheaper than always strong: .6 is 60 %"
+    )
+    max_cost_per_1k_requests: Number | None = Field(
+        default=None, ge=0.0, description="most dollars that 1,000 usual requests may cost"
+    )
+    strong_price: Price = Field(
+        default=None,
+        description="dollars for a million tokens read and written, or a name in LiteLLM's table",
+    )
+    weak_price: Price = Field(default=None, description="the same of the weak model")
+    tokens_per_request: Tokens = Field(
+        default=None, description="means of what a request reads and writes"
+    )
     calibration: Annotated[str | None, BeforeValidator(_as_text)] = Field(
         default=None, description="file of `routellm calibrate` that holds the threshold"
+    )
+    adapt: Annotated[bool | str, BeforeValidator(_as_text)] = Field(
+        default=False,
+        description="move the threshold to keep the share; a path: keep it in that file",
     )
     on_error: Tier = Field(default="strong", description="where a request goes when scoring fails")
     on_no_text: Tier = Field(default="strong", description="where a request without text goes")
@@ -81,7 +151,20 @@ class PolicySettings(BaseModel):
         default="turn",
         description="'conversation': once an answer came from the strong model, all further do",
     )
-
+    hold: Literal["off", "cache"] = Field(
+        default="off",
+        description="'cache': stay on the strong model while its prompt cache is warm, if cheaper",
+    )
+    scored: Literal["last", "system+last", "all"] = Field(
+        default="last",
+        description="the human's last words, the system prompt before them, or everything",
+    )
+    ignore: Annotated[tuple[str, ...], BeforeValidator(_as_ignored)] = Field(
+        default=(), description="patterns, or names of clients, of what is not the human's"
+    )
+    extract: Annotated[tuple[str, ...], BeforeValidator(_as_extracting)] = Field(
+        default=(), description="patterns, or names of clients, whose group is the human's words"
+    )
     utility: Literal["weak", "strong", "score"] = Field(
         default="weak",
         description="where calls go that serve the application, such as titles and summaries",
@@ -100,6 +183,11 @@ class PolicySettings(BaseModel):
         if len(given) > 1:
             every = "both" if len(given) == 2 else "all of"
             raise ValueError(f"{every} {' and '.join(given)} are set: keep one of them")
+        if self.adapt and self.threshold is not None:
+            raise ValueError(
+                "'adapt' keeps a share, and 'threshold' names none: set strong_share, or remove "
+                "'adapt'"
+            )
         return self
 
 
@@ -120,10 +208,42 @@ def validate_settings(kind: type[M], values: dict[str, Any]) -> M:
         raise ConfigError("; ".join(_explain(kind, e) for e in error.errors())) from None
 
 
+def with_prices(settings: S, strong: object, weak: object) -> S:
+    """Return settings in which a model has a price, unless it has one already.
+
+    Args:
+        settings: validated.
+        strong: what is known of the strong model's price: a pair as in ``strong_price``, the
+            model's name, which LiteLLM's table may have, or None.
+        weak: the same of the weak model.
+    """
+    known = {"strong_price": strong, "weak_price": weak}
+    added = {name: price for name, price in known.items() if getattr(settings, name) is None}
+    return settings.model_copy(update=added) if any(added.values()) else settings
+
+
+def unknown(what: str, key: str, known: Iterable[str], where: str = "") -> str:
+    """Return what to say of a setting that there is not.
+
+    Args:
+        what: a word for settings, such as ``key``.
+        key: what the user wrote.
+        known: the names that would have been right.
+        where: what to say after the key.
+    """
+    if key in ("max_quality_loss", "confidence"):
+        return (
+            f"'{key}' needs labels: run routellm calibrate --labelled pairs.jsonl "
+            "--max-quality-loss 0.02 --confidence 0.95 --out support.json, and set "
+            "calibration: support.json"
+        )
+    return f"unknown {what} '{key}'{where}: {did_you_mean(key, known)}"
+
+
 def _explain(kind: type[BaseModel], error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"unknown key '{key}': {did_you_mean(key, kind.model_fields)}"
+        return unknown("key", key, kind.model_fields)
     message = str(error["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if error["type"] == "missing":

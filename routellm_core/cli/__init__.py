@@ -13,7 +13,6 @@ from ..version import __version__
 from .adapt import adapt
 from .audit import audit
 from .calibrate import calibrate
-from .conversations import conversations
 from .cross_validate import cross_validate
 from .data_check import data_app
 from .distill import distill
@@ -62,7 +61,6 @@ app.command()(train)
 app.add_typer(data_app)
 app.command(name="cross-validate")(cross_validate)
 app.command()(distill)
-app.command()(conversations)
 app.command()(report)
 app.add_typer(store_app)
 app.command()(label)

@@ -193,6 +193,7 @@ def calibrate(
             data=traffic.digest,
             date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
             guarantee=choice.guarantee,
+            later_turns=traffic.later_turns,
         )
         _write(out, calibration.as_json().encode())
         console.print(
@@ -273,6 +274,16 @@ def _lines(choice: Choice, traffic: Sample, router: str, fingerprint: str | None
         f"threshold {threshold_text(choice.threshold)}: {share:.1%} of these prompts go to the "
         f"strong model, of further ones like them {low:.1%} to {high:.1%} (95 %)"
     ]
+    if traffic.later_turns:
+        lines.append(
+            f"{traffic.later_turns:,} of them are later turns of conversations, scored as a "
+            "gateway scores them: the share holds for conversations like these"
+        )
+    else:
+        lines.append(
+            "all of them are single prompts: in conversations, follow-ups of what goes to the "
+            "strong model come on top (calibrate on logs with 'messages' to count them)"
+        )
     wanted = choice.rule.get(STRONG_SHARE)
     if wanted is not None and abs(share - wanted) > max(_OFF, 1 / len(traffic.scores)):
         lines.append(

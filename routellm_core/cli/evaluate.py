@@ -24,6 +24,8 @@ from ..evaluation.benchmarks.benchmark import (
     read_hashes,
 )
 from ..evaluation.compare import compare, reason
+from ..evaluation.conversations import WrittenLabels, load_conversations
+from ..evaluation.reporting.conversations import conversations_table
 from ..evaluation.reporting.notes import notes
 from ..evaluation.reporting.plots import require_matplotlib
 from ..evaluation.reporting.report import write_report
@@ -31,8 +33,11 @@ from ..evaluation.reporting.results_file import RESULTS, results_json
 from ..evaluation.reporting.terminal import tables
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
+from ..policy.policy import RoutingPolicy
 from ..registry.loading import load_router
 from .progress import messages, shown_progress
+
+CONVERSATIONS = "conversations"
 
 
 def evaluate(
@@ -43,9 +48,10 @@ def evaluate(
     benchmark: Annotated[
         list[str],
         typer.Option(
-            metavar="mmlu|gsm8k|mt-bench|FILE",
+            metavar="mmlu|gsm8k|mt-bench|conversations|FILE",
             help="What to judge on; may be repeated. A file is JSON lines with prompt, strong "
-            "and weak.",
+            "and weak. Conversations tell what becomes of follow-ups, beside a router that knows "
+            "the written labels; conversations:test are those that no rule was written on.",
         ),
     ],
     data: Annotated[
@@ -76,6 +82,12 @@ def evaluate(
             max=1.0,
             help="Share of strong calls at which to give quality and cost; may be repeated. "
             "0.5 if left out.",
+        ),
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            help="With conversations and a single --router, a calibration file in place of a share."
         ),
     ] = None,
     strong_price: Annotated[
@@ -117,9 +129,21 @@ def evaluate(
         raise ConfigError("a price is infinite: write what a query costs, like 24.7")
     if scores and out is None:
         raise ConfigError("--scores go to a file: say where with --out FOLDER")
+    options = {"checkpoint": checkpoint} if checkpoint else {}
+    talks = [name for name in benchmark if name.partition(":")[0] == CONVERSATIONS]
+    benchmark = [name for name in benchmark if name not in talks]
+    if calibration and (not talks or len(router) > 1):
+        raise ConfigError("--calibration goes with --benchmark conversations and a single --router")
+    if out and not benchmark:
+        raise ConfigError(
+            "conversations are printed, and not written: leave out --out, or name another "
+            "benchmark too"
+        )
+    shares = tuple(dict.fromkeys(strong_share or [0.5]))
+    thresholds = _thresholds(router, options, shares, calibration) if talks else {}
     if out:
         require_matplotlib()
-    routers = _routers(router, {"checkpoint": checkpoint} if checkpoint else {})
+    routers = _routers(router, options)
     hashes = _excluded(exclude, data)
     benchmarks = _benchmarks(benchmark, data, hashes)
     if exclude and not any(loaded.excluded for loaded in benchmarks):
@@ -136,7 +160,7 @@ def evaluate(
             result = compare(
                 loaded,
                 routers,
-                shares=tuple(dict.fromkeys(strong_share or [0.5])),
+                shares=shares,
                 prices=Prices(strong_price, weak_price),
                 draws=draws,
                 cache=None if no_cache else cache_folder(),
@@ -144,6 +168,14 @@ def evaluate(
             )
         _print(result, console)
         results.append(result)
+    for name in talks:
+        chosen = load_conversations(part=name.partition(":")[2] or None)
+        labels = WrittenLabels(load_conversations())
+        console.print(conversations_table(labels, 0.5, "the written labels", chosen, draws))
+        for (by, least), said in thresholds.items():
+            scorer = routers[by]
+            if isinstance(scorer, Router):
+                console.print(conversations_table(scorer, least, said, chosen, draws))
     if out:
         command = _command(context)
         content = results_json(results, command=command, exclude=hashes, per_query=scores)
@@ -152,6 +184,25 @@ def evaluate(
             write_report(results, out, command=command)
     if _failures(results):
         raise typer.Exit(1)
+
+
+def _thresholds(
+    names: Sequence[str],
+    options: dict[str, str],
+    shares: Sequence[float],
+    calibration: str | None,
+) -> dict[tuple[str, float], str]:
+    """Return the routers and thresholds by which conversations are judged, and their names."""
+    wishes: list[dict[str, float | str]] = [{"strong_share": share} for share in shares]
+    if calibration:
+        wishes = [{"calibration": calibration}]
+    found = {}
+    for name in names:
+        for wish in wishes:
+            least = RoutingPolicy(name, router_options=options, **wish).threshold
+            ((key, value),) = wish.items()
+            found[name, least] = f"{name}, {key} {value}: threshold {least:.4f}"
+    return found
 
 
 def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router | Exception]:

@@ -57,8 +57,8 @@ def _json_lines(file: ExitStack, path: Path, columns: Mapping[str, type]) -> Wri
 
 
 def _parquet(file: ExitStack, path: Path, columns: Mapping[str, type]) -> Write:
-    arrow = require("pyarrow", "train", "writing parquet")
-    parquet = require("pyarrow.parquet", "train", "writing parquet")
+    arrow = require("pyarrow", "parquet", "writing parquet")
+    parquet = require("pyarrow.parquet", "parquet", "writing parquet")
     types = {str: arrow.string(), float: arrow.float64()}
     schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
     out = file.enter_context(parquet.ParquetWriter(path, schema))

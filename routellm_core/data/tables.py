@@ -58,7 +58,9 @@ def count_rows(path: Path) -> int:
     try:
         with path.open("rb") as file:
             if file.read(len(_PARQUET)) == _PARQUET:
-                parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
+                parquet = require(
+                    "pyarrow.parquet", "parquet", f"reading {path}, which is parquet,"
+                )
                 return int(parquet.read_metadata(path).num_rows)
         return sum(1 for _ in raw_lines(path, ""))
     except Exception:  # whoever reads the rows says what is wrong
@@ -107,8 +109,8 @@ def _cell(text: str | None) -> Any:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    arrow = require("pyarrow", "train", f"reading {path}, which is parquet,")
-    parquet = require("pyarrow.parquet", "train", f"reading {path}, which is parquet,")
+    arrow = require("pyarrow", "parquet", f"reading {path}, which is parquet,")
+    parquet = require("pyarrow.parquet", "parquet", f"reading {path}, which is parquet,")
     number = 0
     try:
         # So that neither a large row group nor all of them are in memory as a whole.

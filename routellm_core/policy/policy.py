@@ -6,37 +6,31 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import replace
-from numbers import Real
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..decision import Asked, Decision
-from ..errors import ConfigError, ScoringError, ScoringTimeoutError
+from ..errors import ScoringTimeoutError
 from ..registry.loading import load_router
 from ..registry.plugins import plugins
-from ..rules.calibration import Calibration, read_calibration
 from ..rules.drift import Status
 from ..rules.fits import only_able
 from ..rules.momentum import deciding_turns, momentum
-from ..rules.share import outside_range, threshold_for_share
+from .aim import aim_of, price_for
 from .conversations import conversations
-from .executor import executor_of
 from .exploration import is_explored
 from .failures import Failures
+from .prompt_caches import calls_until_it_pays, prompt_caches
 from .route_on import text_to_route_on
-from .score_cache import score_cache
+from .scoring import Scoring, result
 from .watch import Watch
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 Call = Asked | str | None | Callable[[], Asked | str | None]
 """What is decided on: a text, what a call asks, or a function that reads that from the call, whose
@@ -55,8 +49,19 @@ class RoutingPolicy:
         strong_share: instead of a threshold, the share of usual traffic that is to go to the
             strong model, in [0, 1]. Usual means distributed like the prompts the router was
             calibrated on.
+        saving: instead of a threshold, how much cheaper than always strong usual traffic is to be,
+            in [0, 1]. Needs prices; takes requests to cost alike, whatever their score.
+        max_cost_per_1k_requests: instead of a threshold, the most dollars that 1,000 usual
+            requests may cost. Needs prices and ``tokens_per_request``.
+        strong_price: dollars for a million tokens that the strong model reads and writes, such as
+            ``(2.5, 10)``, or its name in LiteLLM's table.
+        weak_price: the same of the weak model.
+        tokens_per_request: means of what a request reads and writes; for ``saving``
+            ``(500, 300)`` if left out.
         calibration: instead of a threshold, the path of a file of ``routellm calibrate`` that
             holds it, made for the scores of this very router.
+        adapt: whether the threshold is moved, within bounds, to keep the share that was meant
+            (``rules.adapt``); a path: the file in which it is kept for the next process.
         router_options: what ``load_router`` takes for that router.
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
@@ -68,6 +73,15 @@ class RoutingPolicy:
             the last turn decides.
         sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
             the strong model stays there.
+        hold: with ``cache``, a conversation that the strong model's provider has in its prompt
+            cache stays there, unless going to the weak model pays (``prompt_caches``). Needs
+            prices.
+        scored: what adapters have scored: the human's ``last`` words, ``system+last``, or ``all``.
+        ignore: patterns, or names of clients (``patterns.IGNORE``), of what is not the human's in
+            user messages; for adapters.
+        extract: patterns, or names of clients (``patterns.EXTRACT``), whose group is the human's
+            words; for adapters.
+        explore: share of scored calls that go to the other model at random, in [0, 0.5].
         utility: where adapters send what serves the application and no human, such as titles and
             summaries (``side_calls``); ``score`` judges such calls like all others.
 
@@ -83,12 +97,12 @@ class RoutingPolicy:
         self.settings = validate_settings(PolicySettings, {"router": router, **settings})
         self._failures = Failures()
         self._router = load_router(self.settings.router, **self.settings.router_options)
-        self._budget_s = self.settings.timeout_ms / 1000
-        self.calibration = self._read_calibration()
-        self.threshold, self.warning = self._resolve_threshold()
-        if self.warning:
-            logger.warning("router '%s': %s", self.settings.router, self.warning)
-        self._watch = Watch(self.settings, self.threshold, self.calibration, self._router)
+        self._scoring = Scoring(self._router, self.settings)
+        self.aim = aim_of(self.settings, self._router)
+        if self.aim.warning:
+            logger.warning("router '%s': %s", self.settings.router, self.aim.warning)
+        self._pays_after = self._calls_until_weak_pays()
+        self._watch = Watch(self.settings, self.aim, self._router)
 
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
@@ -96,6 +110,16 @@ class RoutingPolicy:
         from ..settings import PolicySettings
 
         return cls(**{name: getattr(settings, name) for name in PolicySettings.model_fields})
+
+    @property
+    def threshold(self) -> float:
+        """Least strong win rate that goes to the strong model; with ``adapt`` it moves."""
+        return self._watch.threshold
+
+    @property
+    def warning(self) -> str | None:
+        """What to say of the threshold, such as that no score reaches it."""
+        return self.aim.warning
 
     @property
     def errors(self) -> Counter[str]:
@@ -125,17 +149,15 @@ class RoutingPolicy:
             scores = self._kept(asked, deciding)
             missing = _missing(deciding.values(), scores)
             if missing:
-                scores.update(self._score_batch(missing, self._budget_s))
+                scores.update(self._scoring.batch(missing))
         except Exception as error:
             return self._failed(error, start)
         return self._scored(scores, deciding, asked, start)
 
     async def adecide(self, call: Call) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
-        if self._instant:
+        if self._scoring.is_instant:
             return self.decide(call)
-        import asyncio
-
         start = time.perf_counter()
         try:
             asked = _read(call)
@@ -146,15 +168,7 @@ class RoutingPolicy:
             scores = self._kept(asked, deciding)
             missing = _missing(deciding.values(), scores)
             if missing:
-                executor = executor_of(self._router, self.settings.concurrency)
-                future = executor.submit(lambda: self._scores(missing))
-                try:
-                    outcome = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
-                except asyncio.TimeoutError:
-                    raise self._timeout() from None
-                finally:
-                    executor.abandon(future)
-                scores.update(_result(outcome))
+                scores.update(result(await self._scoring.abatch(missing)))
         except Exception as error:
             return self._failed(error, start)
         return self._scored(scores, deciding, asked, start)
@@ -169,7 +183,7 @@ class RoutingPolicy:
             A decision for each, in their order; ``elapsed_ms`` is the time of all together.
         """
         start = time.perf_counter()
-        if plugins.intercepts_scores(self.settings.router):
+        if self._scoring.is_intercepted:
             return [self.decide(call) for call in calls]
         decided: dict[int, Decision] = {}
         to_score: dict[int, tuple[Asked, dict[int, str]]] = {}
@@ -190,11 +204,12 @@ class RoutingPolicy:
         try:
             scores: dict[str, float] = {}
             for asked, deciding in to_score.values():
-                scores.update(self._kept(asked, deciding))
+                if len(deciding) > 1:
+                    scores.update(self._kept(asked, deciding))
             texts = (text for _, deciding in to_score.values() for text in deciding.values())
             missing = _missing(texts, scores)
             if missing:
-                scores.update(self._score_batch(missing, self._budget_s * len(missing)))
+                scores.update(self._scoring.batch(missing, len(missing)))
         except ScoringTimeoutError as error:
             decided.update((at, self._failed(error, start)) for at in to_score)
         except Exception:
@@ -226,7 +241,7 @@ class RoutingPolicy:
                 self._failures.note(error, self.settings)
         texts = _missing((text for _, each in deciding.values() for text in each.values()), {})
         try:
-            known = self._score_batch(texts, self._budget_s * len(texts)) if texts else {}
+            known = self._scoring.batch(texts, len(texts)) if texts else {}
         except Exception:
             known = self._scored_alone(texts)
         for at, (_, each) in deciding.items():
@@ -239,7 +254,7 @@ class RoutingPolicy:
         known: dict[str, float] = {}
         for text in texts:
             try:
-                known.update(self._score_batch([text], self._budget_s))
+                known.update(self._scoring.batch([text]))
             except Exception as error:
                 self._failures.note(error, self.settings)
         return known
@@ -267,86 +282,20 @@ class RoutingPolicy:
         return None
 
     def _deciding(self, asked: Asked) -> dict[int, str]:
-        """Return the turns that decide, by their positions."""
+        """Return what is scored of the turns that decide, by their positions."""
         if len(asked.turns) == 1:
-            return {0: asked.turns[0]}
-        positions = deciding_turns(asked.turns, self.settings.turns)
-        return {at: asked.turns[at] for at in positions}
+            positions = [0]
+        else:
+            positions = deciding_turns(asked.turns, self.settings.turns)
+        before = f"{asked.before}\n\n" if asked.before else ""
+        return {at: before + asked.turns[at] for at in positions}
 
     def _kept(self, asked: Asked, deciding: dict[int, str]) -> dict[str, float]:
         """Return the scores that are kept of earlier turns. The last turn is always scored, as
         what is asked now is new as a rule.
         """
-        earlier = [text for text in deciding.values() if text != asked.turns[-1]]
-        if not earlier or plugins.intercepts_scores(self.settings.router):
-            return {}
-        return score_cache.known(self._router, earlier)
-
-    def _score_batch(self, texts: list[str], budget_s: float) -> dict[str, float]:
-        if self._instant:
-            return self._scores(texts)
-        return self._within_budget(lambda: self._scores(texts), budget_s)
-
-    def _within_budget(self, work: Callable[[], T], budget_s: float) -> T:
-        executor = executor_of(self._router, self.settings.concurrency)
-        future = executor.submit(work)
-        try:
-            outcome = future.result(budget_s)
-        except FutureTimeoutError:
-            raise self._timeout() from None
-        finally:
-            executor.abandon(future)
-        return _result(outcome)
-
-    def _timeout(self) -> ScoringTimeoutError:
-        return ScoringTimeoutError(f"no score within {self.settings.timeout_ms:g} ms")
-
-    def _scores(self, texts: list[str]) -> dict[str, float]:
-        """Score texts with one call of the router, or, where plugins do, one by one."""
-        if plugins.intercepts_scores(self.settings.router):
-            return {text: self._intercepted(text) for text in texts}
-        answers = _answered(lambda: self._router.score(texts))
-        if len(answers) != len(texts):
-            raise ScoringError(f"{len(answers)} scores were given for {len(texts)} texts")
-        scores = dict(zip(texts, map(checked_win_rate, answers), strict=True))
-        score_cache.keep(self._router, scores)
-        return scores
-
-    def _intercepted(self, text: str) -> float:
-        name = self.settings.router
-        return checked_win_rate(_answered(lambda: plugins.score(self._router, name, text)))
-
-    @property
-    def _instant(self) -> bool:
-        return self._router.instant and not plugins.intercepts_scores(self.settings.router)
-
-    def _read_calibration(self) -> Calibration | None:
-        path = self.settings.calibration
-        if path is None:
-            return None
-        calibration = read_calibration(path)
-        calibration.check(path, self.settings.router, self._router.fingerprint)
-        return calibration
-
-    def _resolve_threshold(self) -> tuple[float, str | None]:
-        """Return the threshold, and what to warn of."""
-        if self.calibration is not None:
-            return self.calibration.threshold, None
-        settings, quantiles = self.settings, self._router.score_quantiles
-        if settings.threshold is not None:
-            warning = None if quantiles is None else outside_range(settings.threshold, quantiles)
-            return settings.threshold, warning
-        if settings.strong_share is None:
-            raise ConfigError(
-                "neither 'strong_share' nor 'threshold' is set: write strong_share: 0.3 to send "
-                "about 30 % of usual traffic to the strong model"
-            )
-        if quantiles is None:
-            raise ConfigError(
-                f"router '{settings.router}' was never calibrated, so 'strong_share' cannot "
-                "be turned into a threshold: set 'threshold' instead"
-            )
-        return threshold_for_share(quantiles, settings.strong_share), None
+        earlier = [text for at, text in deciding.items() if at < len(asked.turns) - 1]
+        return self._scoring.kept(earlier) if earlier else {}
 
     def _scored(
         self, scores: dict[str, float], deciding: dict[int, str], asked: Asked, start: float
@@ -355,15 +304,34 @@ class RoutingPolicy:
         model = "strong" if score >= self.threshold else "weak"
         self._watch.note(score, model == "strong")
         cause = "score" if at == len(asked.turns) - 1 else "momentum"
+        if model == "weak" and asked.parts and self._is_held(asked):
+            model, cause = "strong", "cache"
         propensity = None
         if self.settings.explore:
             propensity = 1 - self.settings.explore
             if is_explored(self.settings.explore, asked.turns, asked.session):
                 model = "weak" if model == "strong" else "strong"
                 cause, propensity = "exploration", self.settings.explore
-        if model == "strong" and self.settings.sticky == "conversation" and asked.session:
-            conversations.add(asked.session)
+        if model == "strong":
+            if asked.parts:
+                prompt_caches.read(asked.parts)
+            if self.settings.sticky == "conversation" and asked.session:
+                conversations.add(asked.session)
         return self._decided(model, score, cause, start, propensity)
+
+    def _calls_until_weak_pays(self) -> float:
+        """Return how many further calls ``hold: cache`` asks for; 0 where it is off."""
+        if self.settings.hold == "off":
+            return 0.0
+        prices = (
+            price_for("hold", name, getattr(self.settings, name))
+            for name in ("strong_price", "weak_price")
+        )
+        return calls_until_it_pays(*prices)
+
+    def _is_held(self, asked: Asked) -> bool:
+        expected = len(asked.turns)  # as many as there were
+        return expected <= self._pays_after and prompt_caches.is_warm(asked.parts)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         cause = self._failures.note(error, self.settings)
@@ -386,17 +354,6 @@ class RoutingPolicy:
         return decision
 
 
-def checked_win_rate(answer: object) -> float:
-    """Return what a scorer answered as a float.
-
-    Raises:
-        ScoringError: it is no number in [0, 1].
-    """
-    if not isinstance(answer, Real) or not 0.0 <= float(answer) <= 1.0:
-        raise ScoringError(f"the score must be a number in [0, 1], got {repr(answer)[:80]}")
-    return float(answer)
-
-
 def _missing(texts: Iterable[str], scores: dict[str, float]) -> list[str]:
     """Return the texts without a score, each once."""
     return [text for text in dict.fromkeys(texts) if text not in scores]
@@ -414,19 +371,4 @@ def _read(call: Call) -> Asked:
     if not isinstance(asked, Asked):
         raise TypeError(f"a call to decide on is an Asked or a text, not {type(asked).__name__}")
     text = text_to_route_on()
-    return asked if text is None else replace(asked, turns=(text,))
-
-
-def _result(outcome: T | Exception) -> T:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
-
-
-def _answered(score: Callable[[], T]) -> T:
-    try:
-        return score()
-    except (Exception, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # SystemExit or the like must not end the gateway
-        raise ScoringError(f"the scorer raised {type(error).__name__}") from error
+    return asked if text is None else asked.about(text)

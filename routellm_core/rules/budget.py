@@ -51,12 +51,7 @@ def threshold_for_cost(scores: Floats, costs: Costs, most: float) -> float:
     Raises:
         ConfigError: the weak model alone costs more, or the strong one is not the dearer one.
     """
-    _check_dearer(costs)
-    if costs.always_weak > most:
-        raise ConfigError(
-            f"{PER_REQUESTS:,} requests cost ${costs.always_weak:.4g} on the weak model alone, so "
-            f"no threshold keeps to ${most:.4g}: allow more, or name a cheaper weak model"
-        )
+    _check_affordable(costs, most)
     values, places = np.unique(scores, return_inverse=True)
     saved = np.bincount(places, weights=costs.strong - costs.weak)
     # What is spent with all scores below each cut on the weak model.
@@ -79,6 +74,29 @@ def threshold_for_saving(scores: Floats, costs: Costs, saving: float) -> float:
     Raises:
         ConfigError: the weak model alone saves less, or the strong one is not the dearer one.
     """
+    return threshold_for_cost(scores, costs, _spent(costs, saving))
+
+
+def share_for_cost(costs: Costs, most: float) -> float:
+    """Return the share for the strong model at which ``PER_REQUESTS`` requests cost at most so
+    much, if their cost does not depend on their score; arguments and errors as for
+    ``threshold_for_cost``.
+    """
+    _check_affordable(costs, most)
+    share = (most - costs.always_weak) / (costs.always_strong - costs.always_weak)
+    return min(1.0, share)
+
+
+def share_for_saving(costs: Costs, saving: float) -> float:
+    """Return the share for the strong model at which requests are cheaper than always strong by
+    ``saving``, if their cost does not depend on their score; arguments and errors as for
+    ``threshold_for_saving``.
+    """
+    return share_for_cost(costs, _spent(costs, saving))
+
+
+def _spent(costs: Costs, saving: float) -> float:
+    """Return what ``PER_REQUESTS`` requests may cost for so much to be saved."""
     _check_dearer(costs)
     possible = 1 - costs.always_weak / costs.always_strong
     if saving > possible:
@@ -86,7 +104,17 @@ def threshold_for_saving(scores: Floats, costs: Costs, saving: float) -> float:
             f"the weak model alone costs {1 - possible:.1%} of the strong one, so {possible:.1%} "
             f"can be saved at most, not {saving:.1%}: ask for less, or name a cheaper weak model"
         )
-    return threshold_for_cost(scores, costs, costs.always_strong * (1 - saving))
+    # As saving is possible, less than the weak model costs is a rounding error.
+    return max(costs.always_weak, costs.always_strong * (1 - saving))
+
+
+def _check_affordable(costs: Costs, most: float) -> None:
+    _check_dearer(costs)
+    if costs.always_weak > most:
+        raise ConfigError(
+            f"{PER_REQUESTS:,} requests cost ${costs.always_weak:.4g} on the weak model alone, so "
+            f"no threshold keeps to ${most:.4g}: allow more, or name a cheaper weak model"
+        )
 
 
 def _check_dearer(costs: Costs) -> None:

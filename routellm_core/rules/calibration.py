@@ -51,6 +51,9 @@ class Calibration:
     """Of the scores, ascending, at ``LEVELS`` evenly spaced levels from 0 to 1."""
     guarantee: str | None = None
     """What holds of the quality, at which confidence, in words."""
+    later_turns: int = 0
+    """How many of the n were later turns of conversations, follow-ups included; 0: single prompts
+    all."""
 
     def as_json(self) -> str:
         """Return the content of a calibration file."""
@@ -90,6 +93,7 @@ def calibration_of(
     data: str,
     date: str,
     guarantee: str | None = None,
+    later_turns: int = 0,
 ) -> Calibration:
     """Return the calibration that a threshold makes on ``scores`` (shape (n,), n >= 1)."""
     return Calibration(
@@ -103,6 +107,7 @@ def calibration_of(
         date=date,
         quantiles=tuple(quantiles_of(scores).tolist()),
         guarantee=guarantee,
+        later_turns=later_turns,
     )
 
 
@@ -153,6 +158,7 @@ def _wrong(values: dict[str, Any]) -> str | None:
         "threshold": _is_number(values["threshold"], NEVER),
         "share": _is_number(values["share"], 1.0),
         "n": type(values["n"]) is int and values["n"] > 0,
+        "later_turns": type(values["later_turns"]) is int and values["later_turns"] >= 0,
         "rule": isinstance(rule, dict)
         and all(_is_number(value, math.inf) for value in rule.values()),
         "quantiles": isinstance(quantiles, list)

@@ -46,6 +46,8 @@ class Status:
     None where the size of the sample is unknown."""
     errors: dict[str, int]
     """How often scoring failed since the start, by kind."""
+    warning: str | None = None
+    """What to do, where traffic is no longer what the threshold was chosen for."""
 
 
 class Sketch:
@@ -84,6 +86,22 @@ class Sketch:
     def _new(self) -> list[int]:
         # One more than edges, for scores above all; then the strong ones, then all.
         return [0] * (len(self._edges) + 3)
+
+    def threshold_for(self, share: float) -> float | None:
+        """Return the threshold at or above which so much of the counted scores lie, read between
+        the quantiles; None if nothing is counted, or there are no quantiles.
+
+        Args:
+            share: in [0, 1].
+        """
+        with self._lock:
+            counts = np.array(self._counts) + np.array(self._before)
+        n = int(counts[-1])
+        if n == 0 or not self._edges:
+            return None
+        at_or_below = np.cumsum(counts[: len(self._edges) + 1]) / n
+        values = np.concatenate(([0.0], self._edges, [1.0]))
+        return float(np.interp(1.0 - share, np.concatenate(([0.0], at_or_below)), values))
 
     def figures(self) -> tuple[int, float | None, float | None]:
         """Return how many scored calls are counted, the strong share, and the distance."""

@@ -25,6 +25,8 @@ class Needs:
     audio: bool = False
     files: bool = False
     tools: bool = False
+    structured: bool = False
+    """An answer in the form of a JSON schema, which the provider sees to."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,24 @@ class Abilities:
     audio: bool | None = None
     files: bool | None = None
     tools: bool | None = None
+    structured: bool | None = None
 
 
 _SPREAD = 3
 """How many times the least tokens of a text the estimate may be."""
 _WINDOW = "context_window"
-_CAUSES = (("images", "vision"), ("audio", "audio"), ("files", "files"), ("tools", "tools"))
+_CAUSES = (
+    ("images", "vision"),
+    ("audio", "audio"),
+    ("files", "files"),
+    ("tools", "tools"),
+    ("structured", "structured_output"),
+)
 
 
 def lacks(needs: Needs, abilities: Abilities) -> str | None:
-    """Return what a model lacks for a call: ``context_window``, ``vision``, ``audio``, ``files``
-    or ``tools``; None if it can serve it, or is not known not to.
+    """Return what a model lacks for a call: ``context_window``, ``vision``, ``audio``, ``files``,
+    ``tools`` or ``structured_output``; None if it can serve it, or is not known not to.
     """
     window = abilities.context_window
     if window is not None and needs.tokens > window:

@@ -96,6 +96,8 @@ def momentum(positions: Sequence[int], scores: Sequence[float]) -> tuple[int, fl
         positions: of ``deciding_turns``.
         scores: of those turns, in the same order. Of equal scores the later turn's counts.
     """
+    if len(positions) == 1:
+        return positions[0], scores[0]
     score, position = max(zip(scores, positions, strict=True))
     return position, score
 
@@ -116,21 +118,23 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     if len(text) > _READ:
         return Brings.QUESTION
     before = ""
+    has_chinese = not text.isascii() and _CHINESE.search(text) is not None
     new = shared = known = referring = 0
     for at, word in enumerate(words):
-        if not before and word not in EMPTY and word not in REFERRING:
-            before = "\n".join(turn[:_EARLIER] for turn in earlier).lower()
-        if _CHINESE.match(word):
+        if has_chinese and _CHINESE.match(word):
+            before = before or _lowered(earlier)
             added, repeated, refers = _chinese(word, before)
             new, shared, referring = new + added, shared + repeated, referring + refers
             known += 1
             continue
-        known += word in EMPTY
+        is_empty = word in EMPTY
+        known += is_empty
         if word in ARTICLES:
             referring += not spelt[at + 1 : at + 2] or spelt[at + 1][0].islower()
         elif word in REFERRING:
             referring += 1
-        elif word not in EMPTY:
+        elif not is_empty:
+            before = before or _lowered(earlier)
             if len(word) >= _LONG and word in before:
                 shared += 1
             else:
@@ -148,6 +152,10 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     if new <= most and len(text) <= _REMARK and not _requests(text, words):
         return Brings.SOMETHING
     return Brings.QUESTION
+
+
+def _lowered(turns: Sequence[str]) -> str:
+    return "\n".join(turn[:_EARLIER] for turn in turns).lower()
 
 
 def _is_error(text: str) -> bool:

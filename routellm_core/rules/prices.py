@@ -22,6 +22,10 @@ _COLUMNS = (
     *("cache_read_input_token_cost", "cache_creation_input_token_cost"),
 )
 """Of the table, in the order of ``Price``."""
+_GIVE = (
+    "the prices of both models, in dollars for a million tokens read and written: "
+    "strong_price: [2.5, 10], or at the terminal --strong-price 2.5,10"
+)
 
 _BYTES_PER_TOKEN = 4.0
 """Of UTF-8, in English text with the tokenizers of OpenAI."""
@@ -101,17 +105,22 @@ def _numbers(text: str) -> list[float]:
 def price_of_model(model: str) -> Price:
     """Return the price in LiteLLM's table.
 
+    Args:
+        model: its name there, with or without its provider, as in ``openai/gpt-4o`` or
+            ``openai:gpt-4o``.
+
     Raises:
         ConfigError: the table does not have the model, or no price for it.
         MissingExtraError: LiteLLM is not installed.
     """
     table = _table()
-    entry = table.get(model) or {}
+    names = (model, model.partition("/")[2], model.partition(":")[2])
+    entry: dict[str, Any] = next((table[name] for name in names if name in table), {})
     given, answered, cached, written = map(entry.get, _COLUMNS)
     if given is None or answered is None:
         raise ConfigError(
             f"LiteLLM's table has no price for '{model}': {did_you_mean(model, table)} Or give "
-            "--strong-price and --weak-price, such as 2.5,10"
+            f"{_GIVE}"
         )
     of_caches = (None if price is None else float(price) * 1e6 for price in (cached, written))
     return Price(float(given) * 1e6, float(answered) * 1e6, *of_caches)
@@ -131,6 +140,5 @@ def _table() -> dict[str, Any]:
             table: dict[str, Any] = json.loads(path.read_bytes())
             return table
     raise MissingExtraError(
-        "prices of models come from LiteLLM's table, and LiteLLM is not installed: give "
-        "--strong-price and --weak-price, in dollars for a million tokens, such as 2.5,10"
+        f"prices of models come from LiteLLM's table, and LiteLLM is not installed: give {_GIVE}"
     )

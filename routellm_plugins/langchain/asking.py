@@ -17,7 +17,7 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 
-from routellm_core import Asked, PolicySettings, Tier, human_turns
+from routellm_core import Asked, PolicySettings, Tier, reading
 from routellm_core.policy.conversations import session_of
 from routellm_core.rules.fits import Abilities, lacking
 from routellm_core.side_calls import side_call
@@ -36,7 +36,7 @@ def asked_by(
     configurable: Mapping[str, Any],
     question: str | None = None,
     models: Mapping[Tier, Abilities] | None = None,
-    tools: Iterable[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Asked:
     """Return what a call asks.
 
@@ -46,7 +46,7 @@ def asked_by(
         configurable: of the call's config; its ``thread_id`` names the conversation.
         question: that the prompt of the call was filled with; None if that is not known.
         models: what is known of each model; None: nothing.
-        tools: that the call has.
+        kwargs: of the call, of which ``tools`` and ``response_format`` are read.
 
     Raises:
         ValueError: a message has a form that no chat model takes.
@@ -54,13 +54,13 @@ def asked_by(
     if isinstance(model_input, str):  # needs no message made of it
         messages: Sequence[BaseMessage] = [HumanMessage(model_input)]
         said = [{"role": "user", "content": model_input}]
-        asked = side_call(said, settings) or Asked(human_turns(said))
+        asked = side_call(said, settings) or reading.asked_in(said, settings)
     else:
         messages = _messages(model_input)
         asked = side_call(_as_chat(messages), settings) or asked_in(
             messages, settings, configurable
         )
-    unfit = lacking(needs_of(messages, tools), models) if models else {}
+    unfit = lacking(needs_of(messages, kwargs or {}), models) if models else {}
     return replace(asked, turns=with_question(asked.turns, question), lacking=unfit)
 
 
@@ -69,9 +69,9 @@ def asked_in(
 ) -> Asked:
     """Return what a conversation asks; as ``asked_by``."""
     if settings.sticky == "turn":
-        return Asked(turns_of(messages))
+        return reading.asked_in(_as_chat(messages), settings)
     level = level_of(configurable)
-    asked = asked_in_thread(messages, level)
+    asked = asked_in_thread(messages, settings, level)
     if asked.settled or tiers_of(messages, level):
         return asked
     # The answers, if there are any, do not say who gave them where an application keeps their text.
@@ -81,21 +81,19 @@ def asked_in(
     return replace(asked, session=session, begins=begins and thread is None)
 
 
-def asked_in_thread(messages: Sequence[BaseMessage], level: int = 0) -> Asked:
+def asked_in_thread(
+    messages: Sequence[BaseMessage], settings: PolicySettings, level: int = 0
+) -> Asked:
     """Return what a conversation asks that stays with the strong model once that has answered.
 
     Args:
         messages: of the conversation.
+        settings: of the call.
         level: of the router, as ``level_of`` tells.
     """
     if "strong" in tiers_of(messages, level):
         return Asked(settled="strong", cause="conversation")
-    return Asked(turns_of(messages))
-
-
-def turns_of(messages: Iterable[BaseMessage]) -> tuple[str, ...]:
-    """Return what the human wrote, oldest first, as ``routellm_core.human_turns`` tells it."""
-    return human_turns(_as_chat(messages))
+    return reading.asked_in(_as_chat(messages), settings)
 
 
 def _as_chat(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:

@@ -17,10 +17,10 @@ from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from routellm_core import ConfigError, Tier, validate_settings
-from routellm_core.errors import did_you_mean
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
 from routellm_core.rules.fits import Abilities
+from routellm_core.settings import unknown, with_prices
 from routellm_core.traffic.shadow.other_model import TwoModels, two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
@@ -38,7 +38,7 @@ from .inner_models import (
     unbound,
     with_fields,
 )
-from .needs import known_abilities
+from .needs import arguments_of, known_abilities
 from .questions import watch_prompts
 from .routed import Routed, RoutedCall
 from .settings import QUESTION_KEYS, RouteSettings
@@ -60,6 +60,10 @@ _HANDED_ON = {
 model that makes the call."""
 
 
+_Given = tuple[dict[str, Any], InnerModel, InnerModel]
+"""Values of settings, and the strong and the weak model."""
+
+
 class ChatRouteLLM(Routed, BaseChatModel):
     """A chat model that sends each call, whole, to a strong or a weak one.
 
@@ -73,9 +77,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
         llm = ChatRouteLLM(strong="openai:gpt-4o", weak="openai:gpt-4o-mini", strong_share=0.3)
         chain = prompt | llm.bind_tools([search]) | parser
 
-    One call can override ``router``, ``threshold``, ``strong_share`` or ``calibration``: as an
-    argument, as ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of
-    RouteLLM's form, ``model="router-mf-0.63"``.
+    One call can override ``router``, or how much goes to the strong model (``threshold``,
+    ``strong_share``, ``saving``, ``max_cost_per_1k_requests``, ``calibration``): as an argument, as
+    ``config["configurable"]["routellm_threshold"]`` and so on, or with a model name of RouteLLM's
+    form, ``model="router-mf-0.63"``.
 
     Args:
         strong: a chat model, or a name that ``init_chat_model`` understands.
@@ -84,7 +89,16 @@ class ChatRouteLLM(Routed, BaseChatModel):
         threshold: least strong win rate that goes to the strong model, in [0, 1].
         strong_share: instead of a threshold, the share of usual traffic for the strong
             model, in [0, 1].
+        saving: instead of a threshold, how much cheaper than always strong usual traffic is to be,
+            in [0, 1].
+        max_cost_per_1k_requests: instead of a threshold, the most dollars that 1,000 usual
+            requests may cost.
+        strong_price: dollars for a million tokens read and written, or the model's name in
+            LiteLLM's table; the name that the model has, if left out.
+        weak_price: the same of the weak model.
+        tokens_per_request: means of what a request reads and writes.
         calibration: instead of a threshold, a file of ``routellm calibrate`` that holds it.
+        adapt: whether the threshold is moved to keep the share; a path: the file to keep it in.
         router_options: what ``load_router`` takes for that router.
         on_error: tier of a call whose scoring failed.
         on_no_text: tier of a call without human text.
@@ -93,6 +107,11 @@ class ChatRouteLLM(Routed, BaseChatModel):
         turns: how many of the human's last turns may decide; 1: the last alone.
         sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
             strong model once it has answered.
+        hold: with ``cache``, a conversation stays on the strong model while that has it in its
+            prompt cache, unless going to the weak one pays.
+        scored: what is scored: the human's ``last`` words, ``system+last``, or ``all``.
+        ignore: patterns, or names of clients, of what is not the human's in user messages.
+        extract: patterns, or names of clients, whose group is the human's words.
         utility: where calls go that serve the application, such as summaries, or the rewriting of
             a question; ``score`` judges them like all others.
         explore: share of scored calls that go to the other model at random.
@@ -117,7 +136,13 @@ class ChatRouteLLM(Routed, BaseChatModel):
     router: str = "mf"
     threshold: float | None = None
     strong_share: float | None = None
+    saving: float | None = None
+    max_cost_per_1k_requests: float | None = None
+    strong_price: tuple[float, float] | str | None = None
+    weak_price: tuple[float, float] | str | None = None
+    tokens_per_request: tuple[float, float] | None = None
     calibration: str | None = None
+    adapt: bool | str = False
     router_options: dict[str, Any] = Field(default_factory=dict)
     on_error: Tier = "strong"
     on_no_text: Tier = "strong"
@@ -125,6 +150,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
     concurrency: int = 32
     turns: int = 20
     sticky: Literal["turn", "conversation"] = "turn"
+    hold: Literal["off", "cache"] = "off"
+    scored: Literal["last", "system+last", "all"] = "last"
+    ignore: tuple[str, ...] = ()
+    extract: tuple[str, ...] = ()
     utility: Literal["weak", "strong", "score"] = "weak"
     explore: float = 0.0
     question_keys: tuple[str, ...] = QUESTION_KEYS
@@ -135,7 +164,9 @@ class ChatRouteLLM(Routed, BaseChatModel):
     streaming: bool | None = None
     output_version: str | None = None
     _two_models: TwoModels | None = PrivateAttr(default=None)
-    _checked: tuple[dict[str, Any], RouteSettings] | None = PrivateAttr(default=None)
+    _checked: tuple[tuple[dict[str, Any], InnerModel, InnerModel], RouteSettings] | None = (
+        PrivateAttr(default=None)
+    )
 
     def __init__(self, strong: InnerModel | str, weak: InnerModel | str, **arguments: Any) -> None:
         known, settings = type(self).model_fields, arguments
@@ -148,12 +179,13 @@ class ChatRouteLLM(Routed, BaseChatModel):
             if name not in known and is_for_models(name, unwrapped(strong), unwrapped(weak)):
                 raise ConfigError(for_models(name))
             if name not in known:
-                raise ConfigError(f"unknown argument '{name}': {did_you_mean(name, known)}")
+                raise ConfigError(unknown("argument", name, known))
         given = {key: settings[key] for key in RouteSettings.model_fields if key in settings}
         routing = validate_settings(RouteSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
         check_models(**models)
-        policy, shadow = policy_of(routing), settings.get("shadow")
+        policy = policy_of(_priced(routing, models["strong"], models["weak"]))
+        shadow = settings.get("shadow")
         if shadow is not None:
             settings["shadow"] = shadow = shadow_settings(shadow)
         if routing.question_keys:
@@ -269,8 +301,10 @@ class ChatRouteLLM(Routed, BaseChatModel):
 
     def _settings(self) -> RouteSettings:
         values = {name: getattr(self, name) for name in RouteSettings.model_fields}
-        if self._checked is None or self._checked[0] != values:
-            self._checked = values, validate_settings(RouteSettings, values)
+        given = values, self.strong, self.weak
+        if self._checked is None or not _same(self._checked[0], given):
+            settings = validate_settings(RouteSettings, values)
+            self._checked = given, _priced(settings, self.strong, self.weak)
         return self._checked[1]
 
     def _target(self, tier: Tier, kwargs: dict[str, Any] | None = None) -> InnerModel:
@@ -364,8 +398,19 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
     def _shadowed(self) -> TwoModels | None:
         return self._model._shadowed()
 
+    def _bound_arguments(self) -> Mapping[str, Any]:
+        return arguments_of(self._strong)
+
     def _own_config(self) -> RunnableConfig:
         return self._model._own_config()
+
+
+def _priced(settings: RouteSettings, strong: InnerModel, weak: InnerModel) -> RouteSettings:
+    return with_prices(settings, name_of(strong), name_of(weak))
+
+
+def _same(one: _Given, other: _Given) -> bool:
+    return one[1] is other[1] and one[2] is other[2] and one[0] == other[0]
 
 
 def _run_configs(

@@ -14,6 +14,7 @@ from langchain.agents.middleware.types import (
     ModelResponse,
     PrivateStateAttr,
 )
+from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
@@ -25,10 +26,11 @@ from routellm_core import Asked, ConfigError, Decision, PolicySettings, validate
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
 from routellm_core.rules.fits import lacking, only_able
+from routellm_core.settings import with_prices
 
 from ..model_pair import is_for_models
 from .asking import asked_in, asked_in_thread
-from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models
+from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models, name_of
 from .needs import known_abilities, needs_of
 from .overrides import take_settings
 from .reasoning import readable_by
@@ -102,6 +104,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         self._agents_is_checked = False
         if self._strong is not None:
             check_models(self._strong, self._weak)
+        names = (None if model is None else name_of(model) for model in (self._strong, self._weak))
+        self._settings = with_prices(self._settings, *names)
         policy_of(self._settings)  # reports mistakes, and loads the router, before traffic
 
     def before_agent(
@@ -165,7 +169,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         messages = state["messages"]
         if settings.sticky == "conversation" and "thread_id" in configurable:
             # A checkpointer keeps the decisions of the thread, and no others count.
-            return settings, partial(asked_in_thread, messages)
+            return settings, partial(asked_in_thread, messages, settings)
         return settings, partial(asked_in, messages, settings, configurable)
 
     def _able(self, request: ModelRequest[Any], decision: Decision) -> Decision:
@@ -176,7 +180,10 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if not models:
             return decision
         system = [SystemMessage(request.system_prompt)] if request.system_prompt else []
-        needs = needs_of([*system, *request.messages], request.tools)
+        arguments: dict[str, Any] = {"tools": request.tools}
+        if isinstance(request.response_format, ProviderStrategy):
+            arguments["response_format"] = {"type": "json_schema"}
+        needs = needs_of([*system, *request.messages], arguments)
         able = only_able(lacking(needs, models))
         if able is None or able[0] == decision.model:
             return decision

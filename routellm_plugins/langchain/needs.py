@@ -13,6 +13,7 @@ from routellm_core.rules.fits import Abilities, Needs, tokens_at_most
 
 from .wrappers import unwrapped
 
+_NONE: Mapping[str, Any] = {}
 _IMAGES = ("image", "image_url", "input_image")
 _AUDIO = ("audio", "input_audio")
 _FILES = ("file", "document", "input_file")
@@ -43,15 +44,16 @@ def _abilities(model: object) -> Abilities | None:
         audio=profile.get("audio_inputs"),
         files=profile.get("pdf_inputs"),
         tools=profile.get("tool_calling"),
+        structured=profile.get("structured_output"),
     )
 
 
-def needs_of(messages: Sequence[BaseMessage], tools: Iterable[Any] | None = None) -> Needs:
+def needs_of(messages: Sequence[BaseMessage], kwargs: Mapping[str, Any] = _NONE) -> Needs:
     """Return what a call needs.
 
     Args:
         messages: of the call.
-        tools: that it has; None or empty: none.
+        kwargs: its arguments, of which ``tools`` and ``response_format`` are read.
     """
     texts: list[str] = []
     kinds: list[str] = []
@@ -65,7 +67,7 @@ def needs_of(messages: Sequence[BaseMessage], tools: Iterable[Any] | None = None
                 kinds.append(kind)
             else:
                 texts.append(_text(part))
-    offered = list(tools or ())
+    offered = list(kwargs.get("tools") or ())
     texts.extend(str(tool) for tool in offered)
     images = sum(kind in _IMAGES for kind in kinds)
     return Needs(
@@ -74,7 +76,22 @@ def needs_of(messages: Sequence[BaseMessage], tools: Iterable[Any] | None = None
         audio=any(kind in _AUDIO for kind in kinds),
         files=any(kind in _FILES for kind in kinds),
         tools=bool(offered),
+        structured=_is_schema(kwargs.get("response_format")),
     )
+
+
+def arguments_of(target: object) -> Mapping[str, Any]:
+    """Return what ``with_structured_output`` bound to a model; empty if that cannot be told."""
+    step = getattr(target, "first", target)  # the model before the parser
+    step = getattr(step, "steps__", {}).get("raw", step)  # beside the raw message
+    kwargs = getattr(step, "kwargs", None)
+    return kwargs if isinstance(kwargs, Mapping) else _NONE
+
+
+def _is_schema(response_format: object) -> bool:
+    if isinstance(response_format, Mapping):
+        return response_format.get("type") == "json_schema"
+    return isinstance(response_format, type)
 
 
 def _parts(content: Iterable[Any]) -> Iterator[Mapping[str, Any]]:

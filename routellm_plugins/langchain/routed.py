@@ -8,7 +8,7 @@ traces and token usage included, is one call of the model that was chosen.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,10 +17,11 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config, get_config_list, merge_configs
 
-from routellm_core import Decision, PolicySettings, Tier
+from routellm_core import Asked, Decision, PolicySettings, Tier
 from routellm_core.overrides import PREFIX
 from routellm_core.policy.policies import adecide, adecide_each, decide, decide_each
 from routellm_core.policy.policy import Call
+from routellm_core.policy.route_on import held, text_to_route_on, texts_to_route_on
 from routellm_core.rules.fits import Abilities
 from routellm_core.traffic.shadow.other_model import TwoModels
 
@@ -45,6 +46,8 @@ class RoutedCall:
     decision: Decision
     nested: bool = False
     """Whether the target is a router itself."""
+    text: str | None = None
+    """What ``route_on`` says of the call, which holds for a nested router too."""
 
     def carried(self, output: Any) -> Any:
         """Return an output that carries the decision."""
@@ -52,17 +55,20 @@ class RoutedCall:
 
     def invoke(self) -> Any:
         """Make the call."""
-        output = self.target.invoke(self.model_input, self.config, **self.kwargs)
+        with held(self.text):
+            output = self.target.invoke(self.model_input, self.config, **self.kwargs)
         return self.carried(output)
 
     async def ainvoke(self) -> Any:
         """Make the call."""
-        output = await self.target.ainvoke(self.model_input, self.config, **self.kwargs)
+        with held(self.text):
+            output = await self.target.ainvoke(self.model_input, self.config, **self.kwargs)
         return self.carried(output)
 
     def stream(self) -> Iterator[Any]:
         """Make the call; the first chunk alone carries the decision, since chunks are added up."""
-        chunks = iter(self.target.stream(self.model_input, self.config, **self.kwargs))
+        with held(self.text):  # until it is taken down: what is set must not outlast a yield
+            chunks = iter(self.target.stream(self.model_input, self.config, **self.kwargs))
         for first in chunks:
             yield self.carried(first)
             yield from chunks
@@ -70,7 +76,9 @@ class RoutedCall:
     async def astream(self) -> AsyncIterator[Any]:
         """Like ``stream``."""
         first = True
-        async for chunk in self.target.astream(self.model_input, self.config, **self.kwargs):
+        with held(self.text):
+            chunks = self.target.astream(self.model_input, self.config, **self.kwargs)
+        async for chunk in chunks:
             yield self.carried(chunk) if first else chunk
             first = False
 
@@ -118,6 +126,10 @@ class Routed:
     def _abilities(self) -> dict[Tier, Abilities]:
         """Return what is known of each model, of which anything is."""
 
+    def _bound_arguments(self) -> Mapping[str, Any]:
+        """Return arguments of every call that are bound to what serves it."""
+        return {}
+
     @abstractmethod
     def _shadowed(self) -> TwoModels | None:
         """Return where calls are kept, if there is shadow mode."""
@@ -139,12 +151,34 @@ class Routed:
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Any]:
-        yield from self._route(input, config, kwargs).stream()
+        # Taken down now: a stream may be consumed when route_on has ended.
+        return self._streamed(text_to_route_on(), input, config, kwargs)
 
-    async def astream(
+    def _streamed(
+        self,
+        text: str | None,
+        model_input: LanguageModelInput,
+        config: RunnableConfig | None,
+        kwargs: dict[str, Any],
+    ) -> Iterator[Any]:
+        with held(text):
+            call = self._route(model_input, config, kwargs)
+        yield from call.stream()
+
+    def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        call = await self._aroute(input, config, kwargs)
+        return self._astreamed(text_to_route_on(), input, config, kwargs)
+
+    async def _astreamed(
+        self,
+        text: str | None,
+        model_input: LanguageModelInput,
+        config: RunnableConfig | None,
+        kwargs: dict[str, Any],
+    ) -> AsyncIterator[Any]:
+        with held(text):
+            call = await self._aroute(model_input, config, kwargs)
         async for chunk in call.astream():
             yield chunk
 
@@ -239,32 +273,34 @@ class Routed:
     def _route(
         self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
     ) -> RoutedCall:
-        config, kwargs = ensure_config(config), dict(kwargs)
+        config, kwargs, text = ensure_config(config), dict(kwargs), text_to_route_on()
         decision = decide(*self._asking(model_input, config, kwargs))
-        return self._call(model_input, config, kwargs, decision)
+        return self._call(model_input, config, kwargs, decision, text)
 
     async def _aroute(
         self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]
     ) -> RoutedCall:
-        config, kwargs = ensure_config(config), dict(kwargs)
+        config, kwargs, text = ensure_config(config), dict(kwargs), text_to_route_on()
         decision = await adecide(*self._asking(model_input, config, kwargs))
-        return self._call(model_input, config, kwargs, decision)
+        return self._call(model_input, config, kwargs, decision, text)
 
     def _route_many(
         self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
     ) -> list[RoutedCall | Exception]:
         batch = _Batch(self, inputs, configs, kwargs)
-        return batch.calls(decide_each(batch.asking))
+        with held(None):  # each call has its own text
+            return batch.calls(decide_each(batch.asking))
 
     async def _aroute_many(
         self, inputs: Sequence[LanguageModelInput], configs: list[RunnableConfig], kwargs: Any
     ) -> list[RoutedCall | Exception]:
         batch = _Batch(self, inputs, configs, kwargs)
-        return batch.calls(await adecide_each(batch.asking))
+        with held(None):
+            return batch.calls(await adecide_each(batch.asking))
 
     def _asking(
         self, model_input: LanguageModelInput, config: RunnableConfig, kwargs: dict[str, Any]
-    ) -> tuple[PolicySettings, Call]:
+    ) -> tuple[PolicySettings, Callable[[], Asked]]:
         """Return the settings of a call, taken out of its arguments, and what reads the call."""
         configurable = config.get("configurable") or {}
         if level_of(configurable):
@@ -273,9 +309,9 @@ class Routed:
         settings = take_settings(self._settings(), configurable, kwargs)
         question = question_in_call(config, settings.question_keys)
         models = self._abilities()
-        tools = kwargs.get("tools")
+        needed = {**self._bound_arguments(), **kwargs}
         return settings, partial(
-            asked_by, model_input, settings, configurable, question, models, tools
+            asked_by, model_input, settings, configurable, question, models, needed
         )
 
     def _call(
@@ -284,6 +320,7 @@ class Routed:
         config: RunnableConfig,
         kwargs: dict[str, Any],
         decision: Decision,
+        text: str | None,
     ) -> RoutedCall:
         own = self._own_config()
         level = level_of(config.get("configurable", {}))
@@ -307,7 +344,7 @@ class Routed:
         if nested:
             config["configurable"] = {**config.get("configurable", {}), LEVEL: level + 1}
         model_input = readable_by(decision.tier, model_input, level)
-        return RoutedCall(target, model_input, config, kwargs, decision, nested)
+        return RoutedCall(target, model_input, config, kwargs, decision, nested, text)
 
     def _keep(
         self,
@@ -344,11 +381,13 @@ class _Batch:
     ) -> None:
         self._routed = routed
         self._inputs = list(zip(inputs, configs, [dict(kwargs) for _ in inputs], strict=True))
+        self._texts = texts_to_route_on(len(self._inputs))
         self._wrong: dict[int, Exception] = {}
         self.asking: list[tuple[PolicySettings, Call]] = []
         for at, one in enumerate(self._inputs):
             try:
-                self.asking.append(routed._asking(*one))
+                settings, call = routed._asking(*one)
+                self.asking.append((settings, partial(_about, self._texts[at], call)))
             except Exception as error:
                 self._wrong[at] = error
 
@@ -359,6 +398,14 @@ class _Batch:
         for at, one in enumerate(self._inputs):
             outcome = self._wrong.get(at) or next(remaining)
             calls.append(
-                outcome if isinstance(outcome, Exception) else self._routed._call(*one, outcome)
+                outcome
+                if isinstance(outcome, Exception)
+                else self._routed._call(*one, outcome, self._texts[at])
             )
         return calls
+
+
+def _about(text: str | None, call: Callable[[], Asked]) -> Asked:
+    """Return what a call asks, or what ``route_on`` says of it."""
+    asked = call()
+    return asked if text is None else asked.about(text)

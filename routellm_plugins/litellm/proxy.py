@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -12,6 +13,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from routellm_core import ConfigError, RouteLLMError
 from routellm_core.policy.policies import adecide
 
+from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.overrides import drop_override
 from .groups.parameters import CALLS, drop_unsupported
@@ -28,6 +30,7 @@ from .groups.proxy_access import (
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import drop_forged_decisions
+from .reporting.status import serve_status
 from .shadow.keeping import ShadowLog
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
@@ -147,6 +150,9 @@ class RouteLLMProxyHandler(CustomLogger):
                 break
             await asyncio.sleep(0.1)
 
+    def _routes(self) -> Iterable[Route]:
+        return () if self._strategy is None else self._strategy.routes()
+
     def _installed_strategy(self) -> RouteLLMRoutingStrategy | None:
         """Return the strategy, installed again if the Router is new or lost it."""
         router = proxy_router()
@@ -155,6 +161,7 @@ class RouteLLMProxyHandler(CustomLogger):
         if self._strategy is None or not self._strategy.access.installed_on(router):
             self._strategy = RouteLLMRoutingStrategy(router)
             add_to(proxy_app())
+            serve_status(proxy_app(), self._routes)
             try:
                 self._strategy.access.install(self._strategy)
                 self._strategy.routes()  # now, because models may be listed before any request

@@ -21,6 +21,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from routellm_core import Asked, Decision, RouteLLMError, Tier
 from routellm_core.overrides import overridden, take_overrides
 from routellm_core.policy.policies import adecide, decide
+from routellm_core.policy.route_on import text_to_route_on
 from routellm_core.traffic.shadow.other_model import TwoModels
 
 from .events import Trace, has_begun
@@ -156,11 +157,13 @@ class HandedOn(FunctionCallingLLM):
         return self._trace(replace(trace.decision, model="strong", cause=cause), read)
 
     def _pick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
+        text_to_route_on()  # raises if it cannot be meant for one call
         settings = overridden(self.settings, *map(take_overrides, given))
         decision = decide(settings, read, checked=settings is self.settings)
         return self._llm(decision.tier), self._trace(decision, read)
 
     async def _apick(self, read: Read, given: Iterable[dict[str, Any]]) -> tuple[LLM, Trace]:
+        text_to_route_on()  # raises if it cannot be meant for one call
         settings = overridden(self.settings, *map(take_overrides, given))
         decision = await adecide(settings, read, checked=settings is self.settings)
         return self._llm(decision.tier), self._trace(decision, read)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, computed_field
 
 from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.policy.policies import policy_of
+from routellm_core.settings import with_prices
 from routellm_core.traffic.shadow.other_model import two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
@@ -48,8 +49,9 @@ class RouteLLM(RoutedCalls):
             assigned later to ``system_prompt``, ``output_parser`` and the like.
         shadow: keep decisions, and call the other LLM too for a sample of calls, as in
             ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
-        **settings: ``threshold``, ``strong_share`` or ``calibration``, ``on_error``,
-            ``on_no_text``, ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
+        **settings: ``threshold``, ``strong_share``, ``saving``, ``max_cost_per_1k_requests`` or
+            ``calibration``, prices, ``adapt``, ``on_error``, ``on_no_text``,
+            ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
             ``query_keys``: the template variables that hold a question, best first;
             ``utility``: where filled templates without a question go, which extraction,
@@ -89,6 +91,7 @@ class RouteLLM(RoutedCalls):
                     f"unknown key '{name}': it is for the models, so set it on strong and weak"
                 )
         route = validate_settings(RouteSettings, {"router": router, **settings})
+        route = with_prices(route, _name(strong), _name(weak))
         policy = policy_of(route)
         keeping = shadow_settings(shadow) if shadow is not None else None
         # What both have in common holds for callers that ask the router in their place.

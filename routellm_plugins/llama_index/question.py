@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
@@ -12,8 +13,9 @@ from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
-from routellm_core import Asked, human_turns
+from routellm_core import Asked
 from routellm_core.policy.conversations import session_of
+from routellm_core.reading import asked_in
 from routellm_core.side_calls import side_call
 
 from .settings import RouteSettings
@@ -42,10 +44,10 @@ def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> A
     side = side_call(chat, settings)
     if side is not None:
         return side
-    turns = human_turns(_as_chat(messages))
+    asked = asked_in(list(_as_chat(messages)), settings, chat)
     if settings.sticky == "turn":
-        return Asked(turns)
-    return Asked(turns, _session(messages), begins=_begins(messages))
+        return asked
+    return replace(asked, session=_session(messages), begins=_begins(messages))
 
 
 def with_last(
@@ -81,7 +83,7 @@ def asked_in_template(
             if settings.sticky == "conversation" and isinstance(prompt, ChatPromptTemplate):
                 messages = prompt.format_messages(llm=llm, **arguments)
                 session = _session([m for m in messages if m.role not in _SYSTEM])
-                return Asked((question,), session, begins=_begins(messages))
+                return Asked((question,), session=session, begins=_begins(messages))
             return Asked((question,))
     if given and settings.utility != "score":
         return Asked(without_text=settings.utility, cause="utility")
@@ -160,6 +162,7 @@ _SAID_BY_AGENTS = (
     ("Error while parsing the output: ", "The output should be in one of the following formats:"),
     ("FAILURE: Your previous response was empty.", ""),
     ("Result of executing the code given:\n\n", ""),
+    ("<returncode>", "</returncode>"),
 )
 """How each begins, and what else is in it where a human may begin like that too."""
 _FILLED = (

@@ -22,7 +22,7 @@ class LiteLLMAdapter:
 
     def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
         routellm = {"strong": "strong", "weak": "weak", **settings}
-        by_name = {k: v for k, v in routellm.items() if k not in ("router", *HOW_MUCH)}
+        by_name = {k: v for k, v in routellm.items() if k not in ("router", "adapt", *HOW_MUCH)}
         by_name.pop("router_options", None)
         self._router = Router(
             model_list=[

@@ -139,6 +139,80 @@ def test_a_calibration_file_stands_for_a_threshold(
     assert report["threshold"] == 0.6
 
 
+PRICES = {"strong_price": [10, 10], "weak_price": [1, 1], "tokens_per_request": [600, 400]}
+"""A thousand requests cost $10 on the strong model and $1 on the weak one."""
+
+WISHES = {
+    "threshold": (0.4, 0.8),
+    "strong_share": (0.6, 0.2),
+    "saving": (0.36, 0.72),
+    "max_cost_per_1k_requests": (6.4, 2.8),
+}
+"""What a user wishes so that the threshold is .4, and that it is .8."""
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_a_wish_in_the_config(adapter: Any, wish: str) -> None:
+    for value, threshold, tier in zip(WISHES[wish], (0.4, 0.8), ("strong", "weak"), strict=True):
+        asking = adapter(router="graded", **PRICES, **{wish: value})
+        report = asking.ask(EASY)
+        assert outcome(report) == (tier, tier, 0.5, "score")
+        assert report["threshold"] == pytest.approx(threshold)
+        assert outcome(asking.ask(HARD))[0] == "strong"
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_a_wish_of_one_call(kind: type[Adapter], adapter: Any, wish: str) -> None:
+    if kind.name == "litellm" and wish != "threshold":
+        pytest.skip("a request's model name carries a threshold alone")
+    asking = adapter(router="graded", **PRICES, strong_share=0.2)
+    report = asking.ask(EASY, override={wish: WISHES[wish][0]})
+    assert outcome(report) == ("strong", "strong", 0.5, "score")
+    assert report["threshold"] == pytest.approx(0.4)
+    assert outcome(asking.ask(EASY))[0] == "weak"
+
+
+NO_TOKENS = {key: PRICES[key] for key in ("strong_price", "weak_price")}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"saving": 0.5, "strong_share": 0.3}, "'strong_share' and 'saving' are set: keep one"),
+        ({"strong_share": 1.3}, "'strong_share' is 1.3: input should be less than or equal to 1"),
+        ({"saving": -0.1}, "'saving' is -0.1: input should be greater than or equal to 0"),
+        ({**PRICES, "saving": 0.99}, "so 90.0% can be saved at most, not 99.0%"),
+        ({**PRICES, "max_cost_per_1k_requests": 0.5}, "cost $1 on the weak model alone"),
+        ({**NO_TOKENS, "max_cost_per_1k_requests": 5}, "write tokens_per_request: [500, 300]"),
+        ({**PRICES, "weak_price": [20, 20], "saving": 0.1}, "so there is nothing to save"),
+        ({"saving": 0.1, "weak_price": [1, 1], "strong_price": 3}, "such as [2.5, 10], or the"),
+        ({"saving": 0.1, "strong_price": "gpt-4o", "weak_price": "gpt-4o-minni"}, "4o-mini'"),
+        ({"max_quality_loss": 0.02, "confidence": 0.95}, "--max-quality-loss 0.02"),
+        ({"router": "length", **PRICES, "saving": 0.3}, "so 'saving' cannot be turned into"),
+        ({"threshold": 0.5, "hold": "cache", "weak_price": [1, 1], "strong_price": []}, "such as"),
+        ({"threshold": 0.5, "adapt": True}, "'adapt' keeps a share, and 'threshold' names none"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_one_line_before_traffic(
+    adapter: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        adapter(**{"router": "graded", **settings})
+    # In LiteLLM's adapter, which reports all mistakes, a line for each entry.
+    assert message in str(raised.value).splitlines()[0]
+    assert len(str(raised.value).splitlines()) <= 2
+
+
+def test_adapt_keeps_the_share_and_a_threshold_of_one_call_does_not_move(
+    kind: type[Adapter], adapter: Any
+) -> None:
+    # That it moves at all takes a thousand calls: tests/core/test_adapt.py.
+    asking = adapter(router="graded", strong_share=0.2, adapt=True)
+    assert outcome(asking.ask(EASY))[0] == "weak"
+    if kind.name != "litellm":  # where a name would be a route of its own
+        assert outcome(asking.ask(EASY, override={"threshold": 0.4}))[0] == "strong"
+
+
 def test_a_calibration_of_another_router_or_checkpoint_is_refused_before_traffic(
     adapter: Any, tmp_path: Path
 ) -> None:
@@ -198,6 +272,113 @@ def test_what_a_harness_writes_beside_the_ask_is_not_scored(adapter: Any) -> Non
     reminder = f"<system-reminder>{HARD}</system-reminder>\n"
     asking = adapter(**LENGTH)
     assert outcome(asking.ask(reminder + EASY)) == ("weak", "weak", 0.5, "score")
+
+
+@pytest.mark.parametrize(("scored", "score"), [("last", 0.1), ("system+last", 1.0), ("all", 1.0)])
+def test_a_task_in_the_system_prompt(adapter: Any, scored: str, score: float) -> None:
+    asking = adapter(**LENGTH, scored=scored)
+    tier = "strong" if score >= 0.6 else "weak"
+    assert outcome(asking.ask("Go", history=[("system", HARD)])) == (tier, tier, score, "score")
+    later = [("system", HARD), ("user", "Go"), ("assistant", "Done.")]
+    followed = asking.ask("continue", history=later)
+    assert outcome(followed)[:3] == (tier, tier, score)
+    assert followed["cause"] == ("score" if scored == "all" else "momentum")
+
+
+@pytest.mark.parametrize("scored", ["last", "system+last"])
+def test_answers_are_scored_with_all_alone(adapter: Any, scored: str) -> None:
+    history = [("user", EASY), ("assistant", HARD)]
+    assert outcome(adapter(**LENGTH, scored=scored).ask(EASY, history=history))[2] == 0.5
+    assert outcome(adapter(**LENGTH, scored="all").ask(EASY, history=history))[2] == 1.0
+
+
+def test_a_template_of_one_s_own(adapter: Any) -> None:
+    rules = f"Rules of the house: {HARD}"
+    asking = adapter(**LENGTH, ignore=[r"Rules of the house:.*"], extract=[r"<<(.*?)>>"])
+    for text in (f"{EASY}\n\n{rules}", f"{HARD} <<{EASY}>> {HARD}", f"<<{EASY}\n{rules}>>"):
+        assert outcome(asking.ask(text)) == ("weak", "weak", 0.5, "score")
+    assert outcome(asking.ask(HARD))[0] == "strong"
+    # A message of rules alone passes the question on.
+    begun = [("user", EASY), ("assistant", "Leonardo.")]
+    assert outcome(asking.ask(rules, history=begun)) == ("weak", "weak", 0.5, "score")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ignore": ["aidr"]}, "there is no ready pattern 'aidr': did you mean 'aider'?"),
+        ({"ignore": ["(x"]}, "'(x' is no regular expression"),
+        ({"ignore": [".*"]}, "'.*' matches the empty text"),
+        ({"extract": r"<q>.*</q>"}, "has no group: put the human's words in (...)"),
+        ({"extract": 3}, "write regular expressions, or of these names: dspy"),
+        ({"scored": "first"}, "'scored' is 'first'"),
+    ],
+)
+def test_a_pattern_that_cannot_be_meant(
+    adapter: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        adapter(**LENGTH, **settings)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(("weak_price", "tier"), [([5, 10], "strong"), ([0.5, 1], "weak")])
+def test_a_prompt_cache_that_is_warm_holds_a_conversation(
+    kind: type[Adapter], adapter: Any, weak_price: list[float], tier: str
+) -> None:
+    # At half the price the weak model pays after 11.5 calls, at a twentieth after .6.
+    held = {"hold": "cache", "strong_price": [10, 20], "weak_price": weak_price}
+    begun = [("system", f"{kind.name} {tier} " + "rules " * 1_000)]
+    for settings in (held, {**held, "hold": "off"}):
+        asking = adapter(**LENGTH, **settings)
+        asking.ask(HARD, history=begun)
+        told = [*begun, ("user", HARD), ("assistant", "Done.")]
+        report = asking.ask(EASY, history=told)
+        if settings["hold"] == "off" or tier == "weak":
+            assert outcome(report) == ("weak", "weak", 0.5, "score")
+        else:
+            assert outcome(report) == ("strong", "strong", 0.5, "cache")
+        # Another beginning, or a short one, was never read.
+        changed = [("system", "Other " + begun[0][1]), *told[1:]]
+        assert outcome(asking.ask(EASY, history=changed))[0] == "weak"
+        assert outcome(asking.ask(EASY, history=told[1:]))[0] == "weak"
+
+
+THOUGHT = ("assistant", "Thought: I look it up.\nAction: search")
+STEPS: dict[str, Callable[[str, str], tuple[list[tuple[str, str]], str]]] = {
+    "text ReAct": lambda ask, other: ([("user", ask), THOUGHT], f"Observation: {other}"),
+    "a command's result": lambda ask, other: (
+        [("user", ask), THOUGHT],
+        f"<returncode>0</returncode>\n<output>\n{other}\n</output>",
+    ),
+    "a harness's reminder": lambda ask, other: (
+        [("user", ask), ("assistant", "Done.")],
+        f"<system-reminder>\n{other}\n</system-reminder>",
+    ),
+    "summarised before the ask": lambda ask, other: (
+        [("user", f"Here is a summary of the conversation to date:\n\n{other}")],
+        ask,
+    ),
+    "summarised after the ask": lambda ask, other: (
+        [("user", ask), ("assistant", "Done.")],
+        "Another language model started to solve this problem and produced a summary of it: "
+        + other,
+    ),
+    "trimmed to the last turns": lambda ask, other: (
+        [("assistant", other), ("user", ask), ("assistant", "Done.")],
+        "continue",
+    ),
+}
+"""What agents send after an ask: the messages before, and the last one."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_agent_keeps_its_model_through_its_loop(adapter: Any, step: str) -> None:
+    asking = adapter(**LENGTH)
+    for ask, other, tier in ((HARD, EASY, "strong"), (EASY, HARD, "weak")):
+        history, last = STEPS[step](ask, other)
+        report = asking.ask(last, history=history)
+        assert (report["served"], report["score"]) == (tier, asking.ask(ask)["score"])
 
 
 @pytest.mark.parametrize("tier", ["strong", "weak"])

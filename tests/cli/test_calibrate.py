@@ -51,6 +51,8 @@ def test_a_share_of_own_prompts(prompts, tmp_path):
     found = read_calibration(str(out))
     assert (found.router, found.n, found.rule) == ("mf", 400, {"strong_share": 0.3})
     assert f"router-mf-{found.threshold:.5f}" in done.stdout
+    assert found.later_turns == 0
+    assert "all of them are single prompts: in conversations, follow-ups" in done.stdout
     policy = RoutingPolicy("mf", calibration=str(out))
     texts = [json.loads(line)["prompt"] for line in prompts.read_text().splitlines()]
     tiers = [decision.tier for decision in policy.decide_many(texts)]
@@ -59,7 +61,8 @@ def test_a_share_of_own_prompts(prompts, tmp_path):
     assert [json.loads(line)["tier"] for line in scored.stdout.splitlines()] == tiers
     both = called("score", "hi", "--calibration", str(out), "--threshold", ".5")
     assert "'threshold' and 'calibration' are set" in both.stderr
-    measured = called("conversations", "--router", "mf", "--calibration", str(out))
+    conversations = ("evaluate", "--router", "mf", "--benchmark", "conversations:test")
+    measured = called(*conversations, "--calibration", str(out), "--draws", "100")
     assert f"threshold {found.threshold:.4f}" in measured.stdout
 
 
@@ -81,6 +84,8 @@ def test_conversations_are_scored_as_a_gateway_does(plugin, tmp_path):
     tiers = [decision.tier for decision in decisions]
     assert tiers.count("strong") / 100 == read_calibration(str(out)).share == 0.25
     assert {decision.cause for decision in decisions} == {"score", "momentum"}
+    assert "75 of them are later turns of conversations" in done.stdout
+    assert read_calibration(str(out)).later_turns == 75
 
 
 def test_the_table_alone(prompts):

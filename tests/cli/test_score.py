@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 import threading
 
 import numpy as np
@@ -151,6 +152,29 @@ def test_a_file_in_and_a_file_out(tmp_path, name):
     assert [row["strong_win_rate"] for row in rows] == scores.tolist()
     assert [row["tier"] == "strong" for row in rows] == (scores >= 0.5).tolist()
     assert list(rows[0]) == ["prompt", "strong_win_rate", "cause", "threshold", "tier"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("score", "--router", "random", "--file", "{parquet}"),
+        ("score", "--router", "random", "--file", "{lines}", "--out", "{folder}/scores.parquet"),
+        ("calibrate", "--router", "random", "--prompts", "{parquet}", "--strong-share", ".3"),
+    ],
+    ids=["read to score", "write scores", "read to calibrate"],
+)
+def test_parquet_where_its_package_is_missing_is_one_line(tmp_path, monkeypatch, arguments):
+    parquet, arrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    paths = {"parquet": tmp_path / "p.parquet", "lines": tmp_path / "p.jsonl", "folder": tmp_path}
+    parquet.write_table(arrow.table({"prompt": ["a", "b"]}), paths["parquet"])
+    paths["lines"].write_text('{"prompt": "a"}\n')
+    for module in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, module, None)
+    done = called(*(each.format(**paths) for each in arguments))
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.endswith('pip install "routellm-plugins[parquet]"')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.jsonl", "p.parquet"]
 
 
 def test_a_file_that_breaks_off_leaves_nothing(tmp_path):

@@ -125,6 +125,16 @@ def shares(source: Source, scores: Floats) -> list[str]:
     return rows
 
 
+def noise(n: int) -> str:
+    """Return what the share is off by if the threshold is right and n further prompts are drawn."""
+    cells = []
+    for target in TARGETS:
+        off = stats.norm(scale=100 * np.sqrt(target * (1 - target) / n))
+        within = off.cdf(2) - off.cdf(-2)
+        cells.append(f"{off.std() * np.sqrt(2 / np.pi):.1f} / {off.ppf(0.975):.1f} / {within:.0%}")
+    return f"| *noise of so many draws* | {n:,} | {' | '.join(cells)} |"
+
+
 @dataclass(frozen=True)
 class Cell:
     violated: int
@@ -212,6 +222,8 @@ def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
             "| prompts | drawn | " + " | ".join(f"share {t:.0%}" for t in TARGETS) + " |",
             "| --- | --- |" + " --- |" * len(TARGETS),
             *lines_of_shares,
+            noise(N),
+            noise(4 * N),
             "",
             f"Loss of quality, {N:,} labels, confidence {CONFIDENCE}, {DRAWS} draws:",
             "",

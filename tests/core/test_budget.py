@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from routellm_core import ConfigError
-from routellm_core.rules.budget import Costs, threshold_for_cost, threshold_for_saving
+from routellm_core.rules.budget import (
+    Costs,
+    share_for_cost,
+    share_for_saving,
+    threshold_for_cost,
+    threshold_for_saving,
+)
 from routellm_core.rules.prices import Price, price_of, tokens_in
 
 
@@ -35,6 +41,18 @@ def test_a_saving_counts_the_weak_model(saving: float) -> None:
     threshold = threshold_for_saving(scores, costs, saving)
     saved = 1 - costs.of(scores >= threshold) / costs.always_strong
     assert saving - 1e-9 <= saved < saving + 0.02
+
+
+def test_a_share_from_money_where_all_requests_cost_alike() -> None:
+    costs = Costs(np.array([0.01]), np.array([0.001]))
+    assert share_for_saving(costs, 0.72) == pytest.approx(0.2)
+    assert share_for_cost(costs, 2.8) == pytest.approx(0.2)
+    assert share_for_saving(costs, 0.9) == pytest.approx(0.0, abs=1e-12)
+    assert share_for_saving(costs, 0.0) == share_for_cost(costs, 50.0) == 1.0
+    with pytest.raises(ConfigError, match="can be saved at most, not 91"):
+        share_for_saving(costs, 0.91)
+    with pytest.raises(ConfigError, match="so no threshold keeps to"):
+        share_for_cost(costs, 0.9)
 
 
 def test_wishes_that_cannot_be_met() -> None:

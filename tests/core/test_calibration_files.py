@@ -55,6 +55,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
         ({"quantiles": [0.5] * 3}, "damaged, 'quantiles'"),
         ({"quantiles": "x"}, "damaged, 'quantiles'"),
         ({"n": 0}, "damaged, 'n'"),
+        ({"later_turns": -1}, "damaged, 'later_turns'"),
         ({"rule": 3}, "damaged, 'rule'"),
         ({"more": 3}, "damaged, 'more'"),
         ({"routellm_calibration": 99}, "another version"),

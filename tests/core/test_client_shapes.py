@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
 from routellm_core import human_turns, scored_text
-from tests.fakes.client_shapes import ASKS, HARD, REMINDER, RIGHT, UNTAGGED
+from routellm_core.patterns import EXTRACT, IGNORE, patterns_of
+from routellm_core.reading import asked_in
+from tests.fakes.client_shapes import ASKS, HARD, REMINDER, RIGHT, UNTAGGED, settings_of
 
 ANSWER = {"role": "assistant", "content": "Done."}
 
@@ -25,7 +28,44 @@ def test_the_humans_words_are_scored(client, ask):
 
 @pytest.mark.parametrize("client", UNTAGGED)
 def test_a_template_without_tags_is_scored_whole(client):
-    assert HARD in scored_text(UNTAGGED[client]([HARD]))
+    shape, _ = UNTAGGED[client]
+    assert scored_text(shape([HARD])) != HARD
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("client", UNTAGGED)
+def test_its_ready_pattern_finds_the_humans_words(client, ask):
+    shape, setting = UNTAGGED[client]
+    turns = asked_in(shape(ASKS[ask]), settings_of(setting)).turns
+    assert turns[-len(ASKS[ask]) :] == tuple(ASKS[ask])
+
+
+@pytest.mark.parametrize("client", RIGHT)
+def test_ready_patterns_leave_other_clients_alone(client):
+    every = settings_of({"ignore": sorted(IGNORE), "extract": sorted(EXTRACT)})
+    for asks in ASKS.values():
+        messages = RIGHT[client](asks)
+        assert asked_in(messages, every).turns == human_turns(messages)
+
+
+@pytest.mark.parametrize("name", [*IGNORE, *EXTRACT])
+def test_ready_patterns_take_linear_time(name):
+    starts = (
+        "Please solve this issue: ",
+        "<pr_description>",
+        "### Task:\nRespond to the user query using ",
+        "[[ ## question ## ]]\n",
+        "I have *added these files to the chat*",
+        "",
+    )
+    patterns = patterns_of((name,), ()) if name in IGNORE else patterns_of((), (name,))
+    for start in starts:
+        for part in ("\n\n", "</context>", "<user_query>", "</user_query>", " ", "[[ ## ", "a"):
+            assert patterns is not None
+            text = start + part * (100_000 // len(part)) + "x"
+            begun = time.process_time()
+            patterns.human(text)
+            assert time.process_time() - begun < 2.0  # a quadratic one takes minutes
 
 
 def test_a_message_of_blocks_alone_passes_the_question_on():

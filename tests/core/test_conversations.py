@@ -78,11 +78,16 @@ def test_a_wrong_file_is_named(tmp_path):
 
 
 def test_the_command_prints_a_table():
-    done = called("conversations", "--draws", "100", "--part", "test")
+    evaluate = ("evaluate", "--router", "mf", "--draws", "100")
+    done = called(*evaluate, "--benchmark", "conversations:test", "--strong-share", "0.3")
     assert done.returncode == 0
     assert "12 conversations, router: the written labels" in done.stdout
     assert all(rule.split()[0] in done.stdout for rule in RULES)
-    done = called("conversations", "--draws", "100", "--router", "mf", "--strong-share", "0.3")
-    assert "router: mf, threshold" in done.stdout
-    done = called("conversations", "--strong-share", "0.3")
-    assert (done.returncode, "name one, like mf" in done.stderr) == (2, True)
+    assert "router: mf, strong_share 0.3: threshold" in done.stdout
+    for options, message in (
+        (("--benchmark", "conversations:tset"), "no conversations of part 'tset'"),
+        (("--benchmark", "conversations", "--out", "out"), "conversations are printed"),
+        (("--benchmark", "mmlu", "--calibration", "x"), "goes with --benchmark conversations"),
+    ):
+        wrong = called(*evaluate, *options)
+        assert (wrong.returncode, message in wrong.stderr) == (2, True)

@@ -19,7 +19,8 @@ PLUGINS = "routellm_plugins"
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("version", "errors", "contracts", "decision", "hookspecs", "model_names"),
-        *("prompt_text", "harness_text", "side_calls", "settings", "overrides"),
+        *("prompt_text", "harness_text", "patterns", "reading", "side_calls"),
+        *("settings", "overrides"),
         *("optional", "openai_client", "progress"),
     ),
     ("data",),

@@ -7,7 +7,12 @@ import asyncio
 import pytest
 
 from routellm_core import ConfigError
-from routellm_core.policy.route_on import route_on, text_to_route_on
+from routellm_core.policy.route_on import (
+    held,
+    route_on,
+    text_to_route_on,
+    texts_to_route_on,
+)
 
 
 def test_the_innermost_text_holds_inside_only():
@@ -34,7 +39,21 @@ async def test_tasks_do_not_see_each_others_text():
     assert await asyncio.gather(ask("a"), ask("b")) == ["a", "b"]
 
 
-@pytest.mark.parametrize("text", [None, "", "  ", 3, ["question"]])
+def test_several_texts_are_for_as_many_calls_at_once():
+    with route_on(["a", "b"]):
+        assert texts_to_route_on(2) == ["a", "b"]
+        with pytest.raises(ConfigError, match=r"route_on got 2 texts for 3 inputs"):
+            texts_to_route_on(3)
+        with pytest.raises(ConfigError, match=r"got 2 texts, and this is one call"):
+            text_to_route_on()
+        with held("taken down"):
+            assert text_to_route_on() == "taken down"
+    with route_on("one"):
+        assert texts_to_route_on(2) == ["one", "one"]
+    assert texts_to_route_on(2) == [None, None]
+
+
+@pytest.mark.parametrize("text", [None, "", "  ", 3, [], ["question", " "], ["question", 3]])
 def test_no_text_is_told_at_once(text):
     with pytest.raises(ConfigError, match="route_on takes the text to score"), route_on(text):
         pass

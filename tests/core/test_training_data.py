@@ -236,7 +236,7 @@ def test_parquet_without_pyarrow_names_the_extra(
 ) -> None:
     path = _parquet(tmp_path / "b.parquet", {**BATTLE, "p_a": 1.0})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"b.parquet.*routellm-plugins\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"b.parquet.*routellm-plugins\[parquet\]"):
         read_battles(path)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from routellm_core import human_turns
+from routellm_core import PolicySettings
+from routellm_core.reading import asked_in
 
 EASY = "What is the capital of France, in one word?"
 HARD = "Write a thread-safe cache with expiry in C++ and prove that it is correct."
@@ -165,16 +166,52 @@ def summarised_by_langchain(asks: list[str]) -> Messages:
 
 
 def aider(asks: list[str]) -> Messages:
-    rules = "\n\n# *Edit block* rules:\n" + "Every block is exact. " * 100
-    return _talk(asks, lambda ask, at: [_user(ask + rules)])
+    rules = "\n\n# *SEARCH/REPLACE block* Rules:\n\n" + "Every block is exact. " * 100
+    files = "I have *added these files to the chat* so you can edit them.\n\nproof.cpp\n..."
+    example = [_user("Change f() so that it calls g()"), {"role": "assistant", "content": "Ok."}]
+    talk = _talk(asks, lambda ask, at: [_user(ask)])
+    last = _user(asks[-1] + rules)
+    added = [_user(files), {"role": "assistant", "content": "Ok, any changes I propose ..."}]
+    return [*talk[:1], *example, *talk[1:-1], *added, last]
+
+
+def aider_whole_files(asks: list[str]) -> Messages:
+    rules = "\n\nTo suggest changes to a file you MUST return all of it. " + "Prove it. " * 100
+    talk = _talk(asks, lambda ask, at: [_user(ask)])
+    return [*talk[:-1], _user(asks[-1] + rules)]
+
+
+def mini_swe_agent_task(asks: list[str]) -> Messages:
+    rules = "You can execute bash commands and edit files.\n\n## Workflow\n\n" + "Prove it. " * 100
+    first = _user(f"Please solve this issue: {asks[0]}\n\n{rules}")
+    return [first, *(m for ask in asks[1:] for m in (_done(), _user(ask)))]
+
+
+def swe_bench(asks: list[str]) -> Messages:
+    task = f"<pr_description>\nConsider the following PR description:\n{asks[0]}\n</pr_description>"
+    first = _user(f"{task}\n\n<instructions>\n" + "Prove it. " * 100 + "</instructions>")
+    return [first, *(m for ask in asks[1:] for m in (_done(), _user(ask)))]
+
+
+def _done() -> dict[str, Any]:
+    return {"role": "assistant", "content": "Done."}
 
 
 def dspy(asks: list[str]) -> Messages:
-    return [_user(f"[[ ## question ## ]]\n{asks[-1]}\n\n[[ ## trajectory ## ]]\nthought: prove it")]
+    fields = "\n\n[[ ## trajectory ## ]]\nthought: prove it" * 3
+    return _talk(asks, lambda ask, at: [_user(f"[[ ## question ## ]]\n{ask}{fields}")])
 
 
 def open_webui_rag(asks: list[str]) -> Messages:
-    return [_user(f"### Task:\nAnswer by the context.\n<context>a proof</context>\n{asks[-1]}")]
+    task = "### Task:\nRespond to the user query using the provided context.\n\n### Guidelines:\n"
+    context = f"{task}<context>\n{'a proof ' * 100}\n</context>\n\n"
+    return _talk(asks, lambda ask, at: [_user(f"{context}<user_query>\n{ask}\n</user_query>")])
+
+
+def open_webui_rag_bare(asks: list[str]) -> Messages:
+    task = "### Task:\nRespond to the user query using the provided context.\n"
+    context = f"{task}<context>\n{'a proof ' * 100}\n</context>\n\n"
+    return _talk(asks, lambda ask, at: [_user(context + ask)])
 
 
 RIGHT: dict[str, Shape] = {
@@ -201,23 +238,39 @@ RIGHT: dict[str, Shape] = {
 }
 """The human's words are found."""
 
-UNTAGGED: dict[str, Shape] = {
-    "aider": aider,
-    "DSPy ReAct": dspy,
-    "Open WebUI, RAG": open_webui_rag,
+UNTAGGED: dict[str, tuple[Shape, dict[str, str]]] = {
+    "aider": (aider, {"ignore": "aider"}),
+    "aider, whole files": (aider_whole_files, {"ignore": "aider"}),
+    "mini-swe-agent, task": (mini_swe_agent_task, {"extract": "mini-swe-agent"}),
+    "mini-swe-agent, SWE-bench": (swe_bench, {"extract": "swe-bench"}),
+    "DSPy ReAct": (dspy, {"extract": "dspy"}),
+    "Open WebUI, RAG": (open_webui_rag, {"extract": "open-webui-rag"}),
+    "Open WebUI, RAG without a tag": (open_webui_rag_bare, {"extract": "open-webui-rag"}),
 }
-"""Templates without tags, which need a pattern for each entry."""
+"""Templates without tags that the core knows, and the setting that finds the human's words."""
+
+
+def settings_of(setting: dict[str, str]) -> PolicySettings:
+    """Return settings with one for templates."""
+    return PolicySettings.model_validate({"threshold": 0.5, **setting})
 
 
 def main() -> None:
     """Print what is scored of each shape."""
-    table = Table("client", *ASKS, title="what is scored")
-    for name, shape in {**RIGHT, **UNTAGGED}.items():
-        cells = []
-        for asks in ASKS.values():
-            scored = (human_turns(shape(asks)) or ("",))[-1]
-            cells.append("the ask" if scored == asks[-1] else scored[:30] + "...")
-        table.add_row(name, *cells)
+    table = Table("client", "setting", *ASKS, title="what is scored")
+    plain: dict[str, tuple[Shape, dict[str, str]]] = {
+        name: (each, {}) for name, each in RIGHT.items()
+    }
+    without = {name: (shape, {}) for name, (shape, _) in UNTAGGED.items()}
+    for rows in (plain, without, UNTAGGED):
+        for name, (shape, setting) in rows.items():
+            cells = []
+            for asks in ASKS.values():
+                turns = asked_in(shape(asks), settings_of(setting)).turns
+                scored = (turns or ("",))[-1]
+                cells.append("the ask" if scored == asks[-1] else scored[:30] + "...")
+            said = ", ".join(f"{key}: {value}" for key, value in setting.items())
+            table.add_row(name, said, *cells)
     Console().print(table)
 
 

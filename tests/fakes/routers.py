@@ -24,6 +24,14 @@ class LengthRouter(Router):
         return np.array([min(1.0, len(prompt.split()) / 10) for prompt in prompts])
 
 
+class GradedRouter(LengthRouter):
+    """The same; of its usual prompts, 1 - t score t or more."""
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64]:
+        return np.linspace(0.0, 1.0, 201)
+
+
 class FailingRouter(Router):
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         raise RuntimeError("no scores today")
@@ -45,6 +53,7 @@ class NoNumberRouter(Router):
 @hookimpl
 def routellm_register_routers(register):
     register("length", LengthRouter)
+    register("graded", GradedRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
     register("no-number", NoNumberRouter)

@@ -17,7 +17,7 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 
 from routellm_core import Asked, PolicySettings
-from routellm_plugins.langchain.asking import asked_by, turns_of
+from routellm_plugins.langchain.asking import asked_by, asked_in
 
 TURN = PolicySettings(threshold=0.5)
 CONVERSATION = PolicySettings(threshold=0.5, sticky="conversation")
@@ -44,7 +44,7 @@ IMAGE = {"type": "image", "url": "https://example.org/sky.png"}
     ],
 )
 def test_the_text_of_the_humans_last_message(messages, text):
-    turns = turns_of(messages)
+    turns = asked_in(messages, TURN, {}).turns
     assert (turns[-1] or None if turns else None) == text
 
 

@@ -299,7 +299,7 @@ def test_a_wrong_override_says_what_to_write(llm, strong, weak, override, messag
     ("key", "message"),
     [
         ("treshold", "did you mean 'threshold'"),
-        ("sticky", "known: calibration, router, strong_share, threshold"),
+        ("sticky", "known: calibration, max_cost_per_1k_requests, router, saving, "),
     ],
 )
 def test_a_typo_in_the_config_says_what_to_write(llm, key, message):

@@ -13,6 +13,7 @@ pytest.importorskip("langchain_openai")
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
+from pydantic import BaseModel
 
 from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
 from tests.fakes.openai_upstream import Upstream
@@ -31,14 +32,39 @@ ALL = {
     "audio_inputs": True,
     "pdf_inputs": True,
     "tool_calling": True,
+    "structured_output": True,
 }
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 LONG = "word " * 2_000
+SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "fact",
+        "schema": {
+            "title": "fact",
+            "type": "object",
+            "properties": {"text": {"type": "string"}},
+            "required": ["text"],
+        },
+    },
+}
 
 
 def look_up(city: str) -> str:
     """Look a city up."""
     return LONG
+
+
+class Fact(BaseModel):
+    """A fact."""
+
+    text: str
+
+
+def structured(llm: Any, **kwargs: Any) -> Any:
+    """Return the raw message of a structured output; the stand-ins know no schema."""
+    routed = llm.with_structured_output(Fact, include_raw=True, **kwargs)
+    return routed.invoke(EASY)["raw"]
 
 
 CASES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], str]] = {
@@ -54,6 +80,21 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], str]] = {
         "vision",
     ),
     "tools": ({"tool_calling": False}, lambda llm: llm.bind_tools([look_up]).invoke(EASY), "tools"),
+    "structured output": (
+        {"structured_output": False},
+        lambda llm: structured(llm, method="json_schema"),
+        "structured_output",
+    ),
+    "structured output by a tool": (
+        {"tool_calling": False},
+        lambda llm: structured(llm, method="function_calling"),
+        "tools",
+    ),
+    "response format": (
+        {"structured_output": False},
+        lambda llm: llm.invoke(EASY, response_format=SCHEMA),
+        "structured_output",
+    ),
 }
 
 
@@ -87,6 +128,16 @@ async def test_every_way_to_call(strong: Upstream, weak: Upstream) -> None:
         "weak",
     ]
     assert (len(strong.requests), len(weak.requests)) == (5, 1)
+
+
+@pytest.mark.parametrize("method", ["json_mode", "function_calling"])
+def test_a_structured_output_by_other_means_needs_no_schema(
+    strong: Upstream, weak: Upstream, method: str
+) -> None:
+    pair = _pair(strong, weak, {"structured_output": False}, "weak")
+    llm = ChatRouteLLM(*pair, router="length", threshold=0.99)
+    raw = structured(llm, method=method)
+    assert raw.response_metadata["routellm"]["tier"] == "weak"
 
 
 def test_unknown_means_able(gpt_4o: Any, weak: Upstream) -> None:

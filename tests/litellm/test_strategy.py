@@ -143,7 +143,7 @@ async def test_a_mistake_of_ours_does_not_fail_the_request(
     def fail(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("routellm_plugins.litellm.deciding.request.human_turns", fail)
+    monkeypatch.setattr("routellm_plugins.litellm.deciding.request.asked_in", fail)
     assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o"
     assert answered_by(router.completion("gpt-4o-router", user(EASY))) == "gpt-4o"
     monkeypatch.setattr("routellm_plugins.litellm.config.routes.Routes.find", fail)

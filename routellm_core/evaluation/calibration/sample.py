@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -49,6 +49,8 @@ class Sample:
     """Quality of the weak model's answers."""
     costs: Costs | None = None
     """What the answers cost, where the file says so."""
+    later_turns: int = 0
+    """How many were later turns of conversations."""
 
 
 def sample_of_calls(
@@ -119,12 +121,14 @@ class _Columns:
         self._total = total
         self._progress = progress
         self._digest = TextsDigest()
+        self._later_turns = 0
         self._columns: list[array[float]] = []
         self._scores: array[float] = array("d")
         progress.stage(f"Scoring with {policy.settings.router}")
 
     def add(self, turns: list[tuple[str, ...]], *columns: list[float]) -> None:
         for texts in turns:
+            self._later_turns += len(texts) > 1
             for text in texts:
                 self._digest.add(text)
         self._scores.extend(self._policy.scores([Asked(texts) for texts in turns]))
@@ -154,7 +158,7 @@ class _Columns:
         given, answered, *labels = columns
         sample = Sample(scores, self._digest.value(), int((~sound).sum()), given, answered)
         if not labels:
-            return sample
+            return replace(sample, later_turns=self._later_turns)
         strong, weak, strong_cost, weak_cost = labels
         known = None if np.isnan(strong_cost).any() else Costs(strong_cost, weak_cost)
         return Sample(scores, sample.digest, sample.failed, given, answered, strong, weak, known)

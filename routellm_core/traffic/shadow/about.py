@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from ...decision import Tier
 from ...policy.policy import RoutingPolicy
-from ...registry.loading import load_router
 from ..store.kept import About
 
 
@@ -23,15 +22,10 @@ def about(
         prices: by tier, dollars for a million tokens: ``input``, ``cached`` and ``output``; None
             where they are not known.
     """
-    settings, calibration = policy.settings, policy.calibration
-    known = {tier: each for tier, each in prices.items() if each}
-    if calibration is not None:
-        return About(
-            models, known, calibration.share, settings.calibration, calibration.quantiles,
-            calibration.n,
-        )  # fmt: skip
-    if settings.strong_share is None:
+    aim, known = policy.aim, {tier: each for tier, each in prices.items() if each}
+    if aim.calibration is not None:
+        file, n = policy.settings.calibration, aim.calibration.n
+        return About(models, known, aim.share, file, aim.quantiles, n)
+    if aim.share is None:
         return About(models, known)
-    quantiles = load_router(settings.router, **settings.router_options).score_quantiles
-    levels = () if quantiles is None else [float(each) for each in quantiles]
-    return About(models, known, settings.strong_share, quantiles=levels)
+    return About(models, known, aim.share, quantiles=[float(each) for each in aim.quantiles])

@@ -53,10 +53,10 @@ def _summary(report: ConfigReport) -> Table:
         settings = route.settings
         router = "as named" if by_name else settings.router
         threshold = "as named" if policy is None else f"{policy.threshold:.4f}"
-        if settings.strong_share is not None:
-            threshold += f" ({settings.strong_share:.0%} of usual traffic)"
         if settings.calibration is not None:
             threshold += f" ({settings.calibration})"
+        elif policy is not None and policy.aim.share is not None:
+            threshold += f" ({policy.aim.share:.0%} of usual traffic)"
         limits = settings.allow_override or (Limits(0, 1) if by_name else None)
         allowed = "nothing" if limits is None else f"{limits.min:g} to {limits.max:g}"
         name = f"{route.name} (observed)" if settings.observe else route.name

@@ -9,6 +9,7 @@ from typing import Any
 
 from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
+from routellm_core.settings import with_prices
 
 from .settings import RouteSettings, parse_settings
 
@@ -60,6 +61,7 @@ class Routes:
         entries = [entry for entry in model_list if isinstance(entry.get("model_name"), str)]
         self._guardrails = _guardrails(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
+        self._prices = {entry["model_name"]: _price(entry) for entry in entries}
         self._group_aliases = group_aliases or {}
         self._aliases = Counter(entry["model_name"] for entry in entries if is_routed(entry))
         self._groups_may_follow = groups_may_follow
@@ -126,7 +128,12 @@ class Routes:
                     "'observe' is for the entry of a model group that serves requests: write "
                     "observe: true there, or leave it out to route"
                 )
-            self._routes[name] = Route(name, settings, self._entries(settings))
+            served = self._entries(settings)
+            prices = (
+                self._prices.get(entry or "") or self._target(settings.group(tier))
+                for tier, entry in served.items()
+            )
+            self._routes[name] = Route(name, with_prices(settings, *prices), served)
         except ConfigError as error:
             mistakes.append(str(error))
         mistakes.extend(self._mistakes_in_name(name))
@@ -229,6 +236,17 @@ def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ..
         )
         for entry in entries
     ]
+
+
+def _price(entry: Mapping[str, Any]) -> tuple[float, float] | str | None:
+    """Return the price that LiteLLM charges for an entry, or the model whose price that is."""
+    info, params = _mapping(entry, "model_info"), _mapping(entry, "litellm_params")
+    for given in (params, info):
+        read, written = given.get("input_cost_per_token"), given.get("output_cost_per_token")
+        if isinstance(read, (int, float)) and isinstance(written, (int, float)):
+            return float(read) * 1e6, float(written) * 1e6
+    model = info.get("base_model") or params.get("base_model") or params.get("model")
+    return model if isinstance(model, str) and "*" not in model else None
 
 
 def _leads(group: str, target: str) -> str:

@@ -15,7 +15,7 @@ from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_setting
 
 EXAMPLE = "{strong: gpt-4o, weak: gpt-4o-mini, strong_share: 0.3}"
 
-_CARRIED_BY_THE_NAME = ("router", "router_options", *HOW_MUCH)
+_CARRIED_BY_THE_NAME = ("router", "router_options", *HOW_MUCH, "adapt")
 
 
 class Limits(NamedTuple):

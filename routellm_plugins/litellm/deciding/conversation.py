@@ -12,12 +12,10 @@ from routellm_core.policy.conversations import session_of
 
 from ..config.routes import Route
 from ..reporting.routed_request import buckets
+from .messages import system_messages
 
 _GENERATED = "litellm_session_id_generated"
 """Marks a session id that LiteLLM made up for this one request."""
-
-_INSTRUCTIONS = ("system", "instructions", "systemInstruction")
-"""Where the messages, the responses and Gemini's API have the system prompt."""
 
 
 def tier_of_previous(
@@ -74,7 +72,7 @@ def session_of_request(
     first = next((text for message in messages if (text := scored_text([message]))), None)
     if first is None:
         return None, False
-    system = [str(kwargs[name]) for name in _INSTRUCTIONS if kwargs.get(name)]
+    system = [str(message["content"]) for message in system_messages(kwargs)]
     for message in messages:
         if isinstance(message, Mapping) and message.get("role") in ("system", "developer"):
             system.append(str(message.get("content")))

@@ -8,6 +8,10 @@ from typing import Any
 _CALLED = ("functionResponse", "function_response")
 
 
+_INSTRUCTIONS = ("system", "instructions", "systemInstruction")
+"""Where the messages, the responses and Gemini's API have the system prompt."""
+
+
 def messages_of(request: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the conversation in OpenAI's chat or responses form.
 
@@ -28,6 +32,12 @@ def messages_of(request: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         if isinstance(given, list):
             return given
     return list(_of_contents(request.get("contents")))
+
+
+def system_messages(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the system prompt that a request has beside its conversation, as messages."""
+    given = (request.get(name) for name in _INSTRUCTIONS)
+    return [{"role": "system", "content": content} for content in given if content]
 
 
 def _of_contents(contents: object) -> Iterator[dict[str, Any]]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from routellm_core import Asked, Decision, Tier, human_turns
+from routellm_core import Asked, Decision, Tier
 from routellm_core.policy.route_on import text_to_route_on
+from routellm_core.reading import asked_in
 from routellm_core.rules.fits import Abilities
 from routellm_core.side_calls import side_call
 
@@ -16,7 +17,7 @@ from ..config.routes import Route
 from ..reporting.metrics import metrics
 from ..reporting.routed_request import RoutedRequest, routed_request
 from .conversation import begins, session_of_request, tier_of_previous
-from .messages import messages_of
+from .messages import messages_of, system_messages
 from .needs import lacking_for
 
 
@@ -54,9 +55,10 @@ class Request:
         if side is not None:
             return side
         if self.route.settings.sticky == "turn":
-            return Asked(self._turns)
+            return self._asked
         session, given = session_of_request(self.alias, self._conversation, self.kwargs)
-        return Asked(self._turns, session, begins=not given and begins(self._conversation))
+        starts = not given and begins(self._conversation)
+        return replace(self._asked, session=session, begins=starts)
 
     def routed_before(self) -> RoutedRequest | None:
         """Return the decision on an earlier attempt at this request."""
@@ -74,8 +76,10 @@ class Request:
         return RoutedRequest(self.alias, group, decision, self._fingerprint, settled)
 
     @cached_property
-    def _turns(self) -> tuple[str, ...]:
-        return human_turns(self._conversation)
+    def _asked(self) -> Asked:
+        conversation = self._conversation
+        everything = [*system_messages(self.kwargs), *conversation]
+        return asked_in(conversation, self.route.settings, everything)
 
     @cached_property
     def _fingerprint(self) -> int | None:
@@ -83,7 +87,9 @@ class Request:
         policy decides as for a failure to score.
         """
         try:
-            return hash((self._turns, text_to_route_on(), self.kwargs.get("previous_response_id")))
+            return hash(
+                (self._asked.turns, text_to_route_on(), self.kwargs.get("previous_response_id"))
+            )
         except Exception:
             return None
 

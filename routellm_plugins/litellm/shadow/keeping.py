@@ -21,6 +21,7 @@ from routellm_core.traffic.store import kept
 from ..config.routes import Route, Routes
 from ..deciding.messages import messages_of
 from ..deciding.request import Request
+from ..groups.abilities import GroupAbilities
 from ..groups.router_access import RouterAccess
 from ..reporting.routed_request import routed_request
 from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
@@ -126,7 +127,8 @@ async def _observed(
 ) -> Decision:
     """Return the decision on a request that was served without one."""
     buckets = {k: params[k] for k in ("metadata", "litellm_metadata") if params.get(k)}
-    request = Request(route.name, route, {**buckets, "messages": messages}, access.entries)
+    given = {**buckets, "messages": messages}
+    request = Request(route.name, route, given, access.entries, GroupAbilities(access).of)
     return await adecide(route.settings, request.asked, checked=True)
 
 

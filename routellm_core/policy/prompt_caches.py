@@ -1,0 +1,109 @@
+"""Stay on a model while its provider has the conversation's beginning in a prompt cache.
+
+Providers keep a prompt that was read for some minutes, and charge a part of the price for what a
+later prompt begins with. Going to the weak model in the middle of a conversation means that all of
+it is read anew, at the price of writing a cache. That pays once so many calls follow::
+
+    n > (write_weak - read_weak) / (read_strong - read_weak)
+
+which is 11.5 / (strong price / weak price - 1) where writing costs 1.25 times, and reading a tenth,
+of what a token costs. How many follow is not known: as many are expected as there were.
+
+Going to the strong model is for the sake of the answer, and is never held up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from ..rules.prices import Price, tokens_in
+
+WARM_S = 300.0
+"""Seconds for which a provider keeps what it read."""
+
+LEAST_TOKENS = 1024
+"""Of a beginning that providers keep."""
+
+
+def calls_until_it_pays(strong: Price, weak: Price) -> float:
+    """Return how many calls must follow for going to the weak model to pay; infinity for never."""
+    gained = cached(strong) - cached(weak)
+    return (written(weak) - cached(weak)) / gained if gained > 0 else math.inf
+
+
+def cached(price: Price) -> float:
+    """Return what a million tokens cost that are read from a prompt cache, in dollars: a tenth of
+    the price of reading where that is not known.
+    """
+    return 0.1 * price.given if price.cached is None else price.cached
+
+
+def written(price: Price) -> float:
+    """Return what a million tokens cost that are put into a prompt cache, in dollars: 1.25 times
+    the price of reading where that is not known.
+    """
+    return 1.25 * price.given if price.written is None else price.written
+
+
+class PromptCaches:
+    """Which beginnings of conversations the strong model's provider has read of late.
+
+    They are known by digest, so a conversation needs no name, and one that was summarised or
+    trimmed is another. Bounded in number and time; of this process alone.
+
+    Args:
+        size: how many are kept; the longest unused is dropped first.
+        clock: gives the time in seconds.
+    """
+
+    def __init__(self, size: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._clock = clock
+        self._read: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def is_warm(self, parts: Sequence[str]) -> bool:
+        """Whether enough of what a conversation begins with was read by the strong model.
+
+        Args:
+            parts: the texts of its messages, oldest first, the new one too.
+        """
+        tokens = 0.0
+        warm = 0.0
+        now = self._clock()
+        with self._lock:
+            for part, digest in zip(parts, _digests(parts), strict=True):
+                tokens += tokens_in(part)
+                if now - self._read.get(digest, -math.inf) <= WARM_S:
+                    warm = tokens
+        return warm > LEAST_TOKENS
+
+    def read(self, parts: Sequence[str]) -> None:
+        """Take down that the strong model reads these messages now."""
+        *_, digest = _digests(parts)
+        with self._lock:
+            self._read[digest] = self._clock()
+            self._read.move_to_end(digest)
+            while len(self._read) > self._size:
+                self._read.popitem(last=False)
+
+
+def _digests(parts: Sequence[str]) -> list[bytes]:
+    """Return the digest of each beginning: of the first part, the first two, and so on."""
+    digest = hashlib.blake2b(digest_size=16)
+    found = []
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+        found.append(digest.digest())
+    return found
+
+
+prompt_caches = PromptCaches()
+"""Those of this process."""
