@@ -11,7 +11,7 @@ from llama_index.llms.openai_like import OpenAILike
 
 from routellm_core import RoutingPolicy
 from routellm_plugins.langchain import ChatRouteLLM
-from routellm_plugins.litellm.config import check_config
+from routellm_plugins.litellm.config.report import check_config
 from routellm_plugins.llama_index import RouteLLM
 
 NAMES = ("gpt-4o", "gpt-4o-mini")

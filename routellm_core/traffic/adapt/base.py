@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...checkpoints.store import (
+    WEIGHTS,
     Checkpoint,
     Tensors,
     find_checkpoint,
@@ -29,6 +30,8 @@ _STEP = 0.5
 
 _PROBED = 50
 """Prompts at which that is measured, about."""
+
+_NAME = "name one that `routellm train mf` or `routellm adapt` wrote, or the bundled mf"
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,15 @@ def read_base(checkpoint: Checkpoint) -> Base:
         ConfigError: it is the checkpoint of another router than mf.
     """
     folder = find_checkpoint(checkpoint)
+    if not (folder / WEIGHTS).is_file():
+        raise ConfigError(
+            f"--from {checkpoint} is no checkpoint of mf, which has a {WEIGHTS}: {_NAME}"
+        )
     tensors, config = load_checkpoint(folder)
     if config.get("router") != "mf":
         raise ConfigError(
             f"--from {checkpoint} is a checkpoint of {config.get('router') or 'another router'}: "
-            "name one that `routellm train mf` or `routellm adapt` wrote, or the bundled mf"
+            f"{_NAME}"
         )
     require_tensors(folder, tensors, TENSORS)
     router = MatrixFactorizationRouter.from_pretrained(folder)
