@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core import ConfigError, RouteLLMError
@@ -160,6 +161,7 @@ class RouteLLMProxyHandler(CustomLogger):
             return None
         if self._strategy is None or not self._strategy.access.installed_on(router):
             self._strategy = RouteLLMRoutingStrategy(router)
+            self._list_once()
             add_to(proxy_app())
             serve_status(proxy_app(), self._routes)
             try:
@@ -172,6 +174,16 @@ class RouteLLMProxyHandler(CustomLogger):
             except Exception:
                 logger.exception("the routed aliases could not be read; requests to them may fail")
         return self._strategy
+
+    def _list_once(self) -> None:
+        """Drop what repeats this handler: LiteLLM lists it anew whenever it reads its config, and
+        would run it as often on each request.
+        """
+        listed = litellm.callbacks
+        if listed.count(self) > 1:
+            first = listed.index(self)
+            kept = (each for at, each in enumerate(listed) if each is not self or at == first)
+            litellm.callbacks = list(kept)  # another list: a request may be going through this one
 
 
 end_on_mistakes()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +28,7 @@ pytestmark = [
         "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings) is"
     ),
 ]
+ROOT = Path(__file__).parents[2]
 USUAL = {"router": "length", "threshold": 0.6}
 
 
@@ -207,3 +211,37 @@ def test_an_entry_may_repeat_the_weak_model(entries: list[dict[str, Any]], weak:
     for text, model in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
         assert answered_by(router.completion("gpt-4o-router", user(text))) == model
     router.discard()
+
+
+RELOADS = """
+import asyncio, sys
+import litellm
+from litellm.proxy import proxy_server
+from routellm_plugins.litellm import proxy_handler
+
+async def main():
+    for _ in range(3):
+        config = proxy_server.ProxyConfig()
+        loaded = await config.load_config(router=None, config_file_path=sys.argv[1])
+        proxy_server.llm_router = loaded[0]
+        await asyncio.sleep(0.3)
+        data = {"model": "gpt-4o-router", "messages": [{"role": "user", "content": "hi"}]}
+        await proxy_handler.async_pre_call_hook(None, None, data, "acompletion")
+    print(litellm.callbacks.count(proxy_handler), data["model"])
+
+asyncio.run(main())
+"""
+
+
+def test_a_config_that_is_read_again_lists_the_handler_once(
+    entries: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    config = {
+        "model_list": [*entries[:2], alias("gpt-4o-router", strong_share=0.3)],
+        "litellm_settings": {"callbacks": ["routellm_plugins.litellm.proxy_handler"]},
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(config))
+    script = [sys.executable, "-c", RELOADS, str(path)]
+    done = subprocess.run(script, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split()[-2:] == ["1", "gpt-4o-mini"]
