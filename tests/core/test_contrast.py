@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from routellm_core.data.outcomes import Outcomes
-from routellm_core.routers.item_response import win_rates
+from routellm_core.routers.item_response import win_rate, win_rates
 from routellm_core.training.outcomes.contrast import contrast_of, contrast_weight, fit_contrast
 
 
@@ -69,3 +69,9 @@ def test_it_moves_the_win_rate_and_never_turns_it_round() -> None:
     usual = 0.5 + 0.5 * (1 / (1 + np.exp(-1.0)) - 1 / (1 + np.exp(1.0)))
     np.testing.assert_allclose(rates, [usual, 2 * usual - 0.5, 0.5, 1.0])
     assert win_rates(np.array([1e4]), np.array([-1e4]), np.zeros(1)).tolist() == [1.0]
+
+
+def test_one_prompt_has_the_rate_that_it_has_among_others() -> None:
+    table = np.random.default_rng(2).normal(0, 3, (50, 3))
+    alone = [win_rate(*row) for row in table.tolist()]
+    np.testing.assert_allclose(alone, win_rates(*table.T), rtol=1e-14)

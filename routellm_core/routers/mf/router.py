@@ -41,7 +41,7 @@ from ..embedding_checkpoint import (
     released_encoder,
     sigmoid,
 )
-from ..item_response import win_rates
+from ..item_response import win_rate, win_rates
 from .released import RELEASED_MODELS
 
 TENSORS = (
@@ -243,6 +243,8 @@ def _win_rates(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if values.ndim == 1:
         return sigmoid(values)
+    if len(values) == 1:
+        return np.array([win_rate(*values[0].tolist())])
     return win_rates(values[:, 0], values[:, 1], values[:, 2])
 
 
