@@ -289,7 +289,8 @@ def test_another_group_that_hangs_delays_nobody_and_fills_nothing(
         breakable.delay_s = 0.0
     errors = [row["error"] for row in rows]
     assert set(errors) <= {"timeout", "error:Timeout", "queue"}
-    assert errors[0] in ("timeout", "error:Timeout")
+    # Whichever came first was called and waited for; of later ones the answer was not asked for.
+    assert {"timeout", "error:Timeout"} & set(errors)
     assert "queue" in errors
 
 
