@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..finetune.targets import Targets
-from ..outcomes.contrast import contrast_of
 from ..outcomes.items import Items
 from ..outcomes.rasch import HALF_WEIGHT
 from .config import CausalLLMConfig
-
-_TRUST = 0.2
-"""How far a prompt's own outcomes move its contrast from what its features tell."""
 
 
 def targets_of_items(items: Items, config: CausalLLMConfig) -> Targets:
@@ -30,8 +26,7 @@ def targets_of_items(items: Items, config: CausalLLMConfig) -> Targets:
     rows, rates, weight, count = [], [], [], {}
     for outcomes, own in prepared.parts():
         features = prepared.features[own]
-        usual = items.contrast.of(features)
-        contrast = usual + _TRUST * (contrast_of(outcomes) - usual)
+        contrast = items.contrast.moved(outcomes, features)
         rows.append(own)
         rates.append(items.rates(items.rasch.difficulty(outcomes, features), contrast))
         share = outcomes.measured / (outcomes.measured + HALF_WEIGHT)

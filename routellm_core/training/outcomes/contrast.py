@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 HALF_WEIGHT = 8.0
 """A prompt with n models weighs n / (n + HALF_WEIGHT): one outcome tells little of a contrast."""
 
+TRUST = 0.2
+"""How far a prompt's own outcomes move its contrast from what its features tell."""
+
 GRID = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """Penalties on squared weights that are tried, greatest first, per unit of mean squared error."""
 
@@ -34,6 +37,16 @@ class Contrast:
     def of(self, features: Floats) -> Floats:
         """Return the contrast of prompts, shape (n,), from features of shape (n, D)."""
         return np.asarray(features @ self.weights + self.intercept)
+
+    def moved(self, outcomes: Outcomes, features: Floats) -> Floats:
+        """Return the contrast of a source's prompts, moved by their own outcomes: shape (n,).
+
+        Args:
+            outcomes: of the source.
+            features: standardised, of its prompts, shape (n, D).
+        """
+        usual = self.of(features)
+        return np.asarray(usual + TRUST * (contrast_of(outcomes) - usual))
 
 
 def contrast_of(outcomes: Outcomes) -> Floats:

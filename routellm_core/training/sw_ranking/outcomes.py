@@ -24,7 +24,6 @@ from ...routers.sw_ranking.directions import shortened
 from ...routers.sw_ranking.router import SWRankingRouter
 from ...routers.sw_ranking.tally import Battles
 from ..outcomes.card import outcomes_card
-from ..outcomes.contrast import contrast_of
 from ..outcomes.items import Items, learn_items
 from ..outcomes.prepare import STRONG, WEAK
 from ..outcomes.rasch import HALF_WEIGHT
@@ -40,8 +39,6 @@ _TIERS = 2
 _RIDGE = 1e-3
 """Of the regression of win rates on standardised features."""
 
-_TRUST = 0.2
-"""How far a prompt's own outcomes move its contrast from what its features tell."""
 
 _WHAT = """similarity-weighted
 ranking by the `{encoder}` embedding of a prompt and features of its surface, of one battle on each
@@ -132,8 +129,7 @@ def _battles(items: Items, most: int) -> tuple[NDArray[np.int64], Floats32, Floa
     prepared, found = items.prepared, []
     for outcomes, own in prepared.parts():
         features = prepared.features[own]
-        usual = items.contrast.of(features)
-        contrast = usual + _TRUST * (contrast_of(outcomes) - usual)
+        contrast = items.contrast.moved(outcomes, features)
         weight = outcomes.measured / (outcomes.measured + HALF_WEIGHT)
         difficulty = items.rasch.difficulty(outcomes, features)
         found.append((own, np.stack([difficulty, contrast, weight]).astype(np.float32)))
