@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("training",),
     ("traffic",),
+    ("serving",),
     ("cli",),
 )
 """The modules and folders of ``routellm_core``, lowest floor first."""
