@@ -101,7 +101,7 @@ class RoutingPolicy:
         self.scoring = Scoring(self.router, self.settings)
         """Scores with it, or with the plugins that answer for it, within the time budget."""
         self.aim = aim_of(self.settings, self.router)
-        if self.aim.warning:
+        if self.aim.warning and not self.router.is_stand_in:  # of which its server's client tells
             logger.warning("router '%s': %s", self.settings.router, self.aim.warning)
         self._pays_after = self._calls_until_weak_pays()
         self._watch = Watch(self.settings, self.aim, self.router)

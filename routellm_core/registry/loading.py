@@ -42,8 +42,8 @@ def load_router(name: str, **options: Hashable) -> Router:
 
 def reload_router(name: str, **options: Hashable) -> Router:
     """Return a router as ``load_router`` does, loaded again if its checkpoint's folder has changed
-    since or it is stale, for everyone who asks from then on. If that fails, ``load_router`` goes on giving the
-    one before.
+    since or it is stale, for everyone who asks from then on. If that fails, ``load_router`` goes on
+    giving the one before.
 
     Raises:
         RouteLLMError: as in ``load_router``.

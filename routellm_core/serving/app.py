@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..decision import Asked
-from ..errors import RouteLLMError
 from ..policy.conversations import session_of
 from ..reading import asked_in
 from ..routers.remote.wire import BUSY, DECIDE, ROUTER, SCORE
@@ -59,10 +58,8 @@ class ScoringApp:
         draining: whether the server is about to end: it is not ready, and closes connections.
     """
 
-    def __init__(
-        self, settings: PolicySettings, limits: Limits = Limits(), token: str | None = None
-    ) -> None:
-        self._decides = any(key in settings.model_fields_set for key in HOW_MUCH)
+    def __init__(self, settings: PolicySettings, limits: Limits, token: str | None = None) -> None:
+        self._decides = any(getattr(settings, key) is not None for key in HOW_MUCH)
         if not self._decides:
             settings = settings.model_copy(update={"threshold": 1.0})
         self.settings = settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -32,6 +33,17 @@ class GradedRouter(LengthRouter):
         return np.linspace(0.0, 1.0, 201)
 
 
+class SlowRouter(LengthRouter):
+    """The same, a call at a time, in a twentieth of a second each."""
+
+    instant: ClassVar[bool] = False
+    concurrency = 1
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        time.sleep(0.05)
+        return super().score(prompts)
+
+
 class FailingRouter(Router):
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         raise RuntimeError("no scores today")
@@ -54,6 +66,7 @@ class NoNumberRouter(Router):
 def routellm_register_routers(register):
     register("length", LengthRouter)
     register("graded", GradedRouter)
+    register("slow", SlowRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
     register("no-number", NoNumberRouter)

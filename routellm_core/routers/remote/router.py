@@ -29,7 +29,7 @@ def load_remote(
     Args:
         url: address of the server, such as ``http://scoring:8100``.
         token_env: environment variable that holds its token; None: no token is sent.
-        timeout_ms: time limit of a prompt, in milliseconds.
+        timeout_ms: time limit of a prompt, or of 64 KiB of it, in milliseconds.
         retry_ms: least milliseconds between two looks whether a server is back.
 
     Raises:

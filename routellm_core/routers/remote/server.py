@@ -24,6 +24,8 @@ from .breaker import Breaker
 from .wire import ABSENT, BUSY, ROUTER, SCORE
 
 WHY = "the router 'remote'"
+_PER_BUDGET = 65_536
+"""Bytes of a request."""
 _NO_SERVER = "is this a server of `routellm serve`?"
 
 
@@ -57,8 +59,8 @@ class ScoringServer:
     Args:
         url: address of the server, such as ``http://scoring:8100``.
         token_env: environment variable that holds its token; None: no token is sent.
-        timeout_ms: time limit of a prompt, in milliseconds; n prompts of a request have n times as
-            much.
+        timeout_ms: time limit of a request, in milliseconds, for each prompt in it or, where that
+            is more, each 64 KiB: a long text of one user must not count as absence.
         retry_ms: least milliseconds between two looks whether the server is back.
 
     Raises:
@@ -112,7 +114,9 @@ class ScoringServer:
             ServerAwayError: the server does not answer.
             ScoringError: it fails, refuses, or answers something else.
         """
-        response = self._asked("POST", SCORE, content_of(prompts), len(prompts))
+        content = content_of(prompts)
+        budgets = max(len(prompts), 1 + len(content) // _PER_BUDGET)
+        response = self._asked("POST", SCORE, content, budgets)
         answer = _object(response)
         if response.status != 200:
             raise ScoringError(f"{self.url} gives no score ({_refusal(response, answer)})")
@@ -125,7 +129,7 @@ class ScoringServer:
         """Return the response to a request, whatever its status but those of an absent server."""
         self.breaker.check()
         began = time.monotonic()
-        timeout_s = self._timeout_s * max(budgets, 1)
+        timeout_s = self._timeout_s * budgets
         core = self._httpcore
         try:
             response = self._sent(method, path, content, timeout_s)
@@ -230,7 +234,7 @@ def _object(response: Any) -> Mapping[str, Any]:
 def _refusal(response: Any, answer: Mapping[str, Any]) -> str:
     if response.status == BUSY:
         return "it is busy"
-    return f"{response.status}: {str(answer.get('error', _NO_SERVER)):.200}"
+    return f"{response.status}: {answer.get('error', _NO_SERVER)!s:.200}"
 
 
 def _described(answer: Mapping[str, Any]) -> Description | None:
