@@ -34,13 +34,15 @@ class GradedRouter(LengthRouter):
 
 
 class SlowRouter(LengthRouter):
-    """The same, a call at a time, in a twentieth of a second each."""
+    """The same, a call at a time, in a twentieth of a second each; raises at "poison"."""
 
     instant: ClassVar[bool] = False
     concurrency = 1
 
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         time.sleep(0.05)
+        if any("poison" in prompt for prompt in prompts):
+            raise ValueError("poison")
         return super().score(prompts)
 
 

@@ -186,6 +186,23 @@ def test_a_server_without_a_threshold_only_scores() -> None:
         assert "start it with --strong-share 0.3 or --threshold" in answer["error"]
 
 
+@pytest.mark.parametrize("most", [1, 32])
+def test_requests_that_wait_are_scored_together(most: int) -> None:
+    """Each gets its own score, and one that cannot be scored fails alone."""
+    texts = [" ".join(["word"] * count) for count in range(10)] + ["poison", "one two poison"]
+    args = ("--router", "slow", "--max-batch", str(most), "--timeout-ms", "60000")
+    with ScoringProcess(*args) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(
+                pool.map(lambda text: client.post("/v1/score", json={"prompts": [text]}), texts)
+            )
+        page = client.get("/metrics").text
+    assert [each.json().get("scores") for each in answers[:10]] == [[at / 10] for at in range(10)]
+    assert [each.json() for each in answers[10:]] == [{"error": "scoring failed: ValueError"}] * 2
+    batches = float(page.split("routellm_server_batch_size_count ")[1].split()[0])
+    assert batches == 12 if most == 1 else batches < 12
+
+
 def test_too_much_that_waits_is_refused_at_once() -> None:
     args = ("--router", "slow", "--max-batch", "1", "--max-waiting", "2")
     with ScoringProcess(*args) as server, httpx.Client(base_url=server.url, timeout=60) as client:
