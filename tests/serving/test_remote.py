@@ -157,6 +157,7 @@ class TestAbsence:
             ("weak", "error:ServerAwayError")
         }
         assert len(stub.requests) == asked + 1
+        assert decide(remote, "x" * 90).score == 0.9  # which is kept
         (line,) = lines(caplog, AWAY)
         assert line == (
             f"the scoring server {stub.url} is away (no answer within 200 ms): until it is back, "
