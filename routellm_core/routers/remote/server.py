@@ -239,11 +239,11 @@ def _refusal(response: Any, answer: Mapping[str, Any]) -> str:
 
 def _described(answer: Mapping[str, Any]) -> Description | None:
     router, fingerprint = answer.get("router"), answer.get("fingerprint")
-    limits = answer.get("max_prompts"), answer.get("max_bytes")
+    most, largest = answer.get("max_prompts"), answer.get("max_bytes")
     quantiles = answer.get("score_quantiles")
     if not isinstance(router, str) or not isinstance(fingerprint, (str, type(None))):
         return None
-    if not all(isinstance(limit, int) and limit > 0 for limit in limits):
+    if not isinstance(most, int) or not isinstance(largest, int) or min(most, largest) < 1:
         return None
     found = None
     if quantiles is not None:
@@ -254,7 +254,7 @@ def _described(answer: Mapping[str, Any]) -> Description | None:
         in_order = found.ndim == 1 and len(found) > 1 and bool((np.diff(found) >= 0).all())
         if not in_order or not 0 <= found[0] <= found[-1] <= 1:
             return None
-    return Description(router, fingerprint, found, *limits)
+    return Description(router, fingerprint, found, most, largest)
 
 
 _servers: weakref.WeakSet[ScoringServer] = weakref.WeakSet()
