@@ -9,6 +9,7 @@ import typer
 
 from ..errors import ConfigError
 from ..policy.policies import policy_of
+from ..routers.remote.server import TOKEN, is_token
 from ..settings import PolicySettings, validate_settings
 from .options import router_option
 
@@ -94,7 +95,9 @@ def _token(host: str, token_env: str | None) -> str | None:
                 "variable with a token that they must send"
             )
         return None
-    token = os.environ.get(token_env)
+    token = os.environ.get(token_env, "").strip()
     if not token:
         raise ConfigError(f"--token-env {token_env}: that environment variable is not set")
+    if not is_token(token):
+        raise ConfigError(f"--token-env {token_env} holds what is no token: {TOKEN}")
     return token

@@ -142,14 +142,18 @@ class ScoringApp:
             raise Refused(
                 400, "this server only scores: start it with --strong-share 0.3 or --threshold"
             )
-        asked = self._asked(await self._body(request))
+        # On a thread, since a conversation may be long.
+        asked = await asyncio.to_thread(self._asked, await self._body(request))
         decision = await self.scorer.decision(asked)
         return _json(200, decision.as_metadata())
 
     def _asked(self, body: Mapping[str, Any]) -> Asked:
         messages, session = body.get("messages"), body.get("session")
-        sound = isinstance(messages, list) and all(isinstance(each, dict) for each in messages)
-        if not sound or not isinstance(session, (str, type(None))):
+        if (
+            not isinstance(messages, list)
+            or not all(isinstance(each, dict) for each in messages)
+            or not isinstance(session, (str, type(None)))
+        ):
             raise Refused(
                 400,
                 "send a conversation, and a name for it or none: "

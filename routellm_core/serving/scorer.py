@@ -49,13 +49,13 @@ class Scorer:
 
     def __init__(self, settings: PolicySettings, limits: Limits) -> None:
         self._settings = settings
-        wait = {"waiting": limits.max_waiting, "wait_s": settings.timeout_ms / 1000}
-        most = limits.max_batch
+        wait_s = settings.timeout_ms / 1000
+        most, waiting = limits.max_batch, limits.max_waiting
         self._scores: Batcher[RoutingPolicy, list[str], Scores] = Batcher(
-            self._score, most=most, **wait
+            self._score, most=most, waiting=waiting, wait_s=wait_s
         )
         self._decisions: Batcher[RoutingPolicy, Asked, Decision] = Batcher(
-            _decide, most=most, **wait
+            _decide, most=most, waiting=waiting, wait_s=wait_s
         )
         self.metrics = ServerMetrics(lambda: self._scores.waiting + self._decisions.waiting)
         self._scores.noted = self._decisions.noted = self.metrics.batch

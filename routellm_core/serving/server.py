@@ -23,7 +23,7 @@ def make_server(app: ScoringApp, host: str, port: int, drain_s: float) -> uvicor
 
     At SIGTERM it goes on serving for ``drain_s`` seconds, not ready, so that load balancers find
     other servers; then it takes no new requests, and ends once all are answered. A second signal,
-    or SIGINT, leaves the waiting out.
+    or SIGINT, leaves the waiting out; SIGINT once more ends it at once.
 
     Args:
         app: is served.
@@ -52,12 +52,13 @@ def make_server(app: ScoringApp, host: str, port: int, drain_s: float) -> uvicor
         ends_at: float | None = None
 
         def handle_exit(self, sig: int, frame: Any) -> None:
-            if sig == signal.SIGTERM and not app.draining and drain_s > 0:
-                app.draining = True
+            # Not as uvicorn does, which afterwards dies of the signal: it has ended as it was told.
+            if sig == signal.SIGTERM and not app.draining:
                 self.ends_at = time.monotonic() + drain_s
             else:
-                app.draining = True
-                super().handle_exit(sig, frame)
+                self.force_exit = self.should_exit and sig == signal.SIGINT
+                self.should_exit = True
+            app.draining = True
 
         async def on_tick(self, counter: int) -> bool:
             is_due = self.ends_at is not None and time.monotonic() >= self.ends_at

@@ -46,6 +46,19 @@ class SlowRouter(LengthRouter):
         return super().score(prompts)
 
 
+class SleepingRouter(LengthRouter):
+    """The same, after some milliseconds, on as many threads as the policy has."""
+
+    instant: ClassVar[bool] = False
+
+    def __init__(self, ms: float = 0.0) -> None:
+        self._ms = ms
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        time.sleep(self._ms / 1000)
+        return super().score(prompts)
+
+
 class FailingRouter(Router):
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         raise RuntimeError("no scores today")
@@ -69,6 +82,7 @@ def routellm_register_routers(register):
     register("length", LengthRouter)
     register("graded", GradedRouter)
     register("slow", SlowRouter)
+    register("sleeping", SleepingRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
     register("no-number", NoNumberRouter)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -221,16 +223,17 @@ def test_too_much_that_waits_is_refused_at_once() -> None:
 
 def test_a_stopped_server_answers_what_it_was_asked() -> None:
     """At SIGTERM it goes on for a while, not ready; what it has begun it ends."""
-    server = ScoringProcess("--router", "slow", "--drain-s", "1", "--max-batch", "1")
+    args = ("--router", "slow", "--drain-s", "600", "--timeout-ms", "60000", "--max-batch", "1")
+    server = ScoringProcess(*args)
     statuses: list[int] = []
     refused = threading.Event()
 
     def ask(at: int) -> None:
         with httpx.Client(base_url=server.url, timeout=60) as client:
-            for number in range(100):
+            for number in range(10_000):
                 try:
                     answer = client.post("/v1/score", json={"prompts": [f"{at} {number}"]})
-                except httpx.ConnectError:
+                except (httpx.ConnectError, httpx.ReadError):  # or not accepted any more
                     refused.set()
                     return
                 statuses.append(answer.status_code)
@@ -245,11 +248,18 @@ def test_a_stopped_server_answers_what_it_was_asked() -> None:
         assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
         last = httpx.post(f"{server.url}/v1/score", json={"prompts": ["the last"]}, timeout=60)
         assert (last.status_code, last.headers["connection"]) == (200, "close")
+        server.signal(signal.SIGTERM)  # once more, so as not to wait for ten minutes
         assert server.wait() == 0
         for each in asking:
             each.result()  # raises whatever was no refusal to connect
     assert set(statuses) == {200}
     assert refused.is_set()
+
+
+def test_it_ends_by_itself_after_it_has_drained() -> None:
+    with ScoringProcess("--router", "length", "--drain-s", "0.1") as server:
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 def wait_for(ask: Any, status: int) -> httpx.Response:
@@ -306,6 +316,25 @@ def test_mistakes_are_one_line_before_traffic(args: list[str], message: str) -> 
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("httpcore", "load_router('remote', url='http://127.0.0.1:1')"),
+        *((name, "serve()") for name in ("prometheus_client", "starlette", "uvicorn")),
+    ],
+)
+def test_what_is_missing_is_named(module: str, code: str) -> None:
+    lines = (
+        f"import sys; sys.modules[{module!r}] = None",
+        "from routellm_core import load_router",
+        "from routellm_core.cli.serve import serve",
+        code,
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert f"needs {module}" in done.stderr
+    assert 'pip install "routellm-plugins[serve]"' in done.stderr
 
 
 def test_help_names_the_options() -> None:

@@ -309,7 +309,10 @@ def test_the_token_is_in_the_environment_and_goes_where_it_is_meant_to(
         load_router("remote", url=server.url)
     with pytest.raises(ConfigError, match=f"has no token for {stub.url}: set NOT_SET$"):
         load_router("remote", url=stub.url, token_env="NOT_SET")
-    monkeypatch.setenv("OTHER", "t-2")
+    monkeypatch.setenv("OTHER", "t 2")
+    with pytest.raises(ConfigError, match="OTHER holds what is no token: letters, digits and"):
+        load_router("remote", url=stub.url, token_env="OTHER")
+    monkeypatch.setenv("OTHER", "t-2\n")  # as read from a file
     load_router("remote", url=stub.url, token_env="OTHER").score(["Hello"])
     assert stub.authorizations[-1] == "Bearer t-2"
 
@@ -342,6 +345,8 @@ def test_prompts_are_not_logged(stub: ScoringStub, caplog: pytest.LogCaptureFixt
     [
         ({"url": "scoring:8100"}, "write the server's address, such as http://scoring:8100"),
         ({"url": "ftp://scoring"}, "write the server's address"),
+        ({"url": "http://scoring:81OO"}, "write the server's address"),
+        ({"url": "http://sc\u00f6ring"}, "write the server's address"),
         ({"url": 5}, "url is 5: write the server's address"),
         ({"url": "http://me:pass@scoring"}, "without a password"),
         ({"url": "http://scoring", "timeout_ms": 0}, "timeout_ms is 0: write a number of milli"),

@@ -24,6 +24,7 @@ from .breaker import Breaker
 from .wire import ABSENT, BUSY, ROUTER, SCORE
 
 WHY = "the router 'remote'"
+TOKEN = "letters, digits and signs of ASCII, without spaces"
 _PER_BUDGET = 65_536
 """Bytes of a request."""
 _NO_SERVER = "is this a server of `routellm serve`?"
@@ -197,9 +198,18 @@ def content_of(prompts: Sequence[str]) -> bytes:
     return json.dumps({"prompts": list(prompts)}).encode("ascii")
 
 
+def is_token(token: str) -> bool:
+    """Whether a header of HTTP can bear it."""
+    return token.isascii() and token.isprintable() and " " not in token
+
+
 def _check(url: object, timeout_ms: object, retry_ms: object) -> None:
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isascii() else None
+        sound = parts and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # of a port that is none
+        sound = parts = None
+    if parts is None or not sound or parts.scheme not in ("http", "https"):
         raise ConfigError(
             f"{WHY}: url is {url!r:.200}: write the server's address, such as http://scoring:8100"
         )
@@ -217,9 +227,11 @@ def _check(url: object, timeout_ms: object, retry_ms: object) -> None:
 def _authorization(token_env: str | None, url: str) -> dict[str, str]:
     if token_env is None:
         return {}
-    token = os.environ.get(token_env)
+    token = os.environ.get(token_env, "").strip()
     if not token:
         raise ConfigError(f"{WHY} has no token for {url}: set {token_env}")
+    if not is_token(token):
+        raise ConfigError(f"{WHY}: {token_env} holds what is no token: {TOKEN}")
     return {"authorization": f"Bearer {token}"}
 
 
