@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ pytest.importorskip("starlette")
 pytest.importorskip("prometheus_client")
 
 from routellm_core import load_router
+from routellm_core.checkpoints.store import BUNDLED
 from tests.fakes.scoring_server import ScoringProcess
 
 from .measure import race
 from .prompts import make_prompts
 
 CLIENTS = 32
+REQUESTS = 128
 ROUNDS = 3
 WORDS = 100
 
@@ -51,31 +54,50 @@ def rate(server: ScoringProcess, texts: list[str]) -> float:
     return len(texts) / (time.perf_counter() - began)
 
 
-@pytest.mark.parametrize(
-    ("router", "extra", "requests"), [("bert", "onnxruntime", 256), ("causal_llm", "torch", 96)]
-)
+def classifier(folder: Path) -> str:
+    """Write a classifier of the size of MiniLM, with weights drawn at random."""
+    transformers = pytest.importorskip("transformers")
+    tokenizer = str(BUNDLED / "bert" / "tokenizer.json")
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_file=tokenizer, pad_token="[PAD]", model_max_length=256
+    ).save_pretrained(folder)
+    config = transformers.BertConfig(
+        hidden_size=384,
+        num_hidden_layers=6,
+        num_attention_heads=12,
+        intermediate_size=1536,
+        max_position_embeddings=512,
+        num_labels=3,
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["bundled", "classifier"])
 @pytest.mark.timeout(900)
-def test_requests_per_second(
-    benchmark: Any, report: Any, router: str, extra: str, requests: int
-) -> None:
-    pytest.importorskip(extra)
-    patient = ("--router", router, "--timeout-ms", "600000", "--max-batch")
-    every = prompts(2 * ROUNDS * requests)
+def test_requests_per_second(benchmark: Any, report: Any, kind: str, tmp_path: Path) -> None:
+    args = ["--router", "bert", "--timeout-ms", "600000"]
+    if kind == "classifier":
+        args += ["--checkpoint", classifier(tmp_path)]
+    else:
+        pytest.importorskip("onnxruntime")
+    every = prompts(2 * ROUNDS * REQUESTS)
 
     def measured() -> dict[str, list[float]]:
-        with ScoringProcess(*patient, "1") as alone, ScoringProcess(*patient, "32") as batched:
+        one, many = (ScoringProcess(*args, "--max-batch", most) for most in ("1", "32"))
+        with one as alone, many as batched:
             servers = {"alone": alone, "in batches": batched}
             rates: dict[str, list[float]] = {name: [] for name in servers}
             for server in servers.values():
                 rate(server, [f"warm {number}" for number in range(CLIENTS)])
             for _, (name, server) in itertools.product(range(ROUNDS), servers.items()):
-                rates[name].append(rate(server, list(itertools.islice(every, requests))))
+                rates[name].append(rate(server, list(itertools.islice(every, REQUESTS))))
         return rates
 
     rates = benchmark.pedantic(measured, rounds=1)
     for name, values in rates.items():
         note = f"{CLIENTS} clients; rounds from {min(values):.0f} to {max(values):.0f}"
-        report(f"{router} served, prompts {name}", f"{max(values):.0f} requests/s", note)
+        report(f"bert ({kind}) served, prompts {name}", f"{max(values):.0f} requests/s", note)
 
 
 @pytest.mark.timeout(300)
