@@ -50,6 +50,7 @@ def make_server(app: ScoringApp, host: str, port: int, drain_s: float) -> uvicor
 
     class Server(uvicorn_.Server):  # type: ignore[misc]
         ends_at: float | None = None
+        should_exit: bool
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             # Not as uvicorn does, which afterwards dies of the signal: it has ended as it was told.
