@@ -13,7 +13,7 @@ BODIES ?= 5000
 # Requests that `make faults` sends, half of them to aliases.
 REQUESTS ?= 20000
 
-.PHONY: help demo test versions fuzz faults overhead lint bench shadow-load common-sense build results thresholds learning-curves clean
+.PHONY: help demo test versions fuzz faults overhead blocking lint bench shadow-load common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz         BODIES=5000 random bodies, each to a plain group and to a routed alias"
 	@echo "make faults       REQUESTS=20000 requests while scorers, upstreams and the config fail"
 	@echo "make overhead     time that an alias adds to a request of a proxy, beside the plain group"
+	@echo "make blocking     requests per second and health probe of a proxy whose scorer takes 50 ms"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make shadow-load  users' latency with and without shadow mode, the other model well, slow, failing, hanging"
@@ -54,6 +55,9 @@ faults: $(VENV)/.dev
 
 overhead: $(VENV)/.dev
 	$(BIN)/python -m tests.litellm.overhead
+
+blocking: $(VENV)/.dev
+	$(BIN)/python -m tests.litellm.blocking
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

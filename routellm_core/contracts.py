@@ -37,6 +37,15 @@ class Router(ABC):
         """
         return None
 
+    is_stand_in: bool = False
+    """Whether it stands for a router of which nothing is known yet, because the server that scores
+    does not answer: it has no quantiles, and ``score`` raises."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether what it scores with has changed elsewhere, so that it must be loaded again."""
+        return False
+
     @property
     def fingerprint(self) -> str | None:
         """Names everything the scores depend on: weights, encoder, options. A change of any

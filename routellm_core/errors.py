@@ -40,6 +40,10 @@ class ScoringTimeoutError(ScoringError):
     """Scoring exceeded its time budget, or every scoring thread is stuck."""
 
 
+class ServerAwayError(ScoringError):
+    """The server that scores does not answer."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the nearest known name, or all of a short list.
 

@@ -177,6 +177,23 @@ class PolicySettings(BaseModel):
         description="share of scored calls that go to the other model at random",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _router_with_its_address(cls, values: Any) -> Any:
+        """Read ``router: {remote: URL}``."""
+        router = values.get("router") if isinstance(values, dict) else None
+        if not isinstance(router, Mapping):
+            return values
+        if list(router) != ["remote"]:
+            raise ValueError(
+                "'router' is a name, or {remote: URL} for a server of `routellm serve`"
+            )
+        options = values.get("router_options") or {}
+        if not isinstance(options, Mapping):
+            return {**values, "router": "remote"}
+        options = {**options, "url": router["remote"]}
+        return {**values, "router": "remote", "router_options": options}
+
     @model_validator(mode="after")
     def _one_way_to_say_how_much(self) -> PolicySettings:
         given = [f"'{key}'" for key in HOW_MUCH if getattr(self, key) is not None]

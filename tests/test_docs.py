@@ -63,7 +63,7 @@ def test_the_score_samples_run(plugin):
     plugin(names["Sharper"]())
     policy = RoutingPolicy("random", threshold=0.5)
     assert policy.decide("a contract").score == 1.0
-    plain = policy._router.score(["hello"])[0]
+    plain = policy.router.score(["hello"])[0]
     assert policy.decide("hello").score == pytest.approx(plain**2)
 
 
@@ -72,9 +72,9 @@ def test_the_sample_of_scored_routers_runs(plugin):
     exec(_sample("class SharperRandom"), names)
     plugin(names["SharperRandom"]())
     random, mf = (RoutingPolicy(name, threshold=0.5) for name in ("random", "mf"))
-    plain = random._router.score(["hello"])[0]
+    plain = random.router.score(["hello"])[0]
     assert random.decide("hello").score == pytest.approx(plain**2)
-    assert mf.decide("hello").score == pytest.approx(mf._router.score(["hello"])[0])
+    assert mf.decide("hello").score == pytest.approx(mf.router.score(["hello"])[0])
 
 
 def test_the_sample_of_a_trainer_runs(length_module, plugin, tmp_path):

@@ -22,6 +22,7 @@ from .label import label
 from .pairs import pairs
 from .report import report, store_app
 from .score import score
+from .serve import serve
 from .train import train
 
 app = typer.Typer(
@@ -65,6 +66,7 @@ app.command()(report)
 app.add_typer(store_app)
 app.command()(label)
 app.command()(adapt)
+app.command()(serve)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..rules.budget import Costs, share_for_cost, share_for_saving
 from ..rules.calibration import Calibration, read_calibration
 from ..rules.prices import Price, price_of_model
-from ..rules.share import outside_range, threshold_for_share
+from ..rules.share import NEVER, outside_range, threshold_for_share
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -47,6 +47,14 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
         ConfigError: they do not say how much goes to the strong model, or that cannot be had.
         MissingExtraError: prices are to come from LiteLLM's table, and LiteLLM is not installed.
     """
+    if router.is_stand_in:
+        return Aim(
+            NEVER if settings.threshold is None else settings.threshold,
+            None,
+            (),
+            warning="its server does not answer, so nothing is scored until it does, and requests "
+            f"go to the {settings.on_error} model",
+        )
     if settings.calibration is not None:
         calibration = read_calibration(settings.calibration)
         calibration.check(settings.calibration, settings.router, router.fingerprint)

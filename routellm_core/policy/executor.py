@@ -63,8 +63,16 @@ class Executor:
                 return
             self._abandoned.add(future)
 
+    def close(self) -> None:
+        """End the threads, of a router that is gone. Takes no lock, since the garbage collector may
+        call it on a thread that has it.
+        """
+        for _ in range(self.size):
+            self._queue.put(None)
+
     def _reset(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[Scored[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Scored[Any], Callable[[], Any]] | None]
+        self._queue = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._pending = 0
@@ -72,7 +80,10 @@ class Executor:
 
     def _run(self) -> None:
         while True:
-            future, work = self._queue.get()
+            asked = self._queue.get()
+            if asked is None:
+                return
+            future, work = asked
             outcome: object = None
             begun = future.set_running_or_notify_cancel()
             if begun:
@@ -88,6 +99,8 @@ class Executor:
                 if begun:
                     self._abandoned.discard(future)
                     future.set_result(outcome)
+            # They hold the router, which could not go while this thread waits.
+            del asked, future, work, outcome
 
 
 _executors: weakref.WeakSet[Executor] = weakref.WeakSet()
@@ -106,9 +119,15 @@ def executor_of(router: Router, size: int) -> Executor:
     found = _by_router.get(id(router))
     if found is None:
         found = _by_router.setdefault(id(router), Executor(size))
-        weakref.finalize(router, _by_router.pop, id(router), None)
+        weakref.finalize(router, _forget, id(router))
     found.size = max(found.size, size)
     return found
+
+
+def _forget(router: int) -> None:
+    executor = _by_router.pop(router, None)
+    if executor is not None:
+        executor.close()
 
 
 def _forget_threads() -> None:

@@ -96,13 +96,15 @@ class RoutingPolicy:
 
         self.settings = validate_settings(PolicySettings, {"router": router, **settings})
         self._failures = Failures()
-        self._router = load_router(self.settings.router, **self.settings.router_options)
-        self._scoring = Scoring(self._router, self.settings)
-        self.aim = aim_of(self.settings, self._router)
-        if self.aim.warning:
+        self.router = load_router(self.settings.router, **self.settings.router_options)
+        """What scores."""
+        self.scoring = Scoring(self.router, self.settings)
+        """Scores with it, or with the plugins that answer for it, within the time budget."""
+        self.aim = aim_of(self.settings, self.router)
+        if self.aim.warning and not self.router.is_stand_in:  # of which its server's client tells
             logger.warning("router '%s': %s", self.settings.router, self.aim.warning)
         self._pays_after = self._calls_until_weak_pays()
-        self._watch = Watch(self.settings, self.aim, self._router)
+        self._watch = Watch(self.settings, self.aim, self.router)
 
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
@@ -149,14 +151,14 @@ class RoutingPolicy:
             scores = self._kept(asked, deciding)
             missing = _missing(deciding.values(), scores)
             if missing:
-                scores.update(self._scoring.batch(missing))
+                scores.update(self.scoring.batch(missing))
         except Exception as error:
             return self._failed(error, start)
         return self._scored(scores, deciding, asked, start)
 
     async def adecide(self, call: Call) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
-        if self._scoring.is_instant:
+        if self.scoring.is_instant:
             return self.decide(call)
         start = time.perf_counter()
         try:
@@ -168,7 +170,7 @@ class RoutingPolicy:
             scores = self._kept(asked, deciding)
             missing = _missing(deciding.values(), scores)
             if missing:
-                scores.update(result(await self._scoring.abatch(missing)))
+                scores.update(result(await self.scoring.abatch(missing)))
         except Exception as error:
             return self._failed(error, start)
         return self._scored(scores, deciding, asked, start)
@@ -183,7 +185,7 @@ class RoutingPolicy:
             A decision for each, in their order; ``elapsed_ms`` is the time of all together.
         """
         start = time.perf_counter()
-        if self._scoring.is_intercepted:
+        if self.scoring.is_intercepted:
             return [self.decide(call) for call in calls]
         decided: dict[int, Decision] = {}
         to_score: dict[int, tuple[Asked, dict[int, str]]] = {}
@@ -209,7 +211,7 @@ class RoutingPolicy:
             texts = (text for _, deciding in to_score.values() for text in deciding.values())
             missing = _missing(texts, scores)
             if missing:
-                scores.update(self._scoring.batch(missing, len(missing)))
+                scores.update(self.scoring.batch(missing, len(missing)))
         except ScoringTimeoutError as error:
             decided.update((at, self._failed(error, start)) for at in to_score)
         except Exception:
@@ -241,7 +243,7 @@ class RoutingPolicy:
                 self._failures.note(error, self.settings)
         texts = _missing((text for _, each in deciding.values() for text in each.values()), {})
         try:
-            known = self._scoring.batch(texts, len(texts)) if texts else {}
+            known = self.scoring.batch(texts, len(texts)) if texts else {}
         except Exception:
             known = self._scored_alone(texts)
         for at, (_, each) in deciding.items():
@@ -254,7 +256,7 @@ class RoutingPolicy:
         known: dict[str, float] = {}
         for text in texts:
             try:
-                known.update(self._scoring.batch([text]))
+                known.update(self.scoring.batch([text]))
             except Exception as error:
                 self._failures.note(error, self.settings)
         return known
@@ -295,7 +297,7 @@ class RoutingPolicy:
         what is asked now is new as a rule.
         """
         earlier = [text for at, text in deciding.items() if at < len(asked.turns) - 1]
-        return self._scoring.kept(earlier) if earlier else {}
+        return self.scoring.kept(earlier) if earlier else {}
 
     def _scored(
         self, scores: dict[str, float], deciding: dict[int, str], asked: Asked, start: float
@@ -347,8 +349,9 @@ class RoutingPolicy:
     ) -> Decision:
         elapsed_ms = (time.perf_counter() - start) * 1000
         router = self.settings.router
+        threshold = None if self.router.is_stand_in else self.threshold
         decision = Decision(
-            model, score, self.threshold, router, cause, elapsed_ms, propensity=propensity
+            model, score, threshold, router, cause, elapsed_ms, propensity=propensity
         )
         plugins.decided(decision)
         return decision

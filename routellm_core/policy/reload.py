@@ -1,4 +1,6 @@
-"""Take up a changed checkpoint folder or calibration file without a restart."""
+"""Take up a changed checkpoint folder or calibration file without a restart, and what a server that
+scores has changed to.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class Reloaded:
     """A policy that is made anew when its files change; until that has worked, the old one holds.
 
     No thread waits for changes: the files are looked at by calls, at most every ``INTERVAL_S``
-    seconds. A new checkpoint is loaded beside the traffic, in a thread that ends with that.
+    seconds. A new checkpoint is loaded beside the traffic, in a thread that ends with that. So is a
+    router that has gone stale, by itself.
 
     Args:
         settings: of the policy. Files are its calibration and, if it is a folder of the user's,
@@ -50,13 +53,15 @@ class Reloaded:
         stamp: Hashable = (router_stamp(settings.router, **options), calibration)
         self._used = self._seen = self._refused = stamp
         self._has_files = self._folder is not None or self._calibration is not None
-        self._next_look = time.monotonic() + INTERVAL_S
+        self._next_look = time.monotonic() + (INTERVAL_S if self._has_files else 0.0)
         self._lock = threading.Lock()
         self._loading: threading.Thread | None = None
+        self._complaint = ""
 
     def current(self) -> RoutingPolicy:
         """Return the policy to decide by now."""
-        if self._has_files and time.monotonic() >= self._next_look:
+        may_have_changed = self._has_files or self._policy.router.is_stale
+        if may_have_changed and time.monotonic() >= self._next_look:
             self._look()
         return self._policy
 
@@ -67,7 +72,8 @@ class Reloaded:
             self._next_look = time.monotonic() + INTERVAL_S
             before, self._seen = self._seen, self._stamp()
             is_loading = self._loading is not None and self._loading.is_alive()
-            if self._seen != before or self._seen in (self._used, self._refused) or is_loading:
+            is_new = self._seen == before and self._seen not in (self._used, self._refused)
+            if is_loading or not (is_new or self._policy.router.is_stale):
                 return
             thread = threading.Thread(
                 target=self._reload, args=(self._seen,), name="routellm-reload", daemon=True
@@ -89,12 +95,18 @@ class Reloaded:
         except Exception as error:
             if self._stamp() == stamp:  # else it changes still, and is looked at again
                 self._refused = stamp
-                logger.warning(
-                    "router '%s': %s changed and cannot be used, so the one before stays (%s)",
-                    *(router, self._named(), error),
-                )
+                is_stale = self._policy.router.is_stale  # and so tried again and again
+                if not is_stale or str(error) != self._complaint:
+                    self._complaint = str(error)
+                    logger.warning(
+                        "router '%s': %s changed and cannot be used, so the one before stays (%s)",
+                        *(router, self._named(), error),
+                    )
             return
-        if self._stamp() == stamp:
+        self._complaint = ""
+        if policy.router.is_stand_in:
+            self._policy = policy
+        elif self._stamp() == stamp:
             self._policy, self._used = policy, stamp
             logger.warning(
                 "router '%s': %s changed and is used from now on, with threshold %.5f",
@@ -102,4 +114,5 @@ class Reloaded:
             )
 
     def _named(self) -> str:
-        return " or ".join(str(path) for path in (self._folder, self._calibration) if path)
+        files = [str(path) for path in (self._folder, self._calibration) if path]
+        return " or ".join(files) or "what its server scores with"

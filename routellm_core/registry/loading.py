@@ -42,8 +42,8 @@ def load_router(name: str, **options: Hashable) -> Router:
 
 def reload_router(name: str, **options: Hashable) -> Router:
     """Return a router as ``load_router`` does, loaded again if its checkpoint's folder has changed
-    since, for everyone who asks from then on. If that fails, ``load_router`` goes on giving the
-    one before.
+    since or it is stale, for everyone who asks from then on. If that fails, ``load_router`` goes on
+    giving the one before.
 
     Raises:
         RouteLLMError: as in ``load_router``.
@@ -116,10 +116,14 @@ def _load(
     with _loading.setdefault(key, threading.Lock()):
         if again or key not in _cache:
             stamp = _stamp(options.get("checkpoint"))
-            if key not in _cache or stamp != _stamps[key]:
+            if key not in _cache or stamp != _stamps[key] or _is_stale(_cache[key]):
                 _cache[key] = factory(**options)
                 _stamps[key] = stamp
         return _cache[key]
+
+
+def _is_stale(loaded: object) -> bool:
+    return isinstance(loaded, Router) and loaded.is_stale
 
 
 def _key(

@@ -88,6 +88,17 @@ def _random(seed: int = 0) -> Router:
     return RandomRouter(seed)
 
 
+def _remote(
+    url: str,
+    token_env: str | None = None,
+    timeout_ms: float = 500.0,
+    retry_ms: float = 1000.0,
+) -> Router:
+    from .remote.router import load_remote
+
+    return load_remote(url, token_env=token_env, timeout_ms=timeout_ms, retry_ms=retry_ms)
+
+
 def _sw_ranking(
     checkpoint: Checkpoint = "sw_ranking",
     strong_model: str | None = None,
@@ -115,4 +126,5 @@ def routellm_register_routers(register: Register) -> None:
     register("causal_llm", _causal_llm)
     register("mf", _mf)
     register("random", _random)
+    register("remote", _remote)
     register("sw_ranking", _sw_ranking)

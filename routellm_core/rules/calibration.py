@@ -66,11 +66,14 @@ class Calibration:
         Args:
             path: of its file, for the message.
             router: name of the router that is to use it.
-            fingerprint: of that router.
+            fingerprint: of that router. The same one under another name, as of a server that
+                scores with it, is the same router.
 
         Raises:
             ConfigError: it was made for another router, or another checkpoint of it.
         """
+        if fingerprint is not None and self.fingerprint == fingerprint:
+            return
         if self.router != router:
             raise ConfigError(
                 f"calibration {path} was made for router '{self.router}', and this is '{router}': "

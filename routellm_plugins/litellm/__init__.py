@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .classifier import RouteLLMClassifier
     from .proxy import proxy_handler
     from .strategy import RouteLLMRoutingStrategy, install
 
-__all__ = ["RouteLLMRoutingStrategy", "install", "proxy_handler"]
+__all__ = ["RouteLLMClassifier", "RouteLLMRoutingStrategy", "install", "proxy_handler"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from .proxy import proxy_handler
 
         return proxy_handler
+    if name == "RouteLLMClassifier":
+        from .classifier import RouteLLMClassifier
+
+        return RouteLLMClassifier
     if name in ("RouteLLMRoutingStrategy", "install"):
         from . import strategy
 

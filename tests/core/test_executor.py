@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 import time
 import warnings
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 
 from routellm_core import Router, RoutingPolicy, ScoringTimeoutError, hookimpl
-from routellm_core.policy.executor import Executor
+from routellm_core.policy.executor import Executor, executor_of
 from tests.fakes.scripted import policy_of, routers_of
 
 
@@ -160,3 +162,20 @@ print(RoutingPolicy("hang", threshold=0.5, timeout_ms=20).decide("x").cause)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
     assert done.stdout == "error:ScoringTimeoutError\n"
+
+
+def test_the_threads_of_a_router_end_with_it():
+    """Else every checkpoint that was taken up would leave its threads behind."""
+    router, before = _Slow(), set(threading.enumerate())
+    executor = executor_of(router, 4)
+    futures = [executor.submit(partial(router.score, ["x"])) for _ in range(8)]
+    assert [float(future.result(60)[0]) for future in futures] == [0.7] * 8
+    threads = set(threading.enumerate()) - before
+    assert len(threads) == 4
+    del router, futures
+    for _ in range(200):
+        gc.collect()
+        if not any(thread.is_alive() for thread in threads):
+            return
+        time.sleep(0.01)
+    raise AssertionError("threads are left")

@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("training",),
     ("traffic",),
+    ("serving",),
     ("cli",),
 )
 """The modules and folders of ``routellm_core``, lowest floor first."""
@@ -43,7 +44,10 @@ FACADES = {CORE, f"{CORE}.testing"}
 FRAMEWORKS = ("litellm", "langchain", "langgraph", "llama_index")
 ADAPTERS = ("litellm", "langchain", "llama_index")
 
-LITELLM_FLOORS = ("config", "reporting", "groups", "deciding", "shadow", "strategy", "proxy")
+LITELLM_FLOORS = (
+    *("config", "reporting", "groups", "deciding", "shadow"),
+    *("classifier", "strategy", "proxy"),
+)
 """The modules and folders of the LiteLLM adapter, lowest floor first."""
 
 

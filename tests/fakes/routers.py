@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -32,6 +33,32 @@ class GradedRouter(LengthRouter):
         return np.linspace(0.0, 1.0, 201)
 
 
+class SlowRouter(LengthRouter):
+    """The same, a call at a time, in a twentieth of a second each; raises at "poison"."""
+
+    instant: ClassVar[bool] = False
+    concurrency = 1
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        time.sleep(0.05)
+        if any("poison" in prompt for prompt in prompts):
+            raise ValueError("poison")
+        return super().score(prompts)
+
+
+class SleepingRouter(LengthRouter):
+    """The same, after some milliseconds, on as many threads as the policy has."""
+
+    instant: ClassVar[bool] = False
+
+    def __init__(self, ms: float = 0.0) -> None:
+        self._ms = ms
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        time.sleep(self._ms / 1000)
+        return super().score(prompts)
+
+
 class FailingRouter(Router):
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         raise RuntimeError("no scores today")
@@ -54,6 +81,8 @@ class NoNumberRouter(Router):
 def routellm_register_routers(register):
     register("length", LengthRouter)
     register("graded", GradedRouter)
+    register("slow", SlowRouter)
+    register("sleeping", SleepingRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
     register("no-number", NoNumberRouter)

@@ -27,8 +27,8 @@ def loaded(name: str) -> Any:
     return yaml.safe_load((DEPLOY / name).read_text())
 
 
-def manifests() -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+def manifests(name: str = "kubernetes.yaml") -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOY / name).read_text()))
 
 
 def expressions() -> list[str]:
@@ -67,17 +67,49 @@ def test_files_that_compose_mounts_are_there() -> None:
 
 def test_kubernetes_manifests_follow_their_schemas() -> None:
     validate = pytest.importorskip("kubernetes_validate")
-    for manifest in manifests():
+    for manifest in (*manifests(), *manifests("scoring.yaml")):
         validate.validate(manifest, "1.34", strict=True)
 
 
-def test_the_deployment_is_not_privileged() -> None:
-    (deployment,) = (m for m in manifests() if m["kind"] == "Deployment")
+@pytest.mark.parametrize("name", ["kubernetes.yaml", "scoring.yaml"])
+def test_the_deployment_is_not_privileged(name: str) -> None:
+    (deployment,) = (m for m in manifests(name) if m["kind"] == "Deployment")
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_the_scoring_services_are_started_as_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both with the same arguments, which `routellm serve` takes, and with probes it answers."""
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("onnxruntime")
+    from tests.fakes.scoring_server import ScoringProcess
+
+    (deployment,) = (m for m in manifests("scoring.yaml") if m["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    service = loaded("docker-compose.yaml")["services"]["scoring"]
+    assert container["command"] == service["entrypoint"] == ["routellm", "serve"]
+    assert container["args"] == service["command"]
+    assert service["profiles"] == ["scoring"]
+    args = ["127.0.0.1" if each == "0.0.0.0" else each for each in container["args"]]
+    probes = [container[each]["httpGet"]["path"] for each in ("readinessProbe", "livenessProbe")]
+    with ScoringProcess(*args, SCORING_TOKEN="t-1") as server:
+        import httpx
+
+        assert [httpx.get(server.url + path, timeout=60).status_code for path in probes] == [
+            200
+        ] * 2
+        config = read_config(DEPLOY / "config.yaml")
+        monkeypatch.setenv("SCORING_TOKEN", "t-1")
+        text = (
+            (DEPLOY / "scoring.yaml").read_text().replace("routellm-scoring:8100", server.url[7:])
+        )
+        added = yaml.safe_load("\n".join(re.findall(r"^#   (router.*)$", text, re.M)))
+        config["model_list"][2]["model_info"]["routellm"].update(added)
+        report = check_config(config)
+        assert (report.problems, report.warnings) == ([], [])
 
 
 def test_kustomize_finds_its_files() -> None:

@@ -1,0 +1,103 @@
+"""`routellm serve`: scores and decisions over HTTP, for several processes to share."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from ..policy.policies import policy_of
+from ..routers.remote.server import TOKEN, is_token
+from ..settings import PolicySettings, validate_settings
+from .options import router_option
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE of the router, such as strong_ability=1.5."),
+    ] = None,
+    strong_share: Annotated[
+        float | None, typer.Option(help="Decide too, at this share to the strong model.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="The same, with the threshold of this calibration file.")
+    ] = None,
+    on_error: Annotated[str, typer.Option(help="Decide so when scoring fails.")] = "strong",
+    timeout_ms: Annotated[float, typer.Option(help="Time budget of a prompt.")] = 1000.0,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where to listen.")] = 8100,
+    token_env: Annotated[
+        str | None,
+        typer.Option(help="Environment variable with the token that requests must bear."),
+    ] = None,
+    max_batch: Annotated[
+        int, typer.Option(min=1, help="Most prompts of several requests that are scored at once.")
+    ] = 32,
+    max_waiting: Annotated[
+        int, typer.Option(min=1, help="Most prompts that wait; more are refused.")
+    ] = 1024,
+    drain_s: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds to go on serving, not ready, after SIGTERM."),
+    ] = 5.0,
+) -> None:
+    """Score prompts and decide on conversations over HTTP, until SIGTERM.
+
+    `router: {remote: http://HOST:PORT}` in the settings of any adapter scores with this server.
+    """
+    from ..serving.app import ScoringApp
+    from ..serving.scorer import Limits
+    from ..serving.server import make_server
+
+    options: dict[str, Any] = dict(router_option(each) for each in option or ())
+    if checkpoint is not None:
+        options["checkpoint"] = checkpoint
+    how_much = {"strong_share": strong_share, "threshold": threshold, "calibration": calibration}
+    settings = validate_settings(
+        PolicySettings,
+        {
+            "router": router,
+            "router_options": options,
+            "on_error": on_error,
+            "timeout_ms": timeout_ms,
+            **{name: value for name, value in how_much.items() if value is not None},
+        },
+    )
+    token = _token(host, token_env)
+    app = ScoringApp(settings, Limits(max_batch=max_batch, max_waiting=max_waiting), token)
+    server = make_server(app, host, port, drain_s)
+    # Reports mistakes, loads the router, and digests its weights, before traffic.
+    _ = policy_of(app.settings).router.fingerprint
+    typer.echo(f"{router} is served on http://{host}:{port}")
+    server.run()
+
+
+def _token(host: str, token_env: str | None) -> str | None:
+    """Return the token that requests must bear; None if they need none.
+
+    Raises:
+        ConfigError: other machines can reach the server, and there is no token.
+    """
+    if token_env is None:
+        if host not in _LOOPBACK:
+            raise ConfigError(
+                f"--host {host} lets other machines ask: write --token-env NAME, the environment "
+                "variable with a token that they must send"
+            )
+        return None
+    token = os.environ.get(token_env, "").strip()
+    if not token:
+        raise ConfigError(f"--token-env {token_env}: that environment variable is not set")
+    if not is_token(token):
+        raise ConfigError(f"--token-env {token_env} holds what is no token: {TOKEN}")
+    return token

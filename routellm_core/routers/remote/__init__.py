@@ -1,0 +1,1 @@
+"""Scores of a server that `routellm serve` runs, for several processes to share."""
