@@ -34,6 +34,9 @@ class Route:
     settings: RouteSettings
     entries: Mapping[Tier, str | None]
     """The ``model_name`` of the entries that serve each tier; None if there is no such entry."""
+    wish: str = ""
+    """What a request has set in place of the entry's threshold, and is not a threshold; it is in
+    ``settings``."""
 
     def tier_of(self, name: object) -> Tier | None:
         """Return the tier that only the entries of a name serve."""
