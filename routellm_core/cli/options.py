@@ -41,9 +41,14 @@ def model_prices(
         required: whether a price that cannot be found is an error.
 
     Raises:
-        ConfigError: a price is written wrongly, or is given for one model alone.
+        ConfigError: a price is written wrongly, or is given for one model alone, or both models
+            are the same.
         MissingExtraError: one is required, and LiteLLM is not installed.
     """
+    if models[0] is not None and models[0] == models[1]:
+        raise ConfigError(
+            f"--strong-model and --weak-model are both '{models[0]}': name two models"
+        )
     found = []
     for model, price, cache in zip(models, prices, caches, strict=True):
         if price is None and cache is not None:

@@ -32,6 +32,19 @@ class GradedRouter(LengthRouter):
         return np.linspace(0.0, 1.0, 201)
 
 
+class ConstantRouter(Router):
+    """Scores .5, whatever it is asked."""
+
+    instant: ClassVar[bool] = True
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        return np.full(len(prompts), 0.5)
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64]:
+        return np.full(201, 0.5)
+
+
 class FailingRouter(Router):
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         raise RuntimeError("no scores today")
@@ -54,6 +67,7 @@ class NoNumberRouter(Router):
 def routellm_register_routers(register):
     register("length", LengthRouter)
     register("graded", GradedRouter)
+    register("constant", ConstantRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
     register("no-number", NoNumberRouter)

@@ -148,6 +148,8 @@ class _Columns:
                 "`routellm score` on one of them"
             )
         scores = scores[sound]
+        if len(scores) == 1:
+            raise DataError("one prompt is no sample of your traffic: give some hundred")
         if np.ptp(scores) < _SAME:
             raise ConfigError(
                 f"router '{self._policy.settings.router}' gives all {len(scores):,} prompts the "
