@@ -88,6 +88,23 @@ def test_conversations_are_scored_as_a_gateway_does(plugin, tmp_path):
     assert read_calibration(str(out)).later_turns == 75
 
 
+def test_calls_that_no_threshold_decides_are_left_out(plugin, tmp_path):
+    plugin(routers)
+    title = f"<session>\n{HARD}\n</session>\n\nWrite the title of this session, and nothing else."
+    asked = [{"role": "user", "content": text} for text in (EASY, HARD, EASY, HARD, title, title)]
+    file, out = tmp_path / "log.jsonl", tmp_path / "support.json"
+    file.write_text("".join(json.dumps({"messages": [each]}) + "\n" for each in asked * 10))
+    base = ["calibrate", "--router", "length", "--prompts", str(file)]
+    done = called(*base, "--strong-share", "0.5", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "20 calls serve the application" in done.stderr
+    found = read_calibration(str(out))
+    assert (found.n, found.share) == (40, 0.5)
+    file.write_text(json.dumps({"messages": [asked[-1]]}))
+    none = called(*base, "--strong-share", "0.5")
+    assert "all 1 calls serve the application" in none.stderr
+
+
 def test_the_table_alone(prompts):
     done = called("calibrate", "--router", "random", "--prompts", str(prompts))
     assert done.returncode == 0
