@@ -312,4 +312,5 @@ def test_a_wish_that_cannot_be_met_is_one_line_and_nothing_is_written(
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert message in errors[0]
+    assert all(done.stderr.splitlines())
     assert not (tmp_path / "support.json").exists()
