@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -13,11 +14,11 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError, Decision, RouteLLMError
-from routellm_core.policy.policies import adecide, apolicy_of, decide, policy_of
+from routellm_core.policy.policies import adecide, decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
-from .deciding.overrides import check_threshold, with_override
+from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
 from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
@@ -148,7 +149,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         route = request.route
         try:
             if route.wish:
-                check_threshold(route, (await apolicy_of(route.settings)).threshold)
+                await asyncio.to_thread(check_wish, route)
             return await adecide(route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(request.alias, error) from error
@@ -157,8 +158,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Like ``adecide``."""
         route = request.route
         try:
-            if route.wish:
-                check_threshold(route, policy_of(route.settings).threshold)
+            check_wish(route)
             return decide(route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(request.alias, error) from error

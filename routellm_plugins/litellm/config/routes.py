@@ -9,7 +9,7 @@ from typing import Any
 
 from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
-from routellm_core.settings import with_prices
+from routellm_core.settings import of_one_call, with_prices
 
 from .settings import RouteSettings, parse_settings
 
@@ -282,7 +282,7 @@ def _named(model: str, settings: RouteSettings) -> RouteSettings:
     router, threshold = parsed
     if settings.allow_override is not None:
         settings.allow_override.check(threshold)
-    return settings.model_copy(update={"router": router, "threshold": threshold})
+    return of_one_call(settings.model_copy(update={"router": router, "threshold": threshold}))
 
 
 def _matches(pattern: str, model: str) -> bool:

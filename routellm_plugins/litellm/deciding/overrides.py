@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from routellm_core import ConfigError
+from routellm_core import ConfigError, RouteLLMError
 from routellm_core.overrides import PREFIX, overridden
+from routellm_core.policy.policies import policy_of
 from routellm_core.settings import HOW_MUCH, unknown
 
 from ..config.routes import Route, shortened
@@ -55,16 +56,25 @@ def with_override(route: Route, request: Mapping[str, Any]) -> Route:
     return replace(route, settings=settings, wish="" if key == "threshold" else f"{key} {value}")
 
 
-def check_threshold(route: Route, threshold: float) -> None:
-    """Make sure that the threshold to which a request's wish has come is within the limits.
+def check_wish(route: Route) -> None:
+    """Make sure that the threshold to which a request's wish comes is within the limits; loads the
+    router, if that is not loaded.
 
     Raises:
         ConfigError: it is not.
+        RouteLLMError: the wish cannot be had, or there is no such router.
     """
     allowed = route.settings.allow_override
     # A calibration is the operator's own choice.
-    if route.wish and allowed is not None and route.settings.calibration is None:
-        allowed.check(threshold, route.wish)
+    if not route.wish or allowed is None or route.settings.calibration is not None:
+        return
+    try:
+        threshold = policy_of(route.settings).threshold
+    except RouteLLMError:
+        raise
+    except Exception:
+        return  # so will the decision, which goes to on_error for that
+    allowed.check(threshold, route.wish)
 
 
 def drop_override(request: Mapping[str, Any]) -> None:
