@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -49,6 +49,8 @@ def shown_progress(console: Console) -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
-    # Where nothing is shown, a bar would end with a blank line.
-    with bar if console.is_terminal else nullcontext():
+    if not console.is_terminal:  # where a bar, which shows nothing, would end with a blank line
+        yield _Shown(bar)
+        return
+    with bar:
         yield _Shown(bar)
