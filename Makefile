@@ -13,7 +13,10 @@ BODIES ?= 5000
 # Requests that `make faults` sends, half of them to aliases.
 REQUESTS ?= 20000
 
-.PHONY: help demo test versions fuzz faults overhead blocking lint bench shadow-load common-sense build results thresholds learning-curves clean
+# Prompts that `make stream` scores.
+PROMPTS ?= 1000000
+
+.PHONY: help demo test versions fuzz faults overhead blocking lint bench stream shadow-load common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -25,6 +28,7 @@ help:
 	@echo "make blocking     requests per second and health probe of a proxy whose scorer takes 50 ms"
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
+	@echo "make stream       PROMPTS=1000000 prompts in a file: memory and rate of calibrate and score"
 	@echo "make shadow-load  users' latency with and without shadow mode, the other model well, slow, failing, hanging"
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
@@ -66,6 +70,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -q -s --benchmark-only
+
+stream: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.stream --prompts $(PROMPTS)
 
 shadow-load: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.shadow_load

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .errors import ConfigError
-from .settings import HOW_MUCH, S, unknown, validate_settings
+from .settings import HOW_MUCH, S, of_one_call, unknown, validate_settings
 
 PER_CALL = ("router", *HOW_MUCH)
 """Settings that a call can override."""
@@ -41,9 +41,9 @@ def take_overrides(parameters: MutableMapping[str, Any]) -> dict[str, Any]:
 def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
     """Return the settings of one call.
 
-    A value of None stands for none. What is in ``HOW_MUCH`` replaces each other, a threshold is
-    not adapted, and another router is loaded without ``router_options``, which are for the router
-    they were set for.
+    A value of None stands for none. What is in ``HOW_MUCH`` replaces each other, nothing is
+    adapted, and another router is loaded without ``router_options``, which are for the router they
+    were set for.
 
     Args:
         settings: those of the model that is called.
@@ -61,11 +61,11 @@ def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
         given = {key: value for key, value in layer.items() if value is not None}
         if any(key in given for key in HOW_MUCH):
             values.update(dict.fromkeys(HOW_MUCH))
-            values["adapt"] = settings.adapt and "threshold" not in given
         values.update(given)
     if not values:
         return settings
     if values.get("router", settings.router) != settings.router:
         values["router_options"] = {}
     own = {name: getattr(settings, name) for name in type(settings).model_fields}
-    return validate_settings(type(settings), {**own, **values})
+    # What adapts to all calls is not for one of them to move, or to keep in a file.
+    return of_one_call(validate_settings(type(settings), {**own, "adapt": False, **values}))

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -177,6 +178,13 @@ class PolicySettings(BaseModel):
         description="share of scored calls that go to the other model at random",
     )
 
+    _of_one_call: bool = PrivateAttr(default=False)
+
+    @property
+    def is_of_one_call(self) -> bool:
+        """Whether a call brought some of them; there may be any number of such settings."""
+        return self._of_one_call
+
     @model_validator(mode="before")
     @classmethod
     def _router_with_its_address(cls, values: Any) -> Any:
@@ -223,6 +231,13 @@ def validate_settings(kind: type[M], values: dict[str, Any]) -> M:
         return kind.model_validate(values)
     except ValidationError as error:
         raise ConfigError("; ".join(_explain(kind, e) for e in error.errors())) from None
+
+
+def of_one_call(settings: S) -> S:
+    """Return the same settings, marked as those of one call."""
+    marked = settings.model_copy()
+    marked._of_one_call = True
+    return marked
 
 
 def with_prices(settings: S, strong: object, weak: object) -> S:

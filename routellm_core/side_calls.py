@@ -52,6 +52,8 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
 """How a system prompt begins, or the first user message, and what else is in it: in small letters,
 with single spaces. Add a line for what is missing."""
 
+_STARTS = tuple(start for start, _ in INSTRUCTIONS)
+
 
 def side_call(messages: Iterable[Mapping[str, Any]], settings: PolicySettings) -> Asked | None:
     """Return what a call asks that serves an application; None if it is another.
@@ -97,6 +99,8 @@ def _instructs(content: object) -> bool:
     if not isinstance(content, str):
         return False
     beginning = " ".join(content[:_READ].lower().split())
+    if not beginning.startswith(_STARTS):
+        return False
     for start, more in INSTRUCTIONS:
         if beginning.startswith(start):
             return not more or more in content.lower()

@@ -18,7 +18,16 @@ from ..traffic.audit.config_entry import config_entry
 from ..traffic.audit.pages import CALIBRATION, write_audit
 from ..traffic.audit.run import Found, audit_logs, changed_settings
 from ..traffic.audit.sections import Table, headline, notes, tables, title
-from .options import model_prices, router_option
+from .options import (
+    Checkpoint,
+    OutputTokens,
+    RouterName,
+    RouterOptions,
+    StrongPrice,
+    WeakPrice,
+    model_prices,
+    options_of_router,
+)
 from .progress import messages, shown_progress
 
 _TIMEOUT_MS = 3_600_000.0
@@ -36,14 +45,9 @@ def audit(
             dir_okay=False,
         ),
     ],
-    router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A router option; may be repeated."),
-    ] = None,
+    router: RouterName = "mf",
+    checkpoint: Checkpoint = None,
+    option: RouterOptions = None,
     strong_share: Annotated[
         float | None,
         typer.Option(
@@ -71,16 +75,8 @@ def audit(
         str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
     ] = None,
     weak_model: Annotated[str | None, typer.Option(help="Weak model, likewise.")] = None,
-    strong_price: Annotated[
-        str | None,
-        typer.Option(
-            metavar="IN,OUT",
-            help="Dollars for a million tokens read and written, in place of the table's.",
-        ),
-    ] = None,
-    weak_price: Annotated[
-        str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
-    ] = None,
+    strong_price: StrongPrice = None,
+    weak_price: WeakPrice = None,
     strong_cache_price: Annotated[
         str | None,
         typer.Option(
@@ -92,9 +88,7 @@ def audit(
     weak_cache_price: Annotated[
         str | None, typer.Option(metavar="FROM[,INTO]", help="The same of the weak model.")
     ] = None,
-    output_tokens: Annotated[
-        float, typer.Option(min=0.0, help="Tokens of an answer, where no log tells.")
-    ] = 300.0,
+    output_tokens: OutputTokens = 300.0,
     cache_minutes: Annotated[
         float, typer.Option(min=0.0, help="How long a prompt cache lasts after its last use.")
     ] = 5.0,
@@ -114,9 +108,7 @@ def audit(
     if out:
         require_matplotlib()
     share = _share(strong_share, threshold, calibration)
-    options = dict(map(router_option, option or ()))
-    if checkpoint:
-        options["checkpoint"] = checkpoint
+    options = options_of_router(option, checkpoint)
     policy = RoutingPolicy(
         router,
         router_options=options,

@@ -38,7 +38,16 @@ from ..rules.budget import Costs
 from ..rules.calibration import calibration_of
 from ..rules.prices import Price
 from ..rules.share import NEVER
-from .options import model_prices, router_option
+from .options import (
+    Checkpoint,
+    OutputTokens,
+    RouterName,
+    RouterOptions,
+    StrongPrice,
+    WeakPrice,
+    model_prices,
+    options_of_router,
+)
 from .progress import messages, shown_progress
 
 _TIMEOUT_MS = 3_600_000.0
@@ -71,14 +80,9 @@ def calibrate(
             dir_okay=False,
         ),
     ] = None,
-    router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A router option; may be repeated."),
-    ] = None,
+    router: RouterName = "mf",
+    checkpoint: Checkpoint = None,
+    option: RouterOptions = None,
     strong_share: Annotated[
         float | None, typer.Option(help="Share of these prompts for the strong model.")
     ] = None,
@@ -99,20 +103,9 @@ def calibrate(
         str | None, typer.Option(help="Name of the strong model, in 'correct' and for its price.")
     ] = None,
     weak_model: Annotated[str | None, typer.Option(help="Name of the weak model.")] = None,
-    strong_price: Annotated[
-        str | None,
-        typer.Option(
-            metavar="IN,OUT",
-            help="Dollars for a million tokens read and written by the strong model. Left out: "
-            "LiteLLM's price of --strong-model.",
-        ),
-    ] = None,
-    weak_price: Annotated[
-        str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
-    ] = None,
-    output_tokens: Annotated[
-        float, typer.Option(min=0.0, help="Tokens of an answer, where no log tells.")
-    ] = 300.0,
+    strong_price: StrongPrice = None,
+    weak_price: WeakPrice = None,
+    output_tokens: OutputTokens = 300.0,
     out: Annotated[
         Path | None, typer.Option(help="Calibration file to write.", dir_okay=False)
     ] = None,
@@ -133,9 +126,7 @@ def calibrate(
     }
     wish = _one(wishes, confidence)
     _check_files(prompts, labelled, wish, out, plot)
-    options: dict[str, object] = dict(map(router_option, option or ()))
-    if checkpoint:
-        options["checkpoint"] = checkpoint
+    options = options_of_router(option, checkpoint)
     policy = RoutingPolicy(router, threshold=1.0, router_options=options, timeout_ms=_TIMEOUT_MS)
     prices = model_prices(
         (strong_model, weak_model),
@@ -303,6 +294,13 @@ def _lines(choice: Choice, traffic: Sample, router: str, fingerprint: str | None
 def _tell(skipped: Skipped, sample: Sample) -> None:
     for line in skipped.lines():
         typer.secho(line, err=True, fg="yellow")
+    if sample.side_calls:
+        typer.secho(
+            f"{sample.side_calls:,} calls serve the application, such as titles and summaries, and "
+            "go to the weak model unscored: left out",
+            err=True,
+            fg="yellow",
+        )
     if sample.failed:
         typer.secho(
             f"scoring failed for {sample.failed:,} prompts, left out", err=True, fg="yellow"

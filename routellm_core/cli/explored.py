@@ -16,7 +16,7 @@ from ..data.calls import Skipped
 from ..evaluation.reporting.wording import UNDEFINED, percent, plain
 from ..traffic.exploration.estimate import Bounded, estimate
 from ..traffic.exploration.logs import read_explored, read_judgements
-from .options import model_prices
+from .options import StrongPrice, WeakPrice, model_prices
 
 
 def explored(
@@ -40,12 +40,8 @@ def explored(
         str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
     ] = None,
     weak_model: Annotated[str | None, typer.Option(help="Weak model, likewise.")] = None,
-    strong_price: Annotated[
-        str | None, typer.Option(metavar="IN,OUT", help="Dollars for a million tokens.")
-    ] = None,
-    weak_price: Annotated[
-        str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
-    ] = None,
+    strong_price: StrongPrice = None,
+    weak_price: WeakPrice = None,
 ) -> None:
     """Estimate quality and saving of routing without bias, from logs of calls with `explore`.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from ..errors import ConfigError, MissingExtraError
@@ -10,8 +12,38 @@ from ..rules.prices import Price, price_of, price_of_model
 Pair = tuple[str | None, str | None]
 """Of the strong and of the weak model."""
 
+RouterName = Annotated[str, typer.Option(help="Name of the router.")]
+Checkpoint = Annotated[str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")]
+RouterOptions = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A router option; may be repeated.")
+]
+StrongPrice = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IN,OUT",
+        help="Dollars for a million tokens read and written by the strong model. Left out: "
+        "LiteLLM's price of --strong-model.",
+    ),
+]
+WeakPrice = Annotated[
+    str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
+]
+OutputTokens = Annotated[
+    float, typer.Option(min=0.0, help="Tokens of an answer, where no log tells.")
+]
 
-def router_option(text: str) -> tuple[str, object]:
+
+def options_of_router(option: list[str] | None, checkpoint: str | None) -> dict[str, object]:
+    """Return what ``load_router`` takes, of ``--option`` and ``--checkpoint``.
+
+    Raises:
+        ConfigError: an option is no pair.
+    """
+    options = dict(map(_router_option, option or ()))
+    return {**options, "checkpoint": checkpoint} if checkpoint else options
+
+
+def _router_option(text: str) -> tuple[str, object]:
     """Return name and value of ``--option NAME=VALUE``: a number, or else text.
 
     Raises:
@@ -41,9 +73,14 @@ def model_prices(
         required: whether a price that cannot be found is an error.
 
     Raises:
-        ConfigError: a price is written wrongly, or is given for one model alone.
+        ConfigError: a price is written wrongly, or is given for one model alone, or both models
+            are the same.
         MissingExtraError: one is required, and LiteLLM is not installed.
     """
+    if models[0] is not None and models[0] == models[1]:
+        raise ConfigError(
+            f"--strong-model and --weak-model are both '{models[0]}': name two models"
+        )
     found = []
     for model, price, cache in zip(models, prices, caches, strict=True):
         if price is None and cache is not None:

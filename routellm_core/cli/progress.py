@@ -48,5 +48,9 @@ def shown_progress(console: Console) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+    if not console.is_terminal:  # where a bar, which shows nothing, would end with a blank line
+        yield _Shown(bar)
+        return
+    with bar:
         yield _Shown(bar)

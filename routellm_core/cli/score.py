@@ -19,6 +19,7 @@ from ..data.tables import count_rows, table_rows
 from ..decision import Decision
 from ..errors import ConfigError, DataError
 from ..policy.policy import RoutingPolicy
+from .options import Checkpoint, RouterName, options_of_router
 from .progress import messages, shown_progress
 
 _BATCH = 512
@@ -43,10 +44,8 @@ def score(
             help='JSON lines, CSV or parquet; each row has a "prompt".', exists=True, dir_okay=False
         ),
     ] = None,
-    router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")
-    ] = None,
+    router: RouterName = "mf",
+    checkpoint: Checkpoint = None,
     strong_share: Annotated[
         float | None,
         typer.Option(help="Also say where each goes, at this share to the strong model."),
@@ -72,7 +71,7 @@ def score(
     routed = any(each is not None for each in (strong_share, threshold, calibration))
     policy = RoutingPolicy(
         router,
-        router_options={"checkpoint": checkpoint} if checkpoint else {},
+        router_options=options_of_router(None, checkpoint),
         strong_share=strong_share,
         threshold=threshold if routed else 1.0,
         calibration=calibration,

@@ -88,16 +88,16 @@ def facts_of(row: Row, metadata: Row, usage: Row, model: object = None) -> CallF
     )
 
 
-def tokens_of(value: object) -> int | None:
+def tokens_of(value: Any) -> int | None:
     """Return a number of tokens as a log has it; None if it is none."""
     try:
-        count = int(value)  # type: ignore[call-overload]
+        count = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return count if 0 <= count < 10**9 else None
 
 
-def seconds(value: object) -> float | None:
+def seconds(value: Any) -> float | None:
     """Return a time as seconds since 1970: of ISO 8601 (UTC if it names no zone), a date and
     time, or a number of seconds, milliseconds, microseconds or nanoseconds; None if it is none.
     """
@@ -114,7 +114,7 @@ def seconds(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     number /= next((unit for least, unit in _SECONDS if number >= least), 1.0)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 from ..prompt_text import human_turns
@@ -23,9 +24,17 @@ class LoggedCall:
     input_tokens: int | None = None
     """What the model read, from a cache too."""
     output_tokens: int | None = None
-    facts: CallFacts = field(default=CallFacts(), compare=False)
+    read_facts: Callable[[], CallFacts] = field(default=CallFacts, compare=False, repr=False)
+    """Reads ``facts``."""
     messages: Sequence[Any] = field(default=(), compare=False, repr=False)
     """In OpenAI's form, as they were logged."""
+
+    @cached_property
+    def facts(self) -> CallFacts:
+        """What the log says beside that; read when it is asked for, which takes longer than all
+        the rest.
+        """
+        return self.read_facts()
 
 
 Row = Mapping[str, Any]
@@ -164,7 +173,7 @@ def _logged(
         model if isinstance(model, str) else None,
         tokens_of(usage.get("prompt_tokens")),
         tokens_of(usage.get("completion_tokens")),
-        facts_of(row, metadata, usage, model),
+        partial(facts_of, row, metadata, usage, model),
         messages,
     )
 

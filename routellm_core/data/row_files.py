@@ -33,6 +33,8 @@ def written_rows(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
     is_parquet = path.name.lower().endswith(_PARQUET)
     try:
         with ExitStack() as stack:

@@ -51,6 +51,11 @@ _CLASS_OF_BYTE = np.zeros((256, len(_BYTE_CLASSES)), np.float32)
 for _column, _members in enumerate(_BYTE_CLASSES.values()):
     _CLASS_OF_BYTE[list(_members), _column] = 1.0
 
+_OF_BYTES = slice(1, 1 + len(_BYTE_CLASSES))
+_OPTIONS = _COUNTED.index("answer_options")
+_AT_ONCE = 1024
+"""Prompts of which histograms are held at once, a megabyte."""
+
 _ANSWER_OPTION = re.compile(r"\n\(?[A-J][.)]")
 _DIGITS_ONLY = bytes(byte if byte in b"0123456789" else ord(" ") for byte in range(256))
 
@@ -61,24 +66,32 @@ def surface_features(prompts: Sequence[str]) -> NDArray[np.float32]:
     Any string gives finite numbers; only its first ``MAX_CHARACTERS`` characters count.
     """
     features = np.empty((len(prompts), SURFACE_DIM), np.float32)
-    width = len(_COUNTED)
-    for row, prompt in zip(features, prompts, strict=True):
-        is_open = _count(prompt[:MAX_CHARACTERS], row[:width])
-        row[width] = is_open
-        row[width + 1 :] = row[:width] if is_open else 0.0
+    for start in range(0, len(prompts), _AT_ONCE):
+        some = prompts[start : start + _AT_ONCE]
+        features[start : start + len(some)] = _features(some)
     return features
 
 
-def _count(text: str, out: NDArray[np.float32]) -> bool:
-    """Fill ``out`` with the logarithms; return whether the prompt is without answer options."""
+def _features(prompts: Sequence[str]) -> NDArray[np.float32]:
+    counts = np.empty((len(prompts), len(_COUNTED)), np.float32)
+    histograms = np.empty((len(prompts), 256), np.float32)
+    for row, histogram, prompt in zip(counts, histograms, prompts, strict=True):
+        _count(prompt[:MAX_CHARACTERS], row, histogram)
+    # Of whole numbers, so that it is exact, however many rows there are.
+    counts[:, _OF_BYTES] = histograms @ _CLASS_OF_BYTE
+    is_open = (counts[:, _OPTIONS] == 0).astype(np.float32)[:, None]
+    np.log1p(counts, out=counts)
+    return np.hstack([counts, is_open, is_open * counts])
+
+
+def _count(text: str, row: NDArray[np.float32], histogram: NDArray[np.float32]) -> None:
+    """Fill a row but for its classes of bytes, of which the histogram tells."""
     data = text.encode("utf-8", "surrogatepass")
-    histogram = np.bincount(np.frombuffer(data, np.uint8), minlength=256).astype(np.float32)
+    histogram[:] = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
     numbers = data.translate(_DIGITS_ONLY).split()
     options = [match.start() for match in _ANSWER_OPTION.finditer(text)]
-    first = 1 + len(_BYTE_CLASSES)
-    out[0] = len(text)
-    out[1:first] = histogram @ _CLASS_OF_BYTE
-    out[first:] = (
+    row[0] = len(text)
+    row[_OF_BYTES.stop :] = (
         len(numbers),
         len(set(numbers)),
         len(options),
@@ -86,5 +99,3 @@ def _count(text: str, out: NDArray[np.float32]) -> bool:
         len(text) - 1 - text.rfind("\n"),
         *map(text.count, _WORDS),
     )
-    np.log1p(out, out=out)
-    return not options

@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..rules.budget import Costs, share_for_cost, share_for_saving
 from ..rules.calibration import Calibration, read_calibration
 from ..rules.prices import Price, price_of_model
-from ..rules.share import NEVER, outside_range, threshold_for_share
+from ..rules.share import NEVER, outside_range, threshold_for_share, ties
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -74,7 +74,13 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
             f"router '{settings.router}' was never calibrated, so '{wish}' cannot "
             "be turned into a threshold: set 'threshold' instead"
         )
-    return Aim(threshold_for_share(quantiles, share), share, quantiles.tolist())
+    if quantiles[0] == quantiles[-1]:
+        raise ConfigError(
+            f"router '{settings.router}' gives all usual prompts the score {quantiles[0]:.4g}, so "
+            f"no threshold parts them for '{wish}': use another router"
+        )
+    threshold = threshold_for_share(quantiles, share)
+    return Aim(threshold, share, quantiles.tolist(), warning=ties(quantiles, threshold, share))
 
 
 def _share(settings: PolicySettings) -> tuple[str, float]:

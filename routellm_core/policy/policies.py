@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 
 
 class _Policies:
-    """Policies by their settings. Bounded, because calls may bring routers and thresholds.
+    """Policies by their settings. Bounded, because calls may bring routers and thresholds; those of
+    single calls, which know nothing of any other, push out none but each other.
 
     Args:
-        size: how many are kept.
+        size: how many are kept, of each of the two.
     """
 
     def __init__(self, size: int = 256) -> None:
         self._size = size
-        self._kept: OrderedDict[Hashable, Reloaded] = OrderedDict()
+        self._lasting: OrderedDict[Hashable, Reloaded] = OrderedDict()
+        self._of_one_call: OrderedDict[Hashable, Reloaded] = OrderedDict()
         self._lock = threading.Lock()
         self._failures: dict[str, Failures] = {}
 
@@ -40,10 +42,11 @@ class _Policies:
             # Not under the lock: a router that loads slowly must not hold up the others. That
             # each is loaded once is seen to by load_router.
             made = Reloaded(settings)
+            kept = self._of(settings)
             with self._lock:
-                policy = self._kept.setdefault(_key(settings), made).current()
-                while len(self._kept) > self._size:
-                    self._kept.popitem(last=False)
+                policy = kept.setdefault(_key(settings), made).current()
+                while len(kept) > self._size:
+                    kept.popitem(last=False)
         return policy
 
     def find(self, settings: PolicySettings) -> RoutingPolicy | None:
@@ -51,12 +54,16 @@ class _Policies:
             key = _key(settings)
         except TypeError:  # an option that is not hashable, which load_router refuses
             return None
+        kept = self._of(settings)
         with self._lock:
-            kept = self._kept.get(key)
-            if kept is None:
+            found = kept.get(key)
+            if found is None:
                 return None
-            self._kept.move_to_end(key)
-        return kept.current()
+            kept.move_to_end(key)
+        return found.current()
+
+    def _of(self, settings: PolicySettings) -> OrderedDict[Hashable, Reloaded]:
+        return self._of_one_call if settings.is_of_one_call else self._lasting
 
     def failed(self, settings: PolicySettings, error: Exception, start: float) -> Decision:
         """Return the decision on a call for which there is no policy."""

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def _numbers(text: str) -> list[float]:
     return numbers if all(0 <= number < math.inf for number in numbers) else []
 
 
+@lru_cache(maxsize=256)  # the table takes a tenth of a second to read
 def price_of_model(model: str) -> Price:
     """Return the price in LiteLLM's table.
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 LEVELS = 201
 """How many quantiles a checkpoint carries: one per half percent."""
 
+_OFF = 0.05
+"""A share that usual prompts exceed by more, because of equal scores, is told."""
+
 NEVER = math.nextafter(1.0, 2.0)
 """The threshold that no score reaches."""
 
@@ -65,6 +68,25 @@ def cut(values: NDArray[np.float64], below: int) -> float:
     if below == len(values):
         return NEVER
     return float(values[below - 1] / 2 + values[below] / 2)
+
+
+def ties(quantiles: NDArray[np.float64], threshold: float, strong_share: float) -> str | None:
+    """Return what to say where a share cannot be had, since many usual prompts have the same score;
+    else None.
+
+    Args:
+        quantiles: of a router's scores, ascending, at evenly spaced levels from 0 to 1.
+        threshold: that ``threshold_for_share`` gives.
+        strong_share: that is wanted.
+    """
+    below = int(np.searchsorted(quantiles, threshold))
+    achieved = 1.0 - below / (len(quantiles) - 1)
+    if not 0 < strong_share < 1 or achieved - strong_share <= _OFF:
+        return None
+    return (
+        f"threshold {threshold:g} sends {achieved:.0%} of usual prompts to the strong model, where "
+        f"{strong_share:.0%} is meant: many of them score just that, and no threshold parts them"
+    )
 
 
 def outside_range(threshold: float, quantiles: NDArray[np.float64]) -> str | None:

@@ -11,8 +11,7 @@ from typing import Any
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
-from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policy.policies import adecide
+from routellm_core import ConfigError
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
@@ -96,10 +95,7 @@ class RouteLLMProxyHandler(CustomLogger):
             )
         readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
         request = strategy.request(model, route, readable)
-        try:
-            decision = await adecide(request.route.settings, request.asked)
-        except RouteLLMError as error:
-            raise bad_request(model, error) from error
+        decision = await strategy.adecide(request)
         routed = request.routed(decision, settled=True)
         routed.write_to(data)
         await check_model_budgets(user_api_key_dict, routed.group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -12,12 +13,12 @@ from litellm.exceptions import BadRequestError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
-from routellm_core import ConfigError, RouteLLMError
+from routellm_core import ConfigError, Decision, RouteLLMError
 from routellm_core.policy.policies import adecide, decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
-from .deciding.overrides import with_override
+from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
 from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
@@ -66,11 +67,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
             if routed is None:
-                try:
-                    decision = await adecide(request.route.settings, request.asked)
-                except RouteLLMError as error:
-                    raise bad_request(model, error) from error
-                routed = request.routed(decision)
+                routed = request.routed(await self.adecide(request))
             group = routed.group
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
@@ -98,11 +95,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
             if routed is None:
-                try:
-                    decision = decide(request.route.settings, request.asked)
-                except RouteLLMError as error:
-                    raise bad_request(model, error) from error
-                routed = request.routed(decision)
+                routed = request.routed(self.decide(request))
             group = routed.group
         with _on_record(routed, kwargs):
             deployment = self.access.select(
@@ -138,7 +131,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return a request for a routed alias, with what it may and does set about routing.
 
         Raises:
-            litellm.BadRequestError: what it sets is no threshold, or one that it may not set.
+            litellm.BadRequestError: what it sets is malformed, or is not for it to set.
         """
         try:
             route = with_override(route, kwargs)
@@ -146,6 +139,29 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             raise bad_request(model, error) from error
         entries, abilities = self.access.entries, self._abilities.of
         return Request(model, route, kwargs, entries, abilities, messages)
+
+    async def adecide(self, request: Request) -> Decision:
+        """Decide on a request.
+
+        Raises:
+            litellm.BadRequestError: its settings name no router, or what it sets is not allowed.
+        """
+        route = request.route
+        try:
+            if route.wish:
+                await asyncio.to_thread(check_wish, route)
+            return await adecide(route.settings, request.asked)
+        except RouteLLMError as error:
+            raise bad_request(request.alias, error) from error
+
+    def decide(self, request: Request) -> Decision:
+        """Like ``adecide``."""
+        route = request.route
+        try:
+            check_wish(route)
+            return decide(route.settings, request.asked)
+        except RouteLLMError as error:
+            raise bad_request(request.alias, error) from error
 
     def routes(self) -> Routes:
         """Return the routes of the Router's model list as it is now, edited in place or not."""

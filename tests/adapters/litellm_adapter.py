@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litellm import Router
@@ -22,8 +22,9 @@ class LiteLLMAdapter:
 
     def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
         routellm = {"strong": "strong", "weak": "weak", **settings}
-        by_name = {k: v for k, v in routellm.items() if k not in ("router", "adapt", *HOW_MUCH)}
-        by_name.pop("router_options", None)
+        routellm.setdefault("allow_override", {"min": 0, "max": 1})
+        named = ("router", "router_options", "adapt", "allow_override", *HOW_MUCH)
+        by_name = {k: v for k, v in routellm.items() if k not in named}
         self._router = Router(
             model_list=[
                 _entry("strong", "openai/strong", api_base=strong_url),
@@ -43,15 +44,18 @@ class LiteLLMAdapter:
         history: Sequence[tuple[str, str]] = (),
         override: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        model = ALIAS
-        if override:
+        model, wish = ALIAS, {}
+        if override and "threshold" in override:
             named = {**self._settings, **override}
             model = f"router-{named['router']}-{named['threshold']:g}"
+        elif override:
+            wish = {f"routellm_{name}": value for name, value in override.items()}
         messages = messages_of(text, history)
         return self._report(
             lambda metadata: self._router.completion(
                 model=model, messages=messages, metadata=metadata
-            )
+            ),
+            wish,
         )
 
     def settled(self, first: str, then: str) -> list[dict[str, Any]]:
@@ -74,8 +78,10 @@ class LiteLLMAdapter:
     def close(self) -> None:
         self._router.discard()
 
-    def _report(self, call: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-        metadata: dict[str, Any] = {}
+    def _report(
+        self, call: Callable[[dict[str, Any]], Any], wish: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        metadata: dict[str, Any] = dict(wish or {})
         served = _text_of(call(metadata)).split(" ")[0]
         report = metadata["spend_logs_metadata"]["routellm"]
         assert report["model"] == served

@@ -114,16 +114,23 @@ def test_the_score_decides(
     assert {name: report[name] for name in KEYS} == decision.as_metadata()
 
 
-def calibrated(path: Path, router: str = "length", fingerprint: str | None = None) -> str:
-    """Write a calibration file whose threshold is .6."""
+def calibrated(
+    path: Path,
+    router: str = "length",
+    fingerprint: str | None = None,
+    threshold: float = 0.6,
+    guarantee: str | None = None,
+) -> str:
+    """Write a calibration file."""
     calibration = calibration_of(
         np.linspace(0.1, 1.0, 50),
-        0.6,
+        threshold,
         router=router,
         fingerprint=fingerprint,
-        rule={"strong_share": 0.5},
+        rule={"max_quality_loss": 0.05, "confidence": 0.95} if guarantee else {"strong_share": 0.5},
         data="0" * 64,
         date="2026-11-28",
+        guarantee=guarantee,
     )
     path.write_text(calibration.as_json())
     return str(path)
@@ -147,26 +154,50 @@ WISHES = {
     "strong_share": (0.6, 0.2),
     "saving": (0.36, 0.72),
     "max_cost_per_1k_requests": (6.4, 2.8),
+    "calibration": (0.4, 0.8),
+    "max_quality_loss": (0.4, 0.8),
 }
-"""What a user wishes so that the threshold is .4, and that it is .8."""
+"""What a user wishes so that the threshold is .4, and that it is .8; for a calibration file and a
+bound on the loss of quality, which is one with a guarantee, what the file holds."""
+
+
+def wished(folder: Path, wish: str, value: float) -> dict[str, Any]:
+    """Return a wish as it is set, in the config, in Python or in a call."""
+    if wish not in ("calibration", "max_quality_loss"):
+        return {wish: value}
+    guarantee = "at most 0.05 below" if wish == "max_quality_loss" else None
+    path = folder / f"{wish}-{value}.json"
+    return {
+        "calibration": calibrated(path, "graded", threshold=value, guarantee=guarantee),
+    }
 
 
 @pytest.mark.parametrize("wish", WISHES)
-def test_a_wish_in_the_config(adapter: Any, wish: str) -> None:
+def test_a_wish_in_the_config(adapter: Any, tmp_path: Path, wish: str) -> None:
     for value, threshold, tier in zip(WISHES[wish], (0.4, 0.8), ("strong", "weak"), strict=True):
-        asking = adapter(router="graded", **PRICES, **{wish: value})
+        settings = wished(tmp_path, wish, value)
+        asking = adapter(router="graded", **PRICES, **settings)
         report = asking.ask(EASY)
         assert outcome(report) == (tier, tier, 0.5, "score")
         assert report["threshold"] == pytest.approx(threshold)
         assert outcome(asking.ask(HARD))[0] == "strong"
+        policy = RoutingPolicy("graded", **PRICES, **settings)
+        assert policy.threshold == report["threshold"]
 
 
+@pytest.mark.parametrize("own", ["strong_share", "max_quality_loss"])
 @pytest.mark.parametrize("wish", WISHES)
-def test_a_wish_of_one_call(kind: type[Adapter], adapter: Any, wish: str) -> None:
-    if kind.name == "litellm" and wish != "threshold":
-        pytest.skip("a request's model name carries a threshold alone")
-    asking = adapter(router="graded", **PRICES, strong_share=0.2)
-    report = asking.ask(EASY, override={wish: WISHES[wish][0]})
+def test_a_wish_of_one_call(
+    kind: type[Adapter], adapter: Any, tmp_path: Path, wish: str, own: str
+) -> None:
+    override = wished(tmp_path, wish, WISHES[wish][0])
+    settings = {**PRICES, **wished(tmp_path, own, WISHES[own][1])}
+    if kind.name == "litellm" and "calibration" in override:
+        # A request names no file of the server's: it asks for one that the entry offers.
+        settings["allow_override"] = {"calibrations": {"support": override["calibration"]}}
+        override = {"calibration": "support"}
+    asking = adapter(router="graded", **settings)
+    report = asking.ask(EASY, override=override)
     assert outcome(report) == ("strong", "strong", 0.5, "score")
     assert report["threshold"] == pytest.approx(0.4)
     assert outcome(asking.ask(EASY))[0] == "weak"
@@ -190,6 +221,15 @@ NO_TOKENS = {key: PRICES[key] for key in ("strong_price", "weak_price")}
         ({"max_quality_loss": 0.02, "confidence": 0.95}, "--max-quality-loss 0.02"),
         ({"router": "length", **PRICES, "saving": 0.3}, "so 'saving' cannot be turned into"),
         ({"threshold": 0.5, "hold": "cache", "weak_price": [1, 1], "strong_price": []}, "such as"),
+        ({"strong_share": float("nan")}, "'strong_share' is nan: input should be a finite number"),
+        ({"strong_share": "much"}, "'strong_share' is 'much': input should be a valid number"),
+        ({"strong_share": True}, "'strong_share' is True: write a number"),
+        ({"saving": 1.3}, "'saving' is 1.3: input should be less than or equal to 1"),
+        ({"max_cost_per_1k_requests": -1}, "is -1: input should be greater than or equal to 0"),
+        ({"calibration": "/"}, "calibration / is no calibration file: make it again"),
+        ({"calibration": __file__}, "cannot be read (no JSON): make it again with `routellm cal"),
+        ({"router": "constant", "strong_share": 0.3}, "gives all usual prompts the score 0.5"),
+        ({"router": "constant", **PRICES, "saving": 0.3}, "parts them for 'saving'"),
         ({"threshold": 0.5, "adapt": True}, "'adapt' keeps a share, and 'threshold' names none"),
     ],
 )
@@ -203,7 +243,7 @@ def test_a_wish_that_cannot_be_met_is_one_line_before_traffic(
     assert len(str(raised.value).splitlines()) <= 2
 
 
-def test_adapt_keeps_the_share_and_a_threshold_of_one_call_does_not_move(
+def test_adapt_keeps_the_share_and_a_wish_of_one_call_does_not_move(
     kind: type[Adapter], adapter: Any
 ) -> None:
     # That it moves at all takes a thousand calls: tests/core/test_adapt.py.
@@ -211,6 +251,7 @@ def test_adapt_keeps_the_share_and_a_threshold_of_one_call_does_not_move(
     assert outcome(asking.ask(EASY))[0] == "weak"
     if kind.name != "litellm":  # where a name would be a route of its own
         assert outcome(asking.ask(EASY, override={"threshold": 0.4}))[0] == "strong"
+    assert outcome(asking.ask(EASY, override={"strong_share": 0.6}))[0] == "strong"
 
 
 def test_a_calibration_of_another_router_or_checkpoint_is_refused_before_traffic(
@@ -236,17 +277,6 @@ def test_a_call_may_bring_its_threshold_over_a_calibration(
     asking = adapter(router="length", calibration=calibrated(tmp_path / "support.json"))
     report = asking.ask(EASY, override={"threshold": 0.4})
     assert outcome(report) == ("strong", "strong", 0.5, "score")
-
-
-def test_a_call_may_bring_its_calibration(
-    kind: type[Adapter], adapter: Any, tmp_path: Path
-) -> None:
-    if kind.name == "litellm":
-        pytest.skip("a request's model name carries a threshold, and no file of the server's")
-    asking = adapter(router="length", threshold=0.4)
-    support = calibrated(tmp_path / "support.json")
-    assert outcome(asking.ask(EASY, override={"calibration": support}))[0] == "weak"
-    assert outcome(asking.ask(EASY))[0] == "strong"
 
 
 def test_the_last_words_of_the_human_decide(adapter: Any) -> None:

@@ -88,6 +88,23 @@ def test_conversations_are_scored_as_a_gateway_does(plugin, tmp_path):
     assert read_calibration(str(out)).later_turns == 75
 
 
+def test_calls_that_no_threshold_decides_are_left_out(plugin, tmp_path):
+    plugin(routers)
+    title = f"<session>\n{HARD}\n</session>\n\nWrite the title of this session, and nothing else."
+    asked = [{"role": "user", "content": text} for text in (EASY, HARD, EASY, HARD, title, title)]
+    file, out = tmp_path / "log.jsonl", tmp_path / "support.json"
+    file.write_text("".join(json.dumps({"messages": [each]}) + "\n" for each in asked * 10))
+    base = ["calibrate", "--router", "length", "--prompts", str(file)]
+    done = called(*base, "--strong-share", "0.5", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "20 calls serve the application" in done.stderr
+    found = read_calibration(str(out))
+    assert (found.n, found.share) == (40, 0.5)
+    file.write_text(json.dumps({"messages": [asked[-1]]}))
+    none = called(*base, "--strong-share", "0.5")
+    assert "all 1 calls serve the application" in none.stderr
+
+
 def test_the_table_alone(prompts):
     done = called("calibrate", "--router", "random", "--prompts", str(prompts))
     assert done.returncode == 0
@@ -128,6 +145,8 @@ def test_qualities_by_model(tmp_path, labelled):
     unnamed = called(*base, str(file))
     assert unnamed.returncode == 2
     assert "--strong-model and --weak-model" in unnamed.stderr
+    twice = called(*base, str(file), "--strong-model", "big", "--weak-model", "big")
+    assert "are both 'big': name two models" in twice.stderr
     absent = called(*base, str(file), "--strong-model", "big", "--weak-model", "smal", *prices)
     assert "no labels of model 'smal': did you mean 'small'?" in absent.stderr
 
@@ -233,6 +252,21 @@ MISTAKES = {
     "groups": (["--labelled", "G", "--max-quality-loss", ".02"], "line 2: another row has the"),
     "no file": (["--prompts", "absent.jsonl", "--strong-share", ".3"], "cannot be read"),
     "no rows": (["--prompts", "N", "--strong-share", ".3"], "holds no prompts"),
+    "one prompt": (["--prompts", "O", "--strong-share", ".3"], "one prompt is no sample"),
+    "empty file": (["--prompts", "Z", "--strong-share", ".3"], "Z holds no prompts: write a JSON"),
+    "empty labels": (["--labelled", "Z", "--max-quality-loss", ".1"], "no row with labels of both"),
+    "binary": (["--prompts", "B", "--strong-share", ".3"], "line 1: not UTF-8"),
+    "a column is missing": (["--labelled", "C", "--max-quality-loss", ".1"], "line 1: no 'weak'"),
+    "labels NaN": (["--labelled", "A", "--max-quality-loss", ".1"], "line 1: 'strong' is nan"),
+    "labels of another pair": (
+        [
+            *("--labelled", "X", "--max-quality-loss", ".1"),
+            *("--strong-model", "big", "--weak-model", "small"),
+            *("--strong-price", "2,2", "--weak-price", "1,1"),
+        ],
+        "no labels of model 'big': known: x, y",
+    ),
+    "prompts for labels": (["--labelled", "P", "--max-quality-loss", ".1"], "line 1: no 'strong'"),
     "plot of a kind": (
         ["--prompts", "P", "--strong-share", ".3", "--plot", "a.bmp"],
         "ends in .svg or .png",
@@ -261,7 +295,13 @@ def test_a_wish_that_cannot_be_met_is_one_line_and_nothing_is_written(
         "S": [{"prompt": "a", "strong": 9, "weak": 3}],
         "G": [{"prompt": "a", "strong": 1, "weak": 0, "group": 1}] * 2,
         "N": [],
+        "O": [{"prompt": "a"}],
+        "C": [{"prompt": "a", "strong": 1}],
+        "A": [{"prompt": "a", "strong": float("nan"), "weak": 1}],
+        "X": [{"prompt": "a", "correct": {"x": 1, "y": 0}}],
     }
+    (tmp_path / "Z").write_bytes(b"")
+    (tmp_path / "B").write_bytes(b"\x80\x00\xff")
     for name, content in rows.items():
         (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in content))
     arguments, message = MISTAKES[case]
@@ -272,4 +312,5 @@ def test_a_wish_that_cannot_be_met_is_one_line_and_nothing_is_written(
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert message in errors[0]
+    assert all(done.stderr.splitlines())
     assert not (tmp_path / "support.json").exists()

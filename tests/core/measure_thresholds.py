@@ -7,7 +7,7 @@ them into docs/thresholds.md, with a plot beside. Takes some minutes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ N = 1000
 CONFIDENCE = 0.95
 LOSSES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 TARGETS = (0.1, 0.3, 0.5, 0.7)
+WITHIN = 2
+"""Points of per cent that a share is to be off by at most."""
 PRICE = 0.05
 """Of the weak model, where the strong one's is 1."""
 
@@ -105,34 +107,77 @@ def loss_of(source: Source, goes_weak: NDArray[np.bool_]) -> float:
     return float(np.where(goes_weak, source.strong - source.weak, 0.0).mean())
 
 
-def shares(source: Source, scores: Floats) -> list[str]:
-    rows = []
-    for n in (N, 4 * N):
-        if n > len(scores):
-            continue
-        rng = np.random.default_rng(1)
-        off: dict[float, list[float]] = {target: [] for target in TARGETS}
-        for _ in range(DRAWS):
-            drawn = rng.integers(len(scores), size=n)
-            for target in TARGETS:
-                achieved = (scores >= threshold_in(scores[drawn], target)).mean()
-                off[target].append(100 * abs(achieved - target))
-        cells = [
-            f"{np.mean(d):.1f} / {np.quantile(d, 0.95):.1f} / {np.mean(np.array(d) <= 2):.0%}"
-            for d in off.values()
-        ]
-        rows.append(f"| {source.name} | {n:,} | {' | '.join(cells)} |")
-    return rows
+def shares(scores: Floats, n: int) -> dict[float, Floats]:
+    """Return by how many points the share is off in each draw of n prompts, by the share asked
+    for: shape (DRAWS,).
+    """
+    rng = np.random.default_rng(1)
+    off: dict[float, list[float]] = {target: [] for target in TARGETS}
+    for _ in range(DRAWS):
+        drawn = rng.integers(len(scores), size=n)
+        for target in TARGETS:
+            achieved = (scores >= threshold_in(scores[drawn], target)).mean()
+            off[target].append(100 * (achieved - target))
+    return {target: np.array(each) for target, each in off.items()}
+
+
+def shares_row(name: str, n: int, off: dict[float, Floats]) -> str:
+    cells = []
+    for each in off.values():
+        distance = np.abs(each)
+        within = (distance <= WITHIN).mean()
+        cells.append(f"{distance.mean():.1f} / {np.quantile(distance, 0.95):.1f} / {within:.0%}")
+    return f"| {name} | {n:,} | {' | '.join(cells)} |"
+
+
+def spread(target: float, n: int) -> float:
+    """Return the standard deviation, in points, of the share of n prompts drawn at random."""
+    return float(100 * np.sqrt(target * (1 - target) / n))
 
 
 def noise(n: int) -> str:
     """Return what the share is off by if the threshold is right and n further prompts are drawn."""
     cells = []
     for target in TARGETS:
-        off = stats.norm(scale=100 * np.sqrt(target * (1 - target) / n))
-        within = off.cdf(2) - off.cdf(-2)
-        cells.append(f"{off.std() * np.sqrt(2 / np.pi):.1f} / {off.ppf(0.975):.1f} / {within:.0%}")
+        off = stats.norm(scale=spread(target, n))
+        within = off.cdf(WITHIN) - off.cdf(-WITHIN)
+        low, high = stats.binom.interval(0.95, DRAWS, within)
+        cells.append(
+            f"{off.std() * np.sqrt(2 / np.pi):.1f} / {off.ppf(0.975):.1f} / "
+            f"{within:.0%} [{low / DRAWS:.0%}, {high / DRAWS:.0%}]"
+        )
     return f"| *noise of so many draws* | {n:,} | {' | '.join(cells)} |"
+
+
+def beyond_noise(n: int, found: list[dict[float, Floats]]) -> str:
+    """Return the mean distance with its sign, and the spread in units of that of noise."""
+    cells = []
+    for target in TARGETS:
+        off = np.concatenate([each[target] for each in found])
+        half = 1.96 * off.std() / np.sqrt(len(off))
+        ratio = np.sqrt((off**2).mean()) / spread(target, n)
+        cells.append(f"{off.mean():+.2f} ± {half:.2f} / {ratio:.2f}")
+    return f"| *all of them, beside noise* | {n:,} | {' | '.join(cells)} |"
+
+
+def table_of_shares(scores: Mapping[str, Floats]) -> list[str]:
+    """Return the table of achieved shares; takes the scores by source."""
+    lines, last = [], []
+    for n in (N, 4 * N):
+        found = {name: shares(each, n) for name, each in scores.items() if n <= len(each)}
+        lines += [shares_row(name, n, off) for name, off in found.items()]
+        last += [noise(n), beyond_noise(n, list(found.values()))]
+    return [
+        f"Mean distance from the share asked for / distance that 95 % of {DRAWS} draws keep to, in "
+        f"points of per cent / how many draws are within {WITHIN} points. For noise, in brackets, "
+        f"where that figure of {DRAWS} draws lies in 95 of 100 cases. *Beside noise*: mean of the "
+        "signed distances, with its 95 % interval / their spread, in units of that of noise.",
+        "",
+        "| prompts | drawn | " + " | ".join(f"share {t:.0%}" for t in TARGETS) + " |",
+        "| --- | --- |" + " --- |" * len(TARGETS),
+        *lines,
+        *last,
+    ]
 
 
 @dataclass(frozen=True)
@@ -192,11 +237,11 @@ def best_saving(source: Source, scores: Floats, max_loss: float) -> float:
 
 
 def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
-    lines_of_shares, lines, curves = [], [], []
+    of_mf_by_source, lines, curves = {}, [], []
     quantiles = load_router("mf").score_quantiles
     for source in sources(data):
         scored = scores_of(source)
-        lines_of_shares += shares(source, scored["mf"])
+        of_mf_by_source[source.name] = scored["mf"]
         gap = source.strong.mean() - source.weak.mean()
         cells = {name: [] for name in SCORERS}
         for max_loss in LOSSES:
@@ -216,14 +261,7 @@ def measured(data: Path, say: Callable[[str], None]) -> tuple[str, bytes]:
         curves.append((f"{source.name}, {n} rows, gap {gap:.3f}".replace("0.", "."), cells))
     table = "\n".join(
         [
-            f"Mean distance from the share asked for / distance that 95 % of {DRAWS} draws keep "
-            "to, in points of per cent / how many draws are within 2 points:",
-            "",
-            "| prompts | drawn | " + " | ".join(f"share {t:.0%}" for t in TARGETS) + " |",
-            "| --- | --- |" + " --- |" * len(TARGETS),
-            *lines_of_shares,
-            noise(N),
-            noise(4 * N),
+            *table_of_shares(of_mf_by_source),
             "",
             f"Loss of quality, {N:,} labels, confidence {CONFIDENCE}, {DRAWS} draws:",
             "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from routellm_core import ConfigError, PolicySettings, RoutingPolicy, load_router
 from routellm_core.overrides import overridden
 from routellm_core.rules.calibration import calibration_of, read_calibration
-from routellm_core.rules.share import NEVER, threshold_in
+from routellm_core.rules.share import NEVER, threshold_for_share, threshold_in, ties
 
 
 def written(path: Path, at: float = 0.7, **changes: object) -> str:
@@ -133,3 +134,19 @@ def test_the_threshold_gives_the_share_that_can_be_had(share):
 def test_a_threshold_stands_off_from_the_scores():
     scores = np.array([0.1, 0.1, 0.3, 0.3])
     assert threshold_in(scores, 0.5) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("scores", "share", "message"),
+    [
+        (np.linspace(0, 1, 201), 0.3, None),
+        (np.repeat([0.2, 0.5, 0.8], 67), 0.3, None),
+        (np.repeat([0.2, 0.5, 0.8], 67), 0.5, "sends 66% .* where 50% is meant: many of them"),
+        (np.repeat([0.1, 0.9], [20, 181]), 0.3, "threshold 0.9 sends 90% of usual prompts"),
+        (np.repeat([0.1, 0.9], [20, 181]), 1.0, None),
+        (np.repeat([0.1, 0.9], [20, 181]), 0.0, None),
+    ],
+)
+def test_a_share_that_equal_scores_make_larger_is_told(scores, share, message):
+    found = ties(scores, threshold_for_share(scores, share), share)
+    assert (found is None) if message is None else re.search(message, found)

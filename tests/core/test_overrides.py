@@ -56,3 +56,9 @@ def test_options_that_pydantic_cannot_dump_are_kept():
     option = object()
     own = settings(threshold=0.5, router_options={"client": option})
     assert overridden(own, {"threshold": 0.6}).router_options["client"] is option
+
+
+def test_a_wish_of_one_call_leaves_what_adapts_to_all_calls_alone(tmp_path):
+    own = settings(strong_share=0.3, adapt=str(tmp_path / "threshold.json"))
+    wishes = ({"strong_share": 0.5}, {"threshold": 0.5}, {"calibration": "a"}, {"router": "bert"})
+    assert [overridden(own, wish).adapt for wish in wishes] == [False] * 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routellm_core import ConfigError, Router, hookimpl
+from routellm_core.overrides import overridden
 from routellm_core.policy.policies import _Policies, adecide, decide, decide_each, policy_of
 from routellm_core.settings import PolicySettings
 from tests.fakes import routers
@@ -27,6 +28,17 @@ def test_policies_are_kept_up_to_a_number():
     kept.get(settings(0.3))
     assert kept.get(settings(0.1)) is first
     assert kept.get(settings(0.2)) is not second
+
+
+def test_policies_of_single_calls_push_out_no_other():
+    kept = _Policies(size=2)
+    own = settings(0.1)
+    first = kept.get(own)
+    for threshold in (0.2, 0.3, 0.4, 0.1):
+        of_call = overridden(own, {"threshold": threshold})
+        assert kept.get(of_call) is kept.get(of_call)
+        assert kept.get(of_call) is not first
+    assert kept.get(own) is first
 
 
 async def test_a_router_that_raises_while_loading_breaks_no_call(plugin, caplog):

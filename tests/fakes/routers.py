@@ -59,6 +59,19 @@ class SleepingRouter(LengthRouter):
         return super().score(prompts)
 
 
+class ConstantRouter(Router):
+    """Scores .5, whatever it is asked."""
+
+    instant: ClassVar[bool] = True
+
+    def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        return np.full(len(prompts), 0.5)
+
+    @property
+    def score_quantiles(self) -> NDArray[np.float64]:
+        return np.full(201, 0.5)
+
+
 class FailingRouter(Router):
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         raise RuntimeError("no scores today")
@@ -83,6 +96,7 @@ def routellm_register_routers(register):
     register("graded", GradedRouter)
     register("slow", SlowRouter)
     register("sleeping", SleepingRouter)
+    register("constant", ConstantRouter)
     register("failing", FailingRouter)
     register("hanging", HangingRouter)
     register("no-number", NoNumberRouter)

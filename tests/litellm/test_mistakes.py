@@ -94,6 +94,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {**USUAL, "allow_override": {"max": 7}},
         "'allow_override' is {'max': 7}: 'max' is 7: write a threshold from 0 to 1",
     ),
+    "calibrations that are none": (
+        {**USUAL, "allow_override": {"calibrations": ["a.json"]}},
+        "'allow_override' is {'calibrations': ['a.json']}: 'calibrations' are files by the names "
+        "that requests use: write {careful: careful.json, cheap: cheap.json}",
+    ),
+    "a calibration that cannot be read": (
+        {**USUAL, "allow_override": {"calibrations": {"careful": "/no/careful.json"}}},
+        "calibration /no/careful.json cannot be read (No such file or directory): make it again "
+        "with `routellm calibrate --out`",
+    ),
     "limits the wrong way round": (
         {**USUAL, "allow_override": {"min": 0.9, "max": 0.3}},
         "'allow_override' is {'min': 0.9, 'max': 0.3}: 'min' is above 'max': write "
@@ -244,6 +254,11 @@ def test_check_tells_what_requests_may_set(tmp_path: Path) -> None:
 def test_a_pattern_whose_names_may_set_nothing(tmp_path: Path) -> None:
     (line,) = problems(alias("router-*", allow_override=False))
     assert "'allow_override' is false, but with a * in model_name" in line
+
+
+def test_a_pattern_offers_no_calibrations() -> None:
+    (line,) = problems(alias("router-*", allow_override={"calibrations": {"a": "a.json"}}))
+    assert "remove 'calibrations' from 'allow_override'" in line
 
 
 def test_check_warns_of_a_threshold_outside_the_scores(tmp_path: Path) -> None:

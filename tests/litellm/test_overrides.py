@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from routellm_core.rules.calibration import calibration_of
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY
@@ -15,13 +18,35 @@ from tests.litellm.configs import HANDLER, alias, group
 
 HEADER, KEY = "x-routellm-threshold", "routellm_threshold"
 LIMITS = {"min": 0.3, "max": 0.9}
+PRICES = {"strong_price": [10, 10], "weak_price": [1, 1], "tokens_per_request": [600, 400]}
+"""A thousand requests cost $10 on the strong model and $1 on the weak one."""
+
+
+@pytest.fixture(scope="module")
+def careful(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A calibration file with a bound on the loss of quality, whose threshold is .4."""
+    path: Path = tmp_path_factory.mktemp("calibrations") / "careful.json"
+    calibration = calibration_of(
+        np.linspace(0.0, 1.0, 201),
+        0.4,
+        router="graded",
+        fingerprint=None,
+        rule={"max_quality_loss": 0.05, "confidence": 0.95},
+        data="0" * 64,
+        date="2026-11-28",
+        guarantee="at most 0.05 below always strong",
+    )
+    path.write_text(calibration.as_json())
+    return str(path)
 
 
 @pytest.fixture(scope="module")
 def proxy(
-    strong: Upstream, weak: Upstream, proxy_with: Callable[..., ProxyProcess]
+    strong: Upstream, weak: Upstream, careful: str, proxy_with: Callable[..., ProxyProcess]
 ) -> Iterator[ProxyProcess]:
     usual = {"router": "length", "threshold": 0.8}
+    graded = {"router": "graded", "strong_share": 0.2, **PRICES, "sticky": "conversation"}
+    offered = {"careful": careful}
     config = {
         "model_list": [
             group("gpt-4o", strong),
@@ -29,6 +54,9 @@ def proxy(
             alias("open", **usual, allow_override=LIMITS),
             alias("closed", **usual, allow_override=False),
             alias("silent", **usual),
+            alias("wishes", **graded, allow_override={**LIMITS, "calibrations": offered}),
+            alias("offers", **graded, allow_override={"calibrations": offered}),
+            alias("mute", **graded),
             alias("router-*", allow_override=LIMITS),
         ],
         "litellm_settings": {"callbacks": [HANDLER]},
@@ -119,4 +147,88 @@ def test_names_are_held_to_the_limits(proxy: ProxyProcess) -> None:
         assert answer.status_code == 400
         assert "may set one of 0.3 to 0.9" in answer.text
     answer = ask(proxy, "chat/completions", "router-length-0.8", {HEADER: "0.4"})
+    assert decided(answer) == ("weak", "0.8")
+
+
+WISHES = {
+    "threshold": ("0.4", "0.2"),
+    "strong-share": ("0.6", "0.8"),
+    "saving": ("0.36", "0.1"),
+    "max-cost-per-1k-requests": ("6.4", "9"),
+    "calibration": ("careful", "/etc/passwd"),
+}
+"""By header, a value whose threshold is .4, and one that is not allowed."""
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("wish", WISHES)
+def test_a_request_may_have_each_wish(
+    proxy: ProxyProcess, strong: Upstream, endpoint: str, wish: str
+) -> None:
+    allowed, refused = WISHES[wish]
+    header, key = f"x-routellm-{wish}", f"routellm_{wish.replace('-', '_')}"
+    before = len(strong.requests)
+    said = {"system": wish} if endpoint == "messages" else {}
+    for answer in (
+        ask(proxy, endpoint, "wishes", {header: allowed}, user=f"{wish} by header", **said),
+        ask(proxy, endpoint, "wishes", metadata={key: allowed}, user=f"{wish} in metadata", **said),
+    ):
+        tier, threshold = decided(answer)
+        assert (tier, float(threshold)) == ("strong", pytest.approx(0.4))
+    assert "routellm_" not in str(strong.requests[before:]), "it was sent to the provider"
+    for answer in (
+        ask(proxy, endpoint, "wishes", {header: refused}),
+        ask(proxy, endpoint, "wishes", metadata={key: refused}),
+    ):
+        assert answer.status_code == 400
+        message = answer.text
+        if wish == "calibration":
+            assert "there is no such calibration: this model offers 'careful'" in message
+        else:
+            assert "requests may set one of 0.3 to 0.9" in message
+    answer = ask(proxy, endpoint, "mute", {header: allowed}, metadata={key: allowed})
+    assert decided(answer) == ("weak", "0.8")
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({"threshold": 0.4, "strong_share": 0.6}, "'threshold' and 'strong_share' are set: keep"),
+        ({"strong_share": 1.3}, "routellm_strong_share is 1.3: write a share from 0 to 1"),
+        ({"strong_share": True}, "write a share from 0 to 1"),
+        ({"saving": 0.95}, "so 90.0% can be saved at most, not 95.0%"),
+        ({"saving": "nan"}, "write the part to save, from 0 to 1"),
+        ({"max_cost_per_1k_requests": 0.5}, "cost $1 on the weak model alone"),
+        ({"max_cost_per_1k_requests": "inf"}, "write dollars, 0 or more"),
+        ({"calibration": ["careful"]}, "there is no such calibration"),
+        ({"max_quality_loss": 0.02}, "comes by calibration: this model offers 'careful'"),
+        ({"treshold": 0.4}, "unknown setting 'treshold' in the metadata: did you mean 'threshold'"),
+        ({"strong_price": [1, 1], "saving": 0.1}, "unknown setting 'strong_price'"),
+        ({"allow_override": {"min": 0}}, "unknown setting 'allow_override'"),
+        ({"router": "length"}, "unknown setting 'router'"),
+    ],
+)
+def test_a_wish_that_a_request_cannot_have(
+    proxy: ProxyProcess, sent: dict[str, Any], message: str
+) -> None:
+    metadata = {f"routellm_{key}": value for key, value in sent.items()}
+    answer = ask(proxy, "chat/completions", "wishes", metadata=metadata)
+    assert answer.status_code == 400
+    assert message in answer.json()["error"]["message"]
+
+
+def test_an_alias_that_offers_calibrations_alone(proxy: ProxyProcess) -> None:
+    answer = ask(proxy, "chat/completions", "offers", {"x-routellm-calibration": "careful"})
+    assert decided(answer) == ("strong", "0.4")
+    for header, value in ((HEADER, "0.9"), ("x-routellm-strong-share", "0.1")):
+        answer = ask(proxy, "chat/completions", "offers", {header: value})
+        assert answer.status_code == 400
+        assert "requests may set no threshold: this model offers 'careful'" in answer.text
+
+
+def test_a_wish_that_is_refused_changes_no_conversation(proxy: ProxyProcess) -> None:
+    for share, status in (("1", 400), ("0.2", 200)):
+        headers = {"x-routellm-strong-share": share, "x-litellm-session-id": "refused"}
+        answer = ask(proxy, "chat/completions", "wishes", headers)
+        assert answer.status_code == status
     assert decided(answer) == ("weak", "0.8")

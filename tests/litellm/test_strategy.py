@@ -178,6 +178,22 @@ async def test_a_router_that_breaks_while_loading_sends_calls_to_on_error(
     router.discard()
 
 
+async def test_a_wish_for_a_router_that_breaks_while_loading_goes_to_on_error(
+    model_list: list[dict[str, Any]],
+) -> None:
+    own = {"router": "length", "threshold": 0.6, "on_error": "weak", "allow_override": {}}
+    router = Router(model_list=[*model_list, alias("late", **own)], num_retries=0)
+    install(router)
+    router.model_list[-1]["model_info"]["routellm"]["router"] = "unmakable"
+    for wish in ({}, {"routellm_strong_share": 0.3}):
+        answer = await router.acompletion("late", user(HARD), metadata=dict(wish))
+        assert answered_by(answer) == "gpt-4o-mini"
+        assert answered_by(router.completion("late", user(HARD), metadata=dict(wish))) == (
+            "gpt-4o-mini"
+        )
+    router.discard()
+
+
 @pytest.mark.parametrize(
     ("change", "model"),
     [

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 
 from ...data.call_forms import LoggedCall
-from ...data.digests import TextsDigest
 from ...data.labelled import Labelled
-from ...decision import Asked
 from ...errors import ConfigError, DataError
 from ...policy.policy import RoutingPolicy
+from ...policy.score_stream import ScoreStream
 from ...progress import SILENT, Progress
 from ...rules.budget import Costs
 from ...rules.prices import tokens_in
 from ..metrics import Floats
 
-_BATCH = 512
-
 _SAME = 1e-9
 """Scores that differ by less are one score."""
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,8 @@ class Sample:
     """What the answers cost, where the file says so."""
     later_turns: int = 0
     """How many were later turns of conversations."""
+    side_calls: int = 0
+    """How many served the application (``side_calls``) and are not scored, beside the n."""
 
 
 def sample_of_calls(
@@ -72,15 +68,17 @@ def sample_of_calls(
         DataError: none could be scored.
         ConfigError: the router gives all of them the same score.
     """
-    columns = _Columns(policy, total, progress)
-    for batch in _batches(calls):
-        given = [
-            sum(map(tokens_in, call.turns)) if call.input_tokens is None else call.input_tokens
-            for call in batch
-        ]
-        answered = [np.nan if call.output_tokens is None else call.output_tokens for call in batch]
-        columns.add([call.turns for call in batch], given, answered)
-    return columns.sample()
+    stream = ScoreStream(policy, total=total, progress=progress)
+    given, answered = array("d"), array("d")
+    later_turns = 0
+    for call in calls:
+        is_side = stream.add(call.turns, call.messages)
+        later_turns += len(call.turns) > 1 and not is_side
+        tokens = call.input_tokens
+        given.append(sum(map(tokens_in, call.turns)) if tokens is None else tokens)
+        answered.append(math.nan if call.output_tokens is None else call.output_tokens)
+    sample = _sample(stream, policy, given, answered)
+    return replace(sample, later_turns=later_turns)
 
 
 def sample_of_labels(
@@ -91,74 +89,47 @@ def sample_of_labels(
     progress: Progress = SILENT,
 ) -> Sample:
     """Score labelled pairs; arguments and errors as for ``sample_of_calls``."""
-    columns = _Columns(policy, total, progress)
-    for batch in _batches(rows):
-        nan = [np.nan] * len(batch)
-        costs = [row.costs or (np.nan, np.nan) for row in batch]
-        columns.add(
-            [(row.prompt,) for row in batch],
-            [tokens_in(row.prompt) for row in batch],
-            nan,
-            [row.strong for row in batch],
-            [row.weak for row in batch],
-            [strong for strong, _ in costs],
-            [weak for _, weak in costs],
+    stream = ScoreStream(policy, total=total, progress=progress)
+    given, unknown = array("d"), array("d")
+    strong, weak, strong_costs, weak_costs = labels = [array("d") for _ in range(4)]
+    for row in rows:
+        stream.add((row.prompt,))
+        given.append(tokens_in(row.prompt))
+        unknown.append(math.nan)
+        strong.append(row.strong)
+        weak.append(row.weak)
+        of_strong, of_weak = row.costs or (math.nan, math.nan)
+        strong_costs.append(of_strong)
+        weak_costs.append(of_weak)
+    return _sample(stream, policy, given, unknown, *labels)
+
+
+def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) -> Sample:
+    """Return what was scored, of columns of numbers: tokens given and answered and, for labels,
+    qualities and costs of both models.
+    """
+    scores = stream.scores()
+    sound = ~np.isnan(scores)
+    of_side = int(stream.is_side.sum())
+    if not sound.any():
+        raise DataError(
+            f"all {of_side:,} calls serve the application, such as titles and summaries, which are "
+            "not scored: give prompts of people"
         )
-    return columns.sample()
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    remaining = iter(items)
-    while batch := list(islice(remaining, _BATCH)):
-        yield batch
-
-
-class _Columns:
-    """Grows by a batch at a time: 8 bytes for a number, nothing of the text."""
-
-    def __init__(self, policy: RoutingPolicy, total: int, progress: Progress) -> None:
-        self._policy = policy
-        self._total = total
-        self._progress = progress
-        self._digest = TextsDigest()
-        self._later_turns = 0
-        self._columns: list[array[float]] = []
-        self._scores: array[float] = array("d")
-        progress.stage(f"Scoring with {policy.settings.router}")
-
-    def add(self, turns: list[tuple[str, ...]], *columns: list[float]) -> None:
-        for texts in turns:
-            self._later_turns += len(texts) > 1
-            for text in texts:
-                self._digest.add(text)
-        self._scores.extend(self._policy.scores([Asked(texts) for texts in turns]))
-        self._columns = self._columns or [array("d") for _ in columns]
-        for column, values in zip(self._columns, columns, strict=True):
-            column.extend(values)
-        done = len(self._scores)
-        self._progress.step(done, max(done, self._total))
-
-    def sample(self) -> Sample:
-        scores = np.array(self._scores)
-        sound = ~np.isnan(scores)
-        if not sound.any():
-            kinds = ", ".join(self._policy.errors) or "no text"
-            raise DataError(
-                f"router '{self._policy.settings.router}' could score no prompt ({kinds}): try "
-                "`routellm score` on one of them"
-            )
-        scores = scores[sound]
-        if np.ptp(scores) < _SAME:
-            raise ConfigError(
-                f"router '{self._policy.settings.router}' gives all {len(scores):,} prompts the "
-                f"score {scores[0]:.4g}, so no threshold parts them: use another router, or "
-                "prompts that differ"
-            )
-        columns = [np.array(column)[sound] for column in self._columns]
-        given, answered, *labels = columns
-        sample = Sample(scores, self._digest.value(), int((~sound).sum()), given, answered)
-        if not labels:
-            return replace(sample, later_turns=self._later_turns)
-        strong, weak, strong_cost, weak_cost = labels
-        known = None if np.isnan(strong_cost).any() else Costs(strong_cost, weak_cost)
-        return Sample(scores, sample.digest, sample.failed, given, answered, strong, weak, known)
+    failed = stream.failed(scores)
+    scores = scores[sound]
+    if len(scores) == 1:
+        raise DataError("one prompt is no sample of your traffic: give some hundred")
+    if np.ptp(scores) < _SAME:
+        raise ConfigError(
+            f"router '{policy.settings.router}' gives all {len(scores):,} prompts the "
+            f"score {scores[0]:.4g}, so no threshold parts them: use another router, or "
+            "prompts that differ"
+        )
+    given, answered, *labels = (np.array(column)[sound] for column in columns)
+    sample = Sample(scores, stream.digest, failed, given, answered, side_calls=of_side)
+    if not labels:
+        return sample
+    strong, weak, strong_cost, weak_cost = labels
+    known = None if np.isnan(strong_cost).any() else Costs(strong_cost, weak_cost)
+    return replace(sample, strong=strong, weak=weak, costs=known)

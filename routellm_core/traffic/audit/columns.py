@@ -13,23 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.call_forms import LoggedCall
-from ...data.digests import TextsDigest
-from ...decision import Asked
 from ...errors import DataError
 from ...policy.policy import RoutingPolicy
+from ...policy.score_stream import ScoreStream
 from ...progress import SILENT, Progress
 from ...rules.momentum import deciding_turns
 from ...rules.prices import tokens_in
-from ...side_calls import is_side_call
 from .kinds import kind_of
 from .names import shown_name
 
 Floats = NDArray[np.float64]
 Names = tuple[str, ...]
-
-_BATCH = 512
-_HELD = 1 << 23
-"""Characters of prompts that are held at once, about."""
 
 _MOST_NAMES = 10_000
 """Different names of a column; the calls of further ones are counted as ``OTHERS``."""
@@ -111,12 +105,9 @@ def read_columns(
     Raises:
         DataError: there are none, or the router could score none.
     """
-    columns = _Columns(policy)
-    progress.stage(f"Scoring with {policy.settings.router}")
-    for done, call in enumerate(calls, start=1):
+    columns = _Columns(ScoreStream(policy, total=total, progress=progress), policy.settings.turns)
+    for call in calls:
         columns.add(call)
-        if done % _BATCH == 0:
-            progress.step(done, max(done, total))
     return columns.calls()
 
 
@@ -139,12 +130,9 @@ _NUMBERS = ("given", "answered", "cached", "written", "when", "spend")
 
 
 class _Columns:
-    def __init__(self, policy: RoutingPolicy) -> None:
-        self._policy = policy
-        self._to_score: list[Asked] = []
-        self._held = 0
-        self._digest = TextsDigest()
-        self._scores: array[float] = array("d")
+    def __init__(self, stream: ScoreStream, turns: int) -> None:
+        self._stream = stream
+        self._turns = turns
         self._numbers: dict[str, array[float]] = {name: array("d") for name in _NUMBERS}
         self._conversation: array[int] = array("Q")
         self._answer: array[int] = array("Q")
@@ -154,23 +142,12 @@ class _Columns:
         self._predicted = 0
 
     def add(self, call: LoggedCall) -> None:
-        for text in call.turns:
-            self._digest.add(text)
-        is_side = self._policy.settings.utility != "score" and is_side_call(call.messages)
-        # A call without text is not scored.
-        self._to_score.append(Asked() if is_side else Asked(call.turns))
-        self._held += sum(map(len, call.turns))
-        if len(self._to_score) >= _BATCH or self._held >= _HELD:
-            self._score()
+        is_side = self._stream.add(call.turns, call.messages)
         self._add_numbers(call)
         self._conversation.append(_conversation(call))
         self._answer.append(0 if call.facts.conversation else _first_answer(call.messages))
         self._messages.append(len(call.messages))
         self._add_labels(call, is_side)
-
-    def _score(self) -> None:
-        self._scores.extend(self._policy.scores(self._to_score))
-        self._to_score, self._held = [], 0
 
     def _add_numbers(self, call: LoggedCall) -> None:
         facts = call.facts
@@ -186,7 +163,7 @@ class _Columns:
 
     def _add_labels(self, call: LoggedCall, is_side: bool) -> None:
         facts, last = call.facts, len(call.turns) - 1
-        deciding = deciding_turns(call.turns, self._policy.settings.turns) if last else [0]
+        deciding = deciding_turns(call.turns, self._turns) if last else [0]
         turn = SIDE if is_side else _turn(call, last, deciding != [last])
         day = None if facts.when is None else str(np.datetime64(int(facts.when), "s"))[:10]
         kind = kind_of(call.turns[deciding[0]])
@@ -195,21 +172,12 @@ class _Columns:
             self._labels[column].add(name)
 
     def calls(self) -> Calls:
-        if self._to_score:
-            self._score()
+        if not self._messages:
+            raise DataError("there are no calls to audit")
+        scores = self._stream.scores()
         labels = {
             name: np.frombuffer(each.values, np.uint16) for name, each in self._labels.items()
         }
-        scores = np.frombuffer(self._scores)
-        failed = int((np.isnan(scores) & (labels["turn"] != TURNS.index(SIDE))).sum())
-        if not len(scores):
-            raise DataError("there are no calls to audit")
-        if failed == len(scores):
-            kinds = ", ".join(self._policy.errors)
-            raise DataError(
-                f"router '{self._policy.settings.router}' could score no prompt ({kinds}): try "
-                "`routellm score` on one of them"
-            )
         return Calls(
             scores=scores,
             **{name: np.frombuffer(values) for name, values in self._numbers.items()},
@@ -219,8 +187,8 @@ class _Columns:
             labels=labels,
             names={name: _distinct(each.numbers) for name, each in self._labels.items()},
             predicted=self._predicted,
-            digest=self._digest.value(),
-            failed=failed,
+            digest=self._stream.digest,
+            failed=self._stream.failed(scores),
         )
 
 

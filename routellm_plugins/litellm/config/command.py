@@ -13,7 +13,7 @@ from rich.table import Table
 from routellm_core import ConfigError
 
 from .report import HANDLER, ConfigReport, check_config, lacks_handler, read_config
-from .settings import Limits
+from .settings import ANY
 
 
 def check(
@@ -57,8 +57,8 @@ def _summary(report: ConfigReport) -> Table:
             threshold += f" ({settings.calibration})"
         elif policy is not None and policy.aim.share is not None:
             threshold += f" ({policy.aim.share:.0%} of usual traffic)"
-        limits = settings.allow_override or (Limits(0, 1) if by_name else None)
-        allowed = "nothing" if limits is None else f"{limits.min:g} to {limits.max:g}"
+        limits = settings.allow_override or (ANY if by_name else None)
+        allowed = "nothing" if limits is None else str(limits)
         name = f"{route.name} (observed)" if settings.observe else route.name
         table.add_row(name, router, threshold, settings.strong, settings.weak, allowed)
     return table

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
+from routellm_core.overrides import overridden
 from routellm_core.policy.policies import policy_of
 
 from .ignored import ignored_parameters
 from .routes import Route, Routes
+from .settings import ANY
 
 HANDLER = "routellm_plugins.litellm.proxy_handler"
 """What ``litellm_settings.callbacks`` must list."""
@@ -83,6 +85,8 @@ def check_routes(routes: Routes) -> ConfigReport:
     for route in (*routes, *routes.observed.values()):
         try:
             policy = None if "*" in route.name else policy_of(route.settings)
+            for path in (route.settings.allow_override or ANY).calibrations.values():
+                policy_of(overridden(route.settings, {"calibration": path}))
         except RouteLLMError as error:
             problems.append(f"model_list entry '{route.name}': {error}")
         except Exception as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
-from routellm_core.settings import with_prices
+from routellm_core.settings import of_one_call, with_prices
 
 from .settings import RouteSettings, parse_settings
 
@@ -34,6 +34,9 @@ class Route:
     settings: RouteSettings
     entries: Mapping[Tier, str | None]
     """The ``model_name`` of the entries that serve each tier; None if there is no such entry."""
+    wish: str = ""
+    """What a request has set in place of the entry's threshold, and is not a threshold; it is in
+    ``settings``."""
 
     def tier_of(self, name: object) -> Tier | None:
         """Return the tier that only the entries of a name serve."""
@@ -279,7 +282,7 @@ def _named(model: str, settings: RouteSettings) -> RouteSettings:
     router, threshold = parsed
     if settings.allow_override is not None:
         settings.allow_override.check(threshold)
-    return settings.model_copy(update={"router": router, "threshold": threshold})
+    return of_one_call(settings.model_copy(update={"router": router, "threshold": threshold}))
 
 
 def _matches(pattern: str, model: str) -> bool:

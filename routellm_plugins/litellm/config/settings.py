@@ -19,24 +19,60 @@ _CARRIED_BY_THE_NAME = ("router", "router_options", *HOW_MUCH, "adapt")
 
 
 class Limits(NamedTuple):
-    """The thresholds that clients may set."""
+    """What requests may set about routing."""
 
-    min: float
-    max: float
+    thresholds: tuple[float, float] | None
+    """The least and the largest threshold that a wish in numbers may come to; None: requests may
+    set none."""
+    calibrations: Mapping[str, str]
+    """Paths of calibration files, by the names under which requests may ask for them."""
 
-    def check(self, threshold: float) -> None:
-        """Raise an error if clients may not set a threshold.
+    def check(self, threshold: float, wish: str = "") -> None:
+        """Raise an error if requests may not set a threshold.
+
+        Args:
+            threshold: in [0, 1]; that no score reaches counts as 1.
+            wish: what was set, if it was not the threshold itself.
 
         Raises:
             ConfigError: it is out of the limits.
         """
-        if not self.min <= threshold <= self.max:
+        least, most = self.thresholds or (0.0, 0.0)
+        if self.thresholds is None:
+            raise ConfigError(f"requests may set no threshold: {self.offered()}")
+        if not least <= min(threshold, 1.0) <= most:
+            of = f"{wish} comes to " if wish else ""
             raise ConfigError(
-                f"threshold {threshold:g}: requests may set one of {self.min:g} to {self.max:g}"
+                f"{of}threshold {threshold:g}: requests may set one of {least:g} to {most:g}"
             )
 
+    def calibration(self, name: object) -> str:
+        """Return the path of the calibration file that requests may ask for under a name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if not isinstance(name, str) or name not in self.calibrations:
+            raise ConfigError(f"there is no such calibration: {self.offered()}")
+        return self.calibrations[name]
+
+    def offered(self) -> str:
+        """Return what to say of the calibrations that there are."""
+        if not self.calibrations:
+            return "this model offers none to requests"
+        return f"this model offers {', '.join(map(repr, self.calibrations))}"
+
+    def __str__(self) -> str:
+        """Return both, as `routellm check` prints them."""
+        of = [] if self.thresholds is None else ["{:g} to {:g}".format(*self.thresholds)]
+        return ", ".join([*of, *self.calibrations])
+
+
+ANY = Limits((0.0, 1.0), {})
+"""Any threshold."""
 
 _EXAMPLE_LIMITS = "{min: 0.3, max: 0.9}"
+_KEYS = ("min", "max", "calibrations")
 
 
 def _as_limits(value: object) -> Limits | None:
@@ -45,15 +81,29 @@ def _as_limits(value: object) -> Limits | None:
     if not isinstance(value, Mapping):
         raise ValueError(f"write false, or the least and the largest threshold: {_EXAMPLE_LIMITS}")
     for key in value:
-        if key not in Limits._fields:
-            raise ValueError(f"unknown key '{key}': {did_you_mean(str(key), Limits._fields)}")
-    limits = {"min": 0.0, "max": 1.0, **value}
+        if key not in _KEYS:
+            raise ValueError(f"unknown key '{key}': {did_you_mean(str(key), _KEYS)}")
+    calibrations = _calibrations(value.get("calibrations", {}))
+    limits = {"min": 0.0, "max": 1.0, **{k: value[k] for k in ("min", "max") if k in value}}
     for key, number in limits.items():
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
             raise ValueError(f"'{key}' is {number!r}: write a threshold from 0 to 1")
     if limits["min"] > limits["max"]:
         raise ValueError(f"'min' is above 'max': write {_EXAMPLE_LIMITS}")
-    return Limits(float(limits["min"]), float(limits["max"]))
+    # Who offers calibrations alone has not opened the thresholds.
+    if calibrations and value.keys() == {"calibrations"}:
+        return Limits(None, calibrations)
+    return Limits((float(limits["min"]), float(limits["max"])), calibrations)
+
+
+def _calibrations(value: object) -> dict[str, str]:
+    texts = value.items() if isinstance(value, Mapping) else [("", "")]
+    if not all(isinstance(each, str) and each for pair in texts for each in pair):
+        raise ValueError(
+            "'calibrations' are files by the names that requests use: write "
+            "{careful: careful.json, cheap: cheap.json}"
+        )
+    return dict(texts)
 
 
 class RouteSettings(PolicySettings):
@@ -70,7 +120,7 @@ class RouteSettings(PolicySettings):
 
     allow_override: Annotated[Limits | None, BeforeValidator(_as_limits)] = Field(
         default=None,
-        description="{min, max}: the thresholds that a request may set; false: it sets none",
+        description="{min, max, calibrations}: what a request may set; false: nothing",
     )
 
     def group(self, tier: Tier) -> str:
@@ -110,6 +160,11 @@ def parse_settings(value: object, *, wildcard: bool) -> RouteSettings:
         raise ConfigError(
             "'allow_override' is false, but with a * in model_name each request sets the "
             f"threshold: write allow_override: {_EXAMPLE_LIMITS}, or a model_name without *"
+        )
+    if wildcard and settings.allow_override and settings.allow_override.calibrations:
+        raise ConfigError(
+            "remove 'calibrations' from 'allow_override': with a * in model_name, each request's "
+            f"model says the threshold: write allow_override: {_EXAMPLE_LIMITS}"
         )
     if not wildcard and all(getattr(settings, key) is None for key in HOW_MUCH):
         raise ConfigError(
