@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import pytest
+
+from tests.fakes.openai_upstream import Upstream
+
+WARNINGS = [
+    # LiteLLM's own, about its TypedDicts and about how this suite closes its Router.
+    pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Router.discard is deprecated"),
+]
+
+LENGTH = {"router": "length", "threshold": 0.6}
+
 KEYS = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
 """Of ``Decision.as_metadata()``."""
 
@@ -57,3 +69,31 @@ def messages_of(text: str | None, history: Sequence[tuple[str, str]]) -> list[di
     messages = [{"role": role, "content": said} for role, said in history]
     last = {"role": "system", "content": "Say something."}
     return [*messages, last if text is None else {"role": "user", "content": text}]
+
+
+class Asking:
+    """An adapter between two stand-ins; its reports say which of them was really called."""
+
+    def __init__(self, adapter: Adapter, upstreams: dict[str, Upstream]) -> None:
+        self._adapter = adapter
+        self._upstreams = upstreams
+
+    def ask(self, text: str | None, **call: Any) -> dict[str, Any]:
+        before = self._counts()
+        report = self._adapter.ask(text, **call)
+        after = self._counts()
+        called = [name for name in after if after[name] != before[name]]
+        assert called == [report["served"]]
+        assert set(KEYS) <= set(report)
+        assert report["elapsed_ms"] >= 0
+        return report
+
+    def settled(self, first: str, then: str) -> list[dict[str, Any]]:
+        return self._adapter.settled(first, then)
+
+    def _counts(self) -> dict[str, int]:
+        return {name: len(upstream.requests) for name, upstream in self._upstreams.items()}
+
+
+def outcome(report: dict[str, Any]) -> tuple[Any, ...]:
+    return report["served"], report["tier"], report["score"], report["cause"]
