@@ -7,13 +7,35 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.cases import LENGTH, WARNINGS
+from tests.adapters.cases import LENGTH, WARNINGS, Content, Said
 from tests.fakes.routers import EASY, HARD
 
 pytestmark = WARNINGS
 
 THOUGHT = ("assistant", "Thought: I look it up.\nAction: search")
-STEPS: dict[str, Callable[[str, str], tuple[list[tuple[str, str]], str]]] = {
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "see", "arguments": "{}"}}],
+}
+PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwAD"
+IMAGE = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "auto"}}
+
+
+def returned(text: str) -> dict[str, Any]:
+    """Return the message with a tool's result."""
+    return {"role": "tool", "tool_call_id": "1", "content": text}
+
+
+STEPS: dict[str, Callable[[str, str], tuple[list[Said], Content]]] = {
+    "an image after a tool's result": lambda ask, other: (
+        [("user", ask), CALL, returned(other)],
+        [IMAGE],
+    ),
+    "a reminder after a tool's result": lambda ask, other: (
+        [("user", ask), CALL, returned(other)],
+        f"<system-reminder>\n{other}\n</system-reminder>",
+    ),
     "text ReAct": lambda ask, other: ([("user", ask), THOUGHT], f"Observation: {other}"),
     "a command's result": lambda ask, other: (
         [("user", ask), THOUGHT],
@@ -31,6 +53,15 @@ STEPS: dict[str, Callable[[str, str], tuple[list[tuple[str, str]], str]]] = {
         [("user", ask), ("assistant", "Done.")],
         "Another language model started to solve this problem and produced a summary of it: "
         + other,
+    ),
+    "summarised, with the ask kept": lambda ask, other: (
+        [
+            ("user", f"Here is a summary of the conversation to date:\n\n{other}"),
+            ("user", ask),
+            CALL,
+            returned(other),
+        ],
+        f"<system-reminder>\n{other}\n</system-reminder>",
     ),
     "trimmed to the last turns": lambda ask, other: (
         [("assistant", other), ("user", ask), ("assistant", "Done.")],
