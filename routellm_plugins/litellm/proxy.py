@@ -12,7 +12,6 @@ import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policy.policies import adecide
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
@@ -97,7 +96,7 @@ class RouteLLMProxyHandler(CustomLogger):
         readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
         request = strategy.request(model, route, readable)
         try:
-            decision = await adecide(request.route.settings, request.asked)
+            decision = await strategy.shared.adecide(request.route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         routed = request.routed(decision, settled=True)

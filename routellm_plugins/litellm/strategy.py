@@ -13,12 +13,13 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError, RouteLLMError
-from routellm_core.policy.policies import adecide, decide
+from routellm_core.policy.policies import decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
 from .deciding.overrides import with_override
 from .deciding.request import Request
+from .deciding.shared import SharedConversations
 from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
 from .groups.router_access import RouterAccess
@@ -49,6 +50,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         self._routes = Routes([])
         self._entries = AliasEntries(self.access)
         self._abilities = GroupAbilities(self.access)
+        self.shared = SharedConversations(self.access.redis)
 
     async def async_get_available_deployment(
         self,
@@ -67,7 +69,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             routed = request.routed_before()
             if routed is None:
                 try:
-                    decision = await adecide(request.route.settings, request.asked)
+                    decision = await self.shared.adecide(request.route.settings, request.asked)
                 except RouteLLMError as error:
                     raise bad_request(model, error) from error
                 routed = request.routed(decision)
