@@ -169,8 +169,11 @@ dspy.configure(lm=dspy.LM("openai/coder", api_base="{url}/v1", api_key="{key}", 
 history = dspy.History(messages=[])
 program = dspy.Predict("history: dspy.History, question -> answer")
 for ask in asks:
-    answer = program(question=ask, history=history)
-    history.messages.append(dict(question=ask, answer=answer.answer))
+    try:
+        program(question=ask, history=history)
+    except dspy.utils.exceptions.AdapterParseError:
+        pass  # the stand-in does not answer in its form
+    history.messages.append(dict(question=ask, answer="Done."))
 """,
     ),
     "openai-agents": Program(
