@@ -8,7 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-
 IDLE_S = 3600.0
 """Seconds after its last use at which a conversation is forgotten."""
 
