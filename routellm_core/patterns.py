@@ -22,7 +22,11 @@ IGNORE: Mapping[str, str] = {
 """Ready patterns of what is no word of the human, by the name of the client."""
 
 EXTRACT: Mapping[str, str] = {
-    "dspy": r"\A\[\[ ## question ## \]\]\n(.*?)(?:\n\n\[\[ ## |\Z)",
+    # The question among other fields; what the answer is to look like follows the last field.
+    "dspy": (
+        r"(?:\A|\n\n)\[\[ ## question ## \]\]\n(.*?)"
+        r"(?:\n\n\[\[ ## |\n\nRespond with (?:the corresponding output fields|a JSON object)|\Z)"
+    ),
     "mini-swe-agent": r"\APlease solve this issue: (.*?)\n\nYou can execute bash commands",
     # The question after the context, in a tag of its own or not.
     "open-webui-rag": (

@@ -70,6 +70,9 @@ class RuleResult:
     """Strong share of all questions of their own, over that with each judged by itself."""
     turns_ratio: Figure
     """Strong share of all turns, over the same."""
+    least_ratio: Figure
+    """The same for a rule without mistakes: each follow-up goes where its question goes by itself.
+    It is 1 where hard and easy tasks have as many follow-ups."""
 
 
 class WrittenLabels(Router):
@@ -199,20 +202,24 @@ def judge(
         value = rows[:, hits].sum() / rows[:, of].sum() / alone.value
         return Figure(float(value), *interval(drawn), int(rows[:, of].sum()))
 
-    return RuleResult(share(0, 1), share(2, 3), share(4, 5), ratio(6, 7), ratio(9, 10))
+    ratios = ratio(6, 7), ratio(9, 10), ratio(11, 10)
+    return RuleResult(share(0, 1), share(2, 3), share(4, 5), *ratios)
 
 
 def _counts(each: Conversation, rule: Rule, score: Score, threshold: float) -> list[int]:
     """Count, in the order in which ``judge`` reads them: follow-ups kept and how many; of tasks
     labelled hard, and how many; easy questions released, and how many; questions to strong, how
-    many, and how many by themselves; turns to strong, and how many.
+    many, and how many by themselves; turns to strong, how many, and how many without mistakes.
     """
-    counts = [0] * 11
-    task_strong = task_hard = False
+    counts = [0] * 12
+    task_strong = task_hard = alone = False
     for at, kind in enumerate(each.kinds):
         strong = rule(each.turns[: at + 1], score) >= threshold
         counts[9] += strong
         counts[10] += 1
+        if kind != "follow_up":
+            alone = score(each.turns[at]) >= threshold
+        counts[11] += alone
         if kind == "follow_up":
             counts[0] += task_strong and strong
             counts[1] += task_strong
@@ -224,7 +231,7 @@ def _counts(each: Conversation, rule: Rule, score: Score, threshold: float) -> l
             counts[5] += 1
         counts[6] += strong
         counts[7] += 1
-        counts[8] += score(each.turns[at]) >= threshold
+        counts[8] += alone
         task_strong, task_hard = strong, kind == "hard"
     return counts
 

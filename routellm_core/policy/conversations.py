@@ -8,12 +8,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+IDLE_S = 3600.0
+"""Seconds after its last use at which a conversation is forgotten."""
+
 
 class Conversations:
     """Remembers conversations that are to stay on the strong model.
 
-    Bounded in number and time. Each process has its own; conversations whose messages say which
-    model answered do not need it.
+    Bounded in number and time. Each process has its own, to which an adapter may add what others
+    know; conversations whose messages say which model answered do not need it.
 
     Args:
         size: how many are kept; the longest unused is dropped first.
@@ -24,7 +27,7 @@ class Conversations:
     def __init__(
         self,
         size: int = 10_000,
-        idle_s: float = 3600.0,
+        idle_s: float = IDLE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._size = size

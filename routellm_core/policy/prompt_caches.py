@@ -54,7 +54,8 @@ class PromptCaches:
     """Which beginnings of conversations the strong model's provider has read of late.
 
     They are known by digest, so a conversation needs no name, and one that was summarised or
-    trimmed is another. Bounded in number and time; of this process alone.
+    trimmed is another. Bounded in number and time. Each process has its own, to which an adapter
+    may add what others know.
 
     Args:
         size: how many are kept; the longest unused is dropped first.
@@ -86,11 +87,36 @@ class PromptCaches:
     def read(self, parts: Sequence[str]) -> None:
         """Take down that the strong model reads these messages now."""
         *_, digest = _digests(parts)
+        self._keep(digest, 0.0)
+
+    def learn(self, name: str, ago_s: float) -> None:
+        """Take down what another process says.
+
+        Args:
+            name: of a beginning, one of ``beginnings``.
+            ago_s: seconds since the strong model read it.
+        """
+        self._keep(bytes.fromhex(name), ago_s)
+
+    def _keep(self, digest: bytes, ago_s: float) -> None:
         with self._lock:
-            self._read[digest] = self._clock()
+            self._read[digest] = max(self._clock() - ago_s, self._read.get(digest, -math.inf))
             self._read.move_to_end(digest)
             while len(self._read) > self._size:
                 self._read.popitem(last=False)
+
+
+def beginnings(parts: Sequence[str]) -> list[str]:
+    """Return names for what a conversation begins with, shortest first: for each beginning that is
+    long enough to be kept by a provider, 32 hexadecimal digits.
+    """
+    tokens = 0.0
+    names = []
+    for part, digest in zip(parts, _digests(parts), strict=True):
+        tokens += tokens_in(part)
+        if tokens > LEAST_TOKENS:
+            names.append(digest.hex())
+    return names
 
 
 def _digests(parts: Sequence[str]) -> list[bytes]:

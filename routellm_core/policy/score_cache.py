@@ -10,49 +10,46 @@ from collections.abc import Iterable, Mapping
 
 from ..contracts import Router
 
-_SHORT = 64
+_SHORT = 256
 """Characters: a longer text is kept as its digest."""
 _LONGEST = 100_000
 """Characters: the score of a longer text is not kept."""
 
 
-class ScoreCache:
-    """Scores by router and text. Bounded: the longest unused is dropped first.
+class KeptScores:
+    """Scores of one router, by text. Bounded: the longest unused is dropped first.
 
     Args:
-        size: how many scores are kept for each router.
+        size: how many scores are kept.
     """
 
     def __init__(self, size: int = 8192) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._scores: weakref.WeakKeyDictionary[Router, OrderedDict[str | bytes, float]]
-        self._scores = weakref.WeakKeyDictionary()
+        self._scores: OrderedDict[str | bytes, float] = OrderedDict()
 
-    def known(self, router: Router, texts: Iterable[str]) -> dict[str, float]:
+    def known(self, texts: Iterable[str]) -> dict[str, float]:
         """Return the scores that are kept, by text."""
-        keys = {text: _key(text) for text in texts}
         found: dict[str, float] = {}
-        with self._lock:
-            kept = self._scores.get(router, OrderedDict())
-            for text, key in keys.items():
-                if key is not None and key in kept:
-                    kept.move_to_end(key)
-                    found[text] = kept[key]
+        for text in texts:
+            key = _key(text)
+            with self._lock:
+                if key is not None and key in self._scores:
+                    self._scores.move_to_end(key)
+                    found[text] = self._scores[key]
         return found
 
-    def keep(self, router: Router, scores: Mapping[str, float]) -> None:
+    def keep(self, scores: Mapping[str, float]) -> None:
         """Keep scores, by text."""
-        keys = {text: _key(text) for text in scores}
-        with self._lock:
-            kept = self._scores.setdefault(router, OrderedDict())
-            for text, score in scores.items():
-                key = keys[text]
-                if key is not None:
-                    kept[key] = score
-                    kept.move_to_end(key)
-            while len(kept) > self._size:
-                kept.popitem(last=False)
+        for text, score in scores.items():
+            key = _key(text)
+            if key is None:
+                continue
+            with self._lock:
+                self._scores[key] = score
+                self._scores.move_to_end(key)
+                if len(self._scores) > self._size:
+                    self._scores.popitem(last=False)
 
 
 def _key(text: str) -> str | bytes | None:
@@ -64,5 +61,9 @@ def _key(text: str) -> str | bytes | None:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-score_cache = ScoreCache()
-"""The scores of this process."""
+_of_routers: weakref.WeakKeyDictionary[Router, KeptScores] = weakref.WeakKeyDictionary()
+
+
+def scores_of(router: Router) -> KeptScores:
+    """Return the scores that this process keeps of a router, whatever policy asks."""
+    return _of_routers.setdefault(router, KeptScores())

@@ -14,7 +14,7 @@ from ..contracts import Router
 from ..errors import ScoringError, ScoringTimeoutError
 from ..registry.plugins import plugins
 from .executor import executor_of
-from .score_cache import score_cache
+from .score_cache import scores_of
 
 if TYPE_CHECKING:
     from ..settings import PolicySettings
@@ -38,6 +38,7 @@ class Scoring:
 
     def __init__(self, router: Router, settings: PolicySettings) -> None:
         self._router = router
+        self._kept = scores_of(router)
         self._settings = settings
         self._budget_s = settings.timeout_ms / 1000
 
@@ -53,7 +54,7 @@ class Scoring:
 
     def kept(self, texts: Iterable[str]) -> dict[str, float]:
         """Return the scores that are kept of texts, by text."""
-        return {} if self.is_intercepted else score_cache.known(self._router, texts)
+        return {} if self.is_intercepted else self._kept.known(texts)
 
     def batch(self, texts: list[str], budgets: int = 1) -> dict[str, float]:
         """Return the scores of texts, by text.
@@ -106,7 +107,7 @@ class Scoring:
         if self.is_intercepted:
             return {text: self._intercepted(text) for text in texts}
         # An instant router is about as quick as looking.
-        known = {} if self._router.instant else score_cache.known(self._router, texts)
+        known = {} if self._router.instant else self._kept.known(texts)
         new = [text for text in texts if text not in known] if known else texts
         if not new:
             return known
@@ -115,7 +116,7 @@ class Scoring:
             raise ScoringError(f"{len(answers)} scores were given for {len(new)} texts")
         scores = dict(zip(new, _checked(answers), strict=True))
         if len(scores) <= _KEPT:
-            score_cache.keep(self._router, scores)
+            self._kept.keep(scores)
         return {**known, **scores}
 
     def _intercepted(self, text: str) -> float:

@@ -34,6 +34,6 @@ def win_rates(strong: Floats, weak: Floats, contrast: Floats) -> Floats:
 
 
 def win_rate(strong: float, weak: float, contrast: float) -> float:
-    """Return the same of one prompt, in a tenth of the time that arrays of one number take."""
+    """Return the same of one prompt, in a tenth of the time that arrays of a few numbers take."""
     gap = 0.5 * (math.tanh(0.5 * strong) - math.tanh(0.5 * weak))
     return min(1.0, 0.5 + 0.5 * gap * max(0.0, 1.0 + contrast))

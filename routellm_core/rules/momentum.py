@@ -38,6 +38,13 @@ follow-up, unless it is a question (is a tomato a fruit?) with more than one new
 _SHORT = 16
 """Letters: a turn in a language without known words that is no longer is a follow-up."""
 
+_EMPTY, _REFERS, _ARTICLE = 1, 2, 4
+_KINDS = {
+    word: _EMPTY * (word in EMPTY) | _REFERS * (word in REFERRING) | _ARTICLE * (word in ARTICLES)
+    for word in EMPTY | REFERRING | ARTICLES
+}
+"""What the lists say of each word, so that one is looked up once."""
+
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _ERRORS = ("error", "exception", "traceback", "panic", "fatal", "fehler")
@@ -45,6 +52,9 @@ _ERRORS = ("error", "exception", "traceback", "panic", "fatal", "fehler")
 _AFTER_ERROR = re.compile(r"[:\[(]")
 _ERROR_LINE = 120
 """Characters: so much of a first line is read for an error message."""
+
+_KNOWN = 10_000
+"""How many turns it is kept of what they bring."""
 
 
 class Brings(Enum):
@@ -56,6 +66,10 @@ class Brings(Enum):
     """It refers to an earlier turn and adds to it."""
     QUESTION = "question"
     """It can be understood by itself."""
+
+
+_known: dict[int, Brings] = {}
+"""What the last of some turns brings, by the hash of all."""
 
 
 def deciding_turns(turns: Sequence[str], limit: int) -> list[int]:
@@ -71,19 +85,14 @@ def deciding_turns(turns: Sequence[str], limit: int) -> list[int]:
     Returns:
         Positions in ``turns``, ascending, at least one.
     """
-    first = max(0, len(turns) - limit)
-    written = [at for at in range(first, len(turns)) if turns[at].strip()]
+    read = tuple(turns[-limit:])
+    skipped = len(turns) - len(read)
     deciding: list[int] = []
-    while written:
-        at = written.pop()
-        brings = what_it_brings(turns[at], [turns[earlier] for earlier in written])
-        if brings is not Brings.QUESTION and turns[at] in [turns[e] for e in written]:
-            # Asked again: words that occur in its own first asking are no sign of a follow-up.
-            brings = what_it_brings(
-                turns[at], [turns[e] for e in written if turns[e] != turns[at]] or [""]
-            )
+    while read:
+        brings = _brings(read) if read[-1].strip() else Brings.NOTHING
+        read = read[:-1]
         if brings is not Brings.NOTHING:
-            deciding.append(at)
+            deciding.append(skipped + len(read))
         if brings is Brings.QUESTION:
             break
     return deciding[::-1]
@@ -102,6 +111,27 @@ def momentum(positions: Sequence[int], scores: Sequence[float]) -> tuple[int, fl
     return position, score
 
 
+def _brings(turns: tuple[str, ...]) -> Brings:
+    """Return what the last of some turns brings, which is not blank. An earlier turn was the last
+    one in its time, so it is known as a rule.
+    """
+    if len(turns) == 1:
+        return Brings.QUESTION
+    key = hash(turns)
+    brings = _known.get(key)
+    if brings is None:
+        *earlier, text = turns
+        earlier = [turn for turn in earlier if turn.strip()]
+        brings = what_it_brings(text, earlier)
+        if brings is not Brings.QUESTION and text in earlier:
+            # Asked again: words that occur in its own first asking are no sign of a follow-up.
+            brings = what_it_brings(text, [turn for turn in earlier if turn != text] or [""])
+        if len(_known) >= _KNOWN:
+            _known.clear()
+        _known[key] = brings
+    return brings
+
+
 def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     """Return what a turn brings of its own.
 
@@ -111,12 +141,14 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     """
     if not earlier:
         return Brings.QUESTION
-    spelt = _WORD.findall(text[:_READ].replace("’", "'"))
-    words = [word.lower() for word in spelt]
-    if not (words and words[0] in REQUESTS) and _is_error(text):
-        return Brings.NOTHING
+    if _is_error(text):
+        first = _WORD.search(text)
+        if first is None or first[0].lower() not in REQUESTS:
+            return Brings.NOTHING
     if len(text) > _READ:
         return Brings.QUESTION
+    spelt = _WORD.findall(text.replace("’", "'"))
+    words = [word.lower() for word in spelt]
     before = ""
     has_chinese = not text.isascii() and _CHINESE.search(text) is not None
     new = shared = known = referring = 0
@@ -127,16 +159,18 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
             new, shared, referring = new + added, shared + repeated, referring + refers
             known += 1
             continue
-        is_empty = word in EMPTY
-        known += is_empty
-        if word in ARTICLES:
+        kind = _KINDS.get(word, 0)
+        known += kind & _EMPTY
+        if kind & _ARTICLE:
             referring += not spelt[at + 1 : at + 2] or spelt[at + 1][0].islower()
-        elif word in REFERRING:
+        elif kind & _REFERS:
             referring += 1
-        elif not is_empty:
+        elif not kind:
             before = before or _lowered(earlier)
             if len(word) >= _LONG and word in before:
                 shared += 1
+            elif new == _NEW and (known or sum(map(len, words)) > _SHORT):
+                return Brings.QUESTION  # as further words change nothing
             else:
                 new += 1
     referring += bool(words) and _begins_as_follow_up(words)

@@ -24,7 +24,7 @@ from routellm_core.side_calls import side_call
 
 from .needs import needs_of
 from .questions import with_question
-from .reporting import level_of, tiers_of
+from .reporting import level_of, tier_of, tiers_of
 
 _HUMAN_ROLES = ("user", "human")
 _ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}
@@ -68,9 +68,9 @@ def asked_in(
     messages: Sequence[BaseMessage], settings: PolicySettings, configurable: Mapping[str, Any]
 ) -> Asked:
     """Return what a conversation asks; as ``asked_by``."""
-    if settings.sticky == "turn":
-        return reading.asked_in(_as_chat(messages), settings)
     level = level_of(configurable)
+    if settings.sticky == "turn":
+        return _read(messages, settings, level)
     asked = asked_in_thread(messages, settings, level)
     if asked.settled or tiers_of(messages, level):
         return asked
@@ -93,7 +93,16 @@ def asked_in_thread(
     """
     if "strong" in tiers_of(messages, level):
         return Asked(settled="strong", cause="conversation")
-    return reading.asked_in(_as_chat(messages), settings)
+    return _read(messages, settings, level)
+
+
+def _read(messages: Sequence[BaseMessage], settings: PolicySettings, level: int) -> Asked:
+    asked = reading.asked_in(_as_chat(messages), settings)
+    if asked.turns:
+        return asked
+    # Trimmed or summarised in the middle of a loop, which stays where its last answer came from.
+    last = next((tier for message in reversed(messages) if (tier := tier_of(message, level))), None)
+    return replace(asked, without_text=last, cause="conversation") if last else asked
 
 
 def _as_chat(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:

@@ -14,12 +14,13 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError, Decision, RouteLLMError
-from routellm_core.policy.policies import adecide, decide
+from routellm_core.policy.policies import decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
 from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
+from .deciding.shared import SharedConversations
 from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
 from .groups.router_access import RouterAccess
@@ -50,6 +51,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         self._routes = Routes([])
         self._entries = AliasEntries(self.access)
         self._abilities = GroupAbilities(self.access)
+        self.shared = SharedConversations(self.access.redis)
 
     async def async_get_available_deployment(
         self,
@@ -150,7 +152,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         try:
             if route.wish:
                 await asyncio.to_thread(check_wish, route)
-            return await adecide(route.settings, request.asked)
+            return await self.shared.adecide(route.settings, request.asked)
         except RouteLLMError as error:
             raise bad_request(request.alias, error) from error
 

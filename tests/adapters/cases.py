@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import pytest
+
+from tests.fakes.openai_upstream import Upstream
+
+WARNINGS = [
+    # LiteLLM's own, about its TypedDicts and about how this suite closes its Router.
+    pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Router.discard is deprecated"),
+]
+
+LENGTH = {"router": "length", "threshold": 0.6}
+
 KEYS = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
 """Of ``Decision.as_metadata()``."""
+
+
+Content = str | list[dict[str, Any]]
+"""What a user message holds: a text, or parts in OpenAI's form."""
+Said = tuple[str, str] | dict[str, Any]
+"""An earlier message: role and text, or all of it in OpenAI's form."""
 
 
 class Adapter(Protocol):
@@ -28,16 +46,16 @@ class Adapter(Protocol):
 
     def ask(
         self,
-        text: str | None,
+        text: Content | None,
         *,
-        history: Sequence[tuple[str, str]] = (),
+        history: Sequence[Said] = (),
         override: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Send one call.
 
         Args:
-            text: what the human writes; None sends a system message alone.
-            history: the messages before it: role and text.
+            text: what the human writes, or the parts of it; None sends a system message alone.
+            history: the messages before it.
             override: settings of this call only, by their names in the policy.
 
         Returns:
@@ -52,8 +70,39 @@ class Adapter(Protocol):
         """Release what the framework holds."""
 
 
-def messages_of(text: str | None, history: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+def messages_of(text: Content | None, history: Sequence[Said]) -> list[dict[str, Any]]:
     """Return a call's messages in OpenAI's form."""
-    messages = [{"role": role, "content": said} for role, said in history]
-    last = {"role": "system", "content": "Say something."}
+    messages = [
+        said if isinstance(said, dict) else {"role": said[0], "content": said[1]}
+        for said in history
+    ]
+    last: dict[str, Any] = {"role": "system", "content": "Say something."}
     return [*messages, last if text is None else {"role": "user", "content": text}]
+
+
+class Asking:
+    """An adapter between two stand-ins; its reports say which of them was really called."""
+
+    def __init__(self, adapter: Adapter, upstreams: dict[str, Upstream]) -> None:
+        self._adapter = adapter
+        self._upstreams = upstreams
+
+    def ask(self, text: Content | None, **call: Any) -> dict[str, Any]:
+        before = self._counts()
+        report = self._adapter.ask(text, **call)
+        after = self._counts()
+        called = [name for name in after if after[name] != before[name]]
+        assert called == [report["served"]]
+        assert set(KEYS) <= set(report)
+        assert report["elapsed_ms"] >= 0
+        return report
+
+    def settled(self, first: str, then: str) -> list[dict[str, Any]]:
+        return self._adapter.settled(first, then)
+
+    def _counts(self) -> dict[str, int]:
+        return {name: len(upstream.requests) for name, upstream in self._upstreams.items()}
+
+
+def outcome(report: dict[str, Any]) -> tuple[Any, ...]:
+    return report["served"], report["tier"], report["score"], report["cause"]

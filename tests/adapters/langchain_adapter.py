@@ -9,7 +9,7 @@ from langchain_openai import ChatOpenAI
 
 from routellm_plugins.langchain import ChatRouteLLM
 
-from .cases import messages_of
+from .cases import Content, Said, messages_of
 
 
 class LangChainAdapter:
@@ -27,9 +27,9 @@ class LangChainAdapter:
 
     def ask(
         self,
-        text: str | None,
+        text: Content | None,
         *,
-        history: Sequence[tuple[str, str]] = (),
+        history: Sequence[Said] = (),
         override: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         return _report(self._model.invoke(messages_of(text, history), **(override or {})))

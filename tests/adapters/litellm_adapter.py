@@ -10,7 +10,7 @@ from litellm import Router
 from routellm_core.settings import HOW_MUCH
 from routellm_plugins.litellm import install
 
-from .cases import KEYS, messages_of
+from .cases import KEYS, Content, Said, messages_of
 
 ALIAS = "routed"
 
@@ -39,9 +39,9 @@ class LiteLLMAdapter:
 
     def ask(
         self,
-        text: str | None,
+        text: Content | None,
         *,
-        history: Sequence[tuple[str, str]] = (),
+        history: Sequence[Said] = (),
         override: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         model, wish = ALIAS, {}

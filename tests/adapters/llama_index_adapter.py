@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.llms import ChatMessage
+from llama_index.llms.openai.utils import from_openai_message_dicts
 from llama_index.llms.openai_like import OpenAILike
 from openai import DefaultHttpxClient
 
 from routellm_plugins.llama_index import RouteLLM
+
+from .cases import Content, Said, messages_of
 
 
 class LlamaIndexAdapter:
@@ -43,25 +45,23 @@ class LlamaIndexAdapter:
 
     def ask(
         self,
-        text: str | None,
+        text: Content | None,
         *,
-        history: Sequence[tuple[str, str]] = (),
+        history: Sequence[Said] = (),
         override: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Send one call.
 
         Args:
-            text: what the human writes; None sends a system message instead.
-            history: the messages before it: role and text.
+            text: what the human writes, or the parts of it; None sends a system message instead.
+            history: the messages before it.
             override: settings of this call only.
 
         Returns:
             The decision as the response carries it, and ``served``: the name of the stand-in
             that answered.
         """
-        messages = [ChatMessage(said, role=role) for role, said in history]
-        last = ("system", "Say something.") if text is None else ("user", text)
-        messages.append(ChatMessage(last[1], role=last[0]))
+        messages = from_openai_message_dicts(messages_of(text, history))
         given = {f"routellm_{name}": value for name, value in (override or {}).items()}
         response = self._llm.chat(messages, **given)
         # The stand-in's answer begins with its name.

@@ -1,7 +1,8 @@
 """What a conversation of three turns costs beside a single one: messages to decision.
 
-The earlier turns were scored when they were asked, as in a conversation that a process serves; the
-last one is new. Times are p50s in milliseconds, of both in turn, in one process.
+The last turn is new, as in traffic. The earlier turns were scored when they were asked, as in a
+conversation that a process serves; or not, as in one that another worker has served so far. Times
+are p50s in milliseconds, of all in turn, in one process.
 """
 
 from __future__ import annotations
@@ -28,12 +29,19 @@ ANSWER = {
     "role": "assistant",
     "content": "Here is what I found: " + "it depends on the case. " * 40,
 }
-BEFORE = (
-    user("Write a thread-safe cache with expiry in C++ and prove that it is correct, please."),
-    ANSWER,
-    user("Now add tests for the edge cases."),
-    ANSWER,
-)
+
+
+def before(made_for="edge"):
+    """Return two turns and their answers."""
+    return (
+        user(f"Write a thread-safe cache with {made_for} and expiry in C++, and prove it correct."),
+        ANSWER,
+        user(f"Now add tests for the {made_for} cases."),
+        ANSWER,
+    )
+
+
+BEFORE = before()
 
 
 def follow_ups(rng):
@@ -63,8 +71,11 @@ def test_three_turns_beside_one(benchmark, report, kind):
     texts = list(itertools.islice(TEXTS[kind](random.Random(0)), COUNT))
     contestants = {
         "one": lambda text: decide(user(text)),
-        "three": lambda text: decide(*BEFORE, user(f"{text} ")),  # a space: not the same text
+        # A space: not the same text.
+        "three": lambda text: decide(*BEFORE, user(f"{text} ")),
+        "unseen": lambda text: decide(*before(f"case {hash(text)}"), user(f"{text}  ")),
     }
     times = benchmark.pedantic(race, (contestants, texts, 10), rounds=1)
-    ratio = times["three"] / times["one"]
-    report(f"three turns, {kind}", f"{times['three']:.3f} ms", f"{ratio:.2f} times one turn's")
+    for what, name in (("three turns", "three"), ("three unseen turns", "unseen")):
+        ratio = f"{times[name] / times['one']:.2f} times one turn's"
+        report(f"{what}, {kind}", f"{times[name]:.3f} ms", ratio)

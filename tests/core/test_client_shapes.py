@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from routellm_core import human_turns, scored_text
+from routellm_core import RoutingPolicy, human_turns, scored_text
 from routellm_core.patterns import EXTRACT, IGNORE, patterns_of
 from routellm_core.reading import asked_in
+from tests.fakes import routers
 from tests.fakes.client_shapes import ASKS, HARD, REMINDER, RIGHT, UNTAGGED, settings_of
 
 ANSWER = {"role": "assistant", "content": "Done."}
@@ -66,6 +67,18 @@ def test_ready_patterns_take_linear_time(name):
             begun = time.process_time()
             patterns.human(text)
             assert time.process_time() - begun < 2.0  # a quadratic one takes minutes
+
+
+@pytest.mark.parametrize("client", [*RIGHT, *UNTAGGED])
+def test_easy_asks_are_weak_and_hard_ones_strong_with_their_follow_ups(client, plugin):
+    plugin(routers)
+    shape, setting = UNTAGGED.get(client) or (RIGHT[client], {})
+    # The router gives EASY .9 and HARD 1; FOLLOW_UP alone .8, and whatever is longer 1.
+    policy = RoutingPolicy("length", threshold=0.95)
+    went = [
+        policy.decide(asked_in(shape(asks), settings_of(setting))).model for asks in ASKS.values()
+    ]
+    assert went == ["weak", "strong", "strong"]
 
 
 def test_a_message_of_blocks_alone_passes_the_question_on():

@@ -38,6 +38,7 @@ def test_follow_ups_stay_and_new_questions_go(part):
     assert result.follow_ups_kept.value >= 0.95
     assert result.easy_released.value >= 0.85
     assert result.questions_ratio.value <= 1.15
+    assert result.turns_ratio.value <= 1.02 * result.least_ratio.value
     before = judge(LAST, WrittenLabels(conversations), 0.5, conversations, draws=100)
     assert (before.follow_ups_kept.value, before.turns_ratio.value) < (0.01, 1.0)
 
@@ -50,6 +51,7 @@ def test_figures_of_a_small_example():
     assert (result.follow_ups_kept.value, result.follow_ups_kept.count) == (1.0, 1)
     assert (result.hard_follow_ups.value, result.easy_released.value) == (1.0, 1.0)
     assert (result.questions_ratio.value, result.turns_ratio.value) == (1.0, 1.0)
+    assert result.least_ratio.value == 1.0
     assert (result.follow_ups_kept.low, result.follow_ups_kept.high) == (1.0, 1.0)
     none = judge(LAST, WrittenLabels([]), 0.5, [one], draws=100)
     assert math.isnan(none.follow_ups_kept.value)

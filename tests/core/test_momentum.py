@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from routellm_core import Asked, ConfigError, Router, RoutingPolicy, hookimpl
-from routellm_core.policy.score_cache import ScoreCache
+from routellm_core.policy.score_cache import KeptScores, scores_of
 from routellm_core.rules.momentum import Brings, deciding_turns, momentum, what_it_brings
 from tests.fakes.scripted import routers_of
 
@@ -127,16 +127,22 @@ def test_a_failure_is_not_kept(marked):
     assert policy.decide(Asked((HARD, "ok"))).tier == "strong"
 
 
-def test_scores_are_kept_by_router_up_to_a_number():
-    kept, one, other = ScoreCache(size=2), Marked(), Marked()
+def test_scores_are_kept_up_to_a_number():
+    kept = KeptScores(size=2)
     long = "long " * 100
-    kept.keep(one, {"a": 0.1, long: 0.2})
-    assert kept.known(one, ["a"]) == {"a": 0.1}
-    kept.keep(one, {"c": 0.3})
-    assert kept.known(one, ["a", long, "c"]) == {"a": 0.1, "c": 0.3}
-    assert kept.known(other, ["a"]) == {}
-    kept.keep(one, {"\ud800" * 100: 0.4, "x" * 10_000_000: 0.5})
-    assert kept.known(one, ["\ud800" * 100, "x" * 10_000_000]) == {"\ud800" * 100: 0.4}
+    kept.keep({"a": 0.1, long: 0.2})
+    assert kept.known(["a"]) == {"a": 0.1}
+    kept.keep({"c": 0.3})
+    assert kept.known(["a", long, "c"]) == {"a": 0.1, "c": 0.3}
+    kept.keep({"\ud800" * 300: 0.4, "x" * 10_000_000: 0.5})
+    assert kept.known(["\ud800" * 300, "x" * 10_000_000]) == {"\ud800" * 300: 0.4}
+
+
+def test_scores_are_kept_by_router():
+    one, other = Marked(), Marked()
+    scores_of(one).keep({"a": 0.1})
+    assert scores_of(one).known(["a"]) == {"a": 0.1}
+    assert scores_of(other).known(["a"]) == {}
 
 
 @pytest.mark.parametrize(

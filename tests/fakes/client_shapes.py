@@ -202,6 +202,19 @@ def dspy(asks: list[str]) -> Messages:
     return _talk(asks, lambda ask, at: [_user(f"[[ ## question ## ]]\n{ask}{fields}")])
 
 
+def dspy_predict(asks: list[str]) -> Messages:
+    form = "Respond with the corresponding output fields, starting with the field `[[ ## a ## ]]`."
+    return _talk(asks, lambda ask, at: [_user(f"[[ ## question ## ]]\n{ask}\n\n{form}")])
+
+
+def dspy_rag(asks: list[str]) -> Messages:
+    context = "[[ ## context ## ]]\n" + "a proof " * 100
+    form = "Respond with a JSON object in the following order of fields: `answer`."
+    return _talk(
+        asks, lambda ask, at: [_user(f"{context}\n\n[[ ## question ## ]]\n{ask}\n\n{form}")]
+    )
+
+
 def open_webui_rag(asks: list[str]) -> Messages:
     task = "### Task:\nRespond to the user query using the provided context.\n\n### Guidelines:\n"
     context = f"{task}<context>\n{'a proof ' * 100}\n</context>\n\n"
@@ -243,7 +256,9 @@ UNTAGGED: dict[str, tuple[Shape, dict[str, str]]] = {
     "aider, whole files": (aider_whole_files, {"ignore": "aider"}),
     "mini-swe-agent, task": (mini_swe_agent_task, {"extract": "mini-swe-agent"}),
     "mini-swe-agent, SWE-bench": (swe_bench, {"extract": "swe-bench"}),
-    "DSPy ReAct": (dspy, {"extract": "dspy"}),
+    "DSPy, ReAct": (dspy, {"extract": "dspy"}),
+    "DSPy, a question alone": (dspy_predict, {"extract": "dspy"}),
+    "DSPy, a question after its context": (dspy_rag, {"extract": "dspy"}),
     "Open WebUI, RAG": (open_webui_rag, {"extract": "open-webui-rag"}),
     "Open WebUI, RAG without a tag": (open_webui_rag_bare, {"extract": "open-webui-rag"}),
 }

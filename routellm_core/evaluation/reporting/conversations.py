@@ -30,8 +30,6 @@ def conversations_table(
         "strong share\nof questions",
         "strong share\nof all turns",
         title=f"{len(conversations)} conversations, router: {name}",
-        caption="Strong shares are relative to that of the questions, each judged by itself. "
-        "In brackets: bootstrap 95 % intervals.",
     )
     for label, rule in RULES.items():
         result = judge(rule, router, threshold, conversations, draws)
@@ -43,6 +41,13 @@ def conversations_table(
             _times(result.questions_ratio),
             _times(result.turns_ratio),
         )
+    least = result.least_ratio
+    table.caption = (
+        "Strong shares are relative to that of the questions, each judged by itself; of all turns, "
+        f"a rule without mistakes has {least.value:.2f} x ({least.low:.2f}-{least.high:.2f}), "
+        "which depends on how many of the follow-ups are about tasks that went to strong. In "
+        "brackets: bootstrap 95 % intervals."
+    )
     return table
 
 

@@ -153,7 +153,8 @@ def _tool_call(body: dict[str, Any], messages: list[Any]) -> tuple[str | None, s
     """Return the call of the tool that is asked for, or of the first; if it was called already,
     of none.
     """
-    functions = [tool.get("function", tool) for tool in body.get("tools") or []]
+    tools = (tool.get("function", tool) for tool in body.get("tools") or [])
+    functions = [tool for tool in tools if "name" in tool]  # others, such as web search, have none
     choice, last = body.get("tool_choice"), messages[-1] if messages else {}
     called = last.get("role") == "tool" or last.get("type") == "function_call_output"
     if not functions or called or choice == "none":

@@ -87,6 +87,12 @@ class RouterAccess:
         aliases = registry().aliases() if registry else self._router.model_group_alias
         return cast("Mapping[str, Any]", aliases or {})
 
+    def redis(self) -> Any:
+        """Return the Redis that the Router shares with its siblings, LiteLLM's ``RedisCache``; None
+        if there is none. In a proxy it is the one of the proxy's settings.
+        """
+        return getattr(getattr(self._core, "cache", None), "redis_cache", None)
+
     def group_info(self, group: str) -> Mapping[str, Any]:
         """Return windows, prices and capabilities of a model group; empty if it is not known."""
         try:
