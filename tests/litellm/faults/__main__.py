@@ -73,7 +73,8 @@ class Run:
                         await self.phase(site, phase, outcome)
                         for upstream in ups.values():
                             upstream.requests.clear()
-                    self.memory.setdefault(stage.name, []).append(proxy.resident_mib())
+                    if stage.rounds > 1:
+                        self.memory.setdefault(stage.name, []).append(proxy.resident_mib())
 
     async def phase(self, site: Site, phase: Phase, outcome: Outcome) -> None:
         """Send pairs of requests, each beside the other, and let the phase's events happen."""
