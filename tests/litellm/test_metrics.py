@@ -50,22 +50,22 @@ def test_decisions_scores_and_time(proxy: ProxyProcess) -> None:
 def test_costs_beside_those_of_always_strong(proxy: ProxyProcess) -> None:
     """LiteLLM counts a moment after an answer."""
     cost, always_strong = "routellm_cost_dollars_total", "routellm_always_strong_dollars_total"
-    before = samples(proxy, "support")
+    before = samples(proxy, "gpt-4o-router")
     added: dict[str, float] = {}
 
     def ask_and_wait(text: str) -> None:
-        assert send(proxy, "chat/completions", "support", text).status_code == 200
+        assert send(proxy, "chat/completions", "gpt-4o-router", text).status_code == 200
         deadline = time.monotonic() + 30
         start = dict(added)
         while added == start and time.monotonic() < deadline:
-            found = samples(proxy, "support")
+            found = samples(proxy, "gpt-4o-router")
             for name in (cost, always_strong):
                 if (name,) in found:
                     added[name] = found[(name,)] - before.get((name,), 0)
             time.sleep(0.1)
 
     ask_and_wait(HARD)
-    assert added[cost] == pytest.approx(added[always_strong]) > 0
+    assert 0 < added[cost] == pytest.approx(added[always_strong])
     of_strong = added[cost]
     ask_and_wait(EASY)
     paid, instead = added[cost] - of_strong, added[always_strong] - of_strong
