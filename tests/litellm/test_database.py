@@ -23,7 +23,7 @@ from tests.litellm.database.setting import database_missing, environment, migrat
 
 pytestmark = [
     pytest.mark.skipif(database_missing() is not None, reason=str(database_missing())),
-    pytest.mark.timeout(1000),
+    pytest.mark.timeout(600),
 ]
 USUAL = {"router": "length", "threshold": 0.6}
 DEAR = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}
@@ -58,7 +58,7 @@ def proxy(
     with PostgresServer() as postgres:
         postgres.run(migrations())
         process = proxy_with(config, **environment(postgres.url, plugin_path))
-        process.start(timeout_s=800)
+        process.start(timeout_s=400)
         try:
             yield process
         finally:
