@@ -16,12 +16,13 @@ REQUESTS ?= 20000
 # Prompts that `make stream` scores.
 PROMPTS ?= 1000000
 
-.PHONY: help demo test versions fuzz faults overhead blocking lint bench stream shadow-load common-sense build results thresholds learning-curves clean
+.PHONY: help demo test versions database fuzz faults overhead blocking lint bench stream shadow-load common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
 	@echo "make test         the whole test suite"
 	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='1.102.0 latest'"
+	@echo "make database     the tests of a LiteLLM proxy with PostgreSQL; needs its programs, and Node.js"
 	@echo "make fuzz         BODIES=5000 random bodies, each to a plain group and to a routed alias"
 	@echo "make faults       REQUESTS=20000 requests while scorers, upstreams and the config fail"
 	@echo "make overhead     time that an alias adds to a request of a proxy, beside the plain group"
@@ -46,10 +47,24 @@ versions:
 	@set -e; for version in $(LITELLM_VERSIONS); do \
 	  venv=build/litellm-$$version; pin=$$([ $$version = latest ] || echo "==$$version"); \
 	  $(PYTHON) -m venv $$venv; \
-	  $$venv/bin/pip install -q -e ".[litellm,testing]" "litellm[proxy]$$pin" "pytest-asyncio>=0.24" "pytest-timeout>=2.3"; \
+	  $$venv/bin/pip install -q -e ".[litellm,testing]" "litellm[proxy]$$pin" "prometheus-client>=0.20" "pytest-asyncio>=0.24" "pytest-timeout>=2.3"; \
 	  $$venv/bin/pip list | grep "^litellm "; \
 	  $$venv/bin/python -m pytest -q tests/litellm; \
 	done
+
+# LiteLLM's database client for Python, and the query engine that npm has, without a download of
+# programs. The database itself is started by the tests.
+database: $(VENV)/.dev
+	mkdir -p build/database
+	cp tests/litellm/database/engine.cjs tests/litellm/database/package.json build/database/
+	cd build/database && npm install --ignore-scripts --no-audit --no-fund
+	$(BIN)/pip install -q --upgrade --no-deps --target build/database/python "prisma==0.15.*" nodeenv strenum tomlkit
+	cp "$$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("litellm").submodule_search_locations[0])')/proxy/schema.prisma" build/database/
+	PATH="$(CURDIR)/build/database/python/bin:$$PATH" PYTHONPATH=build/database/python \
+	  PRISMA_QUERY_ENGINE_BINARY="$(CURDIR)/build/database/engine.cjs" \
+	  PRISMA_SCHEMA_ENGINE_BINARY="$(CURDIR)/build/database/engine.cjs" \
+	  $(BIN)/python -m prisma generate --schema build/database/schema.prisma
+	$(BIN)/python -m pytest -q tests/litellm/test_database.py
 
 fuzz: $(VENV)/.dev
 	ROUTELLM_FUZZ=$(BODIES) $(BIN)/python -m pytest -q tests/litellm/test_fuzz.py

@@ -27,6 +27,7 @@ from .groups.proxy_access import (
     warn_of_limits,
     with_readable_ids,
 )
+from .reporting.costs import note_costs
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import drop_forged_decisions
@@ -116,12 +117,13 @@ class RouteLLMProxyHandler(CustomLogger):
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """Charge what a request cost to the budgets for the group that answered, and keep it
-        where its route has ``shadow``.
+        """Charge what a request cost to the budgets for the group that answered, count it, and keep
+        it where its route has ``shadow``.
         """
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
         strategy = self._installed_strategy()
         if strategy is not None:
+            note_costs(kwargs, strategy.routes(), strategy.access)
             await self._shadow.note(kwargs, response_obj, strategy.routes(), strategy.access)
 
     async def async_log_failure_event(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 STRATEGIES = itertools.cycle(["least-busy", "latency-based-routing", "simple-shuffle"])
@@ -28,6 +29,9 @@ class Disturber(CustomLogger):
             proxy_server.llm_router = router
             proxy_server.llm_model_list = models
             proxy_server.general_settings = settings
+            # LiteLLM lists it anew, and would run it as often at the next reload: 2, 4, 8 times.
+            others = [each for each in litellm.callbacks if each is not self]
+            litellm.callbacks = [*others, self]
 
 
 disturber = Disturber()

@@ -1,4 +1,4 @@
-"""A real Redis on a free port of loopback, or what stands in for LiteLLM's client of one."""
+"""A real Redis on loopback, where redis-server is installed, and what stands in for LiteLLM's client."""
 
 from __future__ import annotations
 
@@ -6,38 +6,69 @@ import asyncio
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
+from types import TracebackType
 from typing import Any
 
-import pytest
+from routellm_plugins.demo.proxy_process import free_port
+
+
+def redis_missing() -> str | None:
+    """Why there can be no Redis here, if so."""
+    return None if shutil.which("redis-server") else "redis-server is not installed"
 
 
 class RedisServer:
-    """A ``redis-server`` process that keeps nothing on disk; a context manager."""
+    """Runs ``redis-server`` for as long as its context lasts.
+
+    Attributes:
+        port: where it listens, also after ``stop`` and ``start``.
+    """
 
     def __init__(self) -> None:
-        if shutil.which("redis-server") is None:
-            pytest.skip("no redis-server on this machine: apt-get install redis-server")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, timeout_s: float = 30.0) -> None:
+        """Start it, and return once it takes connections."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", tempfile.gettempdir()]
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError(f"redis-server did not listen within {timeout_s:g} s")
+
+    def stop(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def send(self, signal: int) -> None:
+        """Send it a signal, such as SIGSTOP, after which it hangs."""
+        assert self._process is not None
+        self._process.send_signal(signal)
 
     def __enter__(self) -> RedisServer:
-        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no"}
-        command = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        self.process = subprocess.Popen(
-            ["redis-server", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        raise AssertionError("redis-server did not start")
+        self.start()
+        return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.process.kill()
-        self.process.wait()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
 
 
 class FakeRedis:

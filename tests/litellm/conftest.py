@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def fragile() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def broken() -> Iterator[Upstream]:
-    """One of two deployments of a strong group; it never answers."""
+    """One of two deployments of a strong group, and the only one of another; it never answers."""
     with Upstream("broken") as upstream:
         upstream.failing_with = 500
         yield upstream
@@ -96,6 +97,7 @@ def proxy(
     payload_log: Path,
     proxy_with: Callable[..., ProxyProcess],
 ) -> Iterator[ProxyProcess]:
+    metrics = ["prometheus"] if find_spec("prometheus_client") else []
     config = {
         "model_list": [
             group("gpt-4o", strong),
@@ -103,19 +105,27 @@ def proxy(
             group("fragile", fragile),
             group("pair", strong),
             group("pair", broken),
+            group("down", broken),
             alias("gpt-4o-router", router="length", threshold=0.6),
             alias("fragile-router", router="length", threshold=0.6, strong="fragile"),
             alias("pair-router", router="length", threshold=0.6, strong="pair"),
             alias("router-*"),
             alias("sticky-router", router="length", threshold=0.6, sticky="conversation"),
+            alias("measured", router="length", threshold=0.6),
+            alias("raising", router="failing", threshold=0.5),
+            alias("down-router", router="length", threshold=0.6, strong="down"),
+            alias("support", router="graded", strong_share=0.2),
         ],
         "router_settings": {
             "num_retries": 1,
             "allowed_fails": 0,
-            "fallbacks": [{"fragile": ["gpt-4o-mini"]}, {"pair": ["gpt-4o-mini"]}],
+            "fallbacks": [{name: ["gpt-4o-mini"]} for name in ("fragile", "pair", "down")],
             "model_group_alias": {"smart": "gpt-4o-router"},
         },
-        "litellm_settings": {"callbacks": [HANDLER, "tests.fakes.payload_log.writer"]},
+        "litellm_settings": {
+            "callbacks": [HANDLER, *metrics, "tests.fakes.payload_log.writer"],
+            "require_auth_for_metrics_endpoint": False,
+        },
     }
     with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
         yield process

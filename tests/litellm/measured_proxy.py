@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +24,10 @@ class MeasuredProxy(ProxyProcess):
 
     Args:
         config: LiteLLM's.
+        workers: processes that serve it.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], workers: int = 1) -> None:
         self._site = tempfile.TemporaryDirectory(prefix="routellm-measured-")
         folder = Path(self._site.name)
         info = folder / "routellm_fakes-1.0.dist-info"
@@ -39,6 +42,9 @@ class MeasuredProxy(ProxyProcess):
             "LITELLM_MASTER_KEY": KEY,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "PYTHONPATH": os.pathsep.join(found),
+            "NUM_WORKERS": str(workers),
+            # Busy with its imports, a worker does not answer within uvicorn's 5 s, and is replaced.
+            "TIMEOUT_WORKER_HEALTHCHECK": "600",
         }
         super().__init__(path, env)
 
@@ -52,8 +58,24 @@ class MeasuredProxy(ProxyProcess):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        workers = self.workers()
         super().__exit__(kind, error, trace)
+        for worker in workers:  # should the process that started them have been killed
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         self._site.cleanup()
+
+    def workers(self) -> list[int]:
+        """Return the ids of the processes that serve it, where there are several."""
+        try:
+            children = (self._proc / "task" / self._proc.name / "children").read_text().split()
+        except FileNotFoundError:  # it ended
+            return []
+        return [
+            int(child)
+            for child in children
+            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text(errors="replace")
+        ]
 
     def resident_mib(self) -> float:
         """Return the memory that it holds, in MiB."""

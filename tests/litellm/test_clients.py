@@ -1,4 +1,6 @@
-"""What agent harnesses send, through a real proxy, by the endpoint that each of them uses."""
+"""What agent harnesses send, through a real proxy, by the endpoint that each of them uses; and
+Anthropic's own client.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import pytest
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.client_shapes import EASY, HARD, REMINDER, RIGHT
 from tests.litellm.calls import post
+from tests.litellm.configs import KEY
 
 ALIAS = "router-length-0.95"
 """The length router gives EASY 0.9 and HARD 1."""
@@ -46,3 +49,22 @@ def test_gemini_cli(proxy: ProxyProcess, ask: str, model: str) -> None:
     answer = post(proxy, path, {"contents": contents})
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-routellm-model"] == model
+
+
+@ASKED
+def test_anthropics_client(proxy: ProxyProcess, ask: str, model: str) -> None:
+    anthropic = pytest.importorskip("anthropic")
+    asked: Any = {
+        "model": ALIAS,
+        "max_tokens": 99,
+        "messages": [{"role": "user", "content": ask}],
+    }
+    with anthropic.Anthropic(base_url=proxy.url, api_key=KEY, max_retries=0) as client:
+        raw = client.messages.with_raw_response.create(**asked)
+        assert raw.headers["x-routellm-model"] == model
+        assert raw.parse().content[0].text.startswith(model)
+        with client.messages.stream(**asked) as stream:
+            assert stream.get_final_text().startswith(model)
+        tool = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
+        called = client.messages.create(**asked, tools=[tool])
+        assert [part.name for part in called.content if part.type == "tool_use"] == ["look"]

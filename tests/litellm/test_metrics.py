@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import time
 
 import httpx
 import pytest
@@ -12,46 +12,10 @@ import pytest
 from routellm_core import Decision
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from routellm_plugins.litellm.reporting.metrics import Metrics
-from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, send
-from tests.litellm.configs import HANDLER, alias, group
 
 pytest.importorskip("prometheus_client")
-
-
-@pytest.fixture(scope="module")
-def failing() -> Iterator[Upstream]:
-    with Upstream("failing") as upstream:
-        upstream.failing_with = 500
-        yield upstream
-
-
-@pytest.fixture(scope="module")
-def proxy(
-    strong: Upstream,
-    weak: Upstream,
-    failing: Upstream,
-    proxy_with: Callable[..., ProxyProcess],
-) -> Iterator[ProxyProcess]:
-    config = {
-        "model_list": [
-            group("gpt-4o", strong),
-            group("gpt-4o-mini", weak),
-            group("down", failing),
-            alias("measured", router="length", threshold=0.6),
-            alias("raising", router="failing", threshold=0.5),
-            alias("down-router", router="length", threshold=0.6, strong="down"),
-            alias("router-*"),
-        ],
-        "router_settings": {"num_retries": 2, "fallbacks": [{"down": ["gpt-4o-mini"]}]},
-        "litellm_settings": {
-            "callbacks": [HANDLER, "prometheus"],
-            "require_auth_for_metrics_endpoint": False,
-        },
-    }
-    with proxy_with(config) as process:
-        yield process
 
 
 def samples(proxy: ProxyProcess, route: str) -> dict[tuple[str, ...], float]:
@@ -83,6 +47,32 @@ def test_decisions_scores_and_time(proxy: ProxyProcess) -> None:
     assert 0 < found["routellm_decision_seconds_sum", "length"] < 12
 
 
+def test_costs_beside_those_of_always_strong(proxy: ProxyProcess) -> None:
+    """LiteLLM counts a moment after an answer."""
+    cost, always_strong = "routellm_cost_dollars_total", "routellm_always_strong_dollars_total"
+    before = samples(proxy, "gpt-4o-router")
+    added: dict[str, float] = {}
+
+    def ask_and_wait(text: str) -> None:
+        assert send(proxy, "chat/completions", "gpt-4o-router", text).status_code == 200
+        deadline = time.monotonic() + 30
+        start = dict(added)
+        while added == start and time.monotonic() < deadline:
+            found = samples(proxy, "gpt-4o-router")
+            for name in (cost, always_strong):
+                if (name,) in found:
+                    added[name] = found[(name,)] - before.get((name,), 0)
+            time.sleep(0.1)
+
+    ask_and_wait(HARD)
+    assert 0 < added[cost] == pytest.approx(added[always_strong])
+    of_strong = added[cost]
+    ask_and_wait(EASY)
+    paid, instead = added[cost] - of_strong, added[always_strong] - of_strong
+    # What gpt-4o-mini costs of gpt-4o, for tokens read and written, in LiteLLM's table.
+    assert paid / instead == pytest.approx(0.15 / 2.5, rel=0.01)
+
+
 def test_errors_by_kind(proxy: ProxyProcess) -> None:
     for _ in range(3):
         assert send(proxy, "chat/completions", "raising", EASY).status_code == 200
@@ -100,10 +90,12 @@ def test_retries_and_fallbacks_are_no_decisions(proxy: ProxyProcess) -> None:
 
 
 def test_names_that_clients_make_up_are_no_labels(proxy: ProxyProcess) -> None:
+    counted = ("routellm_score_count", "length")
+    before = samples(proxy, "router-*").get(counted, 0)
     for number in range(5):
         model = f"router-length-0.{number}1"
         assert send(proxy, "chat/completions", model, EASY).status_code == 200
-    assert samples(proxy, "router-*")["routellm_score_count", "length"] == 5
+    assert samples(proxy, "router-*")[counted] == before + 5
     assert samples(proxy, "router-length-0.11") == {}
 
 

@@ -4,51 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
 
 import httpx
-import pytest
 from openai import OpenAI
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.cli.command import called
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
-from tests.litellm.configs import HANDLER, KEY, MARKER, alias, group
+from tests.litellm.configs import KEY
 
 
-@pytest.fixture(scope="module")
-def watched(proxy_with: Any, strong: Upstream, weak: Upstream) -> Iterator[ProxyProcess]:
-    wildcard = {"strong": "gpt-4o", "weak": "gpt-4o-mini"}
-    config = {
-        "model_list": [
-            group("gpt-4o", strong),
-            group("gpt-4o-mini", weak),
-            alias("support", router="graded", strong_share=0.2),
-            alias("by-threshold", router="length", threshold=0.6),
-            {
-                "model_name": "router-*",
-                "litellm_params": MARKER,
-                "model_info": {"routellm": wildcard},
-            },
-        ],
-        "litellm_settings": {"callbacks": [HANDLER]},
-    }
-    with proxy_with(config) as proxy:
-        yield proxy
-
-
-def test_the_status_of_each_alias(watched: ProxyProcess) -> None:
-    client = OpenAI(base_url=f"{watched.url}/v1", api_key=KEY, max_retries=0)
+def test_the_status_of_each_alias(proxy: ProxyProcess) -> None:
+    client = OpenAI(base_url=f"{proxy.url}/v1", api_key=KEY, max_retries=0)
     for prompt in (HARD, EASY, EASY, EASY):
         client.chat.completions.create(
             model="support", messages=[{"role": "user", "content": prompt}]
         )
-    done = called("status", "--url", watched.url, "--key", KEY, "--json")
+    done = called("status", "--url", proxy.url, "--key", KEY, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    support, by_threshold = answer["aliases"]
+    aliases = {each["alias"]: each for each in answer["aliases"]}
+    assert "router-*" not in aliases
+    support, by_threshold = aliases["support"], aliases["measured"]
     assert answer["process"] != os.getpid()
     assert {k: support[k] for k in ("alias", "router", "scored", "share", "target_share")} == {
         "alias": "support",
@@ -57,21 +35,21 @@ def test_the_status_of_each_alias(watched: ProxyProcess) -> None:
         "share": 0.25,
         "target_share": 0.2,
     }
-    assert (by_threshold["alias"], by_threshold["target_share"]) == ("by-threshold", None)
-    table = called("status", "--url", watched.url, "--key", KEY)
+    assert by_threshold["target_share"] is None
+    table = called("status", "--url", proxy.url, "--key", KEY)
     assert table.returncode == 0
     assert "20.0%" in table.stdout
     assert "25.0%" in table.stdout
 
 
-def test_only_admins_are_told(watched: ProxyProcess) -> None:
-    refused = called("status", "--url", watched.url, "--key", "sk-wrong")
+def test_only_admins_are_told(proxy: ProxyProcess) -> None:
+    refused = called("status", "--url", proxy.url, "--key", "sk-wrong")
     assert refused.returncode == 2
     assert "refuses the key (400): give the master key with --key" in refused.stderr
-    without = httpx.get(f"{watched.url}/routellm/status")
-    plain = httpx.get(f"{watched.url}/model/info")
+    without = httpx.get(f"{proxy.url}/routellm/status")
+    plain = httpx.get(f"{proxy.url}/model/info")
     assert without.status_code == plain.status_code >= 400
-    keyless = called("status", "--url", watched.url)
+    keyless = called("status", "--url", proxy.url)
     assert keyless.returncode == 2
     assert "give the master key with --key" in keyless.stderr
 

@@ -21,6 +21,8 @@ class _Registered(NamedTuple):
     errors: Any
     scores: Any
     seconds: Any
+    cost: Any
+    always_strong: Any
 
 
 class Metrics:
@@ -43,14 +45,26 @@ class Metrics:
         """
         if self._registered is None:
             return
-        decisions, errors, scores, seconds = self._registered
+        registered, by_router = self._registered, (route, decision.router)
         cause, _, kind = decision.cause.partition(":")
-        decisions.labels(route, group, decision.tier, cause).inc()
-        seconds.labels(route, decision.router).observe(decision.elapsed_ms / 1000)
+        registered.decisions.labels(route, group, decision.tier, cause).inc()
+        registered.seconds.labels(*by_router).observe(decision.elapsed_ms / 1000)
         if decision.score is not None:
-            scores.labels(route, decision.router).observe(decision.score)
+            registered.scores.labels(*by_router).observe(decision.score)
         if kind:
-            errors.labels(route, decision.router, kind).inc()
+            registered.errors.labels(*by_router, kind).inc()
+
+    def note_costs(self, route: str, cost: float, always_strong: float) -> None:
+        """Count what one request cost.
+
+        Args:
+            route: ``model_name`` of the alias's entry.
+            cost: dollars.
+            always_strong: dollars that the strong group would have cost.
+        """
+        if self._registered is not None:
+            self._registered.cost.labels(route).inc(cost)
+            self._registered.always_strong.labels(route).inc(always_strong)
 
 
 def _register() -> _Registered | None:
@@ -69,6 +83,12 @@ def _register() -> _Registered | None:
             Counter("routellm_errors", "Failures to score", (*by_router, "kind")),
             Histogram("routellm_score", "Strong win rates", by_router, buckets=_SCORES),
             Histogram("routellm_decision_seconds", "Time to decide", by_router, buckets=_SECONDS),
+            Counter("routellm_cost_dollars", "Cost of requests for a routed alias", ("route",)),
+            Counter(
+                "routellm_always_strong_dollars",
+                "Cost of the same tokens at the strong model group's price",
+                ("route",),
+            ),
         )
     except Exception:  # such as names that are taken
         logger.exception("routing has no metrics")

@@ -1,0 +1,60 @@
+"""What requests cost, beside what the strong group would have cost, among the metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ..config.routes import Routes
+from ..groups.router_access import RouterAccess
+from .metrics import metrics
+from .routed_request import routed_request
+
+logger = logging.getLogger(__name__)
+
+_PRICED_TOKENS = {
+    "prompt_tokens": "input_cost_per_token",
+    "completion_tokens": "output_cost_per_token",
+}
+
+
+def note_costs(kwargs: Mapping[str, Any], routes: Routes, access: RouterAccess) -> None:
+    """Count the cost of a request that was answered, and that of the same tokens at the strong
+    group's price; neither if one of them is not known, or the answer came from a cache.
+
+    Args:
+        kwargs: what LiteLLM hands to a callback that logs a success.
+        routes: the routed aliases.
+        access: the Router.
+    """
+    payload, params = kwargs.get("standard_logging_object"), kwargs.get("litellm_params")
+    routed = routed_request(params) if isinstance(params, Mapping) else None
+    if routed is None or not isinstance(payload, Mapping) or payload.get("cache_hit"):
+        return
+    try:
+        route = routes.find(routed.alias)
+        cost = payload.get("response_cost")
+        if route is None or not isinstance(cost, (int, float)):
+            return
+        # A payload is under the alias if the group that was chosen answered.
+        chosen_answered = payload.get("model_group") in (routed.alias, routed.group)
+        if chosen_answered and routed.decision.tier == "strong":
+            always_strong: float | None = cost
+        else:
+            prices = access.group_info(route.entries["strong"] or route.settings.strong)
+            always_strong = _cost(payload, prices)
+        if always_strong is not None:
+            metrics.note_costs(route.name, float(cost), always_strong)
+    except Exception:
+        logger.debug("what a request would have cost is not known", exc_info=True)
+
+
+def _cost(payload: Mapping[str, Any], prices: Mapping[str, Any]) -> float | None:
+    """Return the dollars that the tokens of a request cost; None if they are not known."""
+    total = 0.0
+    for tokens, price in _PRICED_TOKENS.items():
+        if prices.get(price) is None or payload.get(tokens) is None:
+            return None
+        total += payload[tokens] * prices[price]
+    return total

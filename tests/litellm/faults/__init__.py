@@ -1,0 +1,1 @@
+"""Many requests through proxies in which things fail, to plain groups and to aliases of them."""

@@ -1,0 +1,256 @@
+"""A proxy with a database: keys, teams, budgets, limits, and a config that is changed there.
+
+A real PostgreSQL. ``make database`` prepares what LiteLLM needs to use one, and runs these.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.postgres_server import PostgresServer
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.calls import ENDPOINTS, body_of, get, post
+from tests.litellm.configs import HANDLER, KEY, alias, group
+from tests.litellm.database.setting import database_missing, environment, migrations
+
+pytestmark = [
+    pytest.mark.skipif(database_missing() is not None, reason=str(database_missing())),
+    pytest.mark.timeout(600),
+]
+USUAL = {"router": "length", "threshold": 0.6}
+DEAR = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}
+BUDGET = 0.001
+"""Dollars that one request for a dear group uses up."""
+names = (f"named-{number}" for number in itertools.count())
+
+
+def dear(name: str, upstream: Upstream) -> dict[str, Any]:
+    entry = group(name, upstream)
+    entry["litellm_params"].update(DEAR)
+    return entry
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    strong: Upstream,
+    weak: Upstream,
+    plugin_path: str,
+    proxy_with: Callable[..., ProxyProcess],
+) -> Iterator[ProxyProcess]:
+    config = {
+        "model_list": [
+            dear("gpt-4o", strong),
+            group("gpt-4o-mini", weak),
+            alias("gpt-4o-router", **USUAL),
+        ],
+        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "general_settings": {"store_model_in_db": True, "proxy_batch_write_at": 1},
+        "litellm_settings": {"callbacks": [HANDLER]},
+    }
+    with PostgresServer() as postgres:
+        postgres.run(migrations())
+        process = proxy_with(config, **environment(postgres.url, plugin_path))
+        process.start(timeout_s=400)
+        try:
+            yield process
+        finally:
+            process.stop()
+
+
+def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
+    """Call one of the proxy's endpoints that make something, and return its answer."""
+    answer = post(proxy, what, values)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+def key(proxy: ProxyProcess, **values: Any) -> str:
+    return str(made(proxy, "key/generate", **values)["key"])
+
+
+def ask(
+    proxy: ProxyProcess, model: str, text: str, with_key: str, endpoint: str = "chat/completions"
+) -> httpx.Response:
+    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text), with_key)
+
+
+def refused(proxy: ProxyProcess, model: str, text: str, with_key: str) -> httpx.Response:
+    """Ask until a budget is used up, which LiteLLM learns a moment after an answer."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        answer = ask(proxy, model, text, with_key)
+        if answer.status_code != 200:
+            return answer
+        time.sleep(0.5)
+    raise AssertionError(f"the budget for {model} is never used up")
+
+
+def once(found: Callable[[], Any]) -> Any:
+    """Wait until there is something."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (result := found()) is not None:
+            return result
+        time.sleep(0.5)
+    raise AssertionError("it never came")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_key_of_the_alias_alone(proxy: ProxyProcess, endpoint: str) -> None:
+    own = key(proxy, models=["gpt-4o-router"])
+    for text, served in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+        answer = ask(proxy, "gpt-4o-router", text, own, endpoint)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-routellm-model"] == served
+    statuses = {ask(proxy, model, EASY, own, endpoint).status_code for model in ("gpt-4o", "none")}
+    assert statuses <= {401, 403}
+
+
+def test_a_key_that_may_not_use_the_alias(proxy: ProxyProcess) -> None:
+    own = key(proxy, models=["gpt-4o-mini"])
+    assert ask(proxy, "gpt-4o-mini", EASY, own).status_code == 200
+    plain = ask(proxy, "gpt-4o", EASY, own)
+    routed = ask(proxy, "gpt-4o-router", EASY, own)
+    assert routed.status_code == plain.status_code
+    assert routed.json()["error"]["type"] == plain.json()["error"]["type"]
+
+
+@pytest.mark.parametrize("holder", ["key", "team"])
+@pytest.mark.parametrize("limit", ["model_rpm_limit", "model_tpm_limit"])
+def test_limits_for_a_group(proxy: ProxyProcess, holder: str, limit: str) -> None:
+    statuses: dict[str, list[int]] = {}
+    for model in ("gpt-4o", "gpt-4o-router"):
+        limits = {limit: {"gpt-4o": 2 if limit == "model_rpm_limit" else 1}}
+        if holder == "team":
+            team = made(proxy, "team/new", team_alias=next(names), **limits)["team_id"]
+            own = key(proxy, team_id=team)
+        else:
+            own = key(proxy, **limits)
+        statuses[model] = []
+        for _ in range(4):
+            statuses[model].append(ask(proxy, model, HARD, own).status_code)
+            time.sleep(0.5)  # LiteLLM counts tokens a moment after an answer
+        assert ask(proxy, "gpt-4o-router", EASY, own).status_code == 200
+    assert statuses["gpt-4o-router"] == statuses["gpt-4o"]
+    assert statuses["gpt-4o"][-1] == 429
+
+
+@pytest.mark.parametrize("holder", ["key", "team"])
+def test_a_budget_for_everything(proxy: ProxyProcess, holder: str) -> None:
+    answers = {}
+    for model in ("gpt-4o", "gpt-4o-router"):
+        if holder == "team":
+            made_team = made(proxy, "team/new", team_alias=next(names), max_budget=BUDGET)
+            own = key(proxy, team_id=made_team["team_id"])
+        else:
+            own = key(proxy, max_budget=BUDGET)
+        assert ask(proxy, model, HARD, own).status_code == 200
+        answers[model] = refused(proxy, model, HARD, own)
+    plain, routed = answers["gpt-4o"], answers["gpt-4o-router"]
+    assert (routed.status_code, routed.json()["error"]["type"]) == (
+        plain.status_code,
+        plain.json()["error"]["type"],
+    )
+
+
+def test_what_is_stored_of_a_request(proxy: ProxyProcess) -> None:
+    own = key(proxy)
+    answer = ask(proxy, "gpt-4o-router", HARD, own)
+
+    def stored() -> Any:
+        rows = get(proxy, f"spend/logs?request_id={answer.json()['id']}")
+        return rows[0] if isinstance(rows, list) and rows else None
+
+    row = once(stored)
+    assert row["model_group"] == "gpt-4o"
+    assert row["spend"] > 0
+    kept = row["metadata"]["spend_logs_metadata"]["routellm"]
+    assert (kept["alias"], kept["model"], kept["tier"], kept["cause"], kept["score"]) == (
+        "gpt-4o-router",
+        "gpt-4o",
+        "strong",
+        "score",
+        1,
+    )
+
+
+def listed(proxy: ProxyProcess, name: str) -> Any:
+    found = [each for each in get(proxy, "model/info")["data"] if each["model_name"] == name]
+    return found[0] if found else None
+
+
+def test_an_alias_that_is_added(proxy: ProxyProcess, strong: Upstream, weak: Upstream) -> None:
+    """Groups and alias come by /model/new, the alias first; then its group goes."""
+    made(proxy, "model/new", **alias("late-router", strong="late", **USUAL))
+    own = key(proxy)
+    early = ask(proxy, "late-router", HARD, own)
+    assert early.status_code == 200, early.text
+    assert early.headers["x-routellm-cause"] == "no_group"
+    late = made(proxy, "model/new", **group("late", strong))
+    once(lambda: listed(proxy, "late"))
+    for text, served in ((HARD, "late"), (EASY, "gpt-4o-mini")):
+        answer = ask(proxy, "late-router", text, own)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-routellm-model"] == served
+    made(proxy, "model/delete", id=late["model_id"])
+    once(lambda: True if listed(proxy, "late") is None else None)
+    answer = ask(proxy, "late-router", HARD, own)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-routellm-model"] == "gpt-4o-mini"
+    assert answer.headers["x-routellm-cause"] == "no_group"
+
+
+def test_an_alias_with_a_mistake_that_is_added(proxy: ProxyProcess) -> None:
+    made(proxy, "model/new", **alias("mistaken", router="length", treshold=0.6))
+    answer = once(
+        lambda: (
+            found
+            if (found := ask(proxy, "mistaken", EASY, key(proxy))).status_code == 400
+            else None
+        )
+    )
+    assert "treshold" in answer.text
+    assert ask(proxy, "gpt-4o-router", EASY, key(proxy)).status_code == 200
+
+
+def test_an_alias_that_is_changed(proxy: ProxyProcess) -> None:
+    changed = alias("changed", router="length", threshold=0.6)
+    entry = made(proxy, "model/new", **changed)
+    own = key(proxy)
+    answer = once(lambda: found if (found := ask(proxy, "changed", EASY, own)).is_success else None)
+    assert answer.headers["x-routellm-tier"] == "weak"
+    info = alias("changed", router="length", threshold=0.2)["model_info"]
+    updated = httpx.patch(
+        f"{proxy.url}/model/{entry['model_id']}/update",
+        headers={"Authorization": f"Bearer {KEY}"},
+        json={"model_info": info},
+        timeout=60,
+    )
+    assert updated.status_code == 200, updated.text
+
+    def strong_now() -> Any:
+        now = ask(proxy, "changed", EASY, own)
+        return now if now.headers.get("x-routellm-tier") == "strong" else None
+
+    assert once(strong_now).headers["x-routellm-threshold"] == "0.2"
+
+
+def test_settings_that_are_updated(proxy: ProxyProcess) -> None:
+    own = key(proxy)
+    for strategy in ("least-busy", "latency-based-routing", "simple-shuffle"):
+        made(proxy, "config/update", router_settings={"routing_strategy": strategy})
+        time.sleep(1)
+        for text, served in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+            answer = ask(proxy, "gpt-4o-router", text, own)
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["x-routellm-model"] == served
+            assert answer.json()["model"] == "gpt-4o-router"
