@@ -151,12 +151,12 @@ class Store:
 
     def sampled(self) -> Iterator[dict[str, Any]]:
         """Yield the sampled requests, oldest first, with texts and an answer each: a row for each
-        answer, with the request's columns and ``tier``, ``model``, ``text``, ``error``, ``shadow``
-        of the answer.
+        answer, with the request's columns and ``tier``, ``model``, ``text``, ``error``,
+        ``cost_usd`` and ``shadow`` of the answer.
         """
         yield from self._database.rows(
             "SELECT r.request_id, r.at, r.route, r.score, r.decided, r.propensity, r.prompt, "
-            "r.messages, a.tier, a.model, a.text, a.error, a.shadow FROM requests r "
+            "r.messages, a.tier, a.model, a.text, a.error, a.cost_usd, a.shadow FROM requests r "
             "JOIN answers a ON a.request_id = r.request_id WHERE r.sampled = 1 "
             "ORDER BY r.at, r.request_id, a.tier"
         )
