@@ -78,7 +78,7 @@ class ShadowCallback(BaseCallbackHandler):
             propensity=propensity,
         )
         elapsed_ms = (time.perf_counter() - self._start) * 1000
-        shadow.keep(request, self._models.priced(_answer(tier, message, elapsed_ms)), other)
+        self._models.keep(request, self._models.priced(_answer(tier, message, elapsed_ms)), other)
 
     def _other(self, tier: Tier, size: int) -> OtherCall:
         def make() -> Answer:
