@@ -13,7 +13,7 @@ BODIES ?= 5000
 # Requests that `make faults` sends, half of them to aliases.
 REQUESTS ?= 20000
 
-.PHONY: help demo test versions fuzz faults overhead lint bench shadow-load common-sense build results thresholds learning-curves clean
+.PHONY: help demo test versions fuzz faults overhead lint bench shadow-load own-traffic common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make shadow-load  users' latency with and without shadow mode, the other model well, slow, failing, hanging"
+	@echo "make own-traffic  from logs to a better router in a running proxy, on stand-in models; how often intervals hold"
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
@@ -65,6 +66,9 @@ bench: $(VENV)/.dev
 
 shadow-load: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.shadow_load
+
+own-traffic: $(VENV)/.dev
+	$(BIN)/python -m examples.own_traffic
 
 common-sense: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.common_sense $(if $(filter command,$(origin ROUTERS)),$(ROUTERS),mf sw_ranking bert causal_llm)
