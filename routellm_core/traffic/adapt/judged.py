@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ ADAPTED, BASE = "adapted", "not adapted"
 FOLDS = 5
 DRAWS = 1000
 SEED = 0
+_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,11 @@ def judge(
     """
     folds = folds_of(labels.prompts)
     base_scores = base[1]
-    scores = cross_fitted(features, base, labels.gains, folds, embedding)
+    routers = fold_scores(features, base, labels.gains, folds, embedding)
+    scores = routers[folds, np.arange(len(folds))]
     keeps_base = worsens(scores, base_scores, labels.gains, folds)
     if keeps_base:
-        scores = base_scores
+        scores, routers = base_scores, base_scores[None]
     result = None
     if labels.strong.mean() > labels.weak.mean():
         result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
@@ -122,7 +125,7 @@ def judge(
         bounded,
         None
         if bounded.threshold is None
-        else at_threshold(scores, bounded.threshold, labels, prices),
+        else at_threshold(scores, bounded.threshold, labels, prices, routers),
         alone.threshold is not None,
     )
 
@@ -142,13 +145,28 @@ def cross_fitted(
     """Return the win rate of each prompt by the router moved by the other folds' labels, shape
     (n,); arguments as for ``judge``.
     """
+    routers = fold_scores(features, base, gains, folds, embedding)
+    own: Floats = routers[folds, np.arange(len(folds))]
+    return own
+
+
+def fold_scores(
+    features: Floats,
+    base: tuple[Floats, Floats],
+    gains: Floats,
+    folds: NDArray[np.int64],
+    embedding: int,
+) -> Floats:
+    """Return the win rates of all prompts by each fold's router, which learned the other folds,
+    shape (FOLDS, n); arguments as for ``judge``.
+    """
     weights, before = base
-    scores: Floats = before.copy()
+    scores = np.tile(before, (FOLDS, 1))
     for number in np.unique(folds):
         held = folds == number
         moved = move(features[~held], weights, gains[~held], embedding)
         if moved is not None:
-            scores[held] = win_rates(moved.gains(features[held]))
+            scores[number] = win_rates(moved.gains(features))
     return scores
 
 
@@ -169,9 +187,20 @@ def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int
 
 
 def at_threshold(
-    scores: Floats, threshold: float, labels: Labels, prices: Prices | None
+    scores: Floats, threshold: float, labels: Labels, prices: Prices | None, routers: Floats
 ) -> AtThreshold:
-    """Return what a threshold gives on the labels, with bootstrap 95 % intervals."""
+    """Return what a threshold gives on the labels, with bootstrap 95 % intervals.
+
+    Those of the share and the saving are for the router that learned all labels, which may differ
+    from the routers that judge as these do among themselves.
+
+    Args:
+        scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
+        threshold: below which a prompt goes to the weak model.
+        labels: n of them.
+        prices: of a query, where the labels have no costs.
+        routers: scores of all prompts by each of these routers, shape (routers, n).
+    """
     is_weak = scores < threshold
     n = len(scores)
     figures: list[tuple[Floats, Floats]] = [
@@ -184,7 +213,19 @@ def at_threshold(
     if costs is not None and costs[0].sum() > 0:
         figures.append((np.where(is_weak, costs[0] - costs[1], 0.0), costs[0]))
     share, loss, *saving = (_ratio(above, below) for above, below in figures)
-    return AtThreshold(share, saving[0] if saving else None, loss)
+    by_router = (routers < threshold).astype(np.float64)
+    share = _widened(share, by_router.mean(axis=1))
+    if saving and costs is not None:
+        saved = by_router @ (costs[0] - costs[1]) / costs[0].sum()
+        return AtThreshold(share, _widened(saving[0], saved), loss)
+    return AtThreshold(share, None, loss)
+
+
+def _widened(estimate: Estimate, values: Floats) -> Estimate:
+    """Return an estimate whose interval allows for the spread of these values, too."""
+    more = _Z * float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    low, high = (math.hypot(end - estimate.value, more) for end in (estimate.low, estimate.high))
+    return Estimate(estimate.value, estimate.value - low, min(1.0, estimate.value + high))
 
 
 def _ratio(above: Floats, below: Floats) -> Estimate:
