@@ -90,6 +90,6 @@ def _given(row: Mapping[str, Any]) -> dict[Tier, Given]:
     for tier in tiers:
         text, model, cost = answers.get(tier), models.get(tier), costs.get(tier)
         if isinstance(text, str) and isinstance(model, str):
-            is_cost = isinstance(cost, (int, float)) and not isinstance(cost, bool)
-            found[tier] = Given(model, text, float(cost) if is_cost else None)
+            known = float(cost) if isinstance(cost, (int, float)) else None
+            found[tier] = Given(model, text, known)
     return found
