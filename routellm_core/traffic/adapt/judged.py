@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from ...routers.embedding_checkpoint import sigmoid
 from ...rules.risk import Bounded, bounded_loss
 from ...training.validation.run import KnownScores
 from .labels import Labels
-from .move import move
+from .move import Moved, move
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +29,6 @@ ADAPTED, BASE = "adapted", "not adapted"
 FOLDS = 5
 DRAWS = 1000
 SEED = 0
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ class Judged:
     bounded: Bounded
     at: AtThreshold | None
     """At the bound's threshold, if there is one."""
+    moved: Moved | None
+    """The router that learned all labels; None where the base is kept."""
     weak_alone: bool
     """Whether calling the weak model alone is within the bound."""
 
@@ -102,11 +102,12 @@ def judge(
     """
     folds = folds_of(labels.prompts)
     base_scores = base[1]
-    routers = fold_scores(features, base, labels.gains, folds, embedding)
-    scores = routers[folds, np.arange(len(folds))]
+    scores = cross_fitted(features, base, labels.gains, folds, embedding)
     keeps_base = worsens(scores, base_scores, labels.gains, folds)
+    moved = None if keeps_base else move(features, base[0], labels.gains, embedding)
     if keeps_base:
-        scores, routers = base_scores, base_scores[None]
+        scores = base_scores
+    deployed = base_scores if moved is None else win_rates(moved.gains(features))
     result = None
     if labels.strong.mean() > labels.weak.mean():
         result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
@@ -125,7 +126,8 @@ def judge(
         bounded,
         None
         if bounded.threshold is None
-        else at_threshold(scores, bounded.threshold, labels, prices, routers),
+        else at_threshold(scores, bounded.threshold, labels, prices, deployed),
+        moved,
         alone.threshold is not None,
     )
 
@@ -145,28 +147,13 @@ def cross_fitted(
     """Return the win rate of each prompt by the router moved by the other folds' labels, shape
     (n,); arguments as for ``judge``.
     """
-    routers = fold_scores(features, base, gains, folds, embedding)
-    own: Floats = routers[folds, np.arange(len(folds))]
-    return own
-
-
-def fold_scores(
-    features: Floats,
-    base: tuple[Floats, Floats],
-    gains: Floats,
-    folds: NDArray[np.int64],
-    embedding: int,
-) -> Floats:
-    """Return the win rates of all prompts by each fold's router, which learned the other folds,
-    shape (FOLDS, n); arguments as for ``judge``.
-    """
     weights, before = base
-    scores = np.tile(before, (FOLDS, 1))
+    scores: Floats = before.copy()
     for number in np.unique(folds):
         held = folds == number
         moved = move(features[~held], weights, gains[~held], embedding)
         if moved is not None:
-            scores[number] = win_rates(moved.gains(features))
+            scores[held] = win_rates(moved.gains(features[held]))
     return scores
 
 
@@ -187,25 +174,25 @@ def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int
 
 
 def at_threshold(
-    scores: Floats, threshold: float, labels: Labels, prices: Prices | None, routers: Floats
+    scores: Floats, threshold: float, labels: Labels, prices: Prices | None, deployed: Floats
 ) -> AtThreshold:
     """Return what a threshold gives on the labels, with bootstrap 95 % intervals.
 
-    Those of the share and the saving are for the router that learned all labels, which may differ
-    from the routers that judge as these do among themselves.
+    Share and saving are of the router that is deployed: they depend on the labels only through it.
+    The loss is by routers that did not learn the label.
 
     Args:
         scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
         threshold: below which a prompt goes to the weak model.
         labels: n of them.
         prices: of a query, where the labels have no costs.
-        routers: scores of all prompts by each of these routers, shape (routers, n).
+        deployed: scores by the router that learned all labels, shape (n,).
     """
-    is_weak = scores < threshold
+    is_weak = deployed < threshold
     n = len(scores)
     figures: list[tuple[Floats, Floats]] = [
         (is_weak.astype(np.float64), np.ones(n)),
-        (np.where(is_weak, labels.gains, 0.0), np.ones(n)),
+        (np.where(scores < threshold, labels.gains, 0.0), np.ones(n)),
     ]
     costs = labels.costs
     if costs is None and prices is not None:
@@ -213,19 +200,7 @@ def at_threshold(
     if costs is not None and costs[0].sum() > 0:
         figures.append((np.where(is_weak, costs[0] - costs[1], 0.0), costs[0]))
     share, loss, *saving = (_ratio(above, below) for above, below in figures)
-    by_router = (routers < threshold).astype(np.float64)
-    share = _widened(share, by_router.mean(axis=1))
-    if saving and costs is not None:
-        saved = by_router @ (costs[0] - costs[1]) / costs[0].sum()
-        return AtThreshold(share, _widened(saving[0], saved), loss)
-    return AtThreshold(share, None, loss)
-
-
-def _widened(estimate: Estimate, values: Floats) -> Estimate:
-    """Return an estimate whose interval allows for the spread of these values, too."""
-    more = _Z * float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    low, high = (math.hypot(end - estimate.value, more) for end in (estimate.low, estimate.high))
-    return Estimate(estimate.value, estimate.value - low, min(1.0, estimate.value + high))
+    return AtThreshold(share, saving[0] if saving else None, loss)
 
 
 def _ratio(above: Floats, below: Floats) -> Estimate:
