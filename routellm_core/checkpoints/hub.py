@@ -1,4 +1,4 @@
-"""Fetch checkpoints from the Hugging Face hub, and put them there."""
+"""Put checkpoints on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckpointError, ConfigError
-from .store import CARD, CONFIG, PATTERNS, WEIGHTS, bundled_names, load_checkpoint
-
-DIGEST = "weights_sha256"
-"""Key in config.json of a checkpoint from a hub: what its weights must be."""
+from ..errors import ConfigError
+from .fetch import DIGEST
+from .store import CARD, CONFIG, PATTERNS, WEIGHTS, load_checkpoint
 
 _HEAD = "---\nlibrary_name: routellm-plugins\ntags: [llm-routing]\n---\n\n"
 """What the hub reads of a card."""
@@ -65,50 +63,6 @@ def push_to_hub(folder: Path, hub_id: str, *, public: bool = False) -> str:
             "HF_TOKEN to a token that may write there"
         ) from error
     return f"{hub_id}@{done.oid}"
-
-
-def download(hub_id: str, patterns: list[str]) -> Path:
-    """Return the folder that files of a repository were fetched to, whole or from the cache.
-
-    Args:
-        hub_id: ``owner/name``, or ``owner/name@revision`` for a branch, tag or commit.
-        patterns: of the files.
-
-    Raises:
-        CheckpointError: they could not be fetched.
-    """
-    # Imported on first use, because it takes long. It comes with tokenizers.
-    from huggingface_hub import snapshot_download
-
-    name, _, revision = hub_id.partition("@")
-    try:
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
-    except Exception as error:
-        raise CheckpointError(
-            f"'{hub_id}' could not be fetched from the hub "
-            f"({type(error).__name__}: {error}); bundled: {', '.join(bundled_names())}"
-        ) from error
-
-
-def check_digest(folder: Path) -> None:
-    """Check the weights of a folder whose config says what they must be.
-
-    Raises:
-        CheckpointError: they are others.
-    """
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        wanted = config.get(DIGEST) if isinstance(config, dict) else None
-        if wanted is None:
-            return
-        found = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    except (OSError, ValueError):  # what reads them says what is wrong
-        return
-    if found != wanted:
-        raise CheckpointError(
-            f"{folder / WEIGHTS} is not what {CONFIG} says (SHA-256 {found[:12]}..., and not "
-            f"{str(wanted)[:12]}...): fetch it again, or push it again with `routellm push`"
-        )
 
 
 def _card(folder: Path, digest: str) -> str:

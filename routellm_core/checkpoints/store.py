@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from ..errors import CheckpointError, did_you_mean
+from .fetch import check_digest, download
 
 BUNDLED = Path(__file__).parent / "bundled"
 """Where the checkpoints that ship with the package live, a folder each."""
@@ -69,10 +70,8 @@ def find_checkpoint(checkpoint: Checkpoint, *, weights: bool = True) -> Path:
             f"no checkpoint '{name}': it is neither a folder nor bundled; "
             f"{did_you_mean(name, bundled_names())}"
         )
-    from .hub import check_digest, download
-
-    fetched = download(name, PATTERNS if weights else _SMALL_PATTERNS)
-    check_digest(fetched)
+    fetched = download(name, PATTERNS if weights else _SMALL_PATTERNS, bundled_names())
+    check_digest(fetched / CONFIG, fetched / WEIGHTS)
     return fetched
 
 
