@@ -16,7 +16,7 @@ REQUESTS ?= 20000
 # Prompts that `make stream` scores.
 PROMPTS ?= 1000000
 
-.PHONY: help demo test versions database fuzz faults overhead blocking lint bench stream shadow-load common-sense build results thresholds learning-curves clean
+.PHONY: help demo test versions database fuzz faults overhead blocking lint bench stream shadow-load own-traffic common-sense build results thresholds learning-curves clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -31,6 +31,7 @@ help:
 	@echo "make bench        time from text to decision, beside LiteLLM's own router"
 	@echo "make stream       PROMPTS=1000000 prompts in a file: memory and rate of calibrate and score"
 	@echo "make shadow-load  users' latency with and without shadow mode, the other model well, slow, failing, hanging"
+	@echo "make own-traffic  from logs to a better router in a running proxy, on stand-in models; how often intervals hold"
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
@@ -91,6 +92,9 @@ stream: $(VENV)/.dev
 
 shadow-load: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.shadow_load
+
+own-traffic: $(VENV)/.dev
+	$(BIN)/python -m examples.own_traffic
 
 common-sense: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.common_sense $(if $(filter command,$(origin ROUTERS)),$(ROUTERS),mf sw_ranking bert causal_llm)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from ..errors import CheckpointError, did_you_mean
+from .fetch import check_digest, download
 
 BUNDLED = Path(__file__).parent / "bundled"
 """Where the checkpoints that ship with the package live, a folder each."""
@@ -24,7 +25,7 @@ CONFIG = "config.json"
 CARD = "README.md"
 
 _SMALL_PATTERNS = ["*.json", "*.txt", "*.jinja"]
-_PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
+PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
 """What is fetched from a hub."""
 
 _PARTIAL = ".partial"
@@ -36,7 +37,7 @@ Tensors = dict[str, NDArray[Any]]
 
 Checkpoint = str | os.PathLike[str]
 """How a user names a checkpoint: a bundled name, a folder (a path object is always one), or a
-Hugging Face id ``owner/name``."""
+Hugging Face id ``owner/name`` or, of a revision, ``owner/name@revision``."""
 
 
 def bundled_names() -> list[str]:
@@ -69,7 +70,9 @@ def find_checkpoint(checkpoint: Checkpoint, *, weights: bool = True) -> Path:
             f"no checkpoint '{name}': it is neither a folder nor bundled; "
             f"{did_you_mean(name, bundled_names())}"
         )
-    return _download(name, _PATTERNS if weights else _SMALL_PATTERNS)
+    fetched = download(name, PATTERNS if weights else _SMALL_PATTERNS, bundled_names())
+    check_digest(fetched / CONFIG, fetched / WEIGHTS)
+    return fetched
 
 
 def local_folder(checkpoint: Checkpoint) -> Path | None:
@@ -198,16 +201,3 @@ def write_whole(path: Path, data: bytes) -> None:
 def damaged(path: Path, why: object) -> CheckpointError:
     """Return the error for a damaged file, with the reason and what to do."""
     return CheckpointError(f"{path} is damaged ({why}): restore it, or reinstall the package")
-
-
-def _download(hub_id: str, patterns: list[str]) -> Path:
-    # Imported on first use, because it takes long. It comes with tokenizers.
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=patterns))
-    except Exception as error:
-        raise CheckpointError(
-            f"'{hub_id}' could not be fetched from the hub "
-            f"({type(error).__name__}: {error}); bundled: {', '.join(bundled_names())}"
-        ) from error

@@ -20,6 +20,7 @@ from .evaluate import evaluate
 from .explored import explored
 from .label import label
 from .pairs import pairs
+from .push import push
 from .report import report, store_app
 from .score import score
 from .serve import serve
@@ -66,6 +67,7 @@ app.command()(report)
 app.add_typer(store_app)
 app.command()(label)
 app.command()(adapt)
+app.command()(push)
 app.command()(serve)
 
 

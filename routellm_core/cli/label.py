@@ -58,9 +58,11 @@ def label(
     judge: Annotated[
         str,
         typer.Option(
-            metavar="pairwise|graded|exact",
+            metavar="pairwise|graded|exact|MODULE:FUNCTION",
             help="pairwise: which answer is better, in both orders. graded: how good the weak "
-            "model's is beside the strong model's, 1 to 5. exact: the file's 'answer'.",
+            "model's is beside the strong model's, 1 to 5. exact: the file's 'answer'. Or a "
+            "function of your own, such as my_judge.py:quality, which is called with an answer "
+            "and the file's row, and returns 0 to 1.",
         ),
     ] = "pairwise",
     judge_model: Annotated[
@@ -112,13 +114,13 @@ def label(
     """
     from ..traffic.label.ask import Asker, Pace, Purse
     from ..traffic.label.journal import Journal
-    from ..traffic.label.judges import EXACT, make_judge, template_text
+    from ..traffic.label.judges import EXACT, GRADED, PAIRWISE, make_judge, template_text
     from ..traffic.label.run import Labelling
 
     judging = make_judge(judge, judge_prompt)
     if print_judge_prompt:
-        if judge == EXACT:
-            raise ConfigError("--judge exact asks no model, so it has no prompt")
+        if judge not in (PAIRWISE, GRADED):
+            raise ConfigError(f"--judge {judge} asks no model, so it has no prompt")
         typer.echo(template_text(judge), nl=False)
         return
     given = {"prompts": prompts, "out": out, "strong-model": strong_model, "weak-model": weak_model}
@@ -128,7 +130,7 @@ def label(
     assert prompts is not None and out is not None  # noqa: PT018
     assert strong_model is not None and weak_model is not None  # noqa: PT018
     named = {"strong": strong_model, "weak": weak_model}
-    if judge != EXACT:
+    if judge in (PAIRWISE, GRADED):
         if judge_model is None:
             raise ConfigError(f"--judge {judge} needs --judge-model: name a model that judges")
         named["judge"] = judge_model
@@ -147,8 +149,8 @@ def label(
     people = _people(check, models) if check else {}
     todo = _prompts(prompts, budget, judge == EXACT, people, check)
     asker = Asker(timeout_s=timeout, retries=retries, max_tokens=max_tokens)
-    for model in models.values():
-        asker.prepare(model)
+    for role in _asked(models, todo):
+        asker.prepare(models[role])
     settings = {
         "strong": models["strong"].name,
         "weak": models["weak"].name,
@@ -201,6 +203,27 @@ def _model(
                     "a million tokens read and written, such as 2.5,10"
                 ) from None
     return Model(name, server, found)
+
+
+def _asked(models: dict[str, Model], todo: list[Prompt]) -> list[str]:
+    """Return the roles that are to be asked, and say whose answers the file has."""
+    asked = ["judge"] if "judge" in models else []
+    for tier in ("strong", "weak"):
+        given = [prompt.given[tier] for prompt in todo if tier in prompt.given]
+        usable = sum(each.model == models[tier].name for each in given)
+        others = sorted({each.model for each in given} - {models[tier].name})
+        if usable < len(todo):
+            asked.append(tier)
+        if usable:
+            typer.secho(f"{usable:,} answers of '{models[tier].name}' are in the file", err=True)
+        if others:
+            typer.secho(
+                f"the file has {tier} answers of '{others[0]}', and --{tier}-model is "
+                f"'{models[tier].name}', which is asked for its own",
+                err=True,
+                fg="yellow",
+            )
+    return asked
 
 
 def _people(check: Path, models: dict[str, Model]) -> dict[str, tuple[float, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..data.row_files import written_rows
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 from ..traffic.report.figures import figures_of
 from ..traffic.report.requests import requests_of
 from ..traffic.report.wording import as_json, as_markdown, lines_of
@@ -42,6 +43,13 @@ def report(
             dir_okay=False,
         ),
     ] = None,
+    route: Annotated[str | None, typer.Option(help="Only this route.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE|DAYSd", help="Only requests from then on: 2026-11-28T12:00, or 7d."
+        ),
+    ] = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[
         Path | None, typer.Option(help="Also write the report to this file.", dir_okay=False)
@@ -51,9 +59,14 @@ def report(
     opened = Store(store, make=False)
     if feedback is not None:
         _add_feedback(opened, feedback)
-    every = [figures_of(route) for route in requests_of(opened)]
+    found = requests_of(opened, 0.0 if since is None else _time(since))
+    names = [each.route for each in found]
+    if route is not None and names and route not in names:
+        raise ConfigError(f"there is no route '{route}': {did_you_mean(route, names)}")
+    every = [figures_of(each) for each in found if route in (None, each.route)]
     if not every:
-        raise ConfigError(f"the store {opened.name} holds no requests yet")
+        when = "yet" if since is None else f"since {since}"
+        raise ConfigError(f"the store {opened.name} holds no requests {when}")
     if markdown is not None:
         try:
             markdown.write_text(as_markdown(every), encoding="utf-8")
@@ -109,6 +122,21 @@ def forget(
 ) -> None:
     """Delete requests, with their answers and feedback."""
     Store(store, make=False).forget(time.time() - older_than_days * _DAY_S)
+
+
+def _time(since: str) -> float:
+    """Return a time as a user wrote it, in seconds since 1970."""
+    try:
+        if since.endswith("d"):
+            return time.time() - float(since[:-1]) * _DAY_S
+        found = datetime.fromisoformat(since)
+        # As the report's own days are.
+        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ConfigError(
+            f"--since is '{since}': write a date such as 2026-11-28 or 2026-11-28T12:00, or days "
+            "such as 7d"
+        ) from None
 
 
 def _add_feedback(store: Store, path: Path) -> None:

@@ -123,10 +123,10 @@ def _langfuse_input(usage: Row) -> int | None:
 
 
 def _span(row: Row) -> LoggedCall | str:
-    attributes = _attributes(row.get("attributes"))
+    attributes = attributes_of(row.get("attributes"))
     for event in _list(_parsed(row.get("events"))):
         if isinstance(event, Mapping):
-            attributes = {**_attributes(event.get("attributes")), **attributes}
+            attributes = {**attributes_of(event.get("attributes")), **attributes}
     given = _list(_parsed(attributes.get("gen_ai.input.messages")))
     messages = [_of_parts(each) for each in given] or _indexed(attributes)
     if not messages:
@@ -220,7 +220,7 @@ def _spans(row: Row) -> Iterator[Row]:
             yield from filter(None, map(_mapping, _list(_mapping(scope).get("spans"))))
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def attributes_of(value: Any) -> dict[str, Any]:
     """Return attributes by name, also of OTLP, where they are a list of keys and values."""
     value = _parsed(value)
     if isinstance(value, list):
@@ -236,7 +236,7 @@ def _otlp(value: Any) -> Any:
     if "arrayValue" in value:
         return [_otlp(each) for each in _list(_mapping(value["arrayValue"]).get("values"))]
     if "kvlistValue" in value:
-        return _attributes(_list(_mapping(value["kvlistValue"]).get("values")))
+        return attributes_of(_list(_mapping(value["kvlistValue"]).get("values")))
     return next(iter(value.values()), None)
 
 

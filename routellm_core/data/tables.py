@@ -15,6 +15,9 @@ from .json_rows import Broken, json_objects, raw_lines, text_lines
 _PARQUET = b"PAR1"
 """What a parquet file begins with."""
 
+_VALUES = frozenset(("p_a", "correct", "score", "strong", "weak", "strong_cost", "weak_cost"))
+"""Columns of CSV that hold no text."""
+
 _BATCH = 1024
 _BUFFER = 1 << 20
 _CELL = 1 << 26
@@ -27,8 +30,9 @@ def table_rows(
     """Yield where a row is ("file, line 7", in parquet "file, row 7"), and the row.
 
     Parquet is recognised by its first bytes, CSV by its name. In parquet a map is read as an
-    object, as a struct is; what is absent is None. In CSV an empty cell is None, ``correct`` is
-    an object in JSON, and columns ``correct.MODEL`` are read as one such object.
+    object, as a struct is; what is absent is None. In CSV an empty cell is None, scores, qualities
+    and costs are numbers or truth values, ``correct`` is an object in JSON, and columns
+    ``correct.MODEL`` are read as one such object.
 
     Args:
         path: JSON lines or CSV with a head, in UTF-8, plain or gzip, or parquet.
@@ -96,7 +100,7 @@ def _csv_rows(
             if outer == "correct" and dot:
                 row.setdefault("correct", {})[model] = _cell(text)
             else:
-                row[column] = _cell(text) if column in ("p_a", "correct") else text or None
+                row[column] = _cell(text) if column in _VALUES else text or None
         yield where, row
 
 

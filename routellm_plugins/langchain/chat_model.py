@@ -184,7 +184,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
         routing = validate_settings(RouteSettings, given)
         models = {"strong": as_model("strong", strong), "weak": as_model("weak", weak)}
         check_models(**models)
-        policy = policy_of(_priced(routing, models["strong"], models["weak"]))
+        priced = _priced(routing, models["strong"], models["weak"])
+        policy_of(priced)
         shadow = settings.get("shadow")
         if shadow is not None:
             settings["shadow"] = shadow = shadow_settings(shadow)
@@ -198,7 +199,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
                 "strong": name_of(models["strong"]),
                 "weak": name_of(models["weak"]),
             }
-            self._two_models = two_models(self.name or "ChatRouteLLM", shadow, names, policy)
+            self._two_models = two_models(self.name or "ChatRouteLLM", shadow, names, priced)
 
     def bind_tools(
         self,

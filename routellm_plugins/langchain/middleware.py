@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Optional, cast
@@ -15,6 +15,7 @@ from langchain.agents.middleware.types import (
     PrivateStateAttr,
 )
 from langchain.agents.structured_output import ProviderStrategy
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
@@ -22,11 +23,13 @@ from langchain_core.runnables.config import ensure_config, merge_configs
 from langgraph.runtime import Runtime
 from typing_extensions import NotRequired
 
-from routellm_core import Asked, ConfigError, Decision, PolicySettings, validate_settings
+from routellm_core import Asked, ConfigError, Decision, PolicySettings, Tier, validate_settings
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
 from routellm_core.rules.fits import lacking, only_able
 from routellm_core.settings import with_prices
+from routellm_core.traffic.shadow.other_model import TwoModels, two_models
+from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
 from ..model_pair import is_for_models
 from .asking import asked_in, asked_in_thread
@@ -36,7 +39,8 @@ from .overrides import take_settings
 from .reasoning import readable_by
 from .reporting import LEVEL, trace_metadata, with_decision
 from .routed import Routed
-from .wrappers import inside
+from .shadow import ShadowCallback
+from .wrappers import inside, unwrapped
 
 _FIRST_MODEL = "routellm_first_model"
 """Under which the state of a step tells the model that was first given to be routed."""
@@ -73,6 +77,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         weak: the cheap chat model, also one that is wrapped by ``with_retry`` or the like, or its
             name as ``init_chat_model`` takes it.
         strong: likewise; None: the agent's own model.
+        shadow: keep decisions, and call the other model too for a sample of the agent's calls, as
+            in ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
         **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
             ``on_error``, ``on_no_text`` and ``timeout_ms`` as ``RoutingPolicy`` takes them, and
             ``sticky``: ``"turn"`` decides on every turn, with ``"conversation"`` a
@@ -92,6 +98,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         self,
         weak: str | InnerModel,
         strong: str | InnerModel | None = None,
+        *,
+        shadow: ShadowSettings | Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
@@ -107,6 +115,10 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         names = (None if model is None else name_of(model) for model in (self._strong, self._weak))
         self._settings = with_prices(self._settings, *names)
         policy_of(self._settings)  # reports mistakes, and loads the router, before traffic
+        self._shadow = None if shadow is None else shadow_settings(shadow)
+        self._two_models: TwoModels | None = None
+        if self._strong is not None:
+            self._shadowed(self._strong)
 
     def before_agent(
         self,
@@ -189,18 +201,42 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             return decision
         return replace(decision, model=able[0], cause=able[1])
 
+    def _shadowed(self, strong: object) -> TwoModels | None:
+        """Return where calls are kept, if there is shadow mode."""
+        if self._two_models is None and self._shadow is not None:
+            names: dict[Tier, str | None] = {"strong": name_of(strong), "weak": name_of(self._weak)}
+            self._two_models = two_models(self.name, self._shadow, names, self._settings)
+        return self._two_models
+
+    def _keeping(self, request: ModelRequest[Any], decision: Decision) -> list[BaseCallbackHandler]:
+        """Return what keeps a call: a callback of the model, if there is shadow mode."""
+        models = self._shadowed(self._strong or request.model)
+        if models is None:
+            return []
+        pair: dict[Tier, Any] = {"strong": self._strong or request.model, "weak": self._weak}
+        options = dict(request.model_settings)
+
+        def call_other(tier: Tier, config: RunnableConfig) -> Any:
+            asked = readable_by(tier, callback.messages)
+            return pair[tier].invoke(asked, config, **options, **callback.arguments)
+
+        of_one_class = type(unwrapped(pair["strong"])) is type(unwrapped(pair["weak"]))
+        callback = ShadowCallback(models, decision, None, call_other, of_one_class)
+        return [callback]
+
     def _routed(self, request: ModelRequest[Any], decision: Decision) -> ModelRequest[Any]:
         model: Any = self._weak if decision.tier == "weak" else self._strong or request.model
         messages: Any = readable_by(decision.tier, request.messages)
+        keeping: list[BaseCallbackHandler] = []
         if _is_given_instead(request):
             model, messages = request.model, request.messages
-        elif self._strong is None and not self._agents_is_checked:
-            # The agent's own model is not known before. Once, since what middleware around ours
-            # may choose later is no mistake in how the agent is set up.
-            check_models(as_model("strong", request.model), self._weak)
-            self._agents_is_checked = True
+        else:
+            self._check_agents(request)
+            keeping = self._keeping(request, decision)
         if _is_router(model) or not isinstance(model, BaseChatModel):
             own = RunnableConfig(metadata=trace_metadata(decision))
+            if keeping:
+                own["callbacks"] = keeping
             if _is_router(model):
                 own["configurable"] = {LEVEL: 1}
             # With the run's, which LangChain would leave out where a model brings some of its own.
@@ -208,8 +244,21 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         else:
             # A copy: the metadata is this call's, the model is shared by all.
             metadata = {**(model.metadata or {}), **trace_metadata(decision)}
-            model = model.model_copy(update={"metadata": metadata})
+            copied: dict[str, Any] = {"metadata": metadata}
+            if keeping:
+                own = RunnableConfig(callbacks=keeping)
+                before = RunnableConfig(callbacks=model.callbacks)
+                copied["callbacks"] = merge_configs(before, own).get("callbacks")
+            model = model.model_copy(update=copied)
         return request.override(model=model, messages=messages)
+
+    def _check_agents(self, request: ModelRequest[Any]) -> None:
+        """Check the agent's own model, which is not known before. Once, since what middleware
+        around ours may choose later is no mistake in how the agent is set up.
+        """
+        if self._strong is None and not self._agents_is_checked:
+            check_models(as_model("strong", request.model), self._weak)
+            self._agents_is_checked = True
 
 
 def _is_given_instead(request: ModelRequest[Any]) -> bool:

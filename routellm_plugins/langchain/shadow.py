@@ -1,4 +1,4 @@
-"""Shadow mode of a ``ChatRouteLLM``: a callback keeps each call, and calls the other model."""
+"""Shadow mode: a callback keeps each call of a model, and calls the other model."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from routellm_core.traffic.shadow.other_model import TwoModels
 from routellm_core.traffic.shadow.shadow import OTHER, OtherCall
 from routellm_core.traffic.store.kept import Answer, Request
 
+_ARGUMENTS = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
+
 CallOther = Callable[[Tier, RunnableConfig], Any]
 """Makes the same call of the model of a tier, with a config."""
 
@@ -30,18 +32,29 @@ class ShadowCallback(BaseCallbackHandler):
         decision: on the call.
         question: that was scored instead of the last message, if one was.
         call_other: makes the call of the other model.
+        takes_arguments: whether the other model takes this one's tools and response format as
+            they are. Else calls with any are not sampled.
     """
 
     run_inline = True  # in async calls too: it does not wait for anything
 
     def __init__(
-        self, models: TwoModels, decision: Decision, question: str | None, call_other: CallOther
+        self,
+        models: TwoModels,
+        decision: Decision,
+        question: str | None,
+        call_other: CallOther,
+        takes_arguments: bool = True,
     ) -> None:
         self._models = models
         self._decision = decision
         self._question = question
         self._call_other = call_other
-        self._messages: list[BaseMessage] = []
+        self._takes_arguments = takes_arguments
+        self.messages: list[BaseMessage] = []
+        """What the model is asked."""
+        self.arguments: dict[str, Any] = {}
+        """Its tools and response format, in its provider's form."""
         self._at, self._start = time.time(), time.perf_counter()
         self._kept = False
 
@@ -49,7 +62,9 @@ class ShadowCallback(BaseCallbackHandler):
         self, serialized: Any, messages: list[list[BaseMessage]], **kwargs: Any
     ) -> None:
         """Note what the model is asked."""
-        self._messages = messages[0]
+        self.messages = messages[0]
+        given = kwargs.get("invocation_params") or {}
+        self.arguments = {name: given[name] for name in _ARGUMENTS if given.get(name) is not None}
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Keep the call."""
@@ -58,11 +73,12 @@ class ShadowCallback(BaseCallbackHandler):
             return
         self._kept = True
         shadow, tier = self._models.shadow, self._decision.tier
-        propensity = shadow.settings.sample
+        is_askable = self._takes_arguments or not self.arguments
+        propensity = shadow.settings.sample if is_askable else 0.0
         sampled = shadow.draws(propensity)
         messages, other, prompt = [], None, None
         if sampled:
-            messages = convert_to_openai_messages(self._messages)
+            messages = convert_to_openai_messages(self.messages)
             prompt = self._question or next(iter(human_turns(messages)[-1:]), None)
             other = self._other(OTHER[tier], len(json.dumps(messages, default=str)))
         request = Request(
@@ -71,14 +87,14 @@ class ShadowCallback(BaseCallbackHandler):
             route=shadow.route,
             decision=self._decision,
             answer_id=message.id,
-            turns=sum(each.type == "human" for each in self._messages),
+            turns=sum(each.type == "human" for each in self.messages),
             prompt=prompt,
             messages=messages,
             sampled=sampled,
             propensity=propensity,
         )
         elapsed_ms = (time.perf_counter() - self._start) * 1000
-        shadow.keep(request, self._models.priced(_answer(tier, message, elapsed_ms)), other)
+        self._models.keep(request, self._models.priced(_answer(tier, message, elapsed_ms)), other)
 
     def _other(self, tier: Tier, size: int) -> OtherCall:
         def make() -> Answer:

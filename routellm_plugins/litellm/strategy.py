@@ -25,6 +25,7 @@ from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
 from .groups.router_access import RouterAccess
 from .reporting.routed_request import RoutedRequest, routed_request
+from .shadow.router_log import RouterShadowLog
 
 try:
     from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection
@@ -190,10 +191,13 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
         ConfigError: an entry has a mistake, or this version of LiteLLM is not supported.
     """
     strategy = RouteLLMRoutingStrategy(router)
-    problems = check_routes(strategy.routes()).problems
+    routes = strategy.routes()
+    problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
     strategy.access.install(strategy)
+    if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
+        RouterShadowLog(strategy).listen()
     return strategy
 
 

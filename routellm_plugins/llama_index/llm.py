@@ -104,7 +104,7 @@ class RouteLLM(RoutedCalls):
         self._threshold = policy.threshold
         if keeping is not None:
             names: dict[Tier, str | None] = {"strong": _name(strong), "weak": _name(weak)}
-            self._two_models = two_models("RouteLLM", keeping, names, policy)
+            self._two_models = two_models("RouteLLM", keeping, names, route)
             listen()
         if callback_manager is not None:
             self.callback_manager = callback_manager

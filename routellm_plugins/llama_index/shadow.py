@@ -106,7 +106,7 @@ class ShadowRecord:
             propensity=propensity,
         )
         elapsed_ms = (time.perf_counter() - self._start) * 1000
-        shadow.keep(request, self._models.priced(_answer(tier, response, elapsed_ms)), other)
+        self._models.keep(request, self._models.priced(_answer(tier, response, elapsed_ms)), other)
 
     def _can_be_other(self, begun: LLMChatStartEvent | LLMCompletionStartEvent) -> bool:
         """Whether the other LLM takes the arguments of the call."""

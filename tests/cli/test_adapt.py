@@ -180,3 +180,18 @@ def test_a_broken_row_is_named_before_work_starts(tmp_path: Path):
     assert done.returncode == 2
     assert "line 31: 'strong' is 2" in done.stderr
     assert not (tmp_path / "mine").exists()
+
+
+def test_labels_in_csv_give_what_those_in_json_give(tmp_path: Path):
+    labels = rows(60, hard=0.4)
+    csv = tmp_path / "labels.csv"
+    head = list(labels[0])
+    csv.write_text(
+        "\n".join([",".join(head), *(",".join(str(row[name]) for name in head) for row in labels)])
+    )
+    verdicts = []
+    for name, file in (("a", written(tmp_path / "labels.jsonl", labels)), ("b", csv)):
+        done = called("adapt", "--labels", str(file), "--out", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+        verdicts.append(done.stdout.replace(str(tmp_path / name), ""))
+    assert verdicts[0] == verdicts[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,115 @@ def test_a_key_goes_only_where_it_is_meant_to(
         assert len(local.of(SMALL)) == N
     assert upstream.of(SMALL) == []
     assert "secret" not in (prompts.parent / "labels.jsonl.journal.jsonl").read_text()
+
+
+QUALITY = """
+def quality(answer, row):
+    if row.get("broken"):
+        raise KeyError("prompt")
+    return answer.endswith(row["answer"].lower()) * row.get("worth", 1)
+"""
+
+
+def own_judge(prompts: Path, text: str = QUALITY) -> str:
+    path = prompts.parent / "my_judge.py"
+    path.write_text(text)
+    return f"{path}:quality"
+
+
+def test_a_function_of_ones_own_judges(upstream: JudgeUpstream, prompts: Path):
+    done = label(upstream, prompts, "--judge", own_judge(prompts))
+    assert done.returncode == 0, done.stderr
+    for row in labels(prompts):
+        assert (row["strong"], row["weak"]) == (1.0, float("easy" in row["prompt"]))
+    assert upstream.of(JUDGE) == []
+
+
+def test_a_module_of_this_folder_is_found(
+    upstream: JudgeUpstream, prompts: Path, monkeypatch: pytest.MonkeyPatch
+):
+    own_judge(prompts)
+    monkeypatch.chdir(prompts.parent)
+    assert label(upstream, prompts, "--judge", "my_judge:quality").returncode == 0
+    sys.modules.pop("my_judge")
+    sys.path.remove(str(prompts.parent))
+
+
+def test_where_the_function_fails_there_is_no_label_and_nothing_is_lost(
+    upstream: JudgeUpstream, prompts: Path
+):
+    rows = [json.loads(line) for line in prompts.read_text().splitlines()]
+    rows[1]["broken"], rows[2]["worth"] = True, 7
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judge = own_judge(prompts)
+    done = label(upstream, prompts, "--judge", judge)
+    assert done.returncode == 1
+    assert f"no label for 1: --judge {judge}: it raised KeyError" in done.stderr
+    assert f"no label for 1: --judge {judge}: it returned 7, not 0 to 1" in done.stderr
+    assert len(labels(prompts)) == N - 2
+    own_judge(prompts, "def quality(answer, row): return 0.5\n")
+    assert label(upstream, prompts, "--judge", judge).returncode == 0
+    assert {(row["strong"], row["weak"]) for row in labels(prompts)} == {(0.5, 0.5)}
+    assert len(upstream.requests) == 2 * N  # no answer was paid for twice
+
+
+def test_a_function_that_always_fails_ends_the_run(upstream: JudgeUpstream, prompts: Path):
+    done = label(upstream, prompts, "--judge", own_judge(prompts, "def quality(): return 1\n"))
+    assert done.returncode == 1
+    assert "10 calls in a row failed, it raised TypeError: mend that" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["nowhere.py:quality", "no_such_module:quality", "json:no"])
+def test_a_function_that_is_not_there_is_told_first(
+    upstream: JudgeUpstream, prompts: Path, name: str
+):
+    done = label(upstream, prompts, "--judge", name)
+    assert done.returncode == 2
+    assert f"--judge {name} cannot be imported" in done.stderr
+    assert upstream.requests == []
+
+
+def exported(prompts: Path, weak: str = SMALL) -> None:
+    """Write prompts with answers, as `routellm store export` does."""
+    rows = [json.loads(line) for line in prompts.read_text().splitlines()]
+    for number, row in enumerate(rows):
+        said = "wrong" if "hard" in row["prompt"] else "right"
+        row |= {
+            "request_id": f"r{number}",
+            "messages": [{"role": "user", "content": row["prompt"]}],
+            "answers": {"strong": "right", "weak": said},
+            "models": {"strong": BIG, "weak": weak},
+            "costs": {"strong": 0.02, "weak": 0.001},
+        }
+    asked = {"role": "user", "content": "easy one"}
+    later = [asked, {"role": "assistant", "content": "yes"}, {"role": "user", "content": "go on"}]
+    rows.append({**rows[0], "request_id": "later", "prompt": "go on", "messages": later})
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_answers_of_the_store_are_judged_and_not_asked_again(
+    upstream: JudgeUpstream, prompts: Path, monkeypatch: pytest.MonkeyPatch
+):
+    exported(prompts)
+    prices = ("--strong-price", "9,9", "--weak-price", "9,9", "--judge-price", "0,0")
+    done = label(upstream, prompts, *prices)
+    assert done.returncode == 0, done.stderr
+    assert f"{N} answers of 'big' are in the file" in done.stderr
+    assert "skipped 1: a follow-up" in done.stderr
+    assert "$0.0000 spent" in done.stdout
+    assert upstream.of(BIG) == upstream.of(SMALL) == []
+    rows = labels(prompts)
+    assert [row["request_id"] for row in rows] == [f"r{number}" for number in range(N)]
+    for row in rows:
+        assert row["strong"] == (1.0 if "hard" in row["prompt"] else 0.5)
+        assert (row["strong_cost"], row["weak_cost"]) == (0.02, 0.001)
+    assert label(upstream, prompts, *prices).returncode == 0
+    assert len(upstream.of(JUDGE)) == 2 * N
+
+
+def test_answers_of_another_model_are_asked_for(upstream: JudgeUpstream, prompts: Path):
+    exported(prompts, weak="tiny")
+    done = label(upstream, prompts)
+    assert done.returncode == 0, done.stderr
+    assert "the file has weak answers of 'tiny', and --weak-model is 'small'" in done.stderr
+    assert (len(upstream.of(BIG)), len(upstream.of(SMALL))) == (0, N)

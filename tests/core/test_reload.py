@@ -15,11 +15,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from routellm_core import Decision, RoutingPolicy, load_router
+from routellm_core import Asked, Decision, RoutingPolicy, load_router
 from routellm_core.checkpoints.store import BUNDLED, CONFIG, WEIGHTS, write_whole
 from routellm_core.policy import reload
 from routellm_core.policy.policies import adecide, decide, decide_each, policy_of
+from routellm_core.rules.calibration import calibration_of
 from routellm_core.settings import PolicySettings
+from routellm_core.traffic.shadow.other_model import two_models
+from routellm_core.traffic.shadow.settings import ShadowSettings
+from routellm_core.traffic.store.kept import Answer, Request
+from routellm_core.traffic.store.store import Store
 
 TEXT = "Why is the sky blue?"
 LOOKS = 400
@@ -235,3 +240,41 @@ def test_bundled_routers_are_not_looked_at(monkeypatch):
     monkeypatch.setattr(reload, "stamp_of", looked)
     time.sleep(0.02)
     assert policy_of(chosen) is policy
+
+
+def test_the_report_follows_the_policy_that_decides(folder: Path, tmp_path: Path):
+    store = tmp_path / "traffic.db"
+    prices = {"strong_price": "2.5,10", "weak_price": "0.1,0.5"}
+    shadow = ShadowSettings(sample=0, budget_usd=0, store=str(store), **prices)
+    file = tmp_path / "calibration.json"
+    texts = [TEXT, "Prove it.", "Hello", "Why?", "Sum 3 and 4"]
+
+    def calibrated(share: float) -> None:
+        scores = load_router("mf", checkpoint=str(folder)).score(texts)
+        made = calibration_of(
+            scores,
+            float(np.quantile(scores, 1 - share)),
+            router="mf",
+            fingerprint=load_router("mf", checkpoint=str(folder)).fingerprint,
+            rule={"strong_share": share},
+            data="0" * 64,
+            date="2026-11-28",
+        )
+        write_whole(file, made.as_json().encode())
+
+    calibrated(0.2)
+    routing = settings(folder, calibration=str(file))
+    models = two_models("app", shadow, {"strong": "big", "weak": "small"}, routing)
+
+    def keep() -> float | None:
+        kept = Request(
+            f"r{time.time_ns()}", time.time(), "app", decide(routing, Asked(turns=(TEXT,)))
+        )
+        models.keep(kept, Answer("weak"), None)
+        models.shadow.flush()
+        routes = list(Store(str(store)).routes())  # written on a thread of its own
+        return routes[0]["about"].get("target_share") if routes else None
+
+    first = until(keep, lambda share: share is not None)
+    calibrated(0.6)
+    assert until(keep, lambda share: share != first) == pytest.approx(0.6)

@@ -1,4 +1,4 @@
-"""A real Redis on loopback, where redis-server is installed, and what stands in for LiteLLM's client."""
+"""A real Redis on loopback, or what stands in for LiteLLM's client of one."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from routellm_core import DataError
 from routellm_core.data.calls import Skipped
 from routellm_core.data.labelled import read_labelled
 from routellm_core.data.labels import read_gold
+from routellm_core.traffic.exploration.logs import read_judgements
 from routellm_core.traffic.report.estimates import saving, share, weighted_mean
 from routellm_core.traffic.store.feedback_file import read_feedback
 from routellm_core.traffic.store.kept import About, Feedback
@@ -248,3 +249,96 @@ def test_intervals_hold_the_truth(kind: str):
 
     held = np.mean([repetition() for _ in range(1000)])
     assert 0.93 <= held <= 0.975
+
+
+EVALUATION = {
+    "gen_ai.evaluation.name": "relevance",
+    "gen_ai.evaluation.score.value": 0.75,
+}
+
+
+def otlp(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    kinds = {str: "stringValue", float: "doubleValue"}
+    return [{"key": k, "value": {kinds[type(v)]: v}} for k, v in attributes.items()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"gen_ai.response.id": "chatcmpl-1", **EVALUATION},
+        {"attributes": otlp({"gen_ai.response.id": "chatcmpl-1", **EVALUATION})},
+        {
+            "resourceLogs": [
+                {
+                    "scopeLogs": [
+                        {
+                            "logRecords": [
+                                {"attributes": otlp({"exception.type": "ValueError"})},
+                                {
+                                    "eventName": "gen_ai.evaluation.result",
+                                    "attributes": otlp(
+                                        {"gen_ai.response.id": "chatcmpl-1", **EVALUATION}
+                                    ),
+                                },
+                            ]
+                        }
+                    ]
+                }
+            ]
+        },
+        {
+            "resourceSpans": [
+                {
+                    "scopeSpans": [
+                        {
+                            "spans": [
+                                {"name": "no model's"},
+                                {
+                                    "attributes": otlp({"gen_ai.response.id": "chatcmpl-1"}),
+                                    "events": [
+                                        {
+                                            "name": "gen_ai.evaluation.result",
+                                            "attributes": otlp(EVALUATION),
+                                        }
+                                    ],
+                                },
+                            ]
+                        }
+                    ]
+                }
+            ]
+        },
+    ],
+    ids=["flat", "event", "logs", "spans"],
+)
+def test_evaluations_are_read_in_every_form_of_opentelemetry(tmp_path: Path, line: dict[str, Any]):
+    file = tmp_path / "events.jsonl"
+    file.write_text(json.dumps(line) + "\n")
+    assert list(read_feedback(file)) == [Feedback("chatcmpl-1", 0.75, None, "relevance")]
+    assert read_judgements(file) == {"chatcmpl-1": 0.75}
+
+
+def test_thumbs_in_csv_are_feedback(tmp_path: Path):
+    file = tmp_path / "thumbs.csv"
+    file.write_text("request_id,score\nr1,1\nr2,false\nr3,0.5\n")
+    assert [(each.request_id, each.score) for each in read_feedback(file)] == [
+        ("r1", 1.0),
+        ("r2", 0.0),
+        ("r3", 0.5),
+    ]
+
+
+def test_labels_of_a_judge_are_feedback_on_both_answers(path: str, tmp_path: Path):
+    fill(path)
+    file = tmp_path / "labels.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps({"request_id": f"r{k}", "strong": 1.0, "weak": 0.5, "judge": "pairwise"})
+            + "\n"
+            for k in range(0, 40, 2)
+        )
+    )
+    route = reported(path, "--feedback", str(file))
+    assert route["quality"]["pairs"] == 20
+    # Six of ten went to the weak model, whose answers are worse by a half.
+    assert route["quality"]["loss"]["value"] == pytest.approx(0.3)

@@ -18,7 +18,7 @@ from ...training.shared.card import METRICS
 from .base import Base
 from .judged import Judged, judge
 from .labels import Labels
-from .move import Moved, move
+from .move import Moved
 from .verdict import FEWEST, verdict
 from .write import write_adapted, write_base
 
@@ -84,8 +84,7 @@ def adapt(
             confidence=confidence,
             prices=prices,
         )
-        if not judged.keeps_base:
-            moved = move(features, weights, labels.gains, base.embedding)
+        moved = judged.moved
     said = verdict(judged, len(labels.prompts), max_loss, confidence)
     metrics = _metrics(judged, labels, name, said)
     router = _write(folder, base, moved, features, models, metrics)

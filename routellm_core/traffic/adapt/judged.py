@@ -19,7 +19,7 @@ from ...routers.embedding_checkpoint import sigmoid
 from ...rules.risk import Bounded, bounded_loss
 from ...training.validation.run import KnownScores
 from .labels import Labels
-from .move import move
+from .move import Moved, move
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +59,8 @@ class Judged:
     bounded: Bounded
     at: AtThreshold | None
     """At the bound's threshold, if there is one."""
+    moved: Moved | None
+    """The router that learned all labels; None where the base is kept."""
     weak_alone: bool
     """Whether calling the weak model alone is within the bound."""
 
@@ -102,8 +104,10 @@ def judge(
     base_scores = base[1]
     scores = cross_fitted(features, base, labels.gains, folds, embedding)
     keeps_base = worsens(scores, base_scores, labels.gains, folds)
+    moved = None if keeps_base else move(features, base[0], labels.gains, embedding)
     if keeps_base:
         scores = base_scores
+    deployed = base_scores if moved is None else win_rates(moved.gains(features))
     result = None
     if labels.strong.mean() > labels.weak.mean():
         result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
@@ -122,7 +126,8 @@ def judge(
         bounded,
         None
         if bounded.threshold is None
-        else at_threshold(scores, bounded.threshold, labels, prices),
+        else at_threshold(scores, bounded.threshold, labels, prices, deployed),
+        moved,
         alone.threshold is not None,
     )
 
@@ -169,14 +174,25 @@ def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int
 
 
 def at_threshold(
-    scores: Floats, threshold: float, labels: Labels, prices: Prices | None
+    scores: Floats, threshold: float, labels: Labels, prices: Prices | None, deployed: Floats
 ) -> AtThreshold:
-    """Return what a threshold gives on the labels, with bootstrap 95 % intervals."""
-    is_weak = scores < threshold
+    """Return what a threshold gives on the labels, with bootstrap 95 % intervals.
+
+    Share and saving are of the router that is deployed: they depend on the labels only through it.
+    The loss is by routers that did not learn the label.
+
+    Args:
+        scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
+        threshold: below which a prompt goes to the weak model.
+        labels: n of them.
+        prices: of a query, where the labels have no costs.
+        deployed: scores by the router that learned all labels, shape (n,).
+    """
+    is_weak = deployed < threshold
     n = len(scores)
     figures: list[tuple[Floats, Floats]] = [
         (is_weak.astype(np.float64), np.ones(n)),
-        (np.where(is_weak, labels.gains, 0.0), np.ones(n)),
+        (np.where(scores < threshold, labels.gains, 0.0), np.ones(n)),
     ]
     costs = labels.costs
     if costs is None and prices is not None:

@@ -12,9 +12,9 @@ import numpy as np
 
 from ...data.call_facts import seconds, tokens_of
 from ...data.calls import Skipped
-from ...data.json_rows import number
 from ...data.tables import table_rows
 from ...errors import DataError
+from ..store.feedback_file import read_feedback
 from .estimate import Explored
 
 _REMEDY = 'write a JSON object a line, such as {"request_id": "chatcmpl-1", "score": 1}'
@@ -26,25 +26,16 @@ _KEY = "routellm"
 
 
 def read_judgements(path: Path) -> dict[str, float]:
-    """Return the judgements of answers by the id of their request; of several the last.
+    """Return the judgements of answers that users got, by the id of their request; of several the
+    last.
 
     Args:
-        path: rows with ``request_id`` and ``score``, in [0, 1] or a truth value.
+        path: as ``read_feedback`` takes it.
 
     Raises:
         DataError: the file cannot be read, or a row of it is none.
     """
-    found = {}
-    for where, row in table_rows(path, _REMEDY):
-        name = next((row[each] for each in _IDS if isinstance(row.get(each), str)), None)
-        if name is None:
-            raise DataError(f"{where}: no 'request_id': {_REMEDY}")
-        row = {**row, "score": _plain(row.get("score", row.get("gen_ai.evaluation.score.value")))}
-        score = number(where, row, "score", "a number from 0 to 1")
-        if not 0 <= score <= 1:
-            raise DataError(f"{where}: 'score' is {score:g}: write a number from 0 to 1")
-        found[name] = score
-    return found
+    return {each.request_id: each.score for each in read_feedback(path) if each.tier is None}
 
 
 def read_explored(

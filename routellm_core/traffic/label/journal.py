@@ -67,8 +67,12 @@ class Journal:
         if not lines:
             self._write({_VERSION: VERSION, _SETTINGS: settings})
 
-    def add_answer(self, prompt: str, tier: str, answer: Answer, usage: tuple[int, int]) -> None:
-        """Keep a model's answer, with the tokens read and written."""
+    def add_answer(
+        self, prompt: str, tier: str, answer: Answer, usage: tuple[int, int] | None
+    ) -> None:
+        """Keep a model's answer, with the tokens read and written; None: it was known already, and
+        nothing is paid for it.
+        """
         self._add(
             {
                 "prompt": prompt,
@@ -105,6 +109,8 @@ class Journal:
             prompt, cost = line["prompt"], line["cost"]
             if "of" in line:
                 self.answers[prompt, line["of"]] = Answer(line["answer"], cost)
+                if line["tokens"] is None:
+                    return
             else:
                 verdict = Verdict(line["verdict"], line["why"])
                 self.verdicts[prompt, line["judge"]][line["order"]] = verdict

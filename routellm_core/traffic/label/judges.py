@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...data.digests import sha256_of
 from ...errors import ConfigError, did_you_mean
+from .own_function import OwnFunction, own_function
 from .prompts import Prompt
 
 STRONG_FIRST, WEAK_FIRST, ONCE = "strong first", "weak first", "once"
@@ -122,7 +123,7 @@ class Exact:
         return float(_is(right, strong)), float(_is(right, weak))
 
 
-Judge = Pairwise | Graded | Exact
+Judge = Pairwise | Graded | Exact | OwnFunction
 """Says how well both answers do."""
 
 
@@ -130,18 +131,21 @@ def make_judge(kind: str, template: Path | None) -> Judge:
     """Return a judge.
 
     Args:
-        kind: ``pairwise``, ``graded`` or ``exact``.
+        kind: ``pairwise``, ``graded``, ``exact``, or what ``own_function`` takes.
         template: file with the judge's prompt in place of the built-in one.
 
     Raises:
         ConfigError: there is no such kind, or the file cannot be used.
     """
-    if kind not in (PAIRWISE, GRADED, EXACT):
-        raise ConfigError(f"--judge is '{kind}': {did_you_mean(kind, (PAIRWISE, GRADED, EXACT))}")
-    if kind == EXACT:
+    if ":" not in kind and kind not in (PAIRWISE, GRADED, EXACT):
+        raise ConfigError(
+            f"--judge is '{kind}': {did_you_mean(kind, (PAIRWISE, GRADED, EXACT))}; a function of "
+            "your own is module:function"
+        )
+    if kind not in (PAIRWISE, GRADED):
         if template is not None:
             raise ConfigError("--judge-prompt goes with pairwise and graded: leave it out")
-        return Exact()
+        return Exact() if kind == EXACT else own_function(kind)
     text = template_text(kind) if template is None else _read(template, kind)
     return Pairwise(text) if kind == PAIRWISE else Graded(text)
 

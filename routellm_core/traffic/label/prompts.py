@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ...data.call_forms import calls_in
 from ...data.calls import REMEDY, Skipped
 from ...data.tables import table_rows
+from ...decision import Tier
 from ...errors import DataError
+from ...prompt_text import human_turns
 
 _FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer that is known without asking again."""
+
+    model: str
+    """Who gave it, as the store knows it."""
+    text: str
+    cost: float | None
+    """In dollars."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +35,20 @@ class Prompt:
     text: str
     answer: str | None = None
     """The right answer, where the file has a column ``answer``."""
+    row: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """All that the file says of it."""
+    request_id: str | None = None
+    """By which a store knows the request, where the file is an export of one."""
+    given: Mapping[Tier, Given] = field(default_factory=dict)
+    """Answers that a store has kept."""
 
 
 def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
     """Return the prompts of a file, each once, in its order.
 
     Args:
-        path: prompts or logs of calls, in any form that ``read_calls`` takes.
+        path: prompts or logs of calls, in any form that ``read_calls`` takes, or what `routellm
+            store export` writes.
         skipped: is told of rows that cannot be labelled.
 
     Raises:
@@ -38,12 +60,36 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
         for call in calls_in(row):
             if isinstance(call, str):
                 skipped.note(where, call)
-            elif len(call.turns) > 1:
+            elif len(call.turns) > 1 or len(_turns(row)) > 1:
                 skipped.note(where, _FOLLOW_UP)
             else:
                 right = None if answer is None else str(answer)
-                found.setdefault(call.turns[0], Prompt(call.turns[0], right))
+                known = row.get("request_id")
+                request_id = known if isinstance(known, str) else None
+                found.setdefault(
+                    call.turns[0], Prompt(call.turns[0], right, row, request_id, _given(row))
+                )
     if not found:
         reasons = "; ".join(skipped.lines())
         raise DataError(f"{path} holds no prompt to label: {reasons or REMEDY}")
     return list(found.values())
+
+
+def _turns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the human wrote in a conversation that stands beside the prompt."""
+    messages = row.get("messages")
+    return human_turns(messages) if isinstance(messages, list) else ()
+
+
+def _given(row: Mapping[str, Any]) -> dict[Tier, Given]:
+    """Return the answers in a row of `routellm store export`."""
+    tiers: tuple[Tier, ...] = ("strong", "weak")
+    columns = [row.get(name) for name in ("answers", "models", "costs")]
+    answers, models, costs = (each if isinstance(each, Mapping) else {} for each in columns)
+    found: dict[Tier, Given] = {}
+    for tier in tiers:
+        text, model, cost = answers.get(tier), models.get(tier), costs.get(tier)
+        if isinstance(text, str) and isinstance(model, str):
+            known = float(cost) if isinstance(cost, (int, float)) else None
+            found[tier] = Given(model, text, known)
+    return found

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ...checkpoints.store import write_whole
+from ...decision import Tier
 from ...progress import SILENT, Progress
 from .ask import Ask, AskError, Model, Pace, Purse, Reply, StopError
 from .journal import Answer, Journal, Verdict
 from .judges import EXACT, Judge
+from .own_function import OwnFunction, OwnFunctionError
 from .prompts import Prompt
 
-TIERS = ("strong", "weak")
+TIERS: tuple[Tier, ...] = ("strong", "weak")
 
 _MOST_IN_A_ROW = 10
 """Calls of one model that fail one after another before it is given up."""
@@ -128,10 +130,14 @@ class Labelling:
         except StopError as error:
             return prompt.text, error
 
-    def _answer(self, prompt: Prompt, tier: str) -> str:
+    def _answer(self, prompt: Prompt, tier: Tier) -> str:
         known = self._journal.answers.get((prompt.text, tier))
         if known is not None:
             return known.text
+        given = prompt.given.get(tier)
+        if given is not None and given.model == self._models[tier].name:
+            self._journal.add_answer(prompt.text, tier, Answer(given.text, given.cost), None)
+            return given.text
         reply = self._ask(tier, prompt.text)
         answer = Answer(reply.text, self._models[tier].cost(reply))
         usage = reply.input_tokens, reply.output_tokens
@@ -142,6 +148,10 @@ class Labelling:
         known = self._journal.verdicts[prompt.text, self.judge_id].get(order)
         if known is not None:
             return known
+        if isinstance(self._judge, OwnFunction):
+            verdict, said, cost = Verdict(self._rated(self._judge, prompt, question)), "", None
+            self._journal.add_verdict(prompt.text, self.judge_id, order, verdict, said, cost)
+            return verdict
         reply = self._ask("judge", question)
         value = None if reply.refused else self._judge.read(order, reply.text)
         why = None if value is not None else _REFUSED if reply.refused else _UNREADABLE
@@ -149,6 +159,14 @@ class Labelling:
         cost = self._models["judge"].cost(reply)
         self._journal.add_verdict(prompt.text, self.judge_id, order, verdict, reply.text, cost)
         return verdict
+
+    def _rated(self, judge: OwnFunction, prompt: Prompt, answer: str) -> float:
+        try:
+            value = judge.quality(prompt, answer)
+        except OwnFunctionError as error:
+            raise self._failed("judge", f"--judge {judge.name}", str(error), False) from error
+        self._in_a_row["judge"] = 0
+        return value
 
     def _ask(self, role: str, text: str) -> Reply:
         """Ask one of the models, once it may be asked."""
@@ -160,17 +178,19 @@ class Labelling:
         try:
             reply = self._asked(model, text)
         except AskError as error:
-            self._in_a_row[role] += 1
             who = f"{role} model '{model.name}'" if role in TIERS else f"judge '{model.name}'"
-            if error.hopeless or self._in_a_row[role] >= _MOST_IN_A_ROW:
-                times = "" if error.hopeless else f"{self._in_a_row[role]} calls in a row failed, "
-                raise StopError(
-                    f"{who}: {times}{error}: mend that and run it again to go on"
-                ) from error
-            raise AskError(f"{who}: {error}") from error
+            raise self._failed(role, who, str(error), error.hopeless) from error
         self._in_a_row[role] = 0
         self._purse.pay(model.cost(reply))
         return reply
+
+    def _failed(self, role: str, who: str, why: str, hopeless: bool) -> AskError | StopError:
+        """Count a failure; returns what to raise: whether one prompt or the run ends."""
+        self._in_a_row[role] += 1
+        if not hopeless and self._in_a_row[role] < _MOST_IN_A_ROW:
+            return AskError(f"{who}: {why}")
+        times = "" if hopeless else f"{self._in_a_row[role]} calls in a row failed, "
+        return StopError(f"{who}: {times}{why}: mend that and run it again to go on")
 
     def _known(self, prompt: Prompt) -> tuple[float, float] | None:
         """Return the label that the journal gives."""
@@ -200,21 +220,21 @@ class Labelling:
         """Write the labels, in the order of the prompts, as `adapt`, `train` and `evaluate` read
         them.
         """
-        labelled = [prompt.text for prompt in prompts if prompt.text in done.labels]
+        labelled = [prompt for prompt in prompts if prompt.text in done.labels]
         # Readers take costs in every row or in none.
         priced = all(
-            self._journal.answers[text, tier].cost is not None
-            for text in labelled
+            self._journal.answers[prompt.text, tier].cost is not None
+            for prompt in labelled
             for tier in TIERS
         )
-        rows = (self._row(text, done.labels[text], priced) for text in labelled)
+        rows = (self._row(prompt, done.labels[prompt.text], priced) for prompt in labelled)
         write_whole(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
 
-    def _row(self, prompt: str, qualities: tuple[float, float], priced: bool) -> dict[str, Any]:
+    def _row(self, prompt: Prompt, qualities: tuple[float, float], priced: bool) -> dict[str, Any]:
         strong, weak = qualities
         names = [self._models[tier].name for tier in TIERS]
         row: dict[str, Any] = {
-            "prompt": prompt,
+            "prompt": prompt.text,
             "task": "traffic",
             "strong": strong,
             "weak": weak,
@@ -223,7 +243,9 @@ class Labelling:
         }
         if priced:
             for tier in TIERS:
-                row[f"{tier}_cost"] = self._journal.answers[prompt, tier].cost
+                row[f"{tier}_cost"] = self._journal.answers[prompt.text, tier].cost
+        if prompt.request_id is not None:
+            row["request_id"] = prompt.request_id
         return row
 
 

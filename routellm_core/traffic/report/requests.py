@@ -85,22 +85,27 @@ class Requests:
         self.router, self.threshold = str(row["router"]), _number(row["threshold"])
 
 
-def requests_of(store: Store) -> list[Requests]:
-    """Return the requests in a store, route by route, by name."""
+def requests_of(store: Store, since: float = 0.0) -> list[Requests]:
+    """Return the requests in a store, route by route, by name.
+
+    Args:
+        store: where they are kept.
+        since: only those that came then or later, in seconds since 1970.
+    """
     found: dict[str, Requests] = {}
     known = {row["route"]: row for row in store.routes()}
-    for row in store.served():
+    for row in store.served(since):
         name = row["route"]
         if name not in found:
             facts = known.get(name, {"about": {}, "spent_usd": 0.0, "lost": 0})
             found[name] = Requests(name, facts["about"], facts["spent_usd"], facts["lost"])
         found[name].add(row)
-    for row in store.shadow_outcomes():
+    for row in store.shadow_outcomes(since):
         found[row["route"]].shadow[row["error"] or "answered"] += row["n"]
-    for row in store.lengths():
+    for row in store.lengths(since):
         found[row["route"]].lengths = row["n"], float(row["strong"]), float(row["weak"])
     judged: dict[str, tuple[str, Judged]] = {}
-    for row in store.judged():
+    for row in store.judged(since):
         scored = Judged(row["decided"], row["propensity"], None, {})
         name, scored = judged.get(row["request_id"], (row["route"], scored))
         scored.scores[row["tier"]] = float(row["score"])

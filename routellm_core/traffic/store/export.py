@@ -13,7 +13,8 @@ from .store import Store
 def exported(store: Store) -> Iterator[dict[str, Any]]:
     """Yield a row for each sampled request that has its text, oldest first.
 
-    ``prompt``, ``task`` (the route) and ``messages``; ``answers`` and ``models`` by tier;
+    ``prompt``, ``task`` (the route) and ``messages``; ``answers``, their ``costs`` in dollars and
+    ``models`` by tier;
     ``propensity``, ``score`` (of the router) and ``request_id``. If answers were judged, also
     ``correct``, by model, as gold labels have it.
     """
@@ -33,6 +34,7 @@ def exported(store: Store) -> Iterator[dict[str, Any]]:
             "task": first["route"],
             "messages": json.loads(first["messages"] or "[]"),
             "answers": {row["tier"]: row["text"] for row in answers if row["text"] is not None},
+            "costs": {row["tier"]: row["cost_usd"] for row in answers},
             "models": models,
             "propensity": first["propensity"],
             "score": first["score"],

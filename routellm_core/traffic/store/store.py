@@ -151,34 +151,40 @@ class Store:
 
     def sampled(self) -> Iterator[dict[str, Any]]:
         """Yield the sampled requests, oldest first, with texts and an answer each: a row for each
-        answer, with the request's columns and ``tier``, ``model``, ``text``, ``error``, ``shadow``
-        of the answer.
+        answer, with the request's columns and ``tier``, ``model``, ``text``, ``error``,
+        ``cost_usd`` and ``shadow`` of the answer.
         """
         yield from self._database.rows(
             "SELECT r.request_id, r.at, r.route, r.score, r.decided, r.propensity, r.prompt, "
-            "r.messages, a.tier, a.model, a.text, a.error, a.shadow FROM requests r "
+            "r.messages, a.tier, a.model, a.text, a.error, a.cost_usd, a.shadow FROM requests r "
             "JOIN answers a ON a.request_id = r.request_id WHERE r.sampled = 1 "
             "ORDER BY r.at, r.request_id, a.tier"
         )
 
-    def served(self) -> Iterator[dict[str, Any]]:
-        """Yield each request, oldest first, with the answer that the user got, without texts."""
+    def served(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        """Yield each request, oldest first, with the answer that the user got, without texts.
+
+        Args:
+            since: only requests that came then or later, in seconds since 1970; so below.
+        """
         yield from self._database.rows(
             "SELECT r.route, r.at, r.router, r.score, r.threshold, r.cause, r.decided, r.acted, "
             "r.sampled, a.tier, a.input_tokens, a.cached_tokens, a.output_tokens, a.cost_usd "
             "FROM requests r LEFT JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
-            "ORDER BY r.at"
+            "WHERE r.at >= :since ORDER BY r.at",
+            since=since,
         )
 
-    def shadow_outcomes(self) -> Iterator[dict[str, Any]]:
+    def shadow_outcomes(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield how many shadow calls ended how: ``route``, ``error`` (None: answered), ``n``."""
         yield from self._database.rows(
             "SELECT r.route, a.error, COUNT(*) AS n FROM answers a "
             "JOIN requests r ON r.request_id = a.request_id WHERE a.shadow = 1 "
-            "GROUP BY r.route, a.error ORDER BY n DESC"
+            "AND r.at >= :since GROUP BY r.route, a.error ORDER BY n DESC",
+            since=since,
         )
 
-    def lengths(self) -> Iterator[dict[str, Any]]:
+    def lengths(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield, by ``route``, of how many requests (``n``) both answers' lengths are known, and
         the tokens in those of each model, ``strong`` and ``weak``.
         """
@@ -187,17 +193,21 @@ class Store:
             "SUM(w.output_tokens) AS weak FROM requests r "
             "JOIN answers s ON s.request_id = r.request_id AND s.tier = 'strong' "
             "JOIN answers w ON w.request_id = r.request_id AND w.tier = 'weak' "
-            "WHERE s.output_tokens IS NOT NULL AND w.output_tokens IS NOT NULL GROUP BY r.route"
+            "WHERE s.output_tokens IS NOT NULL AND w.output_tokens IS NOT NULL "
+            "AND r.at >= :since GROUP BY r.route",
+            since=since,
         )
 
-    def judged(self) -> Iterator[dict[str, Any]]:
+    def judged(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield each answer that was judged, with the mean of its scores."""
         yield from self._database.rows(
             "SELECT r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow, "
             "AVG(f.score) AS score FROM feedback f "
             "JOIN requests r ON r.request_id = f.request_id "
-            "JOIN answers a ON a.request_id = f.request_id AND a.tier = f.tier GROUP BY "
-            "r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow"
+            "JOIN answers a ON a.request_id = f.request_id AND a.tier = f.tier "
+            "WHERE r.at >= :since GROUP BY "
+            "r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow",
+            since=since,
         )
 
     def add_feedback(self, given: Iterable[Feedback]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
 
-from routellm_core import Decision, Tier, human_turns
+from routellm_core import Decision, RouteLLMError, RoutingPolicy, Tier, human_turns
 from routellm_core.policy.policies import adecide, apolicy_of
 from routellm_core.traffic.shadow.about import about
 from routellm_core.traffic.shadow.shadow import OTHER, OtherCall, Shadow, shadow_of
@@ -37,6 +37,8 @@ class _Keeper:
 
     shadow: Shadow
     prices: Mapping[Tier, Prices | None]
+    policy: RoutingPolicy
+    """That the store was told of."""
 
 
 class ShadowLog:
@@ -87,15 +89,15 @@ class ShadowLog:
         redacted = should_redact_message_logging(dict(kwargs))
         if redacted and routed is None:  # what it would be decided on is gone
             return
-        body = (params.get("proxy_server_request") or {}).get("body") or {}
+        # Without a proxy there is no body, and LiteLLM logs its parameters in OpenAI's form.
+        body = (params.get("proxy_server_request") or {}).get("body")
+        body = (kwargs.get("optional_params") if body is None else body) or {}
         given = kwargs.get("messages")
         messages = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
         decision = routed.decision if routed else await _observed(route, params, messages, access)
         if routes is not self._routes:  # the model list was edited, and prices perhaps
             self._routes, self._keepers = routes, {}
-        keeper = self._keepers.get(route.name)
-        if keeper is None:
-            keeper = self._keepers[route.name] = await _keeper(route, access)
+        keeper = await self._keeper(route, access)
         shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
         asked = call_type, messages, body
         could_be = not payload.get("cache_hit") and not redacted and any_can_answer(*asked)
@@ -111,15 +113,24 @@ class ShadowLog:
         group = route.settings.group(tier)
         shadow.keep(request, _served(tier, group, keeper.prices[tier], payload, response), other)
 
-
-async def _keeper(route: Route, access: RouterAccess) -> _Keeper:
-    settings = route.settings.shadow
-    assert settings is not None
-    shadow = shadow_of(route.name, settings)
-    prices = {tier: prices_of(route, tier, access, settings) for tier in _TIERS}
-    models = {tier: route.settings.group(tier) for tier in _TIERS}
-    shadow.describe(about(await apolicy_of(route.settings), models, prices))
-    return _Keeper(shadow, prices)
+    async def _keeper(self, route: Route, access: RouterAccess) -> _Keeper:
+        """Return what keeps a route's requests; the store is told of each policy that decides."""
+        keeper = self._keepers.get(route.name)
+        try:
+            policy = await apolicy_of(route.settings)
+        except RouteLLMError:
+            if keeper is None:
+                raise
+            return keeper  # the plugin is gone, and decisions go to on_error
+        if keeper is None or keeper.policy is not policy:
+            settings = route.settings.shadow
+            assert settings is not None
+            prices = {tier: prices_of(route, tier, access, settings) for tier in _TIERS}
+            keeper = _Keeper(shadow_of(route.name, settings), prices, policy)
+            models = {tier: route.settings.group(tier) for tier in _TIERS}
+            keeper.shadow.describe(about(policy, models, prices))
+            self._keepers[route.name] = keeper
+        return keeper
 
 
 async def _observed(
