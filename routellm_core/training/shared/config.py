@@ -88,6 +88,10 @@ class LearnConfig(FeatureConfig):
         description="penalty on squared weights of the features; none: chosen by cross-validation",
     )
 
+    l2_of_contrast: float | None = Field(
+        default=None, gt=0, description="likewise of contrast, if outcomes are learned"
+    )
+
     @field_validator("weak_ability")
     @classmethod
     def _is_lower(cls, weak: float, given: ValidationInfo) -> float:
@@ -139,6 +143,12 @@ class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
 
 class LearnTrainingConfig(FeatureTrainingConfig, LearnConfig):
     """The same where outcomes of many models can be learned."""
+
+    traffic_kinds: list[list[str]] = Field(
+        default_factory=list,
+        description="sources of each kind of usual traffic, if outcomes are learned; kinds, and "
+        "sources of a kind, have equal parts in 'traffic_prompts'. None: 'traffic', and all gold",
+    )
 
 
 Config = TypeVar("Config", bound=TrainingConfig)
