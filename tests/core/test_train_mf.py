@@ -154,20 +154,7 @@ def test_a_share_holds_on_new_prompts_however_closely_the_labels_were_learned(
 ) -> None:
     """All labelled prompts stand for usual traffic, with the scores they would get unlabelled."""
     rng = np.random.default_rng(3)
-    words = [
-        "river",
-        "poem",
-        "cat",
-        "moon",
-        "stone",
-        "lamp",
-        "glass",
-        "tree",
-        "bird",
-        "road",
-        "salt",
-        "wind",
-    ]
+    words = [*"abcdefghijkl"]
 
     def prompts(count: int) -> list[str]:
         return [" ".join(rng.choice(words, rng.integers(3, 12))) for _ in range(count)]
