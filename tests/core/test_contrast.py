@@ -64,12 +64,10 @@ def test_what_sets_models_apart_is_found_in_features() -> None:
 
 
 def test_it_moves_the_win_rate_and_never_turns_it_round() -> None:
-    strong, weak = np.full(5, 1.0), np.full(5, -1.0)
-    rates = win_rates(strong, weak, np.array([0.0, np.log(2) / 2, -1.0, -np.inf, 1e9]))
-    gap = 1 / (1 + np.exp(-1.0)) - 1 / (1 + np.exp(1.0))
-    low = 1 - (1 - gap) ** np.exp(-2.0) / 2
-    np.testing.assert_allclose(rates, [0.5 + gap / 2, 1 - (1 - gap) ** 2 / 2, low, 0.5, 1.0])
-    assert 0.5 < low < rates[0]
+    strong, weak = np.full(4, 1.0), np.full(4, -1.0)
+    rates = win_rates(strong, weak, np.array([0.0, 1.0, -2.0, 50.0]))
+    usual = 0.5 + 0.5 * (1 / (1 + np.exp(-1.0)) - 1 / (1 + np.exp(1.0)))
+    np.testing.assert_allclose(rates, [usual, 2 * usual - 0.5, 0.5, 1.0])
     assert win_rates(np.array([1e4]), np.array([-1e4]), np.zeros(1)).tolist() == [1.0]
 
 

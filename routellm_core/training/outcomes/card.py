@@ -10,7 +10,7 @@ from ..shared.files import TrainingFiles
 _FORMULA = """\
     gap = sigmoid(ability of the strong model - difficulty of the prompt)
           - sigmoid(ability of the weak model - difficulty of the prompt)
-    strong win rate = 1 - (1 - gap) ** exp(2 * contrast of the prompt) / 2"""
+    strong win rate = (1 + gap * max(0, 1 + contrast of the prompt)) / 2"""
 
 
 def outcomes_card(

@@ -79,15 +79,12 @@ def contrast_weight(outcomes: Outcomes) -> Floats:
     return np.asarray(outcomes.measured / (outcomes.measured + HALF_WEIGHT))
 
 
-def fit_contrast(
-    sources: Sequence[tuple[Outcomes, Floats, float]], l2: float | None = None
-) -> Contrast:
-    """Fit the contrast by ridge regression.
+def fit_contrast(sources: Sequence[tuple[Outcomes, Floats, float]]) -> Contrast:
+    """Fit the contrast by ridge regression, its penalty chosen over folds of the prompts.
 
     Args:
         sources: outcomes, the standardised features of their prompts (n, D), and the weight of
             the source beside what its size gives.
-        l2: the penalty; None: chosen over folds of the prompts.
     """
     sums = np.zeros((FOLDS, sources[0][1].shape[1] + 1, sources[0][1].shape[1] + 2))
     for outcomes, features, own in sources:
@@ -101,7 +98,7 @@ def fit_contrast(
             part = rows[fold == number]
             sums[number] += (part[:, :-1].T * weight[fold == number]) @ part
     whole = sums.sum(axis=0)
-    l2 = l2 or _chosen(sums, whole)
+    l2 = _chosen(sums, whole)
     solved = _solve(whole, l2)
     return Contrast(solved[:-1], float(solved[-1]), l2)
 

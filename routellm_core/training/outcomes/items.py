@@ -97,6 +97,4 @@ def learn_items(files: TrainingFiles, config: LearnTrainingConfig, progress: Pro
         (outcomes, prepared.features[rows], config.source(outcomes.source).weight)
         for outcomes, rows in prepared.parts()
     ]
-    return Items(
-        prepared, fit_rasch(parts, config.l2), fit_contrast(parts, config.l2_of_contrast), config
-    )
+    return Items(prepared, fit_rasch(parts, config.l2), fit_contrast(parts), config)

@@ -88,10 +88,6 @@ class LearnConfig(FeatureConfig):
         description="penalty on squared weights of the features; none: chosen by cross-validation",
     )
 
-    l2_of_contrast: float | None = Field(
-        default=None, gt=0, description="likewise of contrast, if outcomes are learned"
-    )
-
     @field_validator("weak_ability")
     @classmethod
     def _is_lower(cls, weak: float, given: ValidationInfo) -> float:
