@@ -62,6 +62,8 @@ def mean_over_pairs(
         own = gains[sample]
         whole = own.sum(axis=0)
         sound = whole > LEAST_GAP / 3 * n  # a resample may have next to no gap to divide by
+        if not sound.any():
+            continue
         for name, score in scores.items():
             found[name].append(float((_after(score[sample]) @ own[:, sound] / whole[sound]).mean()))
     return OverPairs(

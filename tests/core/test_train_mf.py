@@ -17,6 +17,7 @@ pytest.importorskip("yaml")
 from routellm_core import load_router
 from routellm_core.checkpoints.store import WEIGHTS
 from routellm_core.errors import ConfigError
+from routellm_core.rules.share import threshold_for_share
 from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.mf.fit import GRID, fit_pair
 from routellm_core.training.mf.train import train_mf
@@ -136,6 +137,7 @@ def test_it_needs_no_torch(files: TrainingFiles, tmp_path: Path, learn: Any) -> 
 import sys
 sys.modules["torch"] = None
 from pathlib import Path
+from routellm_core.rules.share import threshold_for_share
 from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.mf.train import train_mf
 from routellm_core.training.shared.files import TrainingFiles
@@ -145,3 +147,28 @@ config = MFConfig(
 train_mf(TrainingFiles(gold=[Path({str(files.gold[0])!r})]), Path({str(tmp_path)!r}), config)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_share_holds_on_new_prompts_however_closely_the_labels_were_learned(
+    tmp_path: Path,
+) -> None:
+    """All labelled prompts stand for usual traffic, with the scores they would get unlabelled."""
+    rng = np.random.default_rng(3)
+    words = [*"abcdefghijkl"]
+
+    def prompts(count: int) -> list[str]:
+        return [" ".join(rng.choice(words, rng.integers(3, 12))) for _ in range(count)]
+
+    rows = [
+        (prompt, float(rng.random() < 0.7), float(rng.random() < 0.5)) for prompt in prompts(300)
+    ]
+    config = PAIR.model_copy(update={"l2": 1e-3})
+    metrics = train_mf(gold_file(tmp_path / "gold.jsonl", rows), tmp_path / "out", config)
+    labelled = len({prompt for prompt, _, _ in rows})
+    assert metrics["traffic"]["prompts"] == labelled > metrics["traffic"]["learned"] > 200
+    router = load_router("mf", checkpoint=str(tmp_path / "out"))
+    assert router.score_quantiles is not None
+    scores = router.score(prompts(1_000))
+    for share in (0.1, 0.3, 0.7):
+        threshold = threshold_for_share(router.score_quantiles, share)
+        assert np.mean(scores >= threshold) == pytest.approx(share, abs=0.06)

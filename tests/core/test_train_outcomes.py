@@ -156,6 +156,22 @@ def test_the_same_files_give_the_same_bytes(
         assert (tmp_path / file).read_bytes() == (trained / file).read_bytes(), file
 
 
+def test_usual_traffic_is_of_the_kinds_that_are_named(
+    name: str, files: TrainingFiles, tmp_path: Path
+) -> None:
+    only = {**SETTINGS, "traffic_kinds": [["second"]], "traffic_prompts": 20}
+    train(name, files, tmp_path / "one", **only)
+    assert json.loads((tmp_path / "one" / METRICS).read_text())["traffic"]["prompts"] == 20
+    assert "equal parts:\n\n- second\n" in (tmp_path / "one" / CARD).read_text()
+    train(name, files, tmp_path / "two", **{**only, "traffic_kinds": [["second"], ["first"]]})
+    quantiles = [
+        load_router(name, checkpoint=tmp_path / each).score_quantiles for each in ("one", "two")
+    ]
+    assert quantiles[0].tolist() != quantiles[1].tolist()
+    with pytest.raises(ConfigError, match="a source 'thrid' but no such file was given"):
+        train(name, files, tmp_path / "none", **{**only, "traffic_kinds": [["thrid"]]})
+
+
 def test_votes_alone_have_no_outcomes(name: str, tmp_path: Path) -> None:
     row = {"prompt": "p", "model_a": "large", "model_b": "small", "winner": "model_a"}
     votes = TrainingFiles(battles=[write(tmp_path / "votes.jsonl", [row] * 9)])

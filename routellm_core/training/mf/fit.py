@@ -35,6 +35,8 @@ class PairFit:
     """c above."""
     l2: float
     """The penalty."""
+    held_out: Floats
+    """c + w . x of each comparison's prompt, by a fit that did not learn its fold, shape (n,)."""
 
 
 def fit_pair(
@@ -60,29 +62,44 @@ def fit_pair(
     # Where prompts are fewer than features, weights lie in the span of the prompts.
     left, values, right = np.linalg.svd(features - mean, full_matrices=False)
     kept = values > 1e-8 * max(1e-12, values[0])
-    rows = np.hstack([left[:, kept] * values[kept], np.ones((len(features), 1))]) * gap[:, None]
+    prompts = np.hstack([left[:, kept] * values[kept], np.ones((len(features), 1))])
     weight = weight / weight.sum()
-    if l2 is None:
-        l2 = _chosen(rows, p_first, weight, fold)
-    theta = _logistic(rows, p_first, weight, l2, np.zeros(rows.shape[1]))
+    grid = GRID if l2 is None else np.array([l2])
+    losses, held_out = _over_folds(prompts, p_first, gap, weight, fold, grid)
+    at = int(losses.argmin())
+    rows = prompts * gap[:, None]
+    theta = _logistic(rows, p_first, weight, grid[at], np.zeros(rows.shape[1]))
     weights = theta[:-1] @ right[kept]
-    return PairFit(weights, float(theta[-1] - mean @ weights), l2)
+    told = np.where(np.isnan(held_out[at]), prompts @ theta, held_out[at])
+    return PairFit(weights, float(theta[-1] - mean @ weights), float(grid[at]), told)
 
 
-def _chosen(rows: Floats, p_first: Floats, weight: Floats, fold: NDArray[np.int64]) -> float:
-    losses = np.zeros(len(GRID))
+def _over_folds(
+    prompts: Floats,
+    p_first: Floats,
+    gap: Floats,
+    weight: Floats,
+    fold: NDArray[np.int64],
+    grid: Floats,
+) -> tuple[Floats, Floats]:
+    """Return the log loss of each penalty on folds that were not learned, shape (penalties,), and
+    c + w . x there, shape (penalties, n); NaN if there is but one fold.
+    """
+    losses, told = np.zeros(len(grid)), np.full((len(grid), len(prompts)), np.nan)
     for number in np.unique(fold):
         train, held = fold != number, fold == number
         if not train.any():
             continue
-        theta = np.zeros(rows.shape[1])
+        theta = np.zeros(prompts.shape[1])
+        rows = prompts[train] * gap[train, None]
         own = weight[train] / weight[train].sum()
-        for at, l2 in enumerate(GRID):  # each starts from the next stronger one
-            theta = _logistic(rows[train], p_first[train], own, l2, theta)
-            logit = rows[held] @ theta
+        for at, l2 in enumerate(grid):  # each starts from the next stronger one
+            theta = _logistic(rows, p_first[train], own, l2, theta)
+            told[at, held] = prompts[held] @ theta
+            logit = told[at, held] * gap[held]
             loss = np.logaddexp(0.0, logit) - p_first[held] * logit
             losses[at] += float(weight[held] @ loss)
-    return float(GRID[int(losses.argmin())])
+    return losses, told
 
 
 def _logistic(rows: Floats, p_first: Floats, weight: Floats, l2: float, theta: Floats) -> Floats:

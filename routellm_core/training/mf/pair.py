@@ -21,7 +21,7 @@ from ..shared.card import METRICS, card
 from ..shared.comparisons import Comparisons
 from ..shared.files import TrainingFiles
 from ..shared.folds import folds_of
-from ..shared.prepare import Prepared, prepare
+from ..shared.prepare import Prepared, prepare, usual_prompts
 from ..sw_ranking.battles import of_votes
 from .config import MFConfig
 from .fit import PairFit, fit_pair
@@ -57,7 +57,8 @@ def train_on_pair(
     strength = _strengths(learned, config)
     fit = _fit(data.features[data.train].astype(np.float64), learned, strength, config)
     progress.stage("Measuring on validation prompts")
-    win_rates = sigmoid(data.features @ fit.weights + fit.intercept)
+    logits = data.features @ fit.weights + fit.intercept
+    win_rates = sigmoid(logits)
     if np.ptp(win_rates) < _CONSTANT:
         progress.message(
             f"the labels do not tell prompts apart, so every prompt gets the score "
@@ -68,14 +69,52 @@ def train_on_pair(
         "l2": fit.l2,
         **data.validate("mf", lambda rows: win_rates[rows]),
     }
+    unseen = _unseen(logits, fit, learned, data.train)
+    usual = usual_prompts(data.comparisons, data.train | data.validation, config)
+    metrics["traffic"] = {
+        "prompts": len(usual),
+        "learned": int(data.train[usual].sum()),
+        "mean_win_rate": float(sigmoid(unseen[usual]).mean()),
+    }
     tensors: Tensors = {
         "P.weight": strength[:, None].astype(np.float32),
         "text_proj.0.weight": fit.weights[None].astype(np.float32),
         "text_proj.0.bias": np.array([fit.intercept], np.float32),
         "classifier.0.weight": np.ones((1, 1), np.float32),
     }
+    tensors["traffic.features"] = _traffic(
+        data.features[usual], fit.weights, unseen[usual] - logits[usual]
+    )
     _write(folder, tensors, data, config, metrics, files)
     return metrics
+
+
+def _unseen(logits: Floats, fit: PairFit, learned: Comparisons, train: NDArray[np.bool_]) -> Floats:
+    """Return the logit of each prompt as if it had not been learned, shape (n,).
+
+    Prompts that were learned get more extreme ones than others, and thresholds of a share that are
+    taken from them would be too high.
+
+    Args:
+        logits: of each prompt by the fit, shape (n,).
+        fit: also gives those of prompts that were learned, by fits without them.
+        learned: the comparisons of the fit.
+        train: which prompts they are of, shape (n,).
+    """
+    count = np.bincount(learned.prompt, minlength=len(learned.prompts))
+    sums = np.bincount(learned.prompt, fit.held_out, minlength=len(learned.prompts))
+    unseen = logits.copy()
+    unseen[train] = np.where(count, sums / np.maximum(count, 1), logits[train])
+    return unseen
+
+
+def _traffic(features: NDArray[np.float32], weights: Floats, more: Floats) -> NDArray[np.float16]:
+    """Return features of usual traffic, each moved along the weights so that its logit is greater
+    by ``more``: so every pair of models in the checkpoint has its quantiles.
+    """
+    squared = float(weights @ weights)
+    along = np.outer(more / squared, weights) if squared > 1e-12 else 0.0
+    return np.asarray(features + along, np.float16)
 
 
 def _fit(features: Floats, comparisons: Comparisons, strength: Floats, config: MFConfig) -> PairFit:
@@ -132,7 +171,6 @@ def _write(
         **tensors,
         "features.mean": data.mean,
         "features.scale": data.scale,
-        "traffic.features": data.features[data.usual].astype("float16"),
     }
     written = card(
         "mf",

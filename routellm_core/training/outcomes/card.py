@@ -88,10 +88,18 @@ more and of which the weaker one has .4 or more, with bootstrap 95 % intervals o
 {_result_rows(metrics)}
 
 The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
-validation prompts, half of them of {config.traffic or "gold"} and the rest of each source of gold
-alike; their mean win rate is
+validation prompts{_kinds(config)}; their mean win rate is
 {metrics["traffic"]["mean_win_rate"]:.3f}.
 {config.notes}"""
+
+
+def _kinds(config: LearnTrainingConfig) -> str:
+    kinds = config.traffic_kinds
+    if not kinds:
+        half = config.traffic or "gold"
+        return f", half of them of {half} and the rest of each source of gold\nalike"
+    listed = "".join(f"\n- {', '.join(kind)}" for kind in kinds)
+    return f" of these kinds, in equal parts:\n{listed}\n\nSources of a kind have equal parts too"
 
 
 def _data_rows(config: LearnTrainingConfig, metrics: dict[str, Any]) -> str:

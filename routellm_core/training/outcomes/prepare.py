@@ -152,7 +152,8 @@ def prepare_outcomes(
 def _read(files: TrainingFiles, config: LearnTrainingConfig, progress: Progress) -> _Data:
     rows = read_files(files)
     known = [*rows.gold, *rows.battles]
-    for name in (*config.sources, *([config.traffic] if config.traffic else [])):
+    usual = [name for kind in config.traffic_kinds for name in kind]
+    for name in (*config.sources, *([config.traffic] if config.traffic else []), *usual):
         if name not in known:
             raise ConfigError(
                 f"the configuration names a source '{name}' but no such file was given: "
@@ -173,19 +174,24 @@ def _read(files: TrainingFiles, config: LearnTrainingConfig, progress: Progress)
 def _usual(
     data: _Data, held_out: NDArray[np.bool_], config: LearnTrainingConfig
 ) -> NDArray[np.int64]:
-    """Return the prompts whose scores give the quantiles: half from the source that stands for
-    usual traffic, if there is one, the rest from each source of gold alike; the first by SHA-256.
+    """Return the prompts whose scores give the quantiles, the first by SHA-256: equal parts of each
+    kind of usual traffic.
     """
 
     def first(rows: Sequence[int] | NDArray[np.int64], most: int) -> list[int]:
         candidates = sorted({int(row) for row in rows if held_out[row]})
         return sorted(candidates, key=lambda row: sha256_of(data.prompts[row]))[:most]
 
-    half = config.traffic_prompts // 2
-    chosen = first([data.place[prompt] for prompt in data.traffic], half)
-    each = -(-(config.traffic_prompts - len(chosen)) // len(data.sources))
-    for source in data.sources:
-        chosen += first(data.rows(source), each)
+    rows = {source.source: data.rows(source).tolist() for source in data.sources}
+    kinds = config.traffic_kinds or [[config.traffic] if config.traffic else [], list(rows)]
+    kinds = [kind for kind in kinds if kind]
+    if config.traffic:
+        rows[config.traffic] = [data.place[prompt] for prompt in data.traffic]
+    chosen: list[int] = []
+    for kind in kinds:
+        each = -(-config.traffic_prompts // (len(kinds) * len(kind)))
+        for source in kind:
+            chosen += first(rows[source], each)
     if not chosen:
         raise DataError(
             "no prompt is held out to calibrate the router on: give more prompts, or raise "

@@ -86,9 +86,16 @@ counts as the weak one.
 {_result_rows(metrics)}
 {more_results}
 The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
-validation prompts of {config.traffic or "all sources"}; their mean win rate is
+{_usual(metrics["traffic"], config)}; their mean win rate is
 {metrics["traffic"]["mean_win_rate"]:.3f}.
 {config.notes}"""
+
+
+def _usual(traffic: dict[str, Any], config: TrainingConfig) -> str:
+    whose = config.traffic or "all sources"
+    if not traffic.get("learned"):
+        return f"validation prompts of {whose}"
+    return f"prompts of {whose}, {traffic['learned']} of them scored by fits without them"
 
 
 def _data_rows(metrics: dict[str, Any], use: Callable[[str], str]) -> str:

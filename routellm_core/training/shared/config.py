@@ -140,6 +140,12 @@ class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
 class LearnTrainingConfig(FeatureTrainingConfig, LearnConfig):
     """The same where outcomes of many models can be learned."""
 
+    traffic_kinds: list[list[str]] = Field(
+        default_factory=list,
+        description="sources of each kind of usual traffic, if outcomes are learned; kinds, and "
+        "sources of a kind, have equal parts in 'traffic_prompts'. None: 'traffic', and all gold",
+    )
+
 
 Config = TypeVar("Config", bound=TrainingConfig)
 

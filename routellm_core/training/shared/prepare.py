@@ -163,7 +163,7 @@ def _split(
             "no prompt is left to learn from beside those held out and the near copies of "
             "evaluation prompts: give more battles or gold"
         )
-    usual = _traffic(comparisons, validation, config)
+    usual = usual_prompts(comparisons, validation, config)
     if files.held_out is not None and not len(usual):
         usual = np.flatnonzero(validation)  # a fold's router is judged, and not deployed
     if not len(usual):
@@ -182,11 +182,17 @@ def is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bo
     return split_position(prompt) < config.validation_share
 
 
-def _traffic(
-    comparisons: Comparisons, validation: NDArray[np.bool_], config: TrainingConfig
+def usual_prompts(
+    comparisons: Comparisons, among: NDArray[np.bool_], config: TrainingConfig
 ) -> NDArray[np.int64]:
-    """Return the prompts whose scores give the quantiles: the first by SHA-256."""
-    usual = validation.copy()
+    """Return the numbers of the prompts whose scores give the quantiles, the first by SHA-256.
+
+    Args:
+        comparisons: their prompts.
+        among: which may be taken, shape (n,).
+        config: says of which source, and how many at most.
+    """
+    usual = among.copy()
     if config.traffic is not None:
         usual &= comparisons.source == comparisons.sources.index(config.traffic)
     candidates = np.flatnonzero(usual)
