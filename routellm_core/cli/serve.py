@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,20 +11,15 @@ from ..errors import ConfigError
 from ..policy.policies import policy_of
 from ..routers.remote.server import TOKEN, is_token
 from ..settings import PolicySettings, validate_settings
-from .options import router_option
+from .options import Checkpoint, RouterName, RouterOptions, options_of_router
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(
-    router: Annotated[str, typer.Option(help="Name of the router.")] = "mf",
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Bundled name, folder or Hugging Face id.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=VALUE of the router, such as strong_ability=1.5."),
-    ] = None,
+    router: RouterName = "mf",
+    checkpoint: Checkpoint = None,
+    option: RouterOptions = None,
     strong_share: Annotated[
         float | None, typer.Option(help="Decide too, at this share to the strong model.")
     ] = None,
@@ -59,15 +54,12 @@ def serve(
     from ..serving.scorer import Limits
     from ..serving.server import make_server
 
-    options: dict[str, Any] = dict(router_option(each) for each in option or ())
-    if checkpoint is not None:
-        options["checkpoint"] = checkpoint
     how_much = {"strong_share": strong_share, "threshold": threshold, "calibration": calibration}
     settings = validate_settings(
         PolicySettings,
         {
             "router": router,
-            "router_options": options,
+            "router_options": options_of_router(option, checkpoint),
             "on_error": on_error,
             "timeout_ms": timeout_ms,
             **{name: value for name, value in how_much.items() if value is not None},

@@ -103,7 +103,7 @@ def _unseen(logits: Floats, fit: PairFit, learned: Comparisons, train: NDArray[n
     """
     count = np.bincount(learned.prompt, minlength=len(learned.prompts))
     sums = np.bincount(learned.prompt, fit.held_out, minlength=len(learned.prompts))
-    unseen = logits.copy()
+    unseen: Floats = logits.copy()
     unseen[train] = np.where(count, sums / np.maximum(count, 1), logits[train])
     return unseen
 
