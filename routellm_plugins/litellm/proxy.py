@@ -16,6 +16,7 @@ from routellm_core import ConfigError
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.overrides import drop_override
+from .groups.costs import note_costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
@@ -27,7 +28,6 @@ from .groups.proxy_access import (
     warn_of_limits,
     with_readable_ids,
 )
-from .reporting.costs import note_costs
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import drop_forged_decisions

@@ -106,5 +106,5 @@ def test_mistakes_are_one_line(tmp_path, logged):
     wrong = lines(tmp_path / "wrong.jsonl", [{"request_id": "a", "score": 5}])
     done = called("explored", str(log), "--judgements", str(wrong))
     assert done.returncode == 2
-    assert "line 1: 'score' is 5: write a number from 0 to 1" in done.stderr
+    assert "line 1: 'score' is 5.0: write a number in [0, 1]" in done.stderr
     assert done.stderr.strip().count("\n") == 0

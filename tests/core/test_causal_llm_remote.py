@@ -157,7 +157,7 @@ async def test_a_server_that_fails_does_not_fail_the_request(
     )
     assert (await policy.adecide("hello")).cause == "score"
     server.logprobs = False
-    decision = await policy.adecide("hello")
+    decision = await policy.adecide("not scored before")
     assert (decision.tier, decision.cause) == ("strong", "error:ScoringError")
 
 

@@ -95,7 +95,9 @@ async def test_earlier_turns_are_not_scored_again(marked):
     for turns in ((HARD,), (HARD, added), (HARD, added, "ok")):
         policy.decide(Asked(turns))
         await policy.adecide(Asked(turns))
-    assert marked.calls == [[HARD], [HARD], [added], [added]]
+    # The last turn too is scored once, by a router that takes longer than looking.
+    last = 2 if marked.instant else 1
+    assert marked.calls == [[HARD]] * last + [[added]] * last
 
 
 def test_turns_that_were_never_scored_are_scored_in_one_call(marked):

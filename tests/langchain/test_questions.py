@@ -163,7 +163,7 @@ def test_easy_questions_by_retrieved_context_with_the_bundled_router(
     inputs = [{"context": CONTEXT, "question": question} for question in QUESTIONS]
     went = {}
     for keys in ((), ("question",)):
-        llm = ChatRouteLLM(gpt_4o, mini, strong_share=0.3, question_keys=keys)
+        llm = ChatRouteLLM(gpt_4o, mini, strong_share=0.5, question_keys=keys)
         (PROMPTS["template"] | llm).batch(inputs)
         went[keys] = [tier for tier, _ in _scored(decisions)].count("strong")
     assert went[()] >= 5

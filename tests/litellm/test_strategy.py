@@ -373,12 +373,14 @@ async def test_a_router_that_loads_slowly_does_not_hold_up_the_others(
 
     plugin(
         SimpleNamespace(
-            routellm_register_routers=hookimpl(lambda register: register("slow", SlowToLoad))
+            routellm_register_routers=hookimpl(
+                lambda register: register("slow-to-load", SlowToLoad)
+            )
         )
     )
     router = Router(model_list=[*model_list, alias("router-*")], num_retries=0)
     install(router)
-    slow = asyncio.create_task(router.acompletion("router-slow-0.6", user(HARD)))
+    slow = asyncio.create_task(router.acompletion("router-slow-to-load-0.6", user(HARD)))
     assert await asyncio.to_thread(loading.wait, 10)
     ask = asyncio.to_thread(router.completion, "gpt-4o-router", user(EASY))
     try:

@@ -88,7 +88,7 @@ more and of which the weaker one has .4 or more, with bootstrap 95 % intervals o
 {_result_rows(metrics)}
 
 The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
-validation prompts{_kinds(config)}; their mean win rate is
+validation prompts{_kinds(config)}; the mean win rate is
 {metrics["traffic"]["mean_win_rate"]:.3f}.
 {config.notes}"""
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config.routes import Routes
-from ..groups.router_access import RouterAccess
-from .metrics import metrics
-from .routed_request import routed_request
+from ..reporting.metrics import metrics
+from ..reporting.routed_request import routed_request
+from .router_access import RouterAccess
 
 logger = logging.getLogger(__name__)
 
