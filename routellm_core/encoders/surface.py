@@ -66,26 +66,34 @@ def surface_features(prompts: Sequence[str]) -> NDArray[np.float32]:
     Any string gives finite numbers; only its first ``MAX_CHARACTERS`` characters count.
     """
     features = np.empty((len(prompts), SURFACE_DIM), np.float32)
-    for start in range(0, len(prompts), _AT_ONCE):
-        some = prompts[start : start + _AT_ONCE]
-        features[start : start + len(some)] = _features(some)
+    write_surface_features(prompts, features)
     return features
 
 
-def _features(prompts: Sequence[str]) -> NDArray[np.float32]:
-    counts = np.empty((len(prompts), len(_COUNTED)), np.float32)
+def write_surface_features(prompts: Sequence[str], features: NDArray[np.float32]) -> None:
+    """Write the features of n prompts into an array of shape (n, SURFACE_DIM)."""
+    if len(prompts) <= _AT_ONCE:
+        _write(prompts, features)
+        return
+    for start in range(0, len(prompts), _AT_ONCE):
+        _write(prompts[start : start + _AT_ONCE], features[start : start + _AT_ONCE])
+
+
+def _write(prompts: Sequence[str], features: NDArray[np.float32]) -> None:
+    width = len(_COUNTED)
+    counts, is_open = features[:, :width], features[:, width : width + 1]
     histograms = np.empty((len(prompts), 256), np.float32)
-    for row, histogram, prompt in zip(counts, histograms, prompts, strict=True):
-        _count(prompt[:MAX_CHARACTERS], row, histogram)
+    for at, prompt in enumerate(prompts):
+        _count(prompt[:MAX_CHARACTERS], counts[at], histograms[at])
     # Of whole numbers, so that it is exact, however many rows there are.
-    counts[:, _OF_BYTES] = histograms @ _CLASS_OF_BYTE
-    is_open = (counts[:, _OPTIONS] == 0).astype(np.float32)[:, None]
+    counts[:, _OF_BYTES] = np.dot(histograms, _CLASS_OF_BYTE)
+    np.equal(counts[:, _OPTIONS : _OPTIONS + 1], 0, out=is_open)
     np.log1p(counts, out=counts)
-    return np.hstack([counts, is_open, is_open * counts])
+    np.multiply(counts, is_open, out=features[:, width + 1 :])
 
 
 def _count(text: str, row: NDArray[np.float32], histogram: NDArray[np.float32]) -> None:
-    """Fill a row but for its classes of bytes, of which the histogram tells."""
+    """Fill the counts of a row but for classes of bytes, of which the histogram tells."""
     data = text.encode("utf-8", "surrogatepass")
     histogram[:] = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
     numbers = data.translate(_DIGITS_ONLY).split()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contracts import Encoder
-from .surface import SURFACE_DIM, SURFACE_VERSION, surface_features
+from .surface import SURFACE_DIM, SURFACE_VERSION, write_surface_features
 
 
 class WithSurface(Encoder):
@@ -31,7 +31,11 @@ class WithSurface(Encoder):
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim)."""
-        return np.hstack([self._encoder.encode(prompts), surface_features(prompts)])
+        own = self._encoder.encode(prompts)
+        vectors = np.empty((len(own), self.dim), np.float32)
+        vectors[:, :-SURFACE_DIM] = own
+        write_surface_features(prompts, vectors[:, -SURFACE_DIM:])
+        return vectors
 
 
 class Projected(Encoder):
