@@ -42,7 +42,8 @@ demo: $(VENV)/.demo
 	$(BIN)/routellm demo $(if $(ONCE),--once)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/benchmarks
+	$(BIN)/python -m pytest tests/benchmarks
 
 versions:
 	@set -e; for version in $(LITELLM_VERSIONS); do \
