@@ -169,8 +169,12 @@ def _messages(begun: LLMChatStartEvent | LLMCompletionStartEvent) -> list[dict[s
 
 
 def _answer(tier: Tier, response: Response, elapsed_ms: float) -> Answer:
-    message = response.message if isinstance(response, ChatResponse) else None
-    text = message.content if message else response.text  # type: ignore[union-attr]
+    message: ChatMessage | None = None
+    if isinstance(response, ChatResponse):
+        message = response.message
+        text = message.content
+    else:
+        text = response.text
     usage = _mapping(_of(response.raw, "usage"))
     given = usage.get("prompt_tokens", usage.get("input_tokens"))
     written = usage.get("completion_tokens", usage.get("output_tokens"))

@@ -37,8 +37,6 @@ class Adapter(Protocol):
     """
 
     name: str
-    overrides: bool
-    """Whether a call can bring settings of its own."""
     settles: bool
     """Whether a call can continue an answer that binds it to a model."""
 

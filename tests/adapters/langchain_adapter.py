@@ -14,7 +14,6 @@ from .cases import Content, Said, messages_of
 
 class LangChainAdapter:
     name = "langchain"
-    overrides = True
     settles = True
 
     def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:

@@ -17,7 +17,6 @@ ALIAS = "routed"
 
 class LiteLLMAdapter:
     name = "litellm"
-    overrides = True
     settles = True
 
     def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:

@@ -24,7 +24,6 @@ class LlamaIndexAdapter:
     """
 
     name = "llama_index"
-    overrides = True
     settles = False
 
     def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:

@@ -171,19 +171,13 @@ def test_a_calibration_of_another_router_or_checkpoint_is_refused_before_traffic
         adapter(router="length", calibration=str(tmp_path / "absent.json"))
 
 
-def test_a_call_may_bring_its_threshold_over_a_calibration(
-    kind: type[Adapter], adapter: Any, tmp_path: Path
-) -> None:
-    if not kind.overrides:
-        pytest.skip(f"{kind.name} has no settings of one call")
+def test_a_call_may_bring_its_threshold_over_a_calibration(adapter: Any, tmp_path: Path) -> None:
     asking = adapter(router="length", calibration=calibrated(tmp_path / "support.json"))
     report = asking.ask(EASY, override={"threshold": 0.4})
     assert outcome(report) == ("strong", "strong", 0.5, "score")
 
 
-def test_a_call_may_bring_its_threshold(kind: type[Adapter], adapter: Any) -> None:
-    if not kind.overrides:
-        pytest.skip(f"{kind.name} has no settings of one call")
+def test_a_call_may_bring_its_threshold(adapter: Any) -> None:
     asking = adapter(**LENGTH)
     report = asking.ask(EASY, override={"threshold": 0.4})
     assert outcome(report) == ("strong", "strong", 0.5, "score")
