@@ -1,9 +1,11 @@
-"""Whether routers put hard prompts above easy ones, in 45 pairs that anyone can read.
+"""Whether routers put hard prompts above easy ones, in 185 pairs that anyone can read.
 
     python -m tests.benchmarks.common_sense ROUTER...
 
-``common_sense.jsonl`` has a pair a line, in many subjects and four languages; in those of form
-``short-hard`` the hard prompt is short and the easy one long.
+Each file has a pair a line, in many subjects and four languages beside English; in those of form
+``short-hard`` the hard prompt is short and the easy one long. The 140 pairs of
+``common_sense_apart.jsonl``, 60 of them requests to coding assistants, were written without
+knowledge of the prompts that routers learn from or of the other 45.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from routellm_core.contracts import Router
 from routellm_core.registry.loading import load_router
 
 PAIRS = Path(__file__).with_name("common_sense.jsonl")
+APART = Path(__file__).with_name("common_sense_apart.jsonl")
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,14 @@ class Sense:
     short_pairs: int
 
 
-def prompts() -> list[dict[str, str]]:
-    """Return the pairs: ``easy``, ``hard``, ``topic``, ``lang`` and ``form``."""
-    return [json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()]
+def prompts(path: Path = PAIRS) -> list[dict[str, str]]:
+    """Return a file's pairs: ``easy``, ``hard``, ``topic``, ``lang`` and ``form``."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def sense_of(router: Router) -> Sense:
-    """Return how a router orders the pairs."""
-    pairs = prompts()
+def sense_of(router: Router, path: Path = PAIRS) -> Sense:
+    """Return how a router orders the pairs of a file."""
+    pairs = prompts(path)
     easy, hard = (router.score([pair[key] for pair in pairs]) for key in ("easy", "hard"))
     above = hard > easy
     short = np.array([pair["form"] == "short-hard" for pair in pairs])
@@ -57,12 +60,13 @@ def sense_of(router: Router) -> Sense:
 
 
 def main(names: list[str]) -> None:
-    sys.stdout.write("router        AUC   pairs right   short hard above long easy\n")
-    for name in names:
-        found = sense_of(load_router(name))
-        right = f"{found.right} of {found.pairs}"
-        short = f"{found.short_right} of {found.short_pairs}"
-        sys.stdout.write(f"{name:12}  {found.auc:.3f}  {right:12}  {short}\n")
+    sys.stdout.write("pairs          router        AUC   pairs right   short hard above long easy\n")
+    for path, title in ((PAIRS, "first"), (APART, "written apart")):
+        for name in names:
+            found = sense_of(load_router(name), path)
+            right = f"{found.right} of {found.pairs}"
+            short = f"{found.short_right} of {found.short_pairs}"
+            sys.stdout.write(f"{title:13}  {name:12}  {found.auc:.3f}  {right:12}  {short}\n")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import pytest
 
 import routellm_core.training
 from routellm_core import load_encoder, load_router
-from tests.benchmarks.common_sense import prompts, sense_of
+from tests.benchmarks.common_sense import APART, PAIRS, prompts, sense_of
 
-ANCHORS = Path(routellm_core.training.__file__).parent / "anchors.jsonl"
-SIMILAR = 0.8
+TRAINING = Path(routellm_core.training.__file__).parent
+SIMILAR = {PAIRS: 0.8, APART: 0.95}
+"""Cosines from which a prompt counts as near; the second file's author knew nothing of the others."""
 KINDS = [
     "hi",
     "What should I cook for dinner tonight?",
@@ -24,9 +25,12 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "least"), [("mf", 0.87), ("sw_ranking", 0.8)])
-def test_hard_prompts_are_above_easy_ones(name: str, least: float) -> None:
-    found = sense_of(load_router(name))
+@pytest.mark.parametrize(
+    ("name", "path", "least"),
+    [("mf", PAIRS, 0.96), ("sw_ranking", PAIRS, 0.94), ("mf", APART, 0.86), ("sw_ranking", APART, 0.86)],
+)
+def test_hard_prompts_are_above_easy_ones(name: str, path: Path, least: float) -> None:
+    found = sense_of(load_router(name), path)
     assert found.pairs >= 40
     assert found.auc >= least
 
@@ -35,11 +39,17 @@ def test_greetings_chat_school_and_proofs_are_in_order() -> None:
     assert (np.diff(load_router("mf").score(KINDS)) > 0).all()
 
 
-def test_nothing_near_the_test_was_learned() -> None:
-    anchors = [json.loads(line)["prompt"] for line in ANCHORS.read_text("utf-8").splitlines()]
-    tested = [pair[key] for pair in prompts() for key in ("easy", "hard")]
+@pytest.mark.parametrize("path", [PAIRS, APART])
+def test_nothing_near_the_test_was_learned(path: Path) -> None:
+    written = [TRAINING / "anchors.jsonl", TRAINING / "requests.jsonl"]
+    learned = [
+        json.loads(line)["prompt"]
+        for file in written
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    tested = [pair[key] for pair in prompts(path) for key in ("easy", "hard")]
     units = [
         vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        for vectors in map(load_encoder("static").encode, (anchors, tested))
+        for vectors in map(load_encoder("static").encode, (learned, tested))
     ]
-    assert (units[0] @ units[1].T).max() < SIMILAR
+    assert (units[0] @ units[1].T).max() < SIMILAR[path]
