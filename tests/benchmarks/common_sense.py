@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from routellm_core.contracts import Router
 from routellm_core.registry.loading import load_router
 
 PAIRS = Path(__file__).with_name("common_sense.jsonl")
 APART = Path(__file__).with_name("common_sense_apart.jsonl")
+RESAMPLES = 1_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Sense:
 
     auc: float
     """Over all hard and easy prompts, how often the hard one is above; a tie is half."""
+    interval: tuple[float, float]
+    """Bootstrap 95 % interval of it, over pairs."""
     right: int
     """Pairs of which the hard one is above."""
     pairs: int
@@ -43,15 +47,27 @@ def prompts(path: Path = PAIRS) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def sense_of(router: Router, path: Path = PAIRS) -> Sense:
-    """Return how a router orders the pairs of a file."""
+def sense_of(score: Callable[[list[str]], NDArray[np.float64]], path: Path = PAIRS) -> Sense:
+    """Return how scores order the pairs of a file.
+
+    Args:
+        score: returns one for each of n prompts, shape (n,); a router's method, for instance.
+        path: the file.
+    """
     pairs = prompts(path)
-    easy, hard = (router.score([pair[key] for pair in pairs]) for key in ("easy", "hard"))
+    easy, hard = (score([pair[key] for pair in pairs]) for key in ("easy", "hard"))
     above = hard > easy
     short = np.array([pair["form"] == "short-hard" for pair in pairs])
-    every = np.sign(hard[:, None] - easy)
+    every = (np.sign(hard[:, None] - easy) + 1) / 2
+    rng = np.random.default_rng(0)
+    drawn = [
+        every[np.ix_(rows, rows)].mean()
+        for rows in rng.integers(0, len(pairs), (RESAMPLES, len(pairs)))
+    ]
+    least, most = np.quantile(drawn, [0.025, 0.975])
     return Sense(
-        auc=float((every.mean() + 1) / 2),
+        auc=float(every.mean()),
+        interval=(float(least), float(most)),
         right=int(above.sum()),
         pairs=len(pairs),
         short_right=int(above[short].sum()),
@@ -59,14 +75,23 @@ def sense_of(router: Router, path: Path = PAIRS) -> Sense:
     )
 
 
+def length(prompts: list[str]) -> NDArray[np.float64]:
+    """Return how many characters each of n prompts has, shape (n,): a router should do better."""
+    return np.array([float(len(prompt)) for prompt in prompts])
+
+
 def main(names: list[str]) -> None:
-    sys.stdout.write("pairs          router        AUC   pairs right   short hard above long easy\n")
-    for path, title in ((PAIRS, "first"), (APART, "written apart")):
-        for name in names:
-            found = sense_of(load_router(name), path)
+    scores = {**{name: load_router(name).score for name in names}, "prompt length": length}
+    for path, title in ((PAIRS, "first pairs"), (APART, "pairs written apart")):
+        sys.stdout.write(
+            f"{title:19}  AUC                   pairs right   short hard above long easy\n"
+        )
+        for name, score in scores.items():
+            found = sense_of(score, path)
+            auc = f"{found.auc:.3f} [{found.interval[0]:.3f}, {found.interval[1]:.3f}]"
             right = f"{found.right} of {found.pairs}"
             short = f"{found.short_right} of {found.short_pairs}"
-            sys.stdout.write(f"{title:13}  {name:12}  {found.auc:.3f}  {right:12}  {short}\n")
+            sys.stdout.write(f"{name:19}  {auc:20}  {right:12}  {short}\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tests.benchmarks.common_sense import APART, PAIRS, prompts, sense_of
 
 TRAINING = Path(routellm_core.training.__file__).parent
 SIMILAR = {PAIRS: 0.8, APART: 0.95}
-"""Cosines from which a prompt counts as near; the second file's author knew nothing of the others."""
+"""Cosines from which a prompt counts as near; the second file's author knew no other."""
 KINDS = [
     "hi",
     "What should I cook for dinner tonight?",
@@ -27,10 +27,15 @@ KINDS = [
 
 @pytest.mark.parametrize(
     ("name", "path", "least"),
-    [("mf", PAIRS, 0.96), ("sw_ranking", PAIRS, 0.94), ("mf", APART, 0.86), ("sw_ranking", APART, 0.86)],
+    [
+        ("mf", PAIRS, 0.96),
+        ("sw_ranking", PAIRS, 0.94),
+        ("mf", APART, 0.86),
+        ("sw_ranking", APART, 0.86),
+    ],
 )
 def test_hard_prompts_are_above_easy_ones(name: str, path: Path, least: float) -> None:
-    found = sense_of(load_router(name), path)
+    found = sense_of(load_router(name).score, path)
     assert found.pairs >= 40
     assert found.auc >= least
 
