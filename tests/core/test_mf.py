@@ -83,7 +83,8 @@ def test_strong_share_of_usual_traffic_goes_to_the_strong_model(
 def test_another_pair_has_its_own_scores_and_quantiles() -> None:
     close = load_router("mf", strong_model="gpt-4-0613", weak_model="gpt-4-0314")
     far = load_router("mf", strong_model="gpt-4-1106-preview", weak_model="vicuna-7b")
-    assert far.score(["hi"])[0] > close.score(["hi"])[0]
+    prompt = ["What is photosynthesis?"]
+    assert far.score(prompt)[0] > close.score(prompt)[0]
     assert close.score_quantiles is not None
     assert far.score_quantiles is not None
     assert far.score_quantiles[100] > close.score_quantiles[100]
