@@ -94,7 +94,10 @@ class RoutingPolicy:
         # Importing pydantic takes longer than importing all the rest.
         from ..settings import PolicySettings, validate_settings
 
-        self.settings = validate_settings(PolicySettings, {"router": router, **settings})
+        self._begin(validate_settings(PolicySettings, {"router": router, **settings}))
+
+    def _begin(self, settings: PolicySettings) -> None:
+        self.settings = settings
         self._failures = Failures()
         self.router = load_router(self.settings.router, **self.settings.router_options)
         """What scores."""
@@ -102,16 +105,16 @@ class RoutingPolicy:
         """Scores with it, or with the plugins that answer for it, within the time budget."""
         self.aim = aim_of(self.settings, self.router)
         if self.aim.warning and not self.router.is_stand_in:  # of which its server's client tells
-            logger.warning("router '%s': %s", self.settings.router, self.aim.warning)
+            logger.warning("%s: %s", self.settings.subject, self.aim.warning)
         self._pays_after = self._calls_until_weak_pays()
         self._watch = Watch(self.settings, self.aim, self.router)
 
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
         """Build a policy from settings that are validated already, or from an adapter's."""
-        from ..settings import PolicySettings
-
-        return cls(**{name: getattr(settings, name) for name in PolicySettings.model_fields})
+        policy = cls.__new__(cls)
+        policy._begin(settings)
+        return policy
 
     @property
     def threshold(self) -> float:
@@ -316,7 +319,7 @@ class RoutingPolicy:
                 cause, propensity = "exploration", self.settings.explore
         if model == "strong":
             if asked.parts:
-                prompt_caches.read(asked.parts)
+                prompt_caches.read(self.settings.owner, asked.parts)
             if self.settings.sticky == "conversation" and asked.session:
                 conversations.add(asked.session)
         return self._decided(model, score, cause, start, propensity)
@@ -333,7 +336,8 @@ class RoutingPolicy:
 
     def _is_held(self, asked: Asked) -> bool:
         expected = len(asked.turns)  # as many as there were
-        return expected <= self._pays_after and prompt_caches.is_warm(asked.parts)
+        owner = self.settings.owner
+        return expected <= self._pays_after and prompt_caches.is_warm(owner, asked.parts)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         cause = self._failures.note(error, self.settings)

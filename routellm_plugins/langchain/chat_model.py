@@ -20,11 +20,11 @@ from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
 from routellm_core.rules.fits import Abilities
-from routellm_core.settings import unknown, with_prices
+from routellm_core.settings import unknown
 from routellm_core.traffic.shadow.other_model import TwoModels, two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
-from ..model_pair import is_for_models
+from ..model_pair import is_for_models, settings_of_pair
 from .bound_tools import BoundTools
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
@@ -407,7 +407,7 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
 
 
 def _priced(settings: RouteSettings, strong: InnerModel, weak: InnerModel) -> RouteSettings:
-    return with_prices(settings, name_of(strong), name_of(weak))
+    return settings_of_pair(settings, name_of(strong), name_of(weak))
 
 
 def _same(one: _Given, other: _Given) -> bool:
