@@ -53,9 +53,9 @@ def written(price: Price) -> float:
 class PromptCaches:
     """Which beginnings of conversations the providers of strong models have read of late.
 
-    They are known by whose strong model it is (``PolicySettings.owner``) and by digest, so a conversation needs no name, and one that was summarised or
-    trimmed is another. Bounded in number and time. Each process has its own, to which an adapter
-    may add what others know.
+    They are known by whose strong model it is (``PolicySettings.owner``), and by digest, so that a
+    conversation needs no name, and one that was summarised or trimmed is another. Bounded in number
+    and time. Each process has its own, to which an adapter may add what others know.
 
     Args:
         size: how many are kept; the longest unused is dropped first.

@@ -66,7 +66,10 @@ class ShadowLog:
             kind = type(error).__name__
             if kind not in self._failed:
                 self._failed.add(kind)
-                logger.exception("a request was not kept; further such failures are not logged")
+                logger.exception(
+                    "a request for '%s' was not kept; further such failures are not logged",
+                    (kwargs.get("standard_logging_object") or {}).get("model_group"),
+                )
 
     async def _note(
         self, kwargs: Mapping[str, Any], response: Any, routes: Routes, access: RouterAccess
