@@ -157,7 +157,7 @@ class RoutingPolicy:
                 scores.update(self.scoring.batch(missing))
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(scores, deciding, asked, start)
+        return self._scored(scores, deciding, asked, start, kept=not missing)
 
     async def adecide(self, call: Call) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
@@ -176,7 +176,7 @@ class RoutingPolicy:
                 scores.update(result(await self.scoring.abatch(missing)))
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(scores, deciding, asked, start)
+        return self._scored(scores, deciding, asked, start, kept=not missing)
 
     def decide_many(self, calls: Sequence[Call]) -> list[Decision]:
         """Decide on many calls with a single call of the router. Never raises.
@@ -209,8 +209,7 @@ class RoutingPolicy:
         try:
             scores: dict[str, float] = {}
             for asked, deciding in to_score.values():
-                if len(deciding) > 1:
-                    scores.update(self._kept(asked, deciding))
+                scores.update(self._kept(asked, deciding))
             texts = (text for _, deciding in to_score.values() for text in deciding.values())
             missing = _missing(texts, scores)
             if missing:
@@ -221,8 +220,10 @@ class RoutingPolicy:
             # One by one, so that a text that cannot be scored does not decide for the others.
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
         else:
+            new = set(missing)
             for at, (asked, deciding) in to_score.items():
-                decided[at] = self._scored(scores, deciding, asked, start)
+                kept = new.isdisjoint(deciding.values())
+                decided[at] = self._scored(scores, deciding, asked, start, kept=kept)
         return [decided[at] for at in range(len(calls))]
 
     def scores(self, calls: Sequence[Call]) -> NDArray[np.float64]:
@@ -296,14 +297,21 @@ class RoutingPolicy:
         return {at: before + asked.turns[at] for at in positions}
 
     def _kept(self, asked: Asked, deciding: dict[int, str]) -> dict[str, float]:
-        """Return the scores that are kept of earlier turns. The last turn is always scored, as
-        what is asked now is new as a rule.
+        """Return the scores that are kept of what decides. An instant router scores the last turn
+        anew, which is as quick as looking, and new as a rule.
         """
-        earlier = [text for at, text in deciding.items() if at < len(asked.turns) - 1]
-        return self.scoring.kept(earlier) if earlier else {}
+        before = len(asked.turns) - self.scoring.is_instant
+        texts = [text for at, text in deciding.items() if at < before]
+        return self.scoring.kept(texts) if texts else {}
 
     def _scored(
-        self, scores: dict[str, float], deciding: dict[int, str], asked: Asked, start: float
+        self,
+        scores: dict[str, float],
+        deciding: dict[int, str],
+        asked: Asked,
+        start: float,
+        *,
+        kept: bool,
     ) -> Decision:
         at, score = momentum(list(deciding), [scores[text] for text in deciding.values()])
         model = "strong" if score >= self.threshold else "weak"
@@ -322,7 +330,7 @@ class RoutingPolicy:
                 prompt_caches.read(self.settings.owner, asked.parts)
             if self.settings.sticky == "conversation" and asked.session:
                 conversations.add(asked.session)
-        return self._decided(model, score, cause, start, propensity)
+        return self._decided(model, score, cause, start, propensity, kept=kept)
 
     def _calls_until_weak_pays(self) -> float:
         """Return how many further calls ``hold: cache`` asks for; 0 where it is off."""
@@ -350,12 +358,14 @@ class RoutingPolicy:
         cause: str,
         start: float,
         propensity: float | None = None,
+        *,
+        kept: bool = False,
     ) -> Decision:
         elapsed_ms = (time.perf_counter() - start) * 1000
         router = self.settings.router
         threshold = None if self.router.is_stand_in else self.threshold
         decision = Decision(
-            model, score, threshold, router, cause, elapsed_ms, propensity=propensity
+            *(model, score, threshold, router, cause, elapsed_ms), propensity=propensity, kept=kept
         )
         plugins.decided(decision)
         return decision

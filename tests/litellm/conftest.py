@@ -115,6 +115,7 @@ def proxy(
             alias("raising", router="failing", threshold=0.5),
             alias("down-router", router="length", threshold=0.6, strong="down"),
             alias("support", router="graded", strong_share=0.2),
+            alias("kept", router="sleeping", threshold=0.6),
         ],
         "router_settings": {
             "num_retries": 1,
@@ -125,6 +126,8 @@ def proxy(
         "litellm_settings": {
             "callbacks": [HANDLER, *metrics, "tests.fakes.payload_log.writer"],
             "require_auth_for_metrics_endpoint": False,
+            "cache": True,  # for requests that ask for it
+            "cache_params": {"type": "local", "mode": "default_off"},
         },
     }
     with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
