@@ -38,9 +38,10 @@ from .inner_models import (
     unbound,
     with_fields,
 )
-from .needs import arguments_of, known_abilities
+from .needs import known_abilities
 from .questions import watch_prompts
 from .routed import Routed, RoutedCall
+from .routed_output import RoutedOutput
 from .settings import QUESTION_KEYS, RouteSettings
 from .wrappers import unwrapped
 
@@ -366,44 +367,6 @@ class ChatRouteLLM(Routed, BaseChatModel):
     @property
     def _llm_type(self) -> str:
         return "routellm-chat"
-
-
-class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
-    """What two models' ``with_structured_output`` returned, routed like the model it came from."""
-
-    def __init__(
-        self,
-        model: ChatRouteLLM,
-        strong: Runnable[LanguageModelInput, Any],
-        weak: Runnable[LanguageModelInput, Any],
-    ) -> None:
-        self._model = model
-        self._strong = strong
-        self._weak = weak
-
-    @property
-    def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
-        return self._strong.OutputType
-
-    def _settings(self) -> RouteSettings:
-        return self._model._settings()
-
-    def _target(
-        self, tier: Tier, kwargs: dict[str, Any] | None = None
-    ) -> Runnable[LanguageModelInput, Any]:
-        return self._strong if tier == "strong" else self._weak
-
-    def _abilities(self) -> dict[Tier, Abilities]:
-        return self._model._abilities()
-
-    def _shadowed(self) -> TwoModels | None:
-        return self._model._shadowed()
-
-    def _bound_arguments(self) -> Mapping[str, Any]:
-        return arguments_of(self._strong)
-
-    def _own_config(self) -> RunnableConfig:
-        return self._model._own_config()
 
 
 def _priced(settings: RouteSettings, strong: InnerModel, weak: InnerModel) -> RouteSettings:
