@@ -206,8 +206,9 @@ class RoutingPolicy:
         if len(to_score) < 2:
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
             return [decided[at] for at in range(len(calls))]
+        scores: dict[str, float] = {}
+        timed_out: ScoringTimeoutError | None = None
         try:
-            scores: dict[str, float] = {}
             for asked, deciding in to_score.values():
                 scores.update(self._kept(asked, deciding))
             texts = (text for _, deciding in to_score.values() for text in deciding.values())
@@ -215,14 +216,17 @@ class RoutingPolicy:
             if missing:
                 scores.update(self.scoring.batch(missing, len(missing)))
         except ScoringTimeoutError as error:
-            decided.update((at, self._failed(error, start)) for at in to_score)
+            timed_out = error
         except Exception:
             # One by one, so that a text that cannot be scored does not decide for the others.
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
-        else:
-            new = set(missing)
-            for at, (asked, deciding) in to_score.items():
-                kept = new.isdisjoint(deciding.values())
+            return [decided[at] for at in range(len(calls))]
+        new = set(missing)
+        for at, (asked, deciding) in to_score.items():
+            kept = new.isdisjoint(deciding.values())
+            if timed_out is not None and not kept:
+                decided[at] = self._failed(timed_out, start)
+            else:
                 decided[at] = self._scored(scores, deciding, asked, start, kept=kept)
         return [decided[at] for at in range(len(calls))]
 
