@@ -20,7 +20,7 @@ from .classifiers import classifier
 from .prompts import make_prompts
 
 BATCH = 16
-ROUNDS = 5
+ROUNDS = 3
 
 
 def made(kind: str, folder: Path) -> Router:
