@@ -62,6 +62,8 @@ class Decision:
     propensity: float | None = None
     """Probability, in (0, 1), with which the call went to this model, where calls are sent to the
     other one at random; None where they are not."""
+    kept: bool = False
+    """Whether its score was kept from an earlier call, so that nothing was scored."""
 
     @property
     def tier(self) -> Tier:

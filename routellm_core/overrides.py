@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .errors import ConfigError
-from .settings import HOW_MUCH, S, of_one_call, unknown, validate_settings
+from .settings import HOW_MUCH, S, belonging_to, of_one_call, unknown, validate_settings
 
 PER_CALL = ("router", *HOW_MUCH)
 """Settings that a call can override."""
@@ -68,4 +68,5 @@ def overridden(settings: S, *layers: Mapping[str, Any]) -> S:
         values["router_options"] = {}
     own = {name: getattr(settings, name) for name in type(settings).model_fields}
     # What adapts to all calls is not for one of them to move, or to keep in a file.
-    return of_one_call(validate_settings(type(settings), {**own, "adapt": False, **values}))
+    found = validate_settings(type(settings), {**own, "adapt": False, **values})
+    return of_one_call(belonging_to(found, settings.owner))

@@ -179,11 +179,25 @@ class PolicySettings(BaseModel):
     )
 
     _of_one_call: bool = PrivateAttr(default=False)
+    _owner: str = PrivateAttr(default="")
 
     @property
     def is_of_one_call(self) -> bool:
         """Whether a call brought some of them; there may be any number of such settings."""
         return self._of_one_call
+
+    @property
+    def owner(self) -> str:
+        """Whose they are, such as a routed alias and its two models; empty if nobody said. What is
+        counted and remembered of calls is kept apart by it.
+        """
+        return self._owner
+
+    @property
+    def subject(self) -> str:
+        """What a log line about them begins with."""
+        router = f"router '{self.router}'"
+        return f"{self._owner}: {router}" if self._owner else router
 
     @model_validator(mode="before")
     @classmethod
@@ -237,6 +251,13 @@ def of_one_call(settings: S) -> S:
     """Return the same settings, marked as those of one call."""
     marked = settings.model_copy()
     marked._of_one_call = True
+    return marked
+
+
+def belonging_to(settings: S, owner: str) -> S:
+    """Return the same settings, marked with whose they are."""
+    marked = settings.model_copy()
+    marked._owner = owner
     return marked
 
 

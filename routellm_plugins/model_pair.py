@@ -6,6 +6,7 @@ import logging
 import re
 
 from routellm_core import ConfigError
+from routellm_core.settings import S, belonging_to, with_prices
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,19 @@ def is_for_models(name: str, *models: object) -> bool:
             if name in (field, info.alias):
                 return True
     return name in _OF_MODELS
+
+
+def settings_of_pair(settings: S, strong_name: str | None, weak_name: str | None) -> S:
+    """Return settings that belong to a pair of models, with the prices of those, unless they have
+    prices already.
+
+    Args:
+        settings: validated.
+        strong_name: what the strong model is called at its provider; None if that is not known.
+        weak_name: what the weak model is called at its provider.
+    """
+    owner = " | ".join(filter(None, (strong_name, weak_name)))
+    return belonging_to(with_prices(settings, strong_name, weak_name), owner)
 
 
 def check_pair(

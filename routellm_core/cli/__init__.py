@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -71,13 +71,27 @@ app.command()(push)
 app.command()(serve)
 
 
+_UsageError: Any = typer.BadParameter.__base__
+"""What Typer raises for wrong arguments; by itself, it would draw a box around each."""
+
+
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # prompts hold what a terminal may not show
     try:
-        app()
+        code = app(standalone_mode=False)
     except RouteLLMError as error:
-        typer.secho(f"error: {error}", err=True, fg="red")
-        sys.exit(2)
+        _end_with(str(error))
+    except _UsageError as error:
+        _end_with(" ".join(error.format_message().split()))
+    except typer.Abort:
+        sys.exit(1)
+    sys.exit(code or 0)
+
+
+def _end_with(message: str) -> NoReturn:
+    if message:  # else it was a call without arguments, for which Typer has printed the help
+        typer.secho(f"error: {message}", err=True, fg="red")
+    sys.exit(2)

@@ -28,9 +28,9 @@ class Failures:
             first = self.counts[kind] == 1
         if first:
             logger.error(
-                "router '%s' failed (%s: %s): such requests go to the %s model; "
+                "%s failed (%s: %s): such requests go to the %s model; "
                 "further failures of this kind are counted, not logged",
-                settings.router,
+                settings.subject,
                 kind,
                 error,
                 settings.on_error,

@@ -29,7 +29,7 @@ class _Policies:
         size: how many are kept, of each of the two.
     """
 
-    def __init__(self, size: int = 256) -> None:
+    def __init__(self, size: int = 1024) -> None:
         self._size = size
         self._lasting: OrderedDict[Hashable, Reloaded] = OrderedDict()
         self._of_one_call: OrderedDict[Hashable, Reloaded] = OrderedDict()
@@ -67,7 +67,7 @@ class _Policies:
 
     def failed(self, settings: PolicySettings, error: Exception, start: float) -> Decision:
         """Return the decision on a call for which there is no policy."""
-        cause = self._failures.setdefault(settings.router, Failures()).note(error, settings)
+        cause = self._failures.setdefault(settings.subject, Failures()).note(error, settings)
         elapsed_ms = (time.perf_counter() - start) * 1000
         threshold, router = settings.threshold, settings.router
         decision = Decision(settings.on_error, None, threshold, router, cause, elapsed_ms)
@@ -184,4 +184,5 @@ def _key(settings: PolicySettings) -> Hashable:
         settings.sticky,
         settings.explore,
         settings.hold,
+        settings.owner,
     )

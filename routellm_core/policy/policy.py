@@ -94,7 +94,10 @@ class RoutingPolicy:
         # Importing pydantic takes longer than importing all the rest.
         from ..settings import PolicySettings, validate_settings
 
-        self.settings = validate_settings(PolicySettings, {"router": router, **settings})
+        self._begin(validate_settings(PolicySettings, {"router": router, **settings}))
+
+    def _begin(self, settings: PolicySettings) -> None:
+        self.settings = settings
         self._failures = Failures()
         self.router = load_router(self.settings.router, **self.settings.router_options)
         """What scores."""
@@ -102,16 +105,16 @@ class RoutingPolicy:
         """Scores with it, or with the plugins that answer for it, within the time budget."""
         self.aim = aim_of(self.settings, self.router)
         if self.aim.warning and not self.router.is_stand_in:  # of which its server's client tells
-            logger.warning("router '%s': %s", self.settings.router, self.aim.warning)
+            logger.warning("%s: %s", self.settings.subject, self.aim.warning)
         self._pays_after = self._calls_until_weak_pays()
         self._watch = Watch(self.settings, self.aim, self.router)
 
     @classmethod
     def from_settings(cls, settings: PolicySettings) -> RoutingPolicy:
         """Build a policy from settings that are validated already, or from an adapter's."""
-        from ..settings import PolicySettings
-
-        return cls(**{name: getattr(settings, name) for name in PolicySettings.model_fields})
+        policy = cls.__new__(cls)
+        policy._begin(settings)
+        return policy
 
     @property
     def threshold(self) -> float:
@@ -154,7 +157,7 @@ class RoutingPolicy:
                 scores.update(self.scoring.batch(missing))
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(scores, deciding, asked, start)
+        return self._scored(scores, deciding, asked, start, kept=not missing)
 
     async def adecide(self, call: Call) -> Decision:
         """Like ``decide``, without holding up the event loop while a slow router scores."""
@@ -173,7 +176,7 @@ class RoutingPolicy:
                 scores.update(result(await self.scoring.abatch(missing)))
         except Exception as error:
             return self._failed(error, start)
-        return self._scored(scores, deciding, asked, start)
+        return self._scored(scores, deciding, asked, start, kept=not missing)
 
     def decide_many(self, calls: Sequence[Call]) -> list[Decision]:
         """Decide on many calls with a single call of the router. Never raises.
@@ -203,23 +206,28 @@ class RoutingPolicy:
         if len(to_score) < 2:
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
             return [decided[at] for at in range(len(calls))]
+        scores: dict[str, float] = {}
+        timed_out: ScoringTimeoutError | None = None
         try:
-            scores: dict[str, float] = {}
             for asked, deciding in to_score.values():
-                if len(deciding) > 1:
-                    scores.update(self._kept(asked, deciding))
+                scores.update(self._kept(asked, deciding))
             texts = (text for _, deciding in to_score.values() for text in deciding.values())
             missing = _missing(texts, scores)
             if missing:
                 scores.update(self.scoring.batch(missing, len(missing)))
         except ScoringTimeoutError as error:
-            decided.update((at, self._failed(error, start)) for at in to_score)
+            timed_out = error
         except Exception:
             # One by one, so that a text that cannot be scored does not decide for the others.
             decided.update((at, self.decide(asked)) for at, (asked, _) in to_score.items())
-        else:
-            for at, (asked, deciding) in to_score.items():
-                decided[at] = self._scored(scores, deciding, asked, start)
+            return [decided[at] for at in range(len(calls))]
+        new = set(missing)
+        for at, (asked, deciding) in to_score.items():
+            kept = new.isdisjoint(deciding.values())
+            if timed_out is not None and not kept:
+                decided[at] = self._failed(timed_out, start)
+            else:
+                decided[at] = self._scored(scores, deciding, asked, start, kept=kept)
         return [decided[at] for at in range(len(calls))]
 
     def scores(self, calls: Sequence[Call]) -> NDArray[np.float64]:
@@ -293,14 +301,21 @@ class RoutingPolicy:
         return {at: before + asked.turns[at] for at in positions}
 
     def _kept(self, asked: Asked, deciding: dict[int, str]) -> dict[str, float]:
-        """Return the scores that are kept of earlier turns. The last turn is always scored, as
-        what is asked now is new as a rule.
+        """Return the scores that are kept of what decides. An instant router scores the last turn
+        anew, which is as quick as looking, and new as a rule.
         """
-        earlier = [text for at, text in deciding.items() if at < len(asked.turns) - 1]
-        return self.scoring.kept(earlier) if earlier else {}
+        before = len(asked.turns) - self.scoring.is_instant
+        texts = [text for at, text in deciding.items() if at < before]
+        return self.scoring.kept(texts) if texts else {}
 
     def _scored(
-        self, scores: dict[str, float], deciding: dict[int, str], asked: Asked, start: float
+        self,
+        scores: dict[str, float],
+        deciding: dict[int, str],
+        asked: Asked,
+        start: float,
+        *,
+        kept: bool,
     ) -> Decision:
         at, score = momentum(list(deciding), [scores[text] for text in deciding.values()])
         model = "strong" if score >= self.threshold else "weak"
@@ -316,10 +331,10 @@ class RoutingPolicy:
                 cause, propensity = "exploration", self.settings.explore
         if model == "strong":
             if asked.parts:
-                prompt_caches.read(asked.parts)
+                prompt_caches.read(self.settings.owner, asked.parts)
             if self.settings.sticky == "conversation" and asked.session:
                 conversations.add(asked.session)
-        return self._decided(model, score, cause, start, propensity)
+        return self._decided(model, score, cause, start, propensity, kept=kept)
 
     def _calls_until_weak_pays(self) -> float:
         """Return how many further calls ``hold: cache`` asks for; 0 where it is off."""
@@ -333,7 +348,8 @@ class RoutingPolicy:
 
     def _is_held(self, asked: Asked) -> bool:
         expected = len(asked.turns)  # as many as there were
-        return expected <= self._pays_after and prompt_caches.is_warm(asked.parts)
+        owner = self.settings.owner
+        return expected <= self._pays_after and prompt_caches.is_warm(owner, asked.parts)
 
     def _failed(self, error: Exception, start: float) -> Decision:
         cause = self._failures.note(error, self.settings)
@@ -346,12 +362,14 @@ class RoutingPolicy:
         cause: str,
         start: float,
         propensity: float | None = None,
+        *,
+        kept: bool = False,
     ) -> Decision:
         elapsed_ms = (time.perf_counter() - start) * 1000
         router = self.settings.router
         threshold = None if self.router.is_stand_in else self.threshold
         decision = Decision(
-            model, score, threshold, router, cause, elapsed_ms, propensity=propensity
+            *(model, score, threshold, router, cause, elapsed_ms), propensity=propensity, kept=kept
         )
         plugins.decided(decision)
         return decision

@@ -51,11 +51,11 @@ def written(price: Price) -> float:
 
 
 class PromptCaches:
-    """Which beginnings of conversations the strong model's provider has read of late.
+    """Which beginnings of conversations the providers of strong models have read of late.
 
-    They are known by digest, so a conversation needs no name, and one that was summarised or
-    trimmed is another. Bounded in number and time. Each process has its own, to which an adapter
-    may add what others know.
+    They are known by whose strong model it is (``PolicySettings.owner``), and by digest, so that a
+    conversation needs no name, and one that was summarised or trimmed is another. Bounded in number
+    and time. Each process has its own, to which an adapter may add what others know.
 
     Args:
         size: how many are kept; the longest unused is dropped first.
@@ -68,25 +68,26 @@ class PromptCaches:
         self._read: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def is_warm(self, parts: Sequence[str]) -> bool:
+    def is_warm(self, owner: str, parts: Sequence[str]) -> bool:
         """Whether enough of what a conversation begins with was read by the strong model.
 
         Args:
+            owner: whose strong model that is.
             parts: the texts of its messages, oldest first, the new one too.
         """
         tokens = 0.0
         warm = 0.0
         now = self._clock()
         with self._lock:
-            for part, digest in zip(parts, _digests(parts), strict=True):
+            for part, digest in zip(parts, _digests(owner, parts), strict=True):
                 tokens += tokens_in(part)
                 if now - self._read.get(digest, -math.inf) <= WARM_S:
                     warm = tokens
         return warm > LEAST_TOKENS
 
-    def read(self, parts: Sequence[str]) -> None:
-        """Take down that the strong model reads these messages now."""
-        *_, digest = _digests(parts)
+    def read(self, owner: str, parts: Sequence[str]) -> None:
+        """Take down that the owner's strong model reads these messages now."""
+        *_, digest = _digests(owner, parts)
         self._keep(digest, 0.0)
 
     def learn(self, name: str, ago_s: float) -> None:
@@ -106,29 +107,29 @@ class PromptCaches:
                 self._read.popitem(last=False)
 
 
-def beginnings(parts: Sequence[str]) -> list[str]:
-    """Return names for what a conversation begins with, shortest first: for each beginning that is
-    long enough to be kept by a provider, 32 hexadecimal digits.
+def beginnings(owner: str, parts: Sequence[str]) -> list[str]:
+    """Return names for what a conversation with an owner's models begins with, shortest first: for
+    each beginning that is long enough to be kept by a provider, 32 hexadecimal digits.
     """
     tokens = 0.0
     names = []
-    for part, digest in zip(parts, _digests(parts), strict=True):
+    for part, digest in zip(parts, _digests(owner, parts), strict=True):
         tokens += tokens_in(part)
         if tokens > LEAST_TOKENS:
             names.append(digest.hex())
     return names
 
 
-def _digests(parts: Sequence[str]) -> list[bytes]:
+def _digests(owner: str, parts: Sequence[str]) -> list[bytes]:
     """Return the digest of each beginning: of the first part, the first two, and so on."""
     digest = hashlib.blake2b(digest_size=16)
     found = []
-    for part in parts:
+    for part in (owner, *parts):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
         found.append(digest.digest())
-    return found
+    return found[1:]
 
 
 prompt_caches = PromptCaches()

@@ -99,8 +99,8 @@ class Reloaded:
                 if not is_stale or str(error) != self._complaint:
                     self._complaint = str(error)
                     logger.warning(
-                        "router '%s': %s changed and cannot be used, so the one before stays (%s)",
-                        *(router, self._named(), error),
+                        "%s: %s changed and cannot be used, so the one before stays (%s)",
+                        *(self._settings.subject, self._named(), error),
                     )
             return
         self._complaint = ""
@@ -109,8 +109,8 @@ class Reloaded:
         elif self._stamp() == stamp:
             self._policy, self._used = policy, stamp
             logger.warning(
-                "router '%s': %s changed and is used from now on, with threshold %.5f",
-                *(router, self._named(), policy.threshold),
+                "%s: %s changed and is used from now on, with threshold %.5f",
+                *(self._settings.subject, self._named(), policy.threshold),
             )
 
     def _named(self) -> str:

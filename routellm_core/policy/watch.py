@@ -80,7 +80,7 @@ class Watch:
         warning = None if self._warned else self.status({}).warning
         if warning is not None:
             self._warned = True
-            logger.warning("router '%s': %s", self._settings.router, warning)
+            logger.warning("%s: %s", self._settings.subject, warning)
 
     def _adapt(self, share: float) -> None:
         """Move the threshold to where so much goes to the strong model."""
@@ -92,9 +92,9 @@ class Watch:
         if found.threshold != before:
             self.threshold = found.threshold
             logger.info(
-                "router '%s': threshold %.5f -> %.5f, since %.1f %% of the last %d scored calls "
+                "%s: threshold %.5f -> %.5f, since %.1f %% of the last %d scored calls "
                 "went to the strong model, where %.1f %% are meant",
-                self._settings.router,
+                self._settings.subject,
                 before,
                 found.threshold,
                 100 * (achieved or 0.0),

@@ -12,14 +12,15 @@ import time
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from routellm_core import MissingExtraError, RouteLLMError
 
+from .running import Running
 
-class ProxyProcess:
+
+class ProxyProcess(Running):
     """Runs ``litellm --config CONFIG`` on loopback, from ``start`` to ``stop``.
 
     Args:
@@ -95,18 +96,6 @@ class ProxyProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def __enter__(self) -> ProxyProcess:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def _log_path(self) -> Path:

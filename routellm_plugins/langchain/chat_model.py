@@ -20,11 +20,11 @@ from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.overrides import PER_CALL
 from routellm_core.policy.policies import policy_of
 from routellm_core.rules.fits import Abilities
-from routellm_core.settings import unknown, with_prices
+from routellm_core.settings import unknown
 from routellm_core.traffic.shadow.other_model import TwoModels, two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
-from ..model_pair import is_for_models
+from ..model_pair import is_for_models, settings_of_pair
 from .bound_tools import BoundTools
 from .generating import agenerated, carrying, combined, generated
 from .inner_models import (
@@ -38,9 +38,10 @@ from .inner_models import (
     unbound,
     with_fields,
 )
-from .needs import arguments_of, known_abilities
+from .needs import known_abilities
 from .questions import watch_prompts
 from .routed import Routed, RoutedCall
+from .routed_output import RoutedOutput
 from .settings import QUESTION_KEYS, RouteSettings
 from .wrappers import unwrapped
 
@@ -368,46 +369,8 @@ class ChatRouteLLM(Routed, BaseChatModel):
         return "routellm-chat"
 
 
-class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
-    """What two models' ``with_structured_output`` returned, routed like the model it came from."""
-
-    def __init__(
-        self,
-        model: ChatRouteLLM,
-        strong: Runnable[LanguageModelInput, Any],
-        weak: Runnable[LanguageModelInput, Any],
-    ) -> None:
-        self._model = model
-        self._strong = strong
-        self._weak = weak
-
-    @property
-    def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
-        return self._strong.OutputType
-
-    def _settings(self) -> RouteSettings:
-        return self._model._settings()
-
-    def _target(
-        self, tier: Tier, kwargs: dict[str, Any] | None = None
-    ) -> Runnable[LanguageModelInput, Any]:
-        return self._strong if tier == "strong" else self._weak
-
-    def _abilities(self) -> dict[Tier, Abilities]:
-        return self._model._abilities()
-
-    def _shadowed(self) -> TwoModels | None:
-        return self._model._shadowed()
-
-    def _bound_arguments(self) -> Mapping[str, Any]:
-        return arguments_of(self._strong)
-
-    def _own_config(self) -> RunnableConfig:
-        return self._model._own_config()
-
-
 def _priced(settings: RouteSettings, strong: InnerModel, weak: InnerModel) -> RouteSettings:
-    return with_prices(settings, name_of(strong), name_of(weak))
+    return settings_of_pair(settings, name_of(strong), name_of(weak))
 
 
 def _same(one: _Given, other: _Given) -> bool:

@@ -27,11 +27,10 @@ from routellm_core import Asked, ConfigError, Decision, PolicySettings, Tier, va
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
 from routellm_core.rules.fits import lacking, only_able
-from routellm_core.settings import with_prices
 from routellm_core.traffic.shadow.other_model import TwoModels, two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
-from ..model_pair import is_for_models
+from ..model_pair import is_for_models, settings_of_pair
 from .asking import asked_in, asked_in_thread
 from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models, name_of
 from .needs import known_abilities, needs_of
@@ -113,7 +112,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         if self._strong is not None:
             check_models(self._strong, self._weak)
         names = (None if model is None else name_of(model) for model in (self._strong, self._weak))
-        self._settings = with_prices(self._settings, *names)
+        self._settings = settings_of_pair(self._settings, *names)
         policy_of(self._settings)  # reports mistakes, and loads the router, before traffic
         self._shadow = None if shadow is None else shadow_settings(shadow)
         self._two_models: TwoModels | None = None

@@ -16,7 +16,7 @@ from routellm_core import ConfigError
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.overrides import drop_override
-from .groups.costs import note_costs
+from .groups.costs import Costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
@@ -64,6 +64,7 @@ class RouteLLMProxyHandler(CustomLogger):
         super().__init__()
         self._strategy: RouteLLMRoutingStrategy | None = None
         self._not_supported: str | None = None
+        self._costs = Costs()
         self._shadow = ShadowLog()
         self._waiting: asyncio.Task[None] | None = None
 
@@ -123,8 +124,9 @@ class RouteLLMProxyHandler(CustomLogger):
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
         strategy = self._installed_strategy()
         if strategy is not None:
-            note_costs(kwargs, strategy.routes(), strategy.access)
-            await self._shadow.note(kwargs, response_obj, strategy.routes(), strategy.access)
+            routes = strategy.routes()
+            self._costs.note(kwargs, routes, strategy.access)
+            await self._shadow.note(kwargs, response_obj, routes, strategy.access)
 
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any

@@ -65,7 +65,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        if not specific_deployment and (route := self.find(model)):
+        if not specific_deployment and (route := self._still_to_route(model, routed)):
             _reject_embedding(model, messages, input, kwargs)
             request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
@@ -93,7 +93,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        if not specific_deployment and (route := self.find(model)):
+        if not specific_deployment and (route := self._still_to_route(model, routed)):
             _reject_embedding(model, messages, input, kwargs)
             request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
@@ -109,6 +109,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 request_kwargs=kwargs,
             )
         return _callable(deployment, model)
+
+    def _still_to_route(self, model: str, routed: RoutedRequest | None) -> Route | None:
+        """Return the route of a request, unless it names the group that was chosen for it."""
+        return None if routed is not None and routed.group == model else self.find(model)
 
     def find(self, model: str) -> Route | None:
         """Return the route of a model name; None if LiteLLM serves it without us.

@@ -16,11 +16,10 @@ from pydantic import BaseModel, computed_field
 
 from routellm_core import ConfigError, Tier, validate_settings
 from routellm_core.policy.policies import policy_of
-from routellm_core.settings import with_prices
 from routellm_core.traffic.shadow.other_model import two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
-from ..model_pair import check_pair, is_for_models
+from ..model_pair import check_pair, is_for_models, settings_of_pair
 from .calls import RoutedCalls
 from .needs import calls_tools
 from .settings import RouteSettings
@@ -91,7 +90,7 @@ class RouteLLM(RoutedCalls):
                     f"unknown key '{name}': it is for the models, so set it on strong and weak"
                 )
         route = validate_settings(RouteSettings, {"router": router, **settings})
-        route = with_prices(route, _name(strong), _name(weak))
+        route = settings_of_pair(route, _name(strong), _name(weak))
         policy = policy_of(route)
         keeping = shadow_settings(shadow) if shadow is not None else None
         # What both have in common holds for callers that ask the router in their place.

@@ -33,6 +33,7 @@ class Adapter(Protocol):
     Args:
         strong_url: base URL of the stand-in for the strong model.
         weak_url: base URL of the stand-in for the weak model.
+        strong: what the strong model is called.
         settings: of the policy, as the framework's users write them.
     """
 
@@ -40,7 +41,9 @@ class Adapter(Protocol):
     settles: bool
     """Whether a call can continue an answer that binds it to a model."""
 
-    def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None: ...
+    def __init__(
+        self, strong_url: str, weak_url: str, strong: str = "strong", **settings: Any
+    ) -> None: ...
 
     def ask(
         self,

@@ -16,9 +16,11 @@ class LangChainAdapter:
     name = "langchain"
     settles = True
 
-    def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
+    def __init__(
+        self, strong_url: str, weak_url: str, strong: str = "strong", **settings: Any
+    ) -> None:
         self._model = ChatRouteLLM(
-            ChatOpenAI(model="strong", base_url=strong_url, api_key="unused", max_retries=0),
+            ChatOpenAI(model=strong, base_url=strong_url, api_key="unused", max_retries=0),
             ChatOpenAI(model="weak", base_url=weak_url, api_key="unused", max_retries=0),
             **settings,
         )

@@ -19,14 +19,16 @@ class LiteLLMAdapter:
     name = "litellm"
     settles = True
 
-    def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
-        routellm = {"strong": "strong", "weak": "weak", **settings}
+    def __init__(
+        self, strong_url: str, weak_url: str, strong: str = "strong", **settings: Any
+    ) -> None:
+        routellm = {"strong": strong, "weak": "weak", **settings}
         routellm.setdefault("allow_override", {"min": 0, "max": 1})
         named = ("router", "router_options", "adapt", "allow_override", *HOW_MUCH)
         by_name = {k: v for k, v in routellm.items() if k not in named}
         self._router = Router(
             model_list=[
-                _entry("strong", "openai/strong", api_base=strong_url),
+                _entry(strong, "openai/strong", api_base=strong_url),
                 _entry("weak", "openai/weak", api_base=weak_url),
                 {**_entry(ALIAS, "openai/routellm"), "model_info": {"routellm": routellm}},
                 {**_entry("router-*", "openai/routellm"), "model_info": {"routellm": by_name}},

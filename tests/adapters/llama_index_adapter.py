@@ -18,18 +18,21 @@ class LlamaIndexAdapter:
     """Sends real calls through a ``RouteLLM``.
 
     Args:
-        strong_url: base URL of the stand-in for the strong model, which is called ``strong``.
+        strong_url: base URL of the stand-in for the strong model.
         weak_url: base URL of the stand-in for the weak model, which is called ``weak``.
+        strong: what the strong model is called.
         settings: of the ``RouteLLM``.
     """
 
     name = "llama_index"
     settles = False
 
-    def __init__(self, strong_url: str, weak_url: str, **settings: Any) -> None:
+    def __init__(
+        self, strong_url: str, weak_url: str, strong: str = "strong", **settings: Any
+    ) -> None:
         # One client that verifies nothing, because others read all certificates of the machine.
         self._http = DefaultHttpxClient(verify=False)
-        strong, weak = (
+        models = (
             OpenAILike(
                 model=model,
                 api_base=url,
@@ -38,9 +41,9 @@ class LlamaIndexAdapter:
                 max_retries=0,
                 http_client=self._http,
             )
-            for model, url in (("strong", strong_url), ("weak", weak_url))
+            for model, url in ((strong, strong_url), ("weak", weak_url))
         )
-        self._llm = RouteLLM(strong, weak, **settings)
+        self._llm = RouteLLM(*models, **settings)
 
     def ask(
         self,

@@ -32,3 +32,15 @@ def test_a_prompt_cache_that_is_warm_holds_a_conversation(
         changed = [("system", "Other " + begun[0][1]), *told[1:]]
         assert outcome(asking.ask(EASY, history=changed))[0] == "weak"
         assert outcome(asking.ask(EASY, history=told[1:]))[0] == "weak"
+
+
+def test_what_one_strong_model_read_is_not_warm_for_another(
+    kind: type[Adapter], adapter: Any
+) -> None:
+    held = {**LENGTH, "hold": "cache", "strong_price": [10, 20], "weak_price": [5, 10]}
+    begun = [("system", f"{kind.name} of two pairs " + "rules " * 1_000)]
+    told = [*begun, ("user", HARD), ("assistant", "Done.")]
+    one, other = adapter(**held), adapter(strong="other", **held)
+    one.ask(HARD, history=begun)
+    assert outcome(other.ask(EASY, history=told))[0] == "weak"
+    assert outcome(one.ask(EASY, history=told))[0] == "strong"

@@ -18,9 +18,9 @@ pytest.importorskip("starlette")
 pytest.importorskip("prometheus_client")
 
 from routellm_core import load_router
-from routellm_core.checkpoints.store import BUNDLED
 from tests.fakes.scoring_server import ScoringProcess
 
+from .classifiers import classifier
 from .measure import race
 from .prompts import make_prompts
 
@@ -54,31 +54,12 @@ def rate(server: ScoringProcess, texts: list[str]) -> float:
     return len(texts) / (time.perf_counter() - began)
 
 
-def classifier(folder: Path) -> str:
-    """Write a classifier of the size of MiniLM, with weights drawn at random."""
-    transformers = pytest.importorskip("transformers")
-    tokenizer = str(BUNDLED / "bert" / "tokenizer.json")
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_file=tokenizer, pad_token="[PAD]", model_max_length=256
-    ).save_pretrained(folder)
-    config = transformers.BertConfig(
-        hidden_size=384,
-        num_hidden_layers=6,
-        num_attention_heads=12,
-        intermediate_size=1536,
-        max_position_embeddings=512,
-        num_labels=3,
-    )
-    transformers.BertForSequenceClassification(config).save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.mark.parametrize("kind", ["bundled", "classifier"])
 @pytest.mark.timeout(900)
 def test_requests_per_second(benchmark: Any, report: Any, kind: str, tmp_path: Path) -> None:
     args = ["--router", "bert", "--timeout-ms", "600000"]
     if kind == "classifier":
-        args += ["--checkpoint", classifier(tmp_path)]
+        args += ["--checkpoint", str(classifier(tmp_path, width=384, layers=6))]
     else:
         pytest.importorskip("onnxruntime")
     every = prompts(2 * ROUNDS * REQUESTS)

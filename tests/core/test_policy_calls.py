@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import numpy as np
 import pytest
 
@@ -75,3 +78,28 @@ def test_conversations_are_bounded_in_number_and_time():
     assert "b" in kept
     now = 12.0
     assert [session in kept for session in "bc"] == [True, False]
+
+
+def test_a_score_that_is_kept_needs_no_thread(plugin):
+    """Once the router hangs on all its threads, what was scored before is decided by its score."""
+
+    class HangsLater(Router):
+        concurrency = 1
+        asked = 0
+
+        def score(self, prompts):
+            self.asked += 1
+            if self.asked > 1:
+                threading.Event().wait()
+            return np.full(len(prompts), 0.7)
+
+    plugin(routers_of(**{"hangs-later": HangsLater}))
+    policy = RoutingPolicy("hangs-later", threshold=0.5, timeout_ms=2_000)
+    first = policy.decide("known")
+    assert (first.cause, first.kept) == ("score", False)
+    assert policy.decide("new").cause == "error:ScoringTimeoutError"
+    again = [policy.decide("known"), *policy.decide_many(["known", Asked(("known",))])]
+    again.append(asyncio.run(policy.adecide("known")))
+    assert [(each.score, each.kept) for each in again] == [(0.7, True)] * 4
+    both = policy.decide_many(["known", "new"])
+    assert [each.cause for each in both] == ["score", "error:ScoringTimeoutError"]

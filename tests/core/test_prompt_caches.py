@@ -9,6 +9,7 @@ import pytest
 from routellm_core import Asked, ConfigError, RoutingPolicy
 from routellm_core.policy.prompt_caches import (
     PromptCaches,
+    beginnings,
     cached,
     calls_until_it_pays,
     written,
@@ -17,6 +18,7 @@ from routellm_core.rules.prices import Price
 
 SYSTEM = "system\n" + "rules " * 1_000
 PARTS = (SYSTEM, "user\nProve it.")
+PAIR = "gpt-4o | gpt-4o-mini"
 
 
 class Clock:
@@ -48,28 +50,36 @@ def test_a_beginning_that_was_read_is_warm_for_five_minutes():
     clock = Clock()
     caches = PromptCaches(clock=clock)
     later = (*PARTS, "assistant\nDone.", "user\nThanks.")
-    assert not caches.is_warm(later)
-    caches.read(PARTS)
-    assert caches.is_warm(later)
-    assert not caches.is_warm((SYSTEM + "!", *later[1:]))
-    assert not caches.is_warm(later[1:])
+    assert not caches.is_warm(PAIR, later)
+    caches.read(PAIR, PARTS)
+    assert caches.is_warm(PAIR, later)
+    assert not caches.is_warm(PAIR, (SYSTEM + "!", *later[1:]))
+    assert not caches.is_warm(PAIR, later[1:])
     clock.now = 299.0
-    assert caches.is_warm(later)
-    caches.read(later)
+    assert caches.is_warm(PAIR, later)
+    caches.read(PAIR, later)
     clock.now = 301.0
-    assert caches.is_warm((*later, "assistant\n", "user\nMore."))
+    assert caches.is_warm(PAIR, (*later, "assistant\n", "user\nMore."))
     clock.now = 700.0
-    assert not caches.is_warm(later)
+    assert not caches.is_warm(PAIR, later)
+
+
+def test_what_another_pair_s_model_read_is_not_warm():
+    caches = PromptCaches()
+    caches.read(PAIR, PARTS)
+    assert caches.is_warm(PAIR, PARTS)
+    assert not caches.is_warm("other | gpt-4o-mini", PARTS)
+    assert not set(beginnings(PAIR, PARTS)) & set(beginnings("other | gpt-4o-mini", PARTS))
 
 
 def test_short_beginnings_are_not_kept_and_memory_is_bounded():
     caches = PromptCaches(size=2)
     short = ("system\nBe brief.", "user\nHi")
-    caches.read(short)
-    assert not caches.is_warm((*short, "user\nMore"))
+    caches.read(PAIR, short)
+    assert not caches.is_warm(PAIR, (*short, "user\nMore"))
     for n in range(3):
-        caches.read((f"{n} {SYSTEM}",))
-    warm = [caches.is_warm((f"{n} {SYSTEM}", "user\nMore")) for n in range(3)]
+        caches.read(PAIR, (f"{n} {SYSTEM}",))
+    warm = [caches.is_warm(PAIR, (f"{n} {SYSTEM}", "user\nMore")) for n in range(3)]
     assert warm == [False, True, True]
 
 

@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from routellm_plugins.demo.proxy_process import free_port
+from routellm_plugins.demo.running import Running
 
 USER = "nobody"
 """Whom the server runs as if this is root, which PostgreSQL refuses."""
@@ -21,7 +21,7 @@ def postgres_missing() -> str | None:
     return None if _programs() else "PostgreSQL is not installed (apt-get install postgresql)"
 
 
-class PostgresServer:
+class PostgresServer(Running):
     """Runs a server for as long as its context lasts, and forgets what it held."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class PostgresServer:
         in_order = [part for file in files for part in ("-f", str(file))]
         self._call("psql", "-q", "-v", "ON_ERROR_STOP=1", self.url, *in_order)
 
-    def __enter__(self) -> PostgresServer:
+    def start(self) -> None:
         if os.geteuid() == 0:
             shutil.chown(self._folder, USER)
         data = str(self._folder / "data")
@@ -53,14 +53,8 @@ class PostgresServer:
         listening = f"-F -p {self._port} -h 127.0.0.1 -k {self._folder}"
         log = str(self._folder / "log")
         self._call("pg_ctl", "-D", data, "-l", log, "-o", listening, "-w", "start")
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
         shutil.rmtree(self._folder, ignore_errors=True)
 

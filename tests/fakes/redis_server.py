@@ -8,10 +8,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from types import TracebackType
 from typing import Any
 
 from routellm_plugins.demo.proxy_process import free_port
+from routellm_plugins.demo.running import Running
 
 
 def redis_missing() -> str | None:
@@ -19,7 +19,7 @@ def redis_missing() -> str | None:
     return None if shutil.which("redis-server") else "redis-server is not installed"
 
 
-class RedisServer:
+class RedisServer(Running):
     """Runs ``redis-server`` for as long as its context lasts.
 
     Attributes:
@@ -57,18 +57,6 @@ class RedisServer:
         """Send it a signal, such as SIGSTOP, after which it hangs."""
         assert self._process is not None
         self._process.send_signal(signal)
-
-    def __enter__(self) -> RedisServer:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class FakeRedis:

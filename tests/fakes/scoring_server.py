@@ -10,17 +10,17 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
-from types import TracebackType
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from routellm_plugins.demo.proxy_process import free_port
+from routellm_plugins.demo.running import Running
 from tests.cli.command import COMMAND
 
 ROOT = Path(__file__).parents[2]
 
 
-class ScoringProcess:
+class ScoringProcess(Running):
     """Runs ``routellm serve ARGS`` on loopback.
 
     Args:
@@ -92,18 +92,6 @@ class ScoringProcess:
             self.signal(signal.SIGCONT)
             self._process.kill()
             self._process.wait()
-
-    def __enter__(self) -> ScoringProcess:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _is_ready(self) -> bool:
         try:

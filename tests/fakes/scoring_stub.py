@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
+
+from routellm_plugins.demo.running import Running
 
 SOUND = {
     "router": "stub",
@@ -17,7 +18,7 @@ SOUND = {
 }
 
 
-class ScoringStub:
+class ScoringStub(Running):
     """Scores a prompt by its length in hundreds of characters, up to 1.
 
     Attributes:
@@ -57,16 +58,10 @@ class ScoringStub:
         if self._hanging.is_set():
             self._release.wait(60)
 
-    def __enter__(self) -> ScoringStub:
+    def start(self) -> None:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         self.recover()
         self._server.shutdown()
         self._server.server_close()

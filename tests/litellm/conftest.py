@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,13 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 pytest.importorskip("litellm")
 
 import yaml
+from litellm import Router
 from openai import AsyncOpenAI, OpenAI
 
+from routellm_core import Decision, hookimpl
 from routellm_plugins.demo.proxy_process import ProxyProcess
+from routellm_plugins.litellm import install
+from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.litellm.configs import HANDLER, KEY, alias, group
 
@@ -115,6 +120,7 @@ def proxy(
             alias("raising", router="failing", threshold=0.5),
             alias("down-router", router="length", threshold=0.6, strong="down"),
             alias("support", router="graded", strong_share=0.2),
+            alias("kept", router="sleeping", threshold=0.6),
         ],
         "router_settings": {
             "num_retries": 1,
@@ -125,6 +131,8 @@ def proxy(
         "litellm_settings": {
             "callbacks": [HANDLER, *metrics, "tests.fakes.payload_log.writer"],
             "require_auth_for_metrics_endpoint": False,
+            "cache": True,  # for requests that ask for it
+            "cache_params": {"type": "local", "mode": "default_off"},
         },
     }
     with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
@@ -159,3 +167,33 @@ def logged(payload_log: Path) -> Callable[[str], dict[str, Any]]:
         raise AssertionError(f"nothing was logged about {words!r}")
 
     return wait
+
+
+@pytest.fixture
+def model_list(
+    strong: Upstream, weak: Upstream, plugin: Callable[[object], object]
+) -> list[dict[str, Any]]:
+    """The entries of an application's Router; the fake routers are installed."""
+    plugin(routers)
+    return [
+        group("gpt-4o", strong),
+        group("gpt-4o-mini", weak),
+        alias("gpt-4o-router", router="length", threshold=0.6),
+    ]
+
+
+@pytest.fixture
+def router(model_list: list[dict[str, Any]]) -> Iterator[Router]:
+    """An application's Router, in this process."""
+    router = Router(model_list=model_list, num_retries=0)
+    install(router)
+    yield router
+    router.discard()
+
+
+@pytest.fixture
+def seen(plugin: Callable[[object], object]) -> list[Decision]:
+    """Every decision, as an observer sees it."""
+    decisions: list[Decision] = []
+    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: decisions.append(decision))))
+    return decisions

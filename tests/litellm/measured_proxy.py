@@ -8,7 +8,6 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import yaml
@@ -52,14 +51,9 @@ class MeasuredProxy(ProxyProcess):
         """Start it, on a machine that may be busy."""
         super().start(timeout_s)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         workers = self.workers()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*error)
         for worker in workers:  # should the process that started them have been killed
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)

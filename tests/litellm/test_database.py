@@ -124,6 +124,18 @@ def test_a_key_that_may_not_use_the_alias(proxy: ProxyProcess) -> None:
     assert routed.json()["error"]["type"] == plain.json()["error"]["type"]
 
 
+def test_what_aliases_do_is_told_to_admins_alone(proxy: ProxyProcess) -> None:
+    def status(path: str, with_key: str) -> int:
+        headers = {"Authorization": f"Bearer {with_key}"}
+        return httpx.get(f"{proxy.url}/{path}", headers=headers, timeout=60).status_code
+
+    own = key(proxy, models=["gpt-4o-router"])
+    assert status("routellm/status", KEY) == 200
+    plain, routed = (status(path, own) for path in ("config/list", "routellm/status"))
+    assert routed == plain
+    assert routed in (401, 403)
+
+
 @pytest.mark.parametrize("holder", ["key", "team"])
 @pytest.mark.parametrize("limit", ["model_rpm_limit", "model_tpm_limit"])
 def test_limits_for_a_group(proxy: ProxyProcess, holder: str, limit: str) -> None:

@@ -23,6 +23,8 @@ OURS = {
     "routellm_errors_total": {"route", "router", "kind"},
     "routellm_score_bucket": {"route", "router", "le"},
     "routellm_decision_seconds_bucket": {"route", "router", "le"},
+    "routellm_score_cache_hits_total": {"route", "router"},
+    "routellm_response_cache_hits_total": {"route"},
     "routellm_cost_dollars_total": {"route"},
     "routellm_always_strong_dollars_total": {"route"},
 }

@@ -73,6 +73,28 @@ def test_costs_beside_those_of_always_strong(proxy: ProxyProcess) -> None:
     assert paid / instead == pytest.approx(0.15 / 2.5, rel=0.01)
 
 
+def test_cache_hits_of_scores_and_of_answers(proxy: ProxyProcess) -> None:
+    scores, answers = (
+        ("routellm_score_cache_hits_total", "sleeping"),
+        ("routellm_response_cache_hits_total",),
+    )
+
+    def counted(*name: str) -> float:
+        return samples(proxy, "kept").get(name, 0)
+
+    for times, text in enumerate((HARD, HARD, HARD, EASY)):
+        assert send(proxy, "chat/completions", "kept", text).status_code == 200
+        assert counted(*scores) == min(times, 2)
+    assert counted(*answers) == 0
+    use = {"cache": {"use-cache": True}}
+    for _ in range(3):
+        assert send(proxy, "chat/completions", "kept", EASY, **use).status_code == 200
+        time.sleep(1)  # LiteLLM keeps an answer, and counts, a moment after it
+    assert counted("routellm_decisions_total", "score", "gpt-4o-mini", "weak") == 4
+    assert counted(*scores) == 5
+    assert counted(*answers) == 2
+
+
 def test_errors_by_kind(proxy: ProxyProcess) -> None:
     for _ in range(3):
         assert send(proxy, "chat/completions", "raising", EASY).status_code == 200

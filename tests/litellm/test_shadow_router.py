@@ -17,8 +17,8 @@ from routellm_plugins.litellm import install
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
+from tests.litellm.application import answered_by, user
 from tests.litellm.configs import alias, group
-from tests.litellm.test_strategy import answered_by, user
 
 pytestmark = [
     # LiteLLM's own, about its TypedDicts.

@@ -33,6 +33,7 @@ pytestmark = [
 PRICES = {"strong_price": [10, 20], "weak_price": [5, 10]}
 STICKY = alias("sticky", router="length", threshold=0.6, sticky="conversation")
 HELD = alias("held", router="length", threshold=0.6, hold="cache", **PRICES)
+OTHER = alias("other", router="length", threshold=0.6, hold="cache", strong="gpt-5", **PRICES)
 RULES = {"role": "system", "content": "rules " * 1_000}
 
 
@@ -78,8 +79,8 @@ def workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Workers]:
     plugin(routers)
-    entries = [group("gpt-4o", strong), group("gpt-4o-mini", weak), STICKY, HELD]
-    made = Workers(entries, monkeypatch)
+    entries = [group("gpt-4o", strong), group("gpt-4o-mini", weak), group("gpt-5", strong)]
+    made = Workers([*entries, STICKY, HELD, OTHER], monkeypatch)
     yield made
     made.end()
 
@@ -118,6 +119,14 @@ async def test_a_warm_cache_holds_in_another_worker(workers: Workers) -> None:
     for key in workers.redis.kept:
         workers.redis.kept[key] -= 301  # that long ago
     assert await ask(workers.begin(), "held", HARD, EASY) == ("weak", "score")
+
+
+async def test_what_one_strong_model_read_is_not_warm_for_another(workers: Workers) -> None:
+    router = workers.begin()
+    assert await ask(router, "held", HARD) == ("strong", "score")
+    for each in (router, workers.begin()):  # in memory, and by Redis
+        assert await ask(each, "other", HARD, EASY) == ("weak", "score")
+        assert await ask(each, "held", HARD, EASY) == ("strong", "cache")
 
 
 async def test_a_conversation_of_which_nothing_is_shared_does_not_ask(workers: Workers) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,63 +14,15 @@ from litellm import BadRequestError, Router
 from routellm_core import ConfigError, Decision, hookimpl, route_on
 from routellm_plugins.litellm import install
 from routellm_plugins.litellm.config.routes import Routes
-from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from routellm_plugins.litellm.reporting import routed_request
-from tests.fakes import routers
-from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
-from tests.litellm.configs import alias, group
+from tests.litellm.application import WARNINGS, answered_by, user
+from tests.litellm.configs import alias
 
-pytestmark = [
-    # LiteLLM's own, about its TypedDicts.
-    pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
-    # What the tests themselves call; the adapter keeps to members that are not deprecated.
-    pytest.mark.filterwarnings(
-        "ignore:Router.(add_deployment|discard|get_model_list|model_group_alias|model_list|"
-        "update_settings) is deprecated"
-    ),
-]
+pytestmark = WARNINGS
 SPLIT = pytest.mark.parametrize(
     ("prompt", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")], ids=["easy", "hard"]
 )
-
-
-@pytest.fixture(autouse=True)
-def _fake_routers(plugin: Any) -> None:
-    plugin(routers)
-
-
-@pytest.fixture
-def model_list(strong: Upstream, weak: Upstream) -> list[dict[str, Any]]:
-    return [
-        group("gpt-4o", strong),
-        group("gpt-4o-mini", weak),
-        alias("gpt-4o-router", router="length", threshold=0.6),
-    ]
-
-
-@pytest.fixture
-def router(model_list: list[dict[str, Any]]) -> Iterator[Router]:
-    router = Router(model_list=model_list, num_retries=0)
-    install(router)
-    yield router
-    router.discard()
-
-
-@pytest.fixture
-def seen(plugin: Callable[[object], object]) -> list[Decision]:
-    """Every decision, as an observer sees it."""
-    decisions: list[Decision] = []
-    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: decisions.append(decision))))
-    return decisions
-
-
-def user(prompt: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": prompt}]
-
-
-def answered_by(answer: Any) -> str:
-    return (answer.choices[0].message.content or "").split(" ")[0]
 
 
 @SPLIT
@@ -245,75 +196,6 @@ async def test_a_decision_on_other_words_is_not_taken_for_a_retry(router: Router
         assert answered_by(answer) == model
 
 
-@pytest.fixture
-def sticky(model_list: list[dict[str, Any]]) -> Iterator[Router]:
-    entry = alias("sticky", router="length", threshold=0.6, sticky="conversation")
-    other = alias("other", router="length", threshold=0.6, sticky="conversation")
-    router = Router(model_list=[*model_list, entry, other], num_retries=0)
-    install(router)
-    yield router
-    router.discard()
-
-
-def conversation(*texts: str) -> list[dict[str, Any]]:
-    messages = [{"role": "system", "content": "You help."}]
-    for text in texts:
-        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}]
-    return messages[:-1]
-
-
-async def test_a_conversation_stays_on_the_strong_model(
-    sticky: Router, seen: list[Decision]
-) -> None:
-    for turns in (1, 2, 3):
-        texts = ("Sticky?", HARD, EASY)[:turns]
-        await sticky.acompletion("sticky", conversation(*texts))
-    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
-    others = ({"tools": [tool]}, {"user": "another"}, {"metadata": {"user_api_key_hash": "1"}})
-    for other in others:
-        await sticky.acompletion("sticky", conversation("Sticky?", HARD, EASY), **other)
-    await sticky.acompletion("other", conversation("Sticky?", HARD, EASY))
-    causes = [(decision.tier, decision.cause) for decision in seen]
-    assert causes[:3] == [("weak", "score"), ("strong", "score"), ("strong", "conversation")]
-    assert causes[3:] == [("weak", "score")] * 4
-
-
-@pytest.mark.parametrize("where", ["litellm_session_id", "metadata"])
-async def test_a_session_id_names_the_conversation(
-    sticky: Router, seen: list[Decision], where: str
-) -> None:
-    def session(name: str) -> dict[str, Any]:
-        return {where: {"session_id": name} if where == "metadata" else name}
-
-    await sticky.acompletion("sticky", user(HARD), **session(f"one {where}"))
-    await sticky.acompletion("sticky", user(EASY), **session(f"one {where}"))
-    await sticky.acompletion("sticky", user(EASY), **session(f"two {where}"))
-    assert [decision.cause for decision in seen] == ["score", "conversation", "score"]
-    assert [decision.tier for decision in seen] == ["strong", "strong", "weak"]
-
-
-async def test_a_session_id_that_litellm_made_up_does_not_count(
-    sticky: Router, seen: list[Decision]
-) -> None:
-    for number, texts in enumerate([("Made up?", HARD), ("Made up?", HARD, EASY)]):
-        metadata = {"session_id": str(number), "litellm_session_id_generated": True}
-        await sticky.acompletion(
-            "sticky", conversation(*texts), metadata=metadata, litellm_session_id=str(number)
-        )
-    assert [decision.cause for decision in seen] == ["score", "conversation"]
-
-
-async def test_the_responses_api_has_conversations_too(
-    sticky: Router, seen: list[Decision]
-) -> None:
-    first = [*user("Responses?"), {"role": "assistant", "content": "Yes."}, *user(HARD)]
-    later = [*first, {"role": "assistant", "content": "Yes."}, *user(EASY)]
-    for given in (first, later):
-        await sticky.aresponses(model="sticky", input=given, instructions="Be brief.")
-    await sticky.aresponses(model="sticky", input=later, instructions="Be long.")
-    assert [decision.cause for decision in seen] == ["score", "conversation", "score"]
-
-
 async def test_a_decision_holds_for_retries_of_its_alias_only(
     router: Router, plugin: Callable[[object], object]
 ) -> None:
@@ -406,75 +288,3 @@ async def test_a_router_that_loads_slowly_does_not_hold_up_the_others(
 def test_wildcards_with_several_stars(name: str, routed: bool) -> None:
     routes = Routes([alias("router-l*g*h-0.*")], groups_may_follow=True)
     assert bool(routes.find(name)) == routed
-
-
-@pytest.fixture
-def proxy_server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    server = SimpleNamespace(llm_router=None)
-    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
-    return server
-
-
-@pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
-async def test_the_handler_drops_what_a_client_wrote_in_place_of_a_decision(bucket: str) -> None:
-    forged = {"routellm": {"tier": "strong"}, "routing_decision": {"router_type": "routellm"}}
-    data = {"model": "gpt-4o", bucket: {**forged, "team": "blue"}}
-    await RouteLLMProxyHandler().async_pre_call_hook(None, None, data, "acompletion")
-    assert data[bucket] == {"team": "blue"}
-
-
-async def test_the_handler_installs_the_strategy_again_when_it_is_reset(
-    proxy_server: SimpleNamespace, model_list: list[dict[str, Any]]
-) -> None:
-    handler = RouteLLMProxyHandler()
-
-    async def ask(prompt: str) -> str:
-        data = {"model": "gpt-4o-router", "messages": user(prompt)}
-        await handler.async_pre_call_hook(None, None, data, "acompletion")
-        return answered_by(await router.acompletion(**data))
-
-    await handler.async_pre_call_hook(None, None, {"model": "gpt-4o-router"}, "acompletion")
-    for _ in range(2):
-        router = Router(model_list=model_list)
-        proxy_server.llm_router = router
-        assert await ask(HARD) == "gpt-4o"
-        router.update_settings(routing_strategy="latency-based-routing")
-        assert await ask(HARD) == "gpt-4o"
-        assert await ask(EASY) == "gpt-4o-mini"
-        router.discard()
-
-
-async def test_the_handler_installs_the_strategy_before_any_request(
-    proxy_server: SimpleNamespace, model_list: list[dict[str, Any]]
-) -> None:
-    RouteLLMProxyHandler().install_at_start()
-    await asyncio.sleep(0.05)
-    router = proxy_server.llm_router = Router(model_list=model_list)
-    await asyncio.sleep(0.3)
-    assert answered_by(await router.acompletion("gpt-4o-router", user(HARD))) == "gpt-4o"
-    router.discard()
-
-
-async def test_a_litellm_that_is_not_known_serves_all_but_the_alias(
-    proxy_server: SimpleNamespace,
-    model_list: list[dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr("routellm_plugins.litellm.groups.router_access._ASYNC_SELECTORS", ())
-    proxy_server.llm_router = Router(model_list=model_list)
-    handler = RouteLLMProxyHandler()
-    for _ in range(2):
-        await handler.async_pre_call_hook(None, None, {"model": "gpt-4o"}, "acompletion")
-        with pytest.raises(BadRequestError, match="install another version of litellm"):
-            await handler.async_pre_call_hook(None, None, {"model": "gpt-4o-router"}, "acompletion")
-    assert caplog.text.count("install another version of litellm") == 1
-    proxy_server.llm_router.discard()
-
-
-def test_headers_hold_no_characters_that_http_forbids() -> None:
-    decision = Decision("weak", 1 / 3, 0.5, "mf", "score", 0.25)
-    headers = routed_request.RoutedRequest("alias", "gpt-4ö\r\nx: y", decision, 0).headers()
-    assert headers["x-routellm-model"] == "gpt-4%C3%B6%0D%0Ax: y"
-    assert headers["x-routellm-score"] == "0.333333"
-    assert headers["x-routellm-duration-ms"] == "0.25"

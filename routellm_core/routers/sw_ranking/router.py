@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from ...checkpoints.store import (
     Checkpoint,
-    Tensors,
     find_checkpoint,
     load_checkpoint,
     require_settings,
@@ -48,33 +47,7 @@ from ..embedding_checkpoint import (
 from .bradley_terry import fit_strengths, tiers_of
 from .directions import Directions
 from .tally import Battles, cells_of, left_out
-
-TENSORS = (
-    "vectors",
-    "first",
-    "second",
-    "p_first",
-    "weight",
-    "features.mean",
-    "features.projection",
-    "traffic",
-)
-"""The tensors of a checkpoint that was trained on battles, for n of them, D features and k
-directions along which prompts are compared: (n, k) int8, then the columns of ``Battles``, (D,),
-(D, k), and the vectors of prompts that stand for usual traffic, int8."""
-
-OUTCOME_TENSORS = (
-    "vectors",
-    "difficulty",
-    "contrast",
-    "weight",
-    "ability",
-    "features.mean",
-    "features.projection",
-    "traffic",
-)
-"""The tensors of one that was trained on the outcomes of K models on n prompts: the prompts'
-difficulties (n,), contrasts (n,) and the models' abilities (K,), in place of who met whom."""
+from .tensors import OUTCOME_TENSORS, TENSORS, consistent, consistent_outcomes
 
 RELEASED_BATTLES, RELEASED_EMBEDDINGS = "battles.jsonl", "battle_embeddings.npy"
 """The files with the data of the original release, each with a row for each battle."""
@@ -206,8 +179,8 @@ class SWRankingRouter(Router):
         require_settings(folder, config, {"num_tiers": int, "gamma": (int, float)})
         trained = EmbeddingCheckpoint.of("sw_ranking", folder, tensors, config, encoder)
         models: list[str] = config["models"]
-        consistent = _consistent_outcomes if of_outcomes else _consistent
-        if not consistent(tensors, len(models), trained.encoder.dim):
+        fits = consistent_outcomes if of_outcomes else consistent
+        if not fits(tensors, len(models), trained.encoder.dim):
             raise trained.damaged()
         abilities = (strong_ability, weak_ability)
         if of_outcomes:
@@ -351,44 +324,6 @@ class SWRankingRouter(Router):
         similarities *= self._sharpness / np.where(nearest > 0, nearest, np.inf)
         similarities -= self._sharpness
         return np.exp(similarities, out=similarities)
-
-
-def _consistent(tensors: Tensors, models: int, features: int) -> bool:
-    columns = ("first", "second", "p_first")
-    p_first = tensors["p_first"]
-    return (
-        _vectors_fit(tensors, columns, features)
-        and all(
-            ((tensors[name] >= 0) & (tensors[name] < models)).all() for name in ("first", "second")
-        )
-        and bool(((p_first >= 0) & (p_first <= 1)).all())
-    )
-
-
-def _consistent_outcomes(tensors: Tensors, models: int, features: int) -> bool:
-    ability = tensors["ability"]
-    return (
-        _vectors_fit(tensors, ("difficulty", "contrast"), features)
-        and len(tensors["difficulty"]) > 0
-        and ability.shape == (models,)
-        and all(np.isfinite(tensors[name]).all() for name in ("ability", "difficulty", "contrast"))
-    )
-
-
-def _vectors_fit(tensors: Tensors, columns: Sequence[str], features: int) -> bool:
-    """Whether the vectors fit the features, and weights and columns the vectors."""
-    battles, directions = len(tensors["weight"]), tensors["vectors"].shape[-1]
-    weight = tensors["weight"]
-    return (
-        tensors["vectors"].shape == (battles, directions)
-        and all(tensors[name].shape == (battles,) for name in (*columns, "weight"))
-        and tensors["features.mean"].shape == (features,)
-        and tensors["features.projection"].shape == (features, directions)
-        and tensors["traffic"].shape[1:] == (directions,)
-        and all(tensors[name].dtype == np.int8 for name in ("vectors", "traffic"))
-        and all(np.isfinite(tensors[f"features.{part}"]).all() for part in ("mean", "projection"))
-        and bool(((weight > 0) & (weight < np.inf)).all())
-    )
 
 
 def _check(battles: Battles, embeddings: NDArray[Any], num_tiers: int, gamma: float) -> None:

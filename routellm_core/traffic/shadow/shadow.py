@@ -56,7 +56,7 @@ class Shadow:
         self.settings = settings
         redact = settings.redact
         self._keeping = Keeping(
-            settings.texts, redact_of(redact) if isinstance(redact, str) else redact
+            settings.texts, redact_of(redact) if isinstance(redact, str) else redact, route
         )
         self._writer: Writer = writer_of(settings.store, settings.keep_days)
         self._calls = Calls(

@@ -26,9 +26,11 @@ class Keeping:
     Args:
         texts: whether texts are kept; False: their digests alone.
         redact: is called with every text before anything of it is kept, digests included.
+        route: whose texts they are, for messages.
     """
 
-    def __init__(self, texts: bool = True, redact: Redact | None = None) -> None:
+    def __init__(self, texts: bool = True, redact: Redact | None = None, route: str = "") -> None:
+        self._route = route
         self._texts = texts
         self._redact = redact
         self._failed = False
@@ -56,8 +58,9 @@ class Keeping:
             if not self._failed:
                 self._failed = True
                 logger.error(
-                    "'redact' failed (%s): such texts are not kept; further failures are not "
-                    "logged",
+                    "shadow mode of '%s': 'redact' failed (%s): such texts are not kept; further "
+                    "failures are not logged",
+                    self._route,
                     type(error).__name__,
                     exc_info=error,
                 )

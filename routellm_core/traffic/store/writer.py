@@ -155,8 +155,9 @@ class Writer:
         if not self._logged:
             self._logged = True
             logger.error(
-                "a store does not take records (%s): they are lost and counted; further ones are "
-                "not logged",
+                "a store does not take records of %s (%s): they are lost and counted; further ones "
+                "are not logged",
+                " and ".join(f"'{route}'" for route in routes),
                 why,
             )
 

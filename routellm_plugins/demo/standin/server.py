@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
+from ..running import Running
 from .answers import (
     Answer,
     chat_answer,
@@ -22,7 +22,7 @@ from .answers import (
 )
 
 
-class StandIn:
+class StandIn(Running):
     """An upstream that answers every prompt and says which model it stands for.
 
     Serves ``/v1/chat/completions`` and ``/v1/responses``, plain and streaming, with tools and
@@ -73,17 +73,6 @@ class StandIn:
     def answer(self, body: dict[str, Any]) -> Answer:
         """Return the answer to this request."""
         return Answer.to(body, self.model or str(body.get("model")))
-
-    def __enter__(self) -> StandIn:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class _Server(ThreadingHTTPServer):

@@ -9,7 +9,7 @@ from typing import Any
 
 from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
-from routellm_core.settings import of_one_call, with_prices
+from routellm_core.settings import belonging_to, of_one_call, with_prices
 
 from .settings import RouteSettings, parse_settings
 
@@ -125,7 +125,7 @@ class Routes:
         mistakes: list[str] = []
         value = _mapping(entry, "model_info").get("routellm")
         try:
-            settings = parse_settings(value, wildcard="*" in name)
+            settings = _parsed(name, value)
             if settings.observe:
                 mistakes.append(
                     "'observe' is for the entry of a model group that serves requests: write "
@@ -155,7 +155,7 @@ class Routes:
         value = _mapping(entry, "model_info")["routellm"]
         mistakes: list[str] = []
         try:
-            settings = parse_settings(value, wildcard="*" in name)
+            settings = _parsed(name, value)
             route = self.observed[name] = Route(name, settings, self._entries(settings))
             if name not in (settings.strong, settings.weak):
                 mistakes.append(f"one of 'strong' and 'weak' must be '{name}', which is observed")
@@ -210,6 +210,11 @@ class Routes:
                     f"'{key}' is '{group}'{leads}, but no model_list entry has that model_name: "
                     f"{hint}"
                 )
+
+
+def _parsed(name: str, value: object) -> RouteSettings:
+    settings = parse_settings(value, wildcard="*" in name)
+    return belonging_to(settings, f"'{name}' ({settings.strong} | {settings.weak})")
 
 
 def _guardrails(entries: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:

@@ -52,17 +52,17 @@ class SharedConversations:
             asked = call()
         except Exception:
             return await adecide(settings, call)  # which handles it
-        await self._learn(redis, asked)
+        await self._learn(redis, asked, settings.owner)
         decision = await adecide(settings, lambda: asked)
-        known = _to_tell(asked, decision)
+        known = _to_tell(asked, settings.owner, decision)
         if known and not self._rests and len(self._sent) < _MOST_SENT:
             task = asyncio.get_running_loop().create_task(self._tell(redis, known))
             self._sent.add(task)
             task.add_done_callback(self._sent.discard)
         return decision
 
-    async def _learn(self, redis: Any, asked: Asked) -> None:
-        keys = _unknown(asked)
+    async def _learn(self, redis: Any, asked: Asked, owner: str) -> None:
+        keys = _unknown(asked, owner)
         if not keys:
             return
         try:
@@ -95,13 +95,13 @@ class SharedConversations:
         self._rests_until = time.monotonic() + _REST_S
 
 
-def _unknown(asked: Asked) -> list[str]:
+def _unknown(asked: Asked, owner: str) -> list[str]:
     """Return the keys of what others may know of a conversation, and this worker does not."""
     keys = []
     if asked.session and not asked.begins and asked.session not in conversations:
         keys.append(_CONVERSATION + asked.session)
-    if asked.parts and not prompt_caches.is_warm(asked.parts):
-        keys.extend(_BEGINNING + name for name in beginnings(asked.parts)[-_LAST:])
+    if asked.parts and not prompt_caches.is_warm(owner, asked.parts):
+        keys.extend(_BEGINNING + name for name in beginnings(owner, asked.parts)[-_LAST:])
     return keys
 
 
@@ -113,11 +113,12 @@ def _take_down(key: str, ago_s: float) -> None:
         prompt_caches.learn(name, max(0.0, ago_s))
 
 
-def _to_tell(asked: Asked, decision: Decision) -> dict[str, float]:
+def _to_tell(asked: Asked, owner: str, decision: Decision) -> dict[str, float]:
     """Return keys of what others may want to know, and for how many seconds it holds."""
     known = {}
     if asked.session and asked.session in conversations:
         known[_CONVERSATION + asked.session] = IDLE_S
     if decision.model == "strong":
-        known.update((_BEGINNING + name, WARM_S) for name in beginnings(asked.parts)[-1:])
+        names = beginnings(owner, asked.parts)[-1:]
+        known.update((_BEGINNING + name, WARM_S) for name in names)
     return known

@@ -21,6 +21,8 @@ class _Registered(NamedTuple):
     errors: Any
     scores: Any
     seconds: Any
+    score_hits: Any
+    response_hits: Any
     cost: Any
     always_strong: Any
 
@@ -51,8 +53,19 @@ class Metrics:
         registered.seconds.labels(*by_router).observe(decision.elapsed_ms / 1000)
         if decision.score is not None:
             registered.scores.labels(*by_router).observe(decision.score)
+        if decision.kept:
+            registered.score_hits.labels(*by_router).inc()
         if kind:
             registered.errors.labels(*by_router, kind).inc()
+
+    def note_response_hit(self, route: str) -> None:
+        """Count an answer that LiteLLM had in its response cache, so that no model was called.
+
+        Args:
+            route: ``model_name`` of the alias's entry.
+        """
+        if self._registered is not None:
+            self._registered.response_hits.labels(route).inc()
 
     def note_costs(self, route: str, cost: float, always_strong: float) -> None:
         """Count what one request cost.
@@ -83,6 +96,16 @@ def _register() -> _Registered | None:
             Counter("routellm_errors", "Failures to score", (*by_router, "kind")),
             Histogram("routellm_score", "Strong win rates", by_router, buckets=_SCORES),
             Histogram("routellm_decision_seconds", "Time to decide", by_router, buckets=_SECONDS),
+            Counter(
+                "routellm_score_cache_hits",
+                "Decisions by scores that were kept, for which nothing was scored",
+                by_router,
+            ),
+            Counter(
+                "routellm_response_cache_hits",
+                "Requests for a routed alias that LiteLLM's response cache answered",
+                ("route",),
+            ),
             Counter("routellm_cost_dollars", "Cost of requests for a routed alias", ("route",)),
             Counter(
                 "routellm_always_strong_dollars",

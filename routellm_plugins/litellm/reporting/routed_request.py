@@ -51,7 +51,7 @@ class RoutedRequest:
     def headers(self) -> dict[str, str]:
         """Return the decision as response headers."""
         return {
-            f"x-routellm-{_HEADER_NAMES.get(name, name)}": quote(_text(value), safe=_HEADER_SAFE)
+            f"x-routellm-{_HEADER_NAMES.get(name, name)}": _header(value)
             for name, value in self.as_metadata().items()
         }
 
@@ -112,5 +112,7 @@ def _bucket(request_kwargs: dict[str, Any]) -> dict[str, Any]:
     return bucket
 
 
-def _text(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
+def _header(value: str | float) -> str:
+    text = value if isinstance(value, str) else f"{value:.6g}"
+    is_safe = text.isascii() and text.isprintable()
+    return text if is_safe else quote(text, safe=_HEADER_SAFE)

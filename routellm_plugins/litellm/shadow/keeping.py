@@ -47,6 +47,7 @@ class ShadowLog:
     def __init__(self) -> None:
         self._routes: Routes | None = None
         self._keepers: dict[str, _Keeper] = {}
+        self._abilities: GroupAbilities | None = None
         self._failed: set[str] = set()
 
     async def note(
@@ -66,7 +67,10 @@ class ShadowLog:
             kind = type(error).__name__
             if kind not in self._failed:
                 self._failed.add(kind)
-                logger.exception("a request was not kept; further such failures are not logged")
+                logger.exception(
+                    "a request for '%s' was not kept; further such failures are not logged",
+                    (kwargs.get("standard_logging_object") or {}).get("model_group"),
+                )
 
     async def _note(
         self, kwargs: Mapping[str, Any], response: Any, routes: Routes, access: RouterAccess
@@ -94,9 +98,14 @@ class ShadowLog:
         body = (kwargs.get("optional_params") if body is None else body) or {}
         given = kwargs.get("messages")
         messages = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
-        decision = routed.decision if routed else await _observed(route, params, messages, access)
-        if routes is not self._routes:  # the model list was edited, and prices perhaps
+        if self._abilities is None or routes is not self._routes:
+            # The model list was edited, and prices and abilities perhaps.
             self._routes, self._keepers = routes, {}
+            self._abilities = GroupAbilities(access)
+        if routed is not None:
+            decision = routed.decision
+        else:
+            decision = await _observed(route, params, messages, access, self._abilities)
         keeper = await self._keeper(route, access)
         shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
         asked = call_type, messages, body
@@ -134,12 +143,16 @@ class ShadowLog:
 
 
 async def _observed(
-    route: Route, params: Mapping[str, Any], messages: Any, access: RouterAccess
+    route: Route,
+    params: Mapping[str, Any],
+    messages: Any,
+    access: RouterAccess,
+    abilities: GroupAbilities,
 ) -> Decision:
     """Return the decision on a request that was served without one."""
     buckets = {k: params[k] for k in ("metadata", "litellm_metadata") if params.get(k)}
     given = {**buckets, "messages": messages}
-    request = Request(route.name, route, given, access.entries, GroupAbilities(access).of)
+    request = Request(route.name, route, given, access.entries, abilities.of)
     return await adecide(route.settings, request.asked, checked=True)
 
 
