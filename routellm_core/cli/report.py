@@ -180,16 +180,24 @@ def export(
     ] = False,
 ) -> None:
     """Write the sampled requests, with both answers and what is known of their quality."""
-    opened, n = Store(store, make=False), 0
+    opened, n, one_sided = Store(store, make=False), 0, 0
     rows = (row for row in exported(opened) if "correct" in row or not judged)
     with written_rows(out, {}) as write:
         while batch := list(islice(rows, _BATCH)):
             write(batch)
             n += len(batch)
+            one_sided += sum(len(row.get("correct", {})) == 1 for row in batch)
         if not n:
             what = "judged requests with their texts" if judged else "sampled requests with texts"
             raise ConfigError(f"the store {opened.name} holds no {what}")
     typer.echo(f"{n:,} requests written to {out}")
+    if judged and one_sided:
+        typer.secho(
+            f"of {one_sided:,} only one answer was judged, which is no label of two: `routellm "
+            "label` judges both of an export without --judged",
+            err=True,
+            fg="yellow",
+        )
 
 
 @store_app.command()

@@ -112,12 +112,10 @@ def judge(
     if labels.strong.mean() > labels.weak.mean():
         result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
     # Not the quantiles of the new router: the thresholds must not depend on these labels.
-    bounded = bounded_loss(
-        scores, labels.strong, labels.weak, max_loss=max_loss, confidence=confidence
-    )
-    alone = bounded_loss(
-        np.zeros(len(scores)), labels.strong, labels.weak, max_loss=max_loss, confidence=confidence
-    )
+    qualities = labels.strong, labels.weak
+    limits = {"max_loss": max_loss * labels.unit, "confidence": confidence}
+    bounded = bounded_loss(scores, *qualities, **limits)
+    alone = bounded_loss(np.zeros(len(scores)), *qualities, **limits)
     return Judged(
         scores,
         keeps_base,
