@@ -96,11 +96,14 @@ def test_always_strong_would_have_kept_its_cache_warm(tmp_path: Path):
         row["metadata"] = json.dumps(metadata)
         row["spend"] = None
         rows.append(row)
-    costs = reported(written(tmp_path / "switching.jsonl", rows), *PRICES)["costs"]
+    log = written(tmp_path / "switching.jsonl", rows)
+    costs = reported(log, *PRICES)["costs"]
     cold_strong, warm_strong = (2000 * 10 + 100 * 50) / 1e6, (2000 * 1 + 100 * 50) / 1e6
     assert costs["served"] == pytest.approx(10 * cold_strong * 1.1)
     assert costs["always_strong"] == pytest.approx(cold_strong + 19 * warm_strong)
     assert costs["saving"]["value"] < 0  # cold caches cost more than the weak model saves
+    shown = " ".join(called("report", log, *PRICES).stdout.replace("│", " ").split())
+    assert "0% of the tokens read came from caches, and 95% would have for a strong model" in shown
 
 
 def test_thumbs_are_joined_and_the_loss_is_said_to_be_unknown(tmp_path: Path):

@@ -39,6 +39,8 @@ class Costs:
     are known."""
     cached: float | None
     """Share of the tokens read that came from a provider's cache; None if no answer says."""
+    warm: float
+    """The share that a strong model for all is taken to have read from its cache."""
     length_ratio: float | None
     """Tokens that the strong model writes for one of the weak model's, by the sampled pairs; None
     below 30 of them, where the same length is assumed."""
@@ -152,6 +154,7 @@ def _costs(route: Requests) -> Costs | None:
         cached=None
         if np.isnan(told[counted]).all()
         else float(cached[counted].sum() / max(1.0, given[counted].sum())),
+        warm=float(warm[counted].sum() / max(1.0, given[counted].sum())),
         length_ratio=ratio,
     )
 

@@ -130,6 +130,7 @@ class _Sums:
             always_strong=self.always_strong,
             saving=saving,
             cached=None,
+            warm=0.0,
             length_ratio=None,
         )
 

@@ -95,8 +95,8 @@ def _money(figures: Figures) -> Iterator[Line]:
 
 
 _SUMS = (
-    "by the proxy's sums of costs, which give no interval; both models taken to answer at the same "
-    "length"
+    "by the proxy's sums of costs, which give no interval and count no prompt cache of the strong "
+    "model; both models taken to answer at the same length"
 )
 
 
@@ -106,12 +106,14 @@ def _counted_as(costs: Costs) -> str:
         if costs.length_ratio
         else "both models taken to answer at the same length"
     )
-    cached = (
-        "no answer says which tokens came from a cache"
-        if costs.cached is None
-        else f"{costs.cached:.0%} of the tokens read came from caches, for either model"
-    )
-    return f"{cached}; {length}"
+    if costs.cached is None:
+        cached, whose = "no answer says which tokens came from a cache", ""
+    else:
+        cached = f"{costs.cached:.0%} of the tokens read came from caches"
+        whose = ", for either model"
+    if costs.warm > (costs.cached or 0.0):
+        whose = f", and {costs.warm:.0%} would have for a strong model alone"
+    return f"{cached}{whose}; {length}"
 
 
 def _quality(figures: Figures) -> Iterator[Line]:
