@@ -7,7 +7,7 @@ same prompts are offered to each way of choosing; APGR is on prompts that were n
 far the mean gain of the chosen prompts is from that of all that were offered: what share, saving
 and loss are estimated from. "Near the threshold" spends half of the labels on prompts whose score
 is nearest to the middle, which `--budget` does not do: its estimates would not hold for all.
-About ten minutes of one core.
+About five minutes of one core.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .learning_curves.tables import HONEST, ROOT, SOURCES, Floats, Table
 from .learning_curves.ways import TEST, adapted
 
 BUDGETS = (50, 100, 200, 400)
-OFFERED, SPLITS = 2000, 10
+OFFERED, SPLITS = 2000, 5
 
 Rows = NDArray[np.int64]
 Cells = dict[tuple[int, str], list[list[float]]]
