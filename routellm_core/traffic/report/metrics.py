@@ -24,7 +24,7 @@ from ...decision import Tier
 from ...errors import ConfigError
 from ...evaluation.intervals import Estimate
 from ...rules.drift import Status
-from .estimates import share
+from .estimates import wilson
 from .figures import Costs, Figures, Quality
 from .requests import TIERS
 
@@ -98,7 +98,6 @@ class _Sums:
         return sum(self.tiers.values())
 
     def figures(self, now: float) -> Figures:
-        decided = np.repeat([1.0, 0.0], [self.tiers["strong"], self.tiers["weak"]])
         return Figures(
             source="metrics",
             route=self.route,
@@ -107,7 +106,7 @@ class _Sums:
             first_at=self.began,
             last_at=now,
             acted=self.requests,
-            share=share(decided),
+            share=wilson(self.tiers["strong"] / self.requests, self.requests),
             causes=dict(self.causes.most_common()),
             costs=self._costs(),
             quality=Quality({}, dict.fromkeys(TIERS, 0), 0, None),
