@@ -20,7 +20,6 @@ from ..errors import ConfigError, did_you_mean
 from ..rules.prices import Price
 from ..traffic.report.figures import Figures, Source, figures_of
 from ..traffic.report.logs import requests_in_logs
-from ..traffic.report.metrics import is_metrics, read_metrics
 from ..traffic.report.requests import requests_of
 from ..traffic.report.wording import as_json, as_markdown, lines_of
 from ..traffic.store.database import SQLITE
@@ -95,6 +94,9 @@ def report(
         raise ConfigError("--feedback is for a store or for logs: metrics name no answer")
     began = None if since is None else _time(since)
     if kind == "metrics":
+        # What asks over HTTP takes long to import.
+        from ..traffic.report.metrics import read_metrics
+
         found = read_metrics(source[0], began, key)
     elif kind == "store":
         found = _of_store(source[0], feedback, began or 0.0)
@@ -137,7 +139,7 @@ def _kind(source: list[str]) -> Source:
 
 
 def _kind_of(source: str) -> Source:
-    if is_metrics(source):
+    if source.startswith(("http://", "https://")):
         return "metrics"
     path = Path(source)
     if "://" in source or not path.is_file():

@@ -46,11 +46,6 @@ Sample = tuple[str, Mapping[str, str], float]
 """Of a metric, its name, labels and value."""
 
 
-def is_metrics(where: str) -> bool:
-    """Whether this is an address of metrics, and no store or file."""
-    return where.startswith(("http://", "https://"))
-
-
 def read_metrics(url: str, since: float | None, key: str | None) -> list[Figures]:
     """Return the figures of each route, by name.
 
