@@ -112,11 +112,13 @@ def judge(
     result = None
     if labels.strong.mean() > labels.weak.mean():
         result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
-    # Not the quantiles of the new router: the thresholds must not depend on these labels.
-    qualities = labels.strong, labels.weak
-    limits = {"max_loss": max_loss * labels.unit, "confidence": confidence}
-    bounded = bounded_loss(scores, *qualities, **limits)
-    alone = bounded_loss(np.zeros(len(scores)), *qualities, **limits)
+
+    def bounded_by(of: Floats) -> Bounded:
+        # Not the quantiles of the new router: the thresholds must not depend on these labels.
+        most = max_loss * labels.unit
+        return bounded_loss(of, labels.strong, labels.weak, max_loss=most, confidence=confidence)
+
+    bounded, alone = bounded_by(scores), bounded_by(np.zeros(len(scores)))
     return Judged(
         scores,
         keeps_base,
