@@ -16,7 +16,7 @@ REQUESTS ?= 20000
 # Prompts that `make stream` scores.
 PROMPTS ?= 1000000
 
-.PHONY: help demo test versions database fuzz faults overhead blocking lint bench stream shadow-load own-traffic common-sense build results thresholds learning-curves clean
+.PHONY: help demo test versions database fuzz faults overhead blocking lint bench stream shadow-load own-traffic common-sense build results thresholds learning-curves label-choice clean
 
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
@@ -36,6 +36,7 @@ help:
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
 	@echo "make learning-curves what labels are worth to routellm adapt, in docs/own-traffic.md; DATA=folder with eval/, train/ and validation/"
+	@echo "make label-choice what labels that routellm label chooses gain over random ones; DATA likewise"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 
 demo: $(VENV)/.demo
@@ -118,6 +119,10 @@ thresholds: $(VENV)/.dev
 learning-curves: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make learning-curves DATA=<folder with eval/, train/ and validation/>"; exit 2; }
 	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.learning_curves
+
+label-choice: $(VENV)/.dev
+	@test -n "$(DATA)" || { echo "say where: make label-choice DATA=<folder with eval/, train/ and validation/>"; exit 2; }
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.label_choice
 
 build: $(VENV)/.dev
 	rm -rf build dist

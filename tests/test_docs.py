@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from routellm_core import RoutingPolicy, hookimpl, hookspecs, load_router
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN_TRAFFIC = ROOT / "docs/own-traffic.md"
 PLUGIN_PAGE = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
 
 
@@ -161,6 +163,32 @@ def test_the_sample_of_the_contract_runs(tmp_path):
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert "13 passed" in done.stdout, done.stdout + done.stderr
+
+
+def _typed(page: Path) -> list[list[str]]:
+    """Return the words of each `routellm` command in the page's blocks of a console."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [
+        shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ routellm ")
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param(words, id=" ".join(words)[:60]) for words in _typed(OWN_TRAFFIC)]
+)
+def test_the_commands_of_the_road_are_as_they_are_typed(words):
+    """Each option of the page's commands exists; values are those of the page."""
+    import typer
+
+    from routellm_plugins.cli import app
+
+    command = typer.main.get_command(app)
+    given = list(words[1:])
+    while hasattr(command, "commands"):
+        command = command.commands[given.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in given if word.startswith("--") and word != "..."} <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

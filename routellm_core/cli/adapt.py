@@ -24,7 +24,8 @@ def adapt(
         Path,
         typer.Option(
             help="Rows with 'prompt' and the qualities 'strong' and 'weak', or 'correct' by model, "
-            "as `routellm label` writes them: JSON lines, CSV or parquet.",
+            "as `routellm label` writes them: JSON lines, CSV or parquet. With --votes: logs of "
+            "calls that were decided with `explore`.",
             dir_okay=False,
         ),
     ],
@@ -35,6 +36,15 @@ def adapt(
             "--from", help="Router to start from: mf, a folder, or a Hugging Face id of one."
         ),
     ] = "mf",
+    votes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Scores of the answers that users got, such as thumbs: rows with 'request_id' and "
+            "'score' from 0 to 1. Each counts by how likely its model was to be drawn.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     strong_model: Annotated[
         str | None, typer.Option(help="Name of the strong model in 'correct'.")
     ] = None,
@@ -66,6 +76,8 @@ def adapt(
     from ..traffic.adapt.adapt import check_folder
     from ..traffic.adapt.base import read_base
     from ..traffic.adapt.labels import Labels
+    from ..traffic.adapt.votes import read_votes
+    from ..traffic.exploration.logs import read_judgements
 
     for name, value, low in (
         ("--max-quality-loss", max_quality_loss, 0.0),
@@ -80,7 +92,10 @@ def adapt(
     console = Console()
     with shown_progress(messages()) as progress:
         progress.stage(f"Reading {labels.name}")
-        found = Labels.of(read_labelled(labels, (strong_model, weak_model), skipped))
+        if votes is None:
+            found = Labels.of(read_labelled(labels, (strong_model, weak_model), skipped))
+        else:
+            found = read_votes([labels], read_judgements(votes), skipped)
         done = moved(
             started,
             found,

@@ -1,4 +1,4 @@
-"""`routellm report` and `routellm store`: what a store tells, and what goes into and out of it."""
+"""`routellm report` and `routellm store`: what routing does; what goes into and out of a store."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..data.calls import Skipped
 from ..data.row_files import written_rows
 from ..errors import ConfigError, did_you_mean
-from ..traffic.report.figures import figures_of
+from ..rules.prices import Price
+from ..traffic.report.figures import Figures, Source, figures_of
+from ..traffic.report.logs import requests_in_logs
 from ..traffic.report.requests import requests_of
 from ..traffic.report.wording import as_json, as_markdown, lines_of
+from ..traffic.store.database import SQLITE
 from ..traffic.store.export import exported
 from ..traffic.store.feedback_file import read_feedback
 from ..traffic.store.store import Store
+from .options import StrongPrice, WeakPrice, model_prices
 
 store_app = typer.Typer(
     name="store", help="What shadow mode has kept: take it out, or delete it.", no_args_is_help=True
@@ -34,7 +39,14 @@ Where = Annotated[str, typer.Argument(metavar="STORE", help="The store's file, o
 
 
 def report(
-    store: Where,
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="The store's file or URL; logs with decisions, one file or several; or http://... "
+            "of a proxy's /metrics or of a Prometheus server.",
+        ),
+    ],
     feedback: Annotated[
         Path | None,
         typer.Option(
@@ -50,23 +62,54 @@ def report(
             metavar="DATE|DAYSd", help="Only requests from then on: 2026-11-28T12:00, or 7d."
         ),
     ] = None,
+    strong_model: Annotated[
+        str | None,
+        typer.Option(help="Of logs, the strong model in LiteLLM's table of prices."),
+    ] = None,
+    weak_model: Annotated[str | None, typer.Option(help="The weak model, likewise.")] = None,
+    strong_price: StrongPrice = None,
+    weak_price: WeakPrice = None,
+    strong_cache_price: Annotated[
+        str | None,
+        typer.Option(metavar="READ", help="Beside --strong-price: for tokens of a prompt cache."),
+    ] = None,
+    weak_cache_price: Annotated[
+        str | None, typer.Option(metavar="READ", help="The same of the weak model.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Sent to http://... as a bearer token, if it wants one.")
+    ] = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[
         Path | None, typer.Option(help="Also write the report to this file.", dir_okay=False)
     ] = None,
 ) -> None:
     """Tell what routing does: share, cost, saving, quality where it was judged, drift."""
-    opened = Store(store, make=False)
-    if feedback is not None:
-        _add_feedback(opened, feedback)
-    found = requests_of(opened, 0.0 if since is None else _time(since))
+    kind = _kind(source)
+    models, prices = (strong_model, weak_model), (strong_price, weak_price)
+    caches = (strong_cache_price, weak_cache_price)
+    if kind != "logs" and any((*models, *prices, *caches)):
+        raise ConfigError("prices are for logs: a store and metrics have those of the proxy")
+    if kind == "metrics" and feedback is not None:
+        raise ConfigError("--feedback is for a store or for logs: metrics name no answer")
+    began = None if since is None else _time(since)
+    if kind == "metrics":
+        # What asks over HTTP takes long to import.
+        from ..traffic.report.metrics import read_metrics
+
+        found = read_metrics(source[0], began, key)
+    elif kind == "store":
+        found = _of_store(source[0], feedback, began or 0.0)
+    else:
+        of_models = model_prices(models, prices, caches, required=True)
+        found = _of_logs(source, feedback, began or 0.0, of_models)
     names = [each.route for each in found]
     if route is not None and names and route not in names:
         raise ConfigError(f"there is no route '{route}': {did_you_mean(route, names)}")
-    every = [figures_of(each) for each in found if route in (None, each.route)]
+    every = [each for each in found if route in (None, each.route)]
     if not every:
         when = "yet" if since is None else f"since {since}"
-        raise ConfigError(f"the store {opened.name} holds no requests {when}")
+        raise ConfigError(f"{source[0]} holds no requests {when}")
     if markdown is not None:
         try:
             markdown.write_text(as_markdown(every), encoding="utf-8")
@@ -87,6 +130,44 @@ def report(
         console.print(table)
 
 
+def _kind(source: list[str]) -> Source:
+    """Return what is to be read: several files are logs, one by how it begins."""
+    kinds: set[Source] = {_kind_of(each) for each in source}
+    if len(source) > 1 and kinds != {"logs"}:
+        raise ConfigError("several sources are for logs: give one store, or one address of metrics")
+    return kinds.pop()
+
+
+def _kind_of(source: str) -> Source:
+    if source.startswith(("http://", "https://")):
+        return "metrics"
+    path = Path(source)
+    if "://" in source or not path.is_file():
+        return "store"
+    with path.open("rb") as file:
+        return "store" if file.read(len(SQLITE)) == SQLITE else "logs"
+
+
+def _of_store(where: str, feedback: Path | None, since: float) -> list[Figures]:
+    opened = Store(where, make=False)
+    if feedback is not None:
+        _add_feedback(opened, feedback)
+    return [figures_of(each) for each in requests_of(opened, since)]
+
+
+def _of_logs(
+    paths: list[str], feedback: Path | None, since: float, prices: tuple[Price, Price] | None
+) -> list[Figures]:
+    skipped = Skipped()
+    scores = () if feedback is None else read_feedback(feedback)
+    found = requests_in_logs(
+        map(Path, paths), since=since, feedback=scores, prices=prices, skipped=skipped
+    )
+    for line in skipped.lines():
+        typer.secho(line, err=True, fg="yellow")
+    return [figures_of(each, "logs") for each in found]
+
+
 @store_app.callback()
 def _store() -> None:
     """What shadow mode has kept: take it out, or delete it."""
@@ -101,16 +182,24 @@ def export(
     ] = False,
 ) -> None:
     """Write the sampled requests, with both answers and what is known of their quality."""
-    opened, n = Store(store, make=False), 0
+    opened, n, one_sided = Store(store, make=False), 0, 0
     rows = (row for row in exported(opened) if "correct" in row or not judged)
     with written_rows(out, {}) as write:
         while batch := list(islice(rows, _BATCH)):
             write(batch)
             n += len(batch)
+            one_sided += sum(len(row.get("correct", {})) == 1 for row in batch)
         if not n:
             what = "judged requests with their texts" if judged else "sampled requests with texts"
             raise ConfigError(f"the store {opened.name} holds no {what}")
     typer.echo(f"{n:,} requests written to {out}")
+    if judged and one_sided:
+        typer.secho(
+            f"of {one_sided:,} only one answer was judged, which is no label of two: `routellm "
+            "label` judges both of an export without --judged",
+            err=True,
+            fg="yellow",
+        )
 
 
 @store_app.command()

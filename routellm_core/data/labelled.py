@@ -56,6 +56,11 @@ def read_labelled(
     first: tuple[str, bool] | None = None
     for where, row in table_rows(path, _REMEDY):
         prompt = row.get("prompt")
+        if prompt is None and "score" in row:
+            raise DataError(
+                f"{where}: a vote on one answer, and no label of two: give it as --votes to "
+                "`routellm adapt`, with the logs of calls as --labels"
+            )
         if not isinstance(prompt, str) or not prompt.strip():
             raise DataError(f"{where}: 'prompt' is no text, or blank: {_REMEDY}")
         _check_group(where, row.get("group"), groups)

@@ -17,7 +17,7 @@ import numpy as np
 from routellm_core.rules.risk import bounded_loss
 from routellm_core.traffic.adapt.judged import cross_fitted, win_rates, worsens
 from routellm_core.traffic.adapt.move import move
-from tests.benchmarks.learning_curves import HONEST, ROOT, SOURCES, Table
+from tests.benchmarks.learning_curves.tables import HONEST, ROOT, SOURCES, Table
 
 LABELS, REPEATS = 300, 15
 MAX_LOSS, CONFIDENCE = 0.05, 0.95

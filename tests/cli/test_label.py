@@ -14,6 +14,7 @@ pytest.importorskip("openai")
 
 from tests.cli.command import Done, called
 from tests.fakes.judge_upstream import BIG, JUDGE, SMALL, JudgeUpstream
+from tests.fakes.refusing_judge import WAYS, RefusingJudge
 
 N = 12
 
@@ -40,7 +41,11 @@ def label(upstream: JudgeUpstream, prompts: Path, *more: str) -> Done:
     return called(
         *("label", "--prompts", str(prompts), "--out", str(out), "--base-url", upstream.url),
         *("--strong-model", BIG, "--weak-model", SMALL, "--retries", "0", "--workers", "2"),
-        *(more if "--judge" in more else (*more, "--judge-model", JUDGE)),
+        *(
+            more
+            if "--judge" in more or "--judge-model" in more
+            else (*more, "--judge-model", JUDGE)
+        ),
     )
 
 
@@ -140,6 +145,25 @@ def test_a_judge_that_talks_nonsense_labels_nothing(upstream: JudgeUpstream, pro
     assert len(upstream.of(BIG)) == N
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_judge_that_refuses_labels_nothing_and_is_not_asked_again(
+    upstream: JudgeUpstream, prompts: Path, way: str
+):
+    with RefusingJudge(way) as refusing:
+        done = label(upstream, prompts, "--judge-model", f"{JUDGE}@{refusing.url}")
+        assert done.returncode == 1
+        assert f"0 of {N} prompts labelled" in done.stdout
+        assert f"no label for {N}: the judge refused" in done.stderr
+        assert labels(prompts) == []
+        asked = refusing.asked
+        label(upstream, prompts, "--judge-model", f"{JUDGE}@{refusing.url}")
+        assert refusing.asked == asked == N  # one refusal is enough, and is kept
+    done = label(upstream, prompts, "--judge-model", "another-judge")
+    assert done.returncode == 0, done.stderr
+    assert len(labels(prompts)) == N
+    assert len(upstream.of(BIG)) == len(upstream.of(SMALL)) == N  # no answer was asked for again
+
+
 def test_an_outage_of_the_judge_loses_no_answer(upstream: JudgeUpstream, prompts: Path):
     upstream.failing = {JUDGE: 500}
     done = label(upstream, prompts)
@@ -169,6 +193,9 @@ def test_a_judge_that_hangs_is_told(upstream: JudgeUpstream, prompts: Path):
     done = label(upstream, prompts, "--timeout", "0.1", "--workers", "12")
     assert done.returncode == 1
     assert "timed out after 0.1 s" in done.stderr
+    upstream.delay_s = 0
+    assert label(upstream, prompts).returncode == 0
+    assert len(labels(prompts)) == N
 
 
 def test_a_line_that_was_cut_off_is_asked_again(upstream: JudgeUpstream, prompts: Path):

@@ -1,4 +1,4 @@
-"""A stand-in for two models and a judge, that can be biased, talk nonsense, refuse or hang."""
+"""A stand-in for two models and a judge, that can be biased, talk nonsense, fail or hang."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 from routellm_core import Decision
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from routellm_plugins.litellm.reporting.metrics import Metrics
+from tests.cli.command import called
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, send
 
@@ -93,6 +95,19 @@ def test_cache_hits_of_scores_and_of_answers(proxy: ProxyProcess) -> None:
     assert counted("routellm_decisions_total", "score", "gpt-4o-mini", "weak") == 4
     assert counted(*scores) == 5
     assert counted(*answers) == 2
+
+
+def test_the_report_reads_the_page(proxy: ProxyProcess) -> None:
+    for text in (EASY, HARD):
+        assert send(proxy, "chat/completions", "measured", text).status_code == 200
+    found = samples(proxy, "measured")
+    weak = found["routellm_decisions_total", "score", "gpt-4o-mini", "weak"]
+    strong = found["routellm_decisions_total", "score", "gpt-4o", "strong"]
+    done = called("report", f"{proxy.url}/metrics", "--route", "measured", "--json")
+    (route,) = json.loads(done.stdout)["routes"]
+    assert route["requests"] == weak + strong
+    assert route["share"]["value"] == pytest.approx(strong / (weak + strong))
+    assert route["models"] == {"strong": "gpt-4o", "weak": "gpt-4o-mini"}
 
 
 def test_errors_by_kind(proxy: ProxyProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ def console() -> Console:
     return Console(file=io.StringIO(), width=100)
 
 
+def plain(text: str) -> str:
+    """Return a text without line breaks, lines of tables, and figures."""
+    return " ".join(
+        re.sub(r"[-+]?[$]?[\d.,:+]*\d", "#", re.sub("[│┌┐└┘├┤┬┴┼─]", " ", text)).split()
+    )
+
+
+def assert_the_page_shows(printed: str) -> None:
+    """The output on the page is what the road prints, but for figures, and for the verdict, which
+    depends on them.
+    """
+    page = (ROOT / "docs/own-traffic.md").read_text(encoding="utf-8")
+    road = page.split("<!-- the road: make own-traffic -->")[1].split("<!-- end of the road -->")[0]
+    shown = plain(printed)
+    blocks = re.findall(r"```console\n(.*?)```", road, re.DOTALL)
+    assert len(blocks) == 7
+    for line in "".join(blocks).splitlines():
+        if line != "..." and not line.startswith("deploy:"):
+            assert plain(line) in shown, line
+
+
 @pytest.mark.timeout(600)
 def test_from_logs_to_a_better_router_in_the_running_proxy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -42,6 +64,7 @@ def test_from_logs_to_a_better_router_in_the_running_proxy(
     assert "answers of 'gpt-4o-mini' are in the file" in text
     assert "loss against always strong" in text
     assert "report: quality lost" in text
+    assert_the_page_shows(text.replace(f"{tmp_path}/", ""))
     # The report is of the router that was taken up: no share was meant, and the sample is its own.
     assert "30% were meant" not in text
 

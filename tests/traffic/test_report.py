@@ -206,7 +206,9 @@ def test_what_is_exported_is_read_by_train_and_calibrate(path: str, tmp_path: Pa
     assert called("store", "export", path, "--judged", "--out", str(out)).returncode == 2
     store.add_feedback([Feedback("r0", 1.0, "strong"), Feedback("r0", 0.25, "weak")])
     store.add_feedback([Feedback("r2", 1.0)])
-    assert called("store", "export", path, "--judged", "--out", str(out)).returncode == 0
+    done = called("store", "export", path, "--judged", "--out", str(out))
+    assert done.returncode == 0
+    assert "of 1 only one answer was judged" in done.stderr
     first, second = read_gold(out)
     assert (first.prompt, first.task) == ("Question 0", "chat")
     assert first.correct == {"strong-model": 1.0, "weak-model": 0.25}

@@ -27,6 +27,7 @@ ADAPTED, BASE = "adapted", "not adapted"
 """Names of the moved router and of the one it was moved from, in the results."""
 
 FOLDS = 5
+_Z = 1.959964
 DRAWS = 1000
 SEED = 0
 
@@ -111,13 +112,13 @@ def judge(
     result = None
     if labels.strong.mean() > labels.weak.mean():
         result = _compared(labels, folds, {ADAPTED: scores, BASE: base_scores}, prices)
-    # Not the quantiles of the new router: the thresholds must not depend on these labels.
-    bounded = bounded_loss(
-        scores, labels.strong, labels.weak, max_loss=max_loss, confidence=confidence
-    )
-    alone = bounded_loss(
-        np.zeros(len(scores)), labels.strong, labels.weak, max_loss=max_loss, confidence=confidence
-    )
+
+    def bounded_by(of: Floats) -> Bounded:
+        # Not the quantiles of the new router: the thresholds must not depend on these labels.
+        most = max_loss * labels.unit
+        return bounded_loss(of, labels.strong, labels.weak, max_loss=most, confidence=confidence)
+
+    bounded, alone = bounded_by(scores), bounded_by(np.zeros(len(scores)))
     return Judged(
         scores,
         keeps_base,
@@ -176,10 +177,11 @@ def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int
 def at_threshold(
     scores: Floats, threshold: float, labels: Labels, prices: Prices | None, deployed: Floats
 ) -> AtThreshold:
-    """Return what a threshold gives on the labels, with bootstrap 95 % intervals.
+    """Return what a threshold gives on the labels, with 95 % intervals.
 
     Share and saving are of the router that is deployed: they depend on the labels only through it.
-    The loss is by routers that did not learn the label.
+    The loss is by routers that did not learn the label; its interval is no bootstrap's, as few
+    labels lose or gain, and none of them may.
 
     Args:
         scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
@@ -190,17 +192,30 @@ def at_threshold(
     """
     is_weak = deployed < threshold
     n = len(scores)
-    figures: list[tuple[Floats, Floats]] = [
-        (is_weak.astype(np.float64), np.ones(n)),
-        (np.where(scores < threshold, labels.gains, 0.0), np.ones(n)),
-    ]
+    figures: list[tuple[Floats, Floats]] = [(is_weak.astype(np.float64), np.ones(n))]
     costs = labels.costs
     if costs is None and prices is not None:
         costs = np.full(n, prices.strong), np.full(n, prices.weak)
     if costs is not None and costs[0].sum() > 0:
         figures.append((np.where(is_weak, costs[0] - costs[1], 0.0), costs[0]))
-    share, loss, *saving = (_ratio(above, below) for above, below in figures)
+    share, *saving = (_ratio(above, below) for above, below in figures)
+    loss = _mean_loss(np.where(scores < threshold, labels.strong - labels.weak, 0.0), labels.unit)
     return AtThreshold(share, saving[0] if saving else None, loss)
+
+
+def _mean_loss(losses: Floats, unit: float) -> Estimate:
+    """Return the mean of losses with the interval of Agresti and Min (2005) for paired answers: as
+    if two more labels had been seen: half of one lost, half of one gained, and one did neither.
+
+    Args:
+        losses: each in [-1, 1], shape (n,).
+        unit: what a loss of 1 is in them.
+    """
+    n = len(losses) + 2
+    middle = float(losses.sum()) / n
+    half = _Z * np.sqrt(((losses**2).sum() + 1) / n - middle**2) / np.sqrt(n)
+    ends = np.array([middle - half, middle + half]) / unit
+    return Estimate(float(losses.mean()) / unit, float(ends[0]), float(ends[1]))
 
 
 def _ratio(above: Floats, below: Floats) -> Estimate:

@@ -24,6 +24,9 @@ class Labels:
     weak: Floats
     costs: tuple[Floats, Floats] | None
     """Of the strong and of the weak model's answers, in dollars; None where rows do not say."""
+    unit: float = 1.0
+    """What a quality of 1 is in ``strong`` and ``weak``; below 1 for votes that count several times
+    (``read_votes``), of which the differences alone tell."""
 
     @classmethod
     def of(cls, rows: Iterable[Labelled]) -> Labels:
@@ -38,7 +41,7 @@ class Labels:
     @property
     def gains(self) -> Floats:
         """Quality of the strong model's answers less that of the weak one's, shape (n,)."""
-        return self.strong - self.weak
+        return (self.strong - self.weak) / self.unit
 
     @property
     def digest(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,17 +11,16 @@ import numpy as np
 
 from ...data.call_facts import seconds, tokens_of
 from ...data.calls import Skipped
+from ...data.logged_decisions import logged_decision, plain, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
 from ..store.feedback_file import read_feedback
 from .estimate import Explored
 
 _REMEDY = 'write a JSON object a line, such as {"request_id": "chatcmpl-1", "score": 1}'
-_IDS = ("request_id", "response_id", "gen_ai.response.id", "id")
 _NOT_SCORED = "no decision by a score"
 _NOT_EXPLORED = "a decision without exploration"
 _NO_DECISION = "no decision of a router"
-_KEY = "routellm"
 
 
 def read_judgements(path: Path) -> dict[str, float]:
@@ -76,18 +74,16 @@ def read_explored(
 
 
 def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float, ...] | str:
-    decision = _decision(row)
+    decision = logged_decision(row)
     if decision is None:
         return _NO_DECISION
-    score, threshold = _plain(decision.get("score")), _plain(decision.get("threshold"))
-    propensity = _plain(decision.get("propensity"))
+    score, threshold = plain(decision.get("score")), plain(decision.get("threshold"))
+    propensity = plain(decision.get("propensity"))
     if not (isinstance(score, float) and isinstance(threshold, float)):
         return _NOT_SCORED
     if not (isinstance(propensity, float) and 0 < propensity < 1):
         return _NOT_EXPLORED
-    names = (row.get(each) for each in _IDS)
-    name = next((each for each in names if isinstance(each, str)), "")
-    quality = judgements.get(name, _plain(row.get("quality")))
+    quality = judgements.get(request_id_of(row), plain(row.get("quality")))
     times = (seconds(row.get(each)) for each in ("startTime", "start_time", "timestamp"))
     counts = (tokens_of(row.get(each)) for each in ("prompt_tokens", "completion_tokens"))
     return (
@@ -96,31 +92,3 @@ def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float
         quality if isinstance(quality, float) and 0 <= quality <= 1 else math.nan,
         *(math.nan if each is None else float(each) for each in counts),
     )
-
-
-def _decision(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the decision that a row holds: in LiteLLM's metadata, under ``routellm``, or plain."""
-    metadata = _parsed(row.get("metadata"))
-    places = (_parsed(metadata.get("spend_logs_metadata")), metadata, row)
-    found = (_parsed(place.get(_KEY)) for place in places)
-    return next(filter(None, found), row if row.get("tier") in ("strong", "weak") else None)
-
-
-def _parsed(value: object) -> Mapping[str, Any]:
-    if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
-
-
-def _plain(value: object) -> object:
-    """Return a number or a text of one as a float; what is none as it is."""
-    if isinstance(value, (bool, int, float, str)):
-        try:
-            found = float(value)
-        except (ValueError, OverflowError):
-            return value
-        return found if math.isfinite(found) else None
-    return value

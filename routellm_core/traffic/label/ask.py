@@ -159,11 +159,17 @@ class Asker:
         except self._openai.APITimeoutError as error:
             raise AskError(f"timed out after {self._timeout_s:g} s") from error
         except self._openai.APIStatusError as error:
+            if any(code in str(getattr(error, "code", "")) for code in _FILTERED):
+                return Reply("", 0, 0, True)
             raise _status_error(error) from error
         except self._openai.APIConnectionError as error:
             raise AskError(f"no connection to {model.server.base_url}") from error
         except (IndexError, TypeError, ValueError, AttributeError) as error:
             raise AskError("the server's answer is no chat completion") from error
+
+
+_FILTERED = ("content_filter", "content_policy")
+"""In the codes of errors by which servers refuse."""
 
 
 def _status_error(error: Any) -> AskError:

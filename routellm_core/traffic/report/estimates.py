@@ -17,10 +17,11 @@ def share(values: Floats) -> Estimate | None:
 
     The interval is exact enough for values of 0 and 1, and too wide for others.
     """
-    n = len(values)
-    if not n:
-        return None
-    mean = float(values.mean())
+    return wilson(float(values.mean()), len(values)) if len(values) else None
+
+
+def wilson(mean: float, n: int) -> Estimate:
+    """Return the mean of n numbers in [0, 1] with Wilson's interval."""
     scale = 1 + _Z**2 / n
     middle = (mean + _Z**2 / (2 * n)) / scale
     half = _Z * math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2)) / scale

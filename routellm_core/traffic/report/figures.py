@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from .requests import TIERS, Floats, Judged, Requests
 
 _PAIRS = 30
 """Answers of both models from which the ratio of their lengths is taken."""
+
+
+Source = Literal["store", "logs", "metrics"]
+"""What figures are from."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,12 @@ class Costs:
     always_strong: float
     """What the strong model would have cost for all."""
     saving: Estimate | None
-    """Share of ``always_strong`` that ``decided`` saves."""
+    """Share of ``always_strong`` that ``decided`` saves; without an interval (NaN) where only sums
+    are known."""
     cached: float | None
     """Share of the tokens read that came from a provider's cache; None if no answer says."""
+    warm: float
+    """The share that a strong model for all is taken to have read from its cache."""
     length_ratio: float | None
     """Tokens that the strong model writes for one of the weak model's, by the sampled pairs; None
     below 30 of them, where the same length is assumed."""
@@ -55,11 +63,12 @@ class Quality:
 class Figures:
     """What there is to say of a route."""
 
+    source: Source
     route: str
     models: dict[Tier, str]
     requests: int
     first_at: float
-    """In seconds since 1970, as ``last_at``."""
+    """In seconds since 1970, as ``last_at``; NaN where it is not known."""
     last_at: float
     acted: int
     """Requests that went where the decision said; the others were observed."""
@@ -81,16 +90,17 @@ class Figures:
     """Records that could not be written."""
 
 
-def figures_of(route: Requests) -> Figures:
+def figures_of(route: Requests, source: Source = "store") -> Figures:
     """Return the figures of a route with at least one request."""
     decided, at, status = route.column("decided"), route.column("at"), _drift(route)
     models = route.about.get("models") or {}
     return Figures(
+        source=source,
         route=route.route,
         models={tier: str(models[tier]) for tier in TIERS if models.get(tier)},
         requests=len(route),
-        first_at=float(at.min()),
-        last_at=float(at.max()),
+        first_at=float(np.fmin.reduce(at)),
+        last_at=float(np.fmax.reduce(at)),
         acted=int(route.column("acted").sum()),
         share=share(decided),
         causes=dict(route.causes.most_common()),
@@ -111,7 +121,10 @@ def _costs(route: Requests) -> Costs | None:
         return None
     given, written = route.column("input_tokens"), route.column("output_tokens")
     told = route.column("cached_tokens")
-    cached = np.minimum(np.nan_to_num(told), np.nan_to_num(given))
+    cached, warm = (
+        np.minimum(np.nan_to_num(each), np.nan_to_num(given))
+        for each in (told, route.column("warm_tokens"))
+    )
     served, actual = route.column("served"), route.column("cost_usd")
     n, *tokens = route.lengths
     ratio = tokens[0] / tokens[1] if n >= _PAIRS and tokens[1] > 0 else None
@@ -125,20 +138,23 @@ def _costs(route: Requests) -> Costs | None:
         return np.where((served == is_strong) & ~np.isnan(actual), actual, would)
 
     strong, weak = cost("strong"), cost("weak")
+    saved = (warm - cached) * (prices["strong"]["input"] - prices["strong"]["cached"]) / 1e6
     counted = ~np.isnan(strong) & ~np.isnan(weak)
     if not counted.any():
         return None
     strong, weak = strong[counted], weak[counted]
+    always_strong = strong - saved[counted]
     costs = np.where(route.column("decided")[counted] == 1, strong, weak)
     return Costs(
         requests=int(counted.sum()),
         served=float(np.where(served[counted] == 1, strong, weak).sum()),
         decided=float(costs.sum()),
-        always_strong=float(strong.sum()),
-        saving=saving(costs, strong),
+        always_strong=float(always_strong.sum()),
+        saving=saving(costs, always_strong),
         cached=None
         if np.isnan(told[counted]).all()
         else float(cached[counted].sum() / max(1.0, given[counted].sum())),
+        warm=float(warm[counted].sum() / max(1.0, given[counted].sum())),
         length_ratio=ratio,
     )
 

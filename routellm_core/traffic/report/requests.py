@@ -1,6 +1,6 @@
-"""The requests of a route as columns of numbers, read from the tables of a store.
+"""The requests of a route as columns of numbers, from the tables of a store or from logs.
 
-Row by row, and 72 bytes a request are kept: a store may hold millions of them.
+Row by row, and 80 bytes a request are kept: a store may hold millions of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ Floats = NDArray[np.float64]
 
 TIERS: tuple[Tier, ...] = ("strong", "weak")
 
-_NUMBERS = ("at", "score", "acted", "input_tokens", "cached_tokens", "output_tokens", "cost_usd")
+_NUMBERS = (
+    *("at", "score", "acted", "input_tokens", "cached_tokens", "warm_tokens", "output_tokens"),
+    "cost_usd",
+)
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,15 @@ class Requests:
         """Return a number of each request; NaN where it is not known.
 
         Args:
-            name: a column of the store, or ``decided`` and ``served``: 1 for the strong model, 0
-                for the weak one.
+            name: a column of the store; ``warm_tokens``, which a strong model for all would have
+                read from its cache; or ``decided`` and ``served``: 1 for the strong model, 0 for
+                the weak one.
         """
         return np.frombuffer(self._columns[name], np.float64)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row of ``Store.served``."""
+        """Add a row of ``Store.served``, of which a log may know ``warm_tokens`` too."""
+        row = {"warm_tokens": row["cached_tokens"], **row}
         for name in _NUMBERS:
             self._columns[name].append(_number(row[name]))
         self._columns["decided"].append(float(row["decided"] == "strong"))

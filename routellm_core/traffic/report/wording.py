@@ -9,16 +9,37 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...evaluation.intervals import Estimate
-from .figures import Figures
+from .figures import Costs, Figures, Source
 from .requests import TIERS
 
 Line = tuple[str, str]
 """What is told, and the figures."""
 
-NO_LABELS = (
-    "not known: no answer was judged. Give feedback (`--feedback`), or judge the sampled pairs "
-    "(`routellm store export`, `routellm label`)"
+NO_LABELS: Mapping[Source, str] = {
+    "store": "not known: no answer was judged. Give feedback (`--feedback`), or judge the sampled "
+    "pairs (`routellm store export`, `routellm label`)",
+    "logs": "not known: no answer was judged. Give feedback (`--feedback`)",
+    "metrics": "not known: metrics have no answers. A store (`shadow`) or logs with `--feedback` "
+    "tell",
+}
+NO_LOSS = (
+    "not known: logs have one answer to each request. A store (`shadow`) has both; with `explore`, "
+    "`routellm explored` estimates it"
 )
+NO_PRICES: Mapping[Source, str] = {
+    "store": "not known: no prices. Set strong_price and weak_price in `shadow`",
+    "logs": "not known: no tokens, or no prices. Give --strong-price and --weak-price, or "
+    "--strong-model and --weak-model of LiteLLM's table",
+    "metrics": "not known: the proxy counted no costs, since LiteLLM knows no price of these "
+    "models",
+}
+NO_DRIFT: Mapping[Source, str] = {
+    "store": "not known: the threshold is from no calibration sample",
+    "logs": "not known: logs do not have the calibration sample. A store does, and `routellm "
+    "status` asks the proxy",
+    "metrics": "not known: metrics do not have the calibration sample. A store does, and `routellm "
+    "status` asks the proxy",
+}
 
 
 def lines_of(figures: Figures) -> list[Line]:
@@ -44,7 +65,10 @@ def _traffic(figures: Figures) -> Iterator[Line]:
     models = ", ".join(f"{tier} {figures.models[tier]}" for tier in TIERS if tier in figures.models)
     if models:
         yield "models", models
-    days = f"{_day(figures.first_at)} to {_day(figures.last_at)}"
+    if math.isnan(figures.first_at):
+        days = "since the process began" if figures.source == "metrics" else "without a time"
+    else:
+        days = f"{_day(figures.first_at)} to {_day(figures.last_at)}"
     acted = figures.requests - figures.acted
     observed = f"; {acted:,} observed, and served as if there were no routing" if acted else ""
     yield "requests", f"{figures.requests:,}, {days}{observed}"
@@ -58,7 +82,7 @@ def _traffic(figures: Figures) -> Iterator[Line]:
 def _money(figures: Figures) -> Iterator[Line]:
     costs = figures.costs
     if costs is None:
-        yield "cost", "not known: no prices. Set strong_price and weak_price in `shadow`"
+        yield "cost", NO_PRICES[figures.source]
         return
     part = "" if costs.requests == figures.requests else f", of {costs.requests:,} requests"
     yield "cost", f"{_usd(costs.served)}{part}"
@@ -66,17 +90,30 @@ def _money(figures: Figures) -> Iterator[Line]:
         yield "cost by the decisions", _usd(costs.decided)
     yield "cost of always strong", _usd(costs.always_strong)
     if costs.saving is not None:
-        length = (
-            f"the strong model writes {costs.length_ratio:.2f} tokens for one of the weak's"
-            if costs.length_ratio
-            else "both models taken to answer at the same length"
-        )
-        cached = (
-            "no answer says which tokens came from a cache"
-            if costs.cached is None
-            else f"{costs.cached:.0%} of the tokens read came from caches, for either model"
-        )
-        yield "saving", f"{_percent(costs.saving)} of always strong; {cached}; {length}"
+        how = _counted_as(costs) if figures.source != "metrics" else _SUMS
+        yield "saving", f"{_percent(costs.saving)} of always strong; {how}"
+
+
+_SUMS = (
+    "by the proxy's sums of costs, which give no interval and count no prompt cache of the strong "
+    "model; both models taken to answer at the same length"
+)
+
+
+def _counted_as(costs: Costs) -> str:
+    length = (
+        f"the strong model writes {costs.length_ratio:.2f} tokens for one of the weak's"
+        if costs.length_ratio
+        else "both models taken to answer at the same length"
+    )
+    if costs.cached is None:
+        cached, whose = "no answer says which tokens came from a cache", ""
+    else:
+        cached = f"{costs.cached:.0%} of the tokens read came from caches"
+        whose = ", for either model"
+    if costs.warm > (costs.cached or 0.0):
+        whose = f", and {costs.warm:.0%} would have for a strong model alone"
+    return f"{cached}{whose}; {length}"
 
 
 def _quality(figures: Figures) -> Iterator[Line]:
@@ -89,7 +126,9 @@ def _quality(figures: Figures) -> Iterator[Line]:
         pairs = f"by {quality.pairs:,} sampled pairs"
         yield "loss against always strong", f"{_number(quality.loss)}, {pairs}"
     if not quality.scores and quality.loss is None:
-        yield "quality", NO_LABELS
+        yield "quality", NO_LABELS[figures.source]
+    elif figures.source == "logs":
+        yield "loss against always strong", NO_LOSS
 
 
 def _watch(figures: Figures) -> Iterator[Line]:
@@ -101,7 +140,7 @@ def _watch(figures: Figures) -> Iterator[Line]:
         distance = f"distance {drift.distance:.2f} from the calibration sample{chance}"
         yield "drift", f"none to warn of: {distance}, by {drift.scored:,} scores"
     else:
-        yield "drift", "not known: the threshold is from no calibration sample"
+        yield "drift", NO_DRIFT[figures.source]
     if figures.sampled:
         money = f"; shadow calls have cost {_usd(figures.spent_usd)} in all"
         yield "sampled", f"{figures.sampled:,}: {_counts(figures.shadow)}{money}"
@@ -114,6 +153,8 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _percent(estimate: Estimate) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.0%}"
     low, high = f"{estimate.low:.0%}", f"{estimate.high:.0%}"
     return f"{estimate.value:.0%} [{low[:-1]}, {high[:-1]}]"
 

@@ -19,6 +19,9 @@ Parameters = Mapping[str, Any]
 Statement = tuple[str, Sequence[Parameters]]
 """SQL that is the same everywhere, with parameters such as ``:name``; run for each mapping."""
 
+SQLITE = b"SQLite format 3"
+"""What a file of it begins with."""
+
 _WAIT_S = 30.0
 """How long a connection waits for another process that writes."""
 

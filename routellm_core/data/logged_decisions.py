@@ -1,0 +1,74 @@
+"""The decision on a call, where a log of the call holds it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+Row = Mapping[str, Any]
+
+KEY = "routellm"
+"""Under which a decision stands in metadata."""
+
+_HEADER = "x-routellm-"
+_HEADERS = ("response_headers", "headers")
+_IDS = ("request_id", "response_id", "gen_ai.response.id", "id")
+
+
+def logged_decision(row: Row) -> Row | None:
+    """Return the values of the decision that a row holds, as ``Decision.as_metadata`` has them;
+    None if it holds none.
+
+    They are in LiteLLM's metadata, under ``routellm``, among the headers of the answer
+    (``headers`` or ``response_headers``), or columns of the row.
+    """
+    metadata = parsed(row.get("metadata"))
+    places = (parsed(metadata.get("spend_logs_metadata")), metadata, row)
+    found = [parsed(place.get(KEY)) for place in places]
+    found += [_of_headers(parsed(row.get(name))) for name in _HEADERS]
+    return next(filter(None, found), row if row.get("tier") in ("strong", "weak") else None)
+
+
+def request_id_of(row: Row) -> str:
+    """Return by what judgements name the call of a row; empty if there is nothing."""
+    response = parsed(row.get("response"))
+    names = (place.get(each) for place in (row, response) for each in _IDS)
+    return next((each for each in names if isinstance(each, str)), "")
+
+
+def parsed(value: object) -> Row:
+    """Return a mapping, or what a text of one in JSON holds; empty if it is neither."""
+    if isinstance(value, str) and value[:1] == "{":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def plain(value: object) -> object:
+    """Return a number or a text of one as a float; what is none as it is."""
+    if isinstance(value, (bool, int, float, str)):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            return value
+        return found if math.isfinite(found) else None
+    return value
+
+
+def number(value: object) -> float:
+    """Return a number or a text of one; NaN if it is none."""
+    found = plain(value)
+    return found if isinstance(found, float) else math.nan
+
+
+def _of_headers(headers: Row) -> Row:
+    return {
+        str(name).lower().removeprefix(_HEADER): unquote(value) if isinstance(value, str) else value
+        for name, value in headers.items()
+        if str(name).lower().startswith(_HEADER)
+    }

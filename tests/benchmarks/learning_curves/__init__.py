@@ -1,0 +1,1 @@
+"""What `routellm adapt` is worth by number of labels, beside other ways to use the same labels."""
