@@ -15,6 +15,7 @@ from routellm_core import ConfigError
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
+from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
 from .groups.costs import note_costs
 from .groups.parameters import CALLS, drop_unsupported
@@ -117,9 +118,10 @@ class RouteLLMProxyHandler(CustomLogger):
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """Charge what a request cost to the budgets for the group that answered, count it, and keep
-        it where its route has ``shadow``.
+        """Charge what a request cost to the budgets for the group that answered, count it, remember
+        who answered, and keep it where its route has ``shadow``.
         """
+        note_answers(kwargs, response_obj)
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
         strategy = self._installed_strategy()
         if strategy is not None:
