@@ -56,6 +56,7 @@ def test_ready_patterns_take_linear_time(name):
         "<pr_description>",
         "### Task:\nRespond to the user query using ",
         "[[ ## question ## ]]\n",
+        "\nCurrent Task: ",
         "I have *added these files to the chat*",
         "",
     )

@@ -215,6 +215,19 @@ def dspy_rag(asks: list[str]) -> Messages:
     )
 
 
+def crewai(asks: list[str]) -> Messages:
+    form = "\n\nProvide your complete response:"
+    return _talk(asks, lambda ask, at: [_user(f"\nCurrent Task: {ask}{form}")])
+
+
+def crewai_crew(asks: list[str]) -> Messages:
+    form = (
+        "\n\nThis is the expected criteria for your final answer: A proof of it all.\nyou MUST ..."
+        "\n\nThis is the context you're working with:\n" + "a proof " * 100
+    )
+    return _talk(asks, lambda ask, at: [_user(f"\nCurrent Task: {ask}{form}")])
+
+
 def open_webui_rag(asks: list[str]) -> Messages:
     task = "### Task:\nRespond to the user query using the provided context.\n\n### Guidelines:\n"
     context = f"{task}<context>\n{'a proof ' * 100}\n</context>\n\n"
@@ -252,6 +265,8 @@ RIGHT: dict[str, Shape] = {
 """The human's words are found."""
 
 UNTAGGED: dict[str, tuple[Shape, dict[str, str]]] = {
+    "CrewAI": (crewai, {"extract": "crewai"}),
+    "CrewAI, a crew's task": (crewai_crew, {"extract": "crewai"}),
     "aider": (aider, {"ignore": "aider"}),
     "aider, whole files": (aider_whole_files, {"ignore": "aider"}),
     "mini-swe-agent, task": (mini_swe_agent_task, {"extract": "mini-swe-agent"}),
