@@ -145,7 +145,7 @@ def _of_human(texts: list[str], answered: bool) -> tuple[str | None, bool]:
         return new_task("\n".join(texts), appended=True), False
     stripped = [without_blocks(text) for text in texts]
     had_blocks = stripped != texts
-    text = "\n".join([part for part in stripped if part.strip()])
+    text = stripped[0] if len(stripped) == 1 else "\n".join(filter(str.strip, stripped))
     if is_summary(text):
         return None, had_blocks
     return new_task(text, appended=False) or text, had_blocks
