@@ -17,6 +17,7 @@ from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
+from .deciding.reasoning import drop_foreign_reasoning
 from .groups.costs import note_costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
@@ -103,6 +104,7 @@ class RouteLLMProxyHandler(CustomLogger):
         await check_model_budgets(user_api_key_dict, routed.group)
         warn_of_limits(user_api_key_dict, model)
         data["model"] = routed.group
+        drop_foreign_reasoning(model, decision.tier, data)
         drop_override(data)
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())

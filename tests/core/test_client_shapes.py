@@ -106,6 +106,12 @@ def test_what_a_human_writes_about_tags_stays():
         assert human_turns([user(text)]) == (text,)
 
 
+def test_people_with_names_are_humans():
+    talk = [{**user(text), "name": name} for text, name in ((HARD, "Ann"), ("Why?", "user"))]
+    assert human_turns(talk) == (HARD, "Why?")
+    assert human_turns([user(HARD), {**user("Why?"), "name": "Ann"}]) == (HARD, "Why?")
+
+
 def test_the_words_after_a_slash_command_are_the_humans():
     ask = "Check the parser for leaks"
     text = f"<command-name>/review</command-name>\n<command-args>{ask}</command-args>"

@@ -161,6 +161,11 @@ def image_of_a_tool(asks: list[str]) -> Messages:
     return [*plain(asks), call, tool, _user([image])]
 
 
+def autogen_team(asks: list[str]) -> Messages:
+    said = {"role": "user", "name": "writer", "content": "A long proof of it all. " * 10}
+    return _talk(asks, lambda ask, at: [{**_user(ask), "name": "user"}, said])
+
+
 def summarised_by_langchain(asks: list[str]) -> Messages:
     return [_user("Here is a summary of the conversation to date:\n\nA proof."), *plain(asks)]
 
@@ -260,6 +265,7 @@ RIGHT: dict[str, Shape] = {
     "mini-swe-agent, tool result": mini_swe_agent,
     "editor with user_query": cursor_like,
     "image of a tool": image_of_a_tool,
+    "AutoGen, a team": autogen_team,
     "LangChain's summary": summarised_by_langchain,
 }
 """The human's words are found."""

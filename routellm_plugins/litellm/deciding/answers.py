@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from litellm.integrations.custom_logger import CustomLogger
 
@@ -22,10 +22,24 @@ def tier_of_answers(alias: str, messages: Sequence[Any], request: Mapping[str, A
         messages: the conversation, in OpenAI's chat or responses form, or Anthropic's.
         request: its body.
     """
-    scope = _scope(alias, request)
-    answers = (message for message in reversed(messages) if _is_answer(message))
-    tiers = (tier_of_answer(_names(answer, scope)) for answer in answers)
-    return next(filter(None, tiers), None)
+    scope = scope_of(alias, request)
+    return next(filter(None, (author_of(each, scope) for each in reversed(messages))), None)
+
+
+def author_of(message: object, scope: Iterable[str]) -> Tier | None:
+    """Return the tier that a message of a conversation is known to come from.
+
+    Args:
+        message: any.
+        scope: of ``scope_of``.
+    """
+    return tier_of_answer(_names(message, scope)) if _is_answer(message) else None
+
+
+def scope_of(alias: str, request: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what tells apart the answers to one caller of an alias."""
+    keys = (bucket.get("user_api_key_hash") for bucket in buckets(request))
+    return alias, str(next(filter(None, keys), None))
 
 
 def note_answers(kwargs: Mapping[str, Any], response: Any) -> None:
@@ -39,7 +53,7 @@ def note_answers(kwargs: Mapping[str, Any], response: Any) -> None:
     routed = routed_request(params) if isinstance(params, Mapping) else None
     if routed is None:
         return
-    scope = _scope(routed.alias, params)
+    scope = scope_of(routed.alias, params)
     for answer in _answers_in(response):
         note_answer(_names(answer, scope), routed.decision.tier)
 
@@ -75,7 +89,7 @@ def _answers_in(response: Any) -> Iterator[Mapping[str, Any]]:
             yield item
 
 
-def _is_answer(message: object) -> bool:
+def _is_answer(message: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(message, Mapping) and (
         message.get("role") == "assistant" or message.get("type") == "function_call"
     )
@@ -90,13 +104,10 @@ def _calls(answer: Mapping[str, Any], content: object) -> Iterator[str]:
     """Yield the ids of the calls of tools in an answer, whichever API it is of."""
     if answer.get("type") == "function_call":
         yield str(answer.get("call_id") or "")
-    parts = content if isinstance(content, list) else []
-    used = [p for p in parts if isinstance(p, Mapping) and p.get("type") == "tool_use"]
-    for call in (*(answer.get("tool_calls") or ()), *used):
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, Mapping) and part.get("type") == "tool_use":
+            yield str(part.get("id") or "")
+    called = answer.get("tool_calls")
+    for call in called if isinstance(called, list) else ():
         if isinstance(call, Mapping):
             yield str(call.get("id") or "")
-
-
-def _scope(alias: str, request: Mapping[str, Any]) -> tuple[str, ...]:
-    keys = (bucket.get("user_api_key_hash") for bucket in buckets(request))
-    return alias, str(next(filter(None, keys), None))
