@@ -50,7 +50,9 @@ def note_answers(kwargs: Mapping[str, Any], response: Any) -> None:
         response: the answer.
     """
     params = kwargs.get("litellm_params")
-    routed = routed_request(params) if isinstance(params, Mapping) else None
+    if not isinstance(params, Mapping):
+        return
+    routed = routed_request(params)
     if routed is None:
         return
     scope = scope_of(routed.alias, params)
