@@ -22,6 +22,12 @@ IGNORE: Mapping[str, str] = {
 """Ready patterns of what is no word of the human, by the name of the client."""
 
 EXTRACT: Mapping[str, str] = {
+    # The description of a task; what is expected and what was found so far follow it.
+    "crewai": (
+        r"\A\nCurrent Task: (.*?)(?:\n\n(?:This is the (?:expected criteria for your final answer|"
+        r"context you're working with):|Provide your complete response:|Begin! This is VERY "
+        r"important|# Memories from past conversations:)|\Z)"
+    ),
     # The question among other fields; what the answer is to look like follows the last field.
     "dspy": (
         r"(?:\A|\n\n)\[\[ ## question ## \]\]\n(.*?)"

@@ -18,6 +18,9 @@ REMAINDER = 20
 """A message that has at most this many bytes of UTF-8 once its blocks are left out is taken for the
 harness's, if the human wrote before it. Bytes, since twenty Chinese characters are a question."""
 
+_HUMAN = "user"
+"""The ``name`` that AutoGen gives the human, beside agents with names of their own."""
+
 _TEXT_PARTS = ("text", "input_text")
 _TOOL_PARTS = ("tool_result", "function_call_output")
 
@@ -35,7 +38,8 @@ def human_turns(
       message;
     - blocks of agent harnesses (``harness_text``). Where at most ``REMAINDER`` bytes remain
       and the human wrote before, the message is left out;
-    - summaries of earlier turns.
+    - summaries of earlier turns;
+    - what other agents say, who have names where the human's is ``user``.
 
     So each step of a tool loop gives the same turns. Takes time linear in the text.
 
@@ -53,6 +57,7 @@ def human_turns(
     turns: list[str] = []
     blank = answered = False
     role: object = None
+    speaker: object = None
     entries: Iterable[object] = messages or ()
     for message in entries:
         if not isinstance(message, Mapping):
@@ -61,6 +66,11 @@ def human_turns(
         if role == "assistant":
             answered = True
         if role != "user":
+            continue
+        name = message.get("name")
+        if speaker is None:
+            speaker = name or ""
+        elif speaker == _HUMAN and name and name != _HUMAN:
             continue
         texts = _texts(message.get("content"))
         if texts is None:
@@ -145,7 +155,7 @@ def _of_human(texts: list[str], answered: bool) -> tuple[str | None, bool]:
         return new_task("\n".join(texts), appended=True), False
     stripped = [without_blocks(text) for text in texts]
     had_blocks = stripped != texts
-    text = "\n".join([part for part in stripped if part.strip()])
+    text = stripped[0] if len(stripped) == 1 else "\n".join(filter(str.strip, stripped))
     if is_summary(text):
         return None, had_blocks
     return new_task(text, appended=False) or text, had_blocks

@@ -7,6 +7,7 @@ how its instruction begins, where that is certain; everything else is taken for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
         "you are an expert software engineer that generates concise, one-line git commit messages",
         "",
     ),
+    # AutoGen, CrewAI
+    ("you are in a role play game. the following roles are available: ", "only return the role"),
+    ("you are a precise assistant that creates structured summaries of agent conversations", ""),
     # LangChain
     ("<role> context extraction assistant </role>", ""),
     ('write a concise summary of the following: "', ""),
@@ -53,6 +57,22 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
 with single spaces. Add a line for what is missing."""
 
 _STARTS = tuple(start for start, _ in INSTRUCTIONS)
+
+_TALK = r"(?:conversation|chat|session|thread|discussion|dialogue)"
+_TITLE = re.compile(
+    r"(?:(?:your task|task|instructions?)\W+|please )?"
+    r"(?:create|generate|give|output|produce|propose|provide|suggest|write|come up with) "
+    # "a", "concise,", "3-7 word", "of at most five words"
+    r"(?:(?:an?|the|very|brief|clear|concise|descriptive|meaningful|short|simple|single|suitable"
+    r"|and|at|characters?|fewer|less|maximum|most|of|or|than|to|under|up|words?"
+    r"|three|four|five|six|seven|ten|\d{1,3})\W{1,3}){0,12}"
+    rf"(?:{_TALK} titles?\b"
+    r"|titles?(?: \([^)]{0,40}\))?(?: (?:of|in|with) (?:\w{1,8}[ -]){1,5}words?)?"
+    r"(?: (?:that|which) [^.:!?]{0,40}?)?"
+    rf" (?:for|of) (?:our|the|this) (?:\w{{1,12}} ){{0,2}}{_TALK}\b)"
+)
+"""How the instruction to name a conversation begins, in small letters, with single spaces: many
+clients have one, each in its own words."""
 
 
 def side_call(messages: Iterable[Mapping[str, Any]], settings: PolicySettings) -> Asked | None:
@@ -99,6 +119,8 @@ def _instructs(content: object) -> bool:
     if not isinstance(content, str):
         return False
     beginning = " ".join(content[:_READ].lower().split())
+    if _TITLE.match(beginning):
+        return True
     if not beginning.startswith(_STARTS):
         return False
     for start, more in INSTRUCTIONS:

@@ -1,4 +1,4 @@
-"""Which conversations went to the strong model, where their messages do not say."""
+"""Which conversations went to the strong model and who gave an answer, if messages do not say."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from ..decision import Tier
+
 IDLE_S = 3600.0
 """Seconds after its last use at which a conversation is forgotten."""
 
 
 class Conversations:
-    """Remembers conversations that are to stay on the strong model.
+    """Remembers names, such as those of conversations that are to stay on the strong model.
 
     Bounded in number and time. Each process has its own, to which an adapter may add what others
     know; conversations whose messages say which model answered do not need it.
@@ -37,7 +39,7 @@ class Conversations:
         self._lock = threading.Lock()
 
     def __contains__(self, session: str) -> bool:
-        """Whether the conversation stays on the strong model; asking counts as a use."""
+        """Whether a name is remembered; asking counts as a use."""
         with self._lock:
             used = self._used.get(session)
             if used is None:
@@ -49,7 +51,7 @@ class Conversations:
             return True
 
     def add(self, session: str) -> None:
-        """Keep the conversation on the strong model from now on."""
+        """Remember a name from now on."""
         with self._lock:
             self._keep(session)
             while len(self._used) > self._size:
@@ -61,7 +63,38 @@ class Conversations:
 
 
 conversations = Conversations()
-"""The conversations of this process."""
+"""The conversations of this process that are to stay on the strong model."""
+
+_answers: dict[Tier, Conversations] = {"strong": Conversations(), "weak": Conversations()}
+"""Names of answers, by who gave them."""
+
+
+def note_answer(names: Iterable[str], tier: Tier) -> None:
+    """Remember who gave an answer, for when the human's words are trimmed from its conversation.
+
+    Args:
+        names: of ``names_of_answer``.
+        tier: that gave it.
+    """
+    for name in names:
+        _answers[tier].add(name)
+
+
+def tier_of_answer(names: Iterable[str]) -> Tier | None:
+    """Return who gave an answer in this process of late; None if that is not known."""
+    return next((tier for name in names for tier in _answers if name in _answers[tier]), None)
+
+
+def names_of_answer(text: str, calls: Iterable[str], scope: Iterable[str] = ()) -> list[str]:
+    """Return the names under which an answer is remembered; never its words.
+
+    Args:
+        text: of the answer.
+        calls: ids of the tools' calls in it. Each gives a name; without any, the text does.
+        scope: what tells apart answers with the same text or ids, such as who asked.
+    """
+    named = [session_of("call", call, scope) for call in calls if call]
+    return named or ([session_of("answer", text, scope)] if text.strip() else [])
 
 
 def session_of(system: str, first: str, tools: Iterable[str] = ()) -> str:

@@ -31,9 +31,9 @@ class KeptScores:
     def known(self, texts: Iterable[str]) -> dict[str, float]:
         """Return the scores that are kept, by text."""
         found: dict[str, float] = {}
-        for text in texts:
-            key = _key(text)
-            with self._lock:
+        keys = [(text, _key(text)) for text in texts]
+        with self._lock:
+            for text, key in keys:
                 if key is not None and key in self._scores:
                     self._scores.move_to_end(key)
                     found[text] = self._scores[key]
@@ -41,11 +41,11 @@ class KeptScores:
 
     def keep(self, scores: Mapping[str, float]) -> None:
         """Keep scores, by text."""
-        for text, score in scores.items():
-            key = _key(text)
-            if key is None:
-                continue
-            with self._lock:
+        keyed = [(_key(text), score) for text, score in scores.items()]
+        with self._lock:
+            for key, score in keyed:
+                if key is None:
+                    continue
                 self._scores[key] = score
                 self._scores.move_to_end(key)
                 if len(self._scores) > self._size:

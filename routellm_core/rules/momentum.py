@@ -147,32 +147,29 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
             return Brings.NOTHING
     if len(text) > _READ:
         return Brings.QUESTION
-    spelt = _WORD.findall(text.replace("’", "'"))
-    words = [word.lower() for word in spelt]
-    before = ""
+    lowered = text.lower().replace("’", "'")
     has_chinese = not text.isascii() and _CHINESE.search(text) is not None
+    words = _WORD.findall(lowered)
+    before = _lowered(earlier)
     new = shared = known = referring = 0
-    for at, word in enumerate(words):
+    for word in words:
         if has_chinese and _CHINESE.match(word):
-            before = before or _lowered(earlier)
             added, repeated, refers = _chinese(word, before)
             new, shared, referring = new + added, shared + repeated, referring + refers
             known += 1
             continue
         kind = _KINDS.get(word, 0)
-        known += kind & _EMPTY
-        if kind & _ARTICLE:
-            referring += not spelt[at + 1 : at + 2] or spelt[at + 1][0].islower()
-        elif kind & _REFERS:
-            referring += 1
-        elif not kind:
-            before = before or _lowered(earlier)
-            if len(word) >= _LONG and word in before:
-                shared += 1
-            elif new == _NEW and (known or sum(map(len, words)) > _SHORT):
-                return Brings.QUESTION  # as further words change nothing
-            else:
-                new += 1
+        if kind:
+            known += kind & _EMPTY
+            referring += bool(kind & _REFERS)
+        elif len(word) >= _LONG and word in before:
+            shared += 1
+        elif new == _NEW and (known or sum(map(len, words)) > _SHORT):
+            return Brings.QUESTION  # as further words change nothing
+        else:
+            new += 1
+    if not ARTICLES.isdisjoint(words):
+        referring += _articles_alone(text)
     referring += bool(words) and _begins_as_follow_up(words)
     if new == 0 and shared <= 3:
         return Brings.NOTHING
@@ -186,6 +183,15 @@ def what_it_brings(text: str, earlier: Sequence[str]) -> Brings:
     if new <= most and len(text) <= _REMARK and not _requests(text, words):
         return Brings.SOMETHING
     return Brings.QUESTION
+
+
+def _articles_alone(text: str) -> int:
+    """Return how many German articles refer to what was said before: no noun follows."""
+    spelt = _WORD.findall(text)
+    return sum(
+        word.lower() in ARTICLES and (not spelt[at + 1 : at + 2] or spelt[at + 1][0].islower())
+        for at, word in enumerate(spelt)
+    )
 
 
 def _lowered(turns: Sequence[str]) -> str:

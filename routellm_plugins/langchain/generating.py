@@ -37,14 +37,22 @@ async def agenerated(call: RoutedCall) -> LLMResult:
 
 
 def combined(results: Sequence[LLMResult]) -> LLMResult:
-    """Return results of one prompt each as one; token usage is added up."""
+    """Return results of one prompt each as one; token usage is added up, and of the provider's
+    other output what all have stays, such as the name of the model if one answered all.
+    """
     if len(results) == 1:
         return results[0]
     outputs = [result.llm_output or {} for result in results]
     usage = _sum([output[_USAGE] for output in outputs if output.get(_USAGE)])
+    first, *others = outputs or [{}]
+    common = {
+        key: value
+        for key, value in first.items()
+        if key != _USAGE and all(key in other and other[key] == value for other in others)
+    }
     return LLMResult(
         generations=[generations for result in results for generations in result.generations],
-        llm_output={_USAGE: usage} if usage else {},
+        llm_output={**common, **({_USAGE: usage} if usage else {})},
         run=[run for result in results for run in result.run or []] or None,
     )
 

@@ -24,7 +24,8 @@ class PromptInputs(BaseCallbackHandler):
     """Remembers what the prompts of running chains were filled with.
 
     A chain's model is handed the filled prompt alone; what it was filled with is told to callback
-    handlers, under the run of the chain, which is that of the model's parent.
+    handlers, under the run of the chain. That is the parent of the model's run, or an earlier
+    ancestor where the model is wrapped by what has a run of its own, such as ``with_retry``.
 
     Args:
         size: how many chains are remembered, for those whose end is never told.
@@ -49,10 +50,16 @@ class PromptInputs(BaseCallbackHandler):
         run_type: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if run_type != "prompt" or parent_run_id is None or not isinstance(inputs, Mapping):
+        if parent_run_id is None:
             return
         with self._lock:
-            self._inputs[parent_run_id] = inputs
+            if run_type == "prompt":
+                filled, run = inputs, parent_run_id
+            else:
+                filled, run = self._inputs.get(parent_run_id), run_id
+            if not isinstance(filled, Mapping):
+                return
+            self._inputs[run] = filled
             while len(self._inputs) > self._size:
                 self._inputs.popitem(last=False)
 

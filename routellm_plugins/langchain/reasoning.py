@@ -46,7 +46,7 @@ def readable_by(tier: Tier, model_input: LanguageModelInput, level: int = 0) -> 
     """
     if isinstance(model_input, PromptValue):
         messages: Sequence[Any] = model_input.to_messages()
-    elif isinstance(model_input, str):
+    elif isinstance(model_input, str) or not isinstance(model_input, Sequence):
         return model_input
     else:
         messages = model_input

@@ -31,7 +31,11 @@ class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):
         self._weak = weak
 
     @property
-    def OutputType(self) -> Any:  # noqa: N802  # LangChain's name
+    def InputType(self) -> Any:  # noqa: N802  # LangChain's name
+        return self._strong.InputType
+
+    @property
+    def OutputType(self) -> Any:  # noqa: N802
         return self._strong.OutputType
 
     def _settings(self) -> RouteSettings:

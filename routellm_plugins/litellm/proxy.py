@@ -15,7 +15,9 @@ from routellm_core import ConfigError
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
+from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
+from .deciding.reasoning import drop_foreign_reasoning
 from .groups.costs import Costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
@@ -103,6 +105,7 @@ class RouteLLMProxyHandler(CustomLogger):
         await check_model_budgets(user_api_key_dict, routed.group)
         warn_of_limits(user_api_key_dict, model)
         data["model"] = routed.group
+        drop_foreign_reasoning(model, decision.tier, data)
         drop_override(data)
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
@@ -118,9 +121,10 @@ class RouteLLMProxyHandler(CustomLogger):
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """Charge what a request cost to the budgets for the group that answered, count it, and keep
-        it where its route has ``shadow``.
+        """Charge what a request cost to the budgets for the group that answered, count it, remember
+        who answered, and keep it where its route has ``shadow``.
         """
+        note_answers(kwargs, response_obj)
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
         strategy = self._installed_strategy()
         if strategy is not None:

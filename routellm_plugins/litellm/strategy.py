@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import litellm
 from litellm.exceptions import BadRequestError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
@@ -18,6 +19,7 @@ from routellm_core.policy.policies import decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
+from .deciding.answers import answer_log
 from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
 from .deciding.shared import SharedConversations
@@ -200,6 +202,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     if problems:
         raise ConfigError("\n".join(problems))
     strategy.access.install(strategy)
+    litellm.logging_callback_manager.add_litellm_callback(answer_log)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()
     return strategy

@@ -13,6 +13,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 
 from routellm_core import Decision, Tier
 
+from .answers import note
 from .shadow import ShadowRecord
 from .thinking import sign
 
@@ -68,31 +69,41 @@ class Trace:
 
     def marked(self, answer: T) -> T:
         """Return the answer, with the decision if it is a response."""
-        if isinstance(answer, (ChatResponse, CompletionResponse)):
-            answer.additional_kwargs[KEY] = dict(self._metadata)
-            sign(answer, self.decision.tier)
-        return answer
+        note(answer, self.decision.tier)
+        return self._marked(answer)
 
     def marked_stream(self, chunks: Iterator[T]) -> Generator[T, None, None]:
         """Yield the chunks, each marked, because consumers pick any of them."""
+        chunk: object = None
         end = object()
         while True:
+            last = chunk
             # Not around the yield: tags would reach what the consumer does in between.
             with self.tags():
                 chunk = next(chunks, end)
             if chunk is end:
+                note(last, self.decision.tier)  # which has the whole answer
                 return
-            yield self.marked(chunk)  # type: ignore[misc]
+            yield self._marked(chunk)  # type: ignore[misc]
 
     async def marked_astream(self, chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         """Like ``marked_stream``."""
+        last: object = None
         while True:
             with self.tags():
                 try:
                     chunk = await chunks.__anext__()
                 except StopAsyncIteration:
-                    return
-            yield self.marked(chunk)
+                    break
+            last = chunk
+            yield self._marked(chunk)
+        note(last, self.decision.tier)
+
+    def _marked(self, answer: T) -> T:
+        if isinstance(answer, (ChatResponse, CompletionResponse)):
+            answer.additional_kwargs[KEY] = dict(self._metadata)
+            sign(answer, self.decision.tier)
+        return answer
 
 
 def tier_of(response: ChatResponse) -> Any:

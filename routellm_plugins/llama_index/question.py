@@ -18,6 +18,7 @@ from routellm_core.policy.conversations import session_of
 from routellm_core.reading import asked_in
 from routellm_core.side_calls import side_call
 
+from .answers import tier_of_answers
 from .settings import RouteSettings
 
 
@@ -38,13 +39,17 @@ def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> A
 
     What an agent says in the human's place (an observation of ReAct, the output of code, a
     complaint about the model's format) is passed over, so that the later steps of an agent
-    give the same text, and the same decision, as its first.
+    give the same text, and the same decision, as its first. Where nothing of the human is left,
+    the call goes where the last answer came from, if that is known.
     """
     chat = [{"role": m.role.value, "content": _text(m)} for m in messages]
     side = side_call(chat, settings)
     if side is not None:
         return side
     asked = asked_in(list(_as_chat(messages)), settings, chat)
+    if not asked.turns and (tier := tier_of_answers(messages)):
+        # Trimmed in the middle of a loop, which stays where its last answer came from.
+        asked = replace(asked, without_text=tier, cause="conversation")
     if settings.sticky == "turn":
         return asked
     return replace(asked, session=_session(messages), begins=_begins(messages))

@@ -21,6 +21,12 @@ KEYS = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
 """Of ``Decision.as_metadata()``."""
 
 
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "see", "parameters": {"type": "object", "properties": {}}},
+}
+RETURNED = "What the tool returned has words, and none of them is of the human."
+
 Content = str | list[dict[str, Any]]
 """What a user message holds: a text, or parts in OpenAI's form."""
 Said = tuple[str, str] | dict[str, Any]
@@ -67,6 +73,11 @@ class Adapter(Protocol):
     def settled(self, first: str, then: str) -> list[dict[str, Any]]:
         """Send a call and one that continues its answer; returns the report on each."""
 
+    def trimmed(self, text: str) -> dict[str, Any]:
+        """Send a call with ``TOOL``, and then its answer and what the tool returned alone, as an
+        agent whose history is trimmed; returns the report on the second.
+        """
+
     def close(self) -> None:
         """Release what the framework holds."""
 
@@ -100,6 +111,9 @@ class Asking:
 
     def settled(self, first: str, then: str) -> list[dict[str, Any]]:
         return self._adapter.settled(first, then)
+
+    def trimmed(self, text: str) -> dict[str, Any]:
+        return self._adapter.trimmed(text)
 
     def _counts(self) -> dict[str, int]:
         return {name: len(upstream.requests) for name, upstream in self._upstreams.items()}

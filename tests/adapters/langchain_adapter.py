@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.messages import ToolMessage
 from langchain_openai import ChatOpenAI
 
 from routellm_plugins.langchain import ChatRouteLLM
 
-from .cases import Content, Said, messages_of
+from .cases import RETURNED, TOOL, Content, Said, messages_of
 
 
 class LangChainAdapter:
@@ -40,6 +41,12 @@ class LangChainAdapter:
         answer = self._sticky.invoke([("user", first)])
         messages = [("user", first), answer, ("user", then)]
         return [_report(answer), _report(self._sticky.invoke(messages))]
+
+    def trimmed(self, text: str) -> dict[str, Any]:
+        model = self._model.bind_tools([TOOL])
+        answer = model.invoke(text)
+        result = ToolMessage(RETURNED, tool_call_id=answer.tool_calls[0]["id"])
+        return _report(model.invoke([answer, result]))
 
     def close(self) -> None:
         pass

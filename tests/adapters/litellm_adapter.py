@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import litellm
 from litellm import Router
+from litellm.integrations.custom_logger import CustomLogger
 
 from routellm_core.settings import HOW_MUCH
 from routellm_plugins.litellm import install
 
-from .cases import KEYS, Content, Said, messages_of
+from .cases import KEYS, RETURNED, TOOL, Content, Said, messages_of
 
 ALIAS = "routed"
 
@@ -76,6 +79,20 @@ class LiteLLMAdapter:
             for text in (first, then)
         ]
 
+    def trimmed(self, text: str) -> dict[str, Any]:
+        litellm.logging_callback_manager.add_litellm_callback(_LOGGED)
+        messages: list[Any] = [{"role": "user", "content": text}]
+        answer = self._router.completion(model=ALIAS, messages=messages, tools=[TOOL])
+        _LOGGED.wait(answer.id)
+        said = answer.choices[0].message.model_dump(exclude_none=True)
+        result = {"tool_call_id": said["tool_calls"][0]["id"], "content": RETURNED}
+        messages = [said, {"role": "tool", **result}]
+        return self._report(
+            lambda metadata: self._router.completion(
+                model=ALIAS, messages=messages, tools=[TOOL], metadata=metadata
+            )
+        )
+
     def close(self) -> None:
         self._router.discard()
 
@@ -87,6 +104,27 @@ class LiteLLMAdapter:
         report = metadata["spend_logs_metadata"]["routellm"]
         assert report["model"] == served
         return {**dict.fromkeys(KEYS), **report, "served": served}
+
+
+class _Logged(CustomLogger):
+    """Knows which answers LiteLLM has logged, which it does on a thread and after the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ids: set[str] = set()
+        self._changed = threading.Condition()
+
+    def log_success_event(self, **told: Any) -> None:
+        with self._changed:
+            self._ids.add(told["response_obj"].id)
+            self._changed.notify_all()
+
+    def wait(self, answer_id: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: answer_id in self._ids, timeout=30)
+
+
+_LOGGED = _Logged()
 
 
 def _text_of(answer: Any) -> str:

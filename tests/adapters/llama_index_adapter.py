@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai.utils import from_openai_message_dicts
 from llama_index.llms.openai_like import OpenAILike
 from openai import DefaultHttpxClient
 
 from routellm_plugins.llama_index import RouteLLM
 
-from .cases import Content, Said, messages_of
+from .cases import RETURNED, TOOL, Content, Said, messages_of
 
 
 class LlamaIndexAdapter:
@@ -38,6 +39,7 @@ class LlamaIndexAdapter:
                 api_base=url,
                 api_key="unused",
                 is_chat_model=True,
+                is_function_calling_model=True,
                 max_retries=0,
                 http_client=self._http,
             )
@@ -65,15 +67,25 @@ class LlamaIndexAdapter:
         """
         messages = from_openai_message_dicts(messages_of(text, history))
         given = {f"routellm_{name}": value for name, value in (override or {}).items()}
-        response = self._llm.chat(messages, **given)
-        # The stand-in's answer begins with its name.
-        served = str(response.message.content).split(" ")[0]
-        return {**response.additional_kwargs["routellm"], "served": served}
+        return _report(self._llm.chat(messages, **given))
 
     def settled(self, first: str, then: str) -> list[dict[str, Any]]:
         """Not supported: no call of LlamaIndex is bound to a model by an earlier answer."""
         raise NotImplementedError
 
+    def trimmed(self, text: str) -> dict[str, Any]:
+        answer = self._llm.chat([ChatMessage(text)], tools=[TOOL]).message
+        (call,) = (block for block in answer.blocks if block.block_type == "tool_call")
+        told = {"tool_call_id": call.tool_call_id}
+        result = ChatMessage(RETURNED, role="tool", additional_kwargs=told)
+        return _report(self._llm.chat([answer, result], tools=[TOOL]))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _report(response: Any) -> dict[str, Any]:
+    # The stand-in's answer begins with its name.
+    served = str(response.message.content).split(" ")[0]
+    return {**response.additional_kwargs["routellm"], "served": served}

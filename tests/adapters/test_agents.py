@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.cases import LENGTH, WARNINGS, Content, Said
+from tests.adapters.cases import LENGTH, WARNINGS, Content, Said, outcome
 from tests.fakes.routers import EASY, HARD
 
 pytestmark = WARNINGS
@@ -78,3 +78,16 @@ def test_an_agent_keeps_its_model_through_its_loop(adapter: Any, step: str) -> N
         history, last = STEPS[step](ask, other)
         report = asking.ask(last, history=history)
         assert (report["served"], report["score"]) == (tier, asking.ask(ask)["score"])
+
+
+def test_a_loop_without_the_humans_words_stays_where_it_was(adapter: Any) -> None:
+    for ask, tier, other in ((HARD, "strong", "weak"), (EASY, "weak", "strong")):
+        report = adapter(**LENGTH, on_no_text=other).trimmed(ask)
+        assert outcome(report) == (tier, tier, None, "conversation")
+
+
+def test_a_loop_of_unknown_origin_goes_where_calls_without_text_go(adapter: Any) -> None:
+    history = [CALL, returned(HARD)]
+    for tier in ("strong", "weak"):
+        report = adapter(**LENGTH, on_no_text=tier).ask(None, history=history)
+        assert outcome(report) == (tier, tier, None, "no_text")

@@ -95,7 +95,7 @@ def test_a_template_of_one_s_own(adapter: Any) -> None:
         ({"ignore": ["(x"]}, "'(x' is no regular expression"),
         ({"ignore": [".*"]}, "'.*' matches the empty text"),
         ({"extract": r"<q>.*</q>"}, "has no group: put the human's words in (...)"),
-        ({"extract": 3}, "write regular expressions, or of these names: dspy"),
+        ({"extract": 3}, "write regular expressions, or of these names: crewai, dspy"),
         ({"scored": "first"}, "'scored' is 'first'"),
     ],
 )

@@ -38,7 +38,7 @@ SETTINGS = {
     "router": "length",
     "threshold": 0.95,
     "ignore": ["aider"],
-    "extract": ["dspy", "mini-swe-agent"],
+    "extract": ["crewai", "dspy", "mini-swe-agent"],
 }
 
 
@@ -91,6 +91,7 @@ def run(program: Program, asks: list[str], folder: Path, proxy: ProxyProcess, lo
             "CODEX_HOME": f"{home}/.codex",
             "PATH": f"{there}/bin:{there}/node_modules/.bin:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
+            "NODE_PATH": f"{there}/node_modules",
             **{name: value.format(**fill) for name, value in program.env},
         }
         if program.is_python:

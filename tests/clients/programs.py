@@ -67,6 +67,26 @@ models:
 LLM = """- {{model_id: coder, model_name: coder, api_base: "{url}/v1", api_key_name: openai}}
 """
 
+VERCEL = """
+const fs = require("fs");
+const {{ generateText, tool, stepCountIs }} = require("ai");
+const {{ createOpenAICompatible }} = require("@ai-sdk/openai-compatible");
+const {{ z }} = require("zod");
+const proxy = createOpenAICompatible({{ name: "proxy", baseURL: "{url}/v1", apiKey: "{key}" }});
+const look = tool({{
+  description: "Look up.",
+  inputSchema: z.object({{ city: z.string() }}),
+  execute: async () => "a long proof ".repeat(20),
+}});
+const kept = process.env.HOME + "/said.json";
+const said = fs.existsSync(kept) ? JSON.parse(fs.readFileSync(kept)) : [];
+said.push({{ role: "user", content: process.argv[2] }});
+const settings = {{ system: "Help.", tools: {{ look }}, stopWhen: stepCountIs(3) }};
+generateText({{ model: proxy("coder"), messages: said, ...settings }}).then((done) =>
+  fs.writeFileSync(kept, JSON.stringify([...said, ...done.response.messages])),
+);
+"""
+
 PROGRAMS: dict[str, Program] = {
     "Claude Code": Program(
         "@anthropic-ai/claude-code", "claude -p '{ask}'", "claude -p -c '{ask}'", env=CLAUDE
@@ -107,6 +127,17 @@ PROGRAMS: dict[str, Program] = {
         "cn --config ~/config.yaml -p '{ask}'",
         "cn --config ~/config.yaml --resume -p '{ask}'",
         (("config.yaml", CONTINUE),),
+    ),
+    "Cline": Program(
+        "cline",
+        "cline auth -p openai -k {key} -b {url}/v1 -m coder; cline -P openai -m coder '{ask}'",
+        "true",  # it goes on with a session in a terminal alone
+    ),
+    "Vercel AI SDK": Program(
+        "ai",  # with @ai-sdk/openai-compatible and zod
+        "node ~/ask.cjs '{ask}'",
+        "node ~/ask.cjs '{ask}'",
+        (("ask.cjs", VERCEL),),
     ),
     "aider": Program(
         "aider-chat",
@@ -191,6 +222,22 @@ for ask in asks:
 """,
         env=OPENAI,
     ),
+    "openai-agents, handoffs": Program(
+        "openai-agents",
+        """
+from agents import Agent, Runner, function_tool, set_default_openai_api, set_tracing_disabled
+set_default_openai_api("chat_completions"); set_tracing_disabled(True)
+@function_tool
+def lookup(city: str) -> str:
+    return "a long proof " * 20
+other = Agent(name="b", instructions="Help.", model="coder", tools=[lookup])
+agent = Agent(name="a", instructions="Help.", model="coder", handoffs=[other])
+said = []
+for ask in asks:
+    said = Runner.run_sync(agent, [*said, dict(role="user", content=ask)]).to_input_list()
+""",
+        env=OPENAI,
+    ),
     "pydantic-ai": Program(
         "pydantic-ai-slim",
         """
@@ -249,6 +296,27 @@ agent = AssistantAgent("a", client, tools=[lookup], reflect_on_tool_use=True)
 async def main():
     for ask in asks:
         await agent.run(task=ask)
+asyncio.run(main())
+""",
+    ),
+    "AutoGen, team": Program(
+        "autogen-agentchat",
+        """
+import asyncio
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.conditions import MaxMessageTermination
+from autogen_agentchat.teams import SelectorGroupChat
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+can = dict.fromkeys(["function_calling", "json_output", "structured_output"], True)
+client = OpenAIChatCompletionClient(
+    model="coder", base_url="{url}/v1", api_key="{key}",
+    model_info=dict(can, vision=False, family="unknown"),
+)
+agents = [AssistantAgent(name, client, description=name) for name in ("writer", "critic")]
+team = SelectorGroupChat(agents, client, termination_condition=MaxMessageTermination(3))
+async def main():
+    for ask in asks:
+        await team.run(task=ask)
 asyncio.run(main())
 """,
     ),

@@ -56,6 +56,7 @@ def test_ready_patterns_take_linear_time(name):
         "<pr_description>",
         "### Task:\nRespond to the user query using ",
         "[[ ## question ## ]]\n",
+        "\nCurrent Task: ",
         "I have *added these files to the chat*",
         "",
     )
@@ -103,6 +104,12 @@ def test_what_a_human_writes_about_tags_stays():
         "New tasks: none",
     ):
         assert human_turns([user(text)]) == (text,)
+
+
+def test_people_with_names_are_humans():
+    talk = [{**user(text), "name": name} for text, name in ((HARD, "Ann"), ("Why?", "user"))]
+    assert human_turns(talk) == (HARD, "Why?")
+    assert human_turns([user(HARD), {**user("Why?"), "name": "Ann"}]) == (HARD, "Why?")
 
 
 def test_the_words_after_a_slash_command_are_the_humans():

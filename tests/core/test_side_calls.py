@@ -47,6 +47,24 @@ SIDE: dict[str, list[dict[str, Any]]] = {
         ),
         user("# Diff\n- a\n+ b"),
     ],
+    "AutoGen, next speaker": [
+        user(
+            "You are in a role play game. The following roles are available:\nwriter: writes.\n"
+            "Read the following conversation. Then select the next role. Only return the role.\n\n"
+            "user: Prove it."
+        )
+    ],
+    "CrewAI, summary": [
+        system(
+            "You are a precise assistant that creates structured summaries of agent "
+            + "conversations. You preserve context."
+        ),
+        user("Analyze the following conversation ..."),
+    ],
+    "gptme, title": [
+        system("Generate concise conversation titles."),
+        user("Your task: Create a 2-4 word title for this conversation.\n\nProve it."),
+    ],
     "LangChain, history": [
         user("<role>\nContext Extraction Assistant\n</role>\n\nExtract.\n<messages>...</messages>")
     ],
@@ -77,10 +95,28 @@ SIDE: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
+TITLES = (
+    "Your task: Create a 2-4 word title for this conversation.",
+    "Provide a concise, 5-word-or-less title for the conversation, using its same language.",
+    "Please write a short title of at most six words for the following chat:",
+    "Generate a brief, descriptive title (3 to 7 words) that fits the topic of this conversation.",
+    "Create a very short session title.",
+    "Suggest titles for our discussion",
+)
+
 HUMAN: dict[str, list[dict[str, Any]]] = {
     "Open WebUI, retrieval": [user("### Task:\nRespond to the user query by the context.\nWhy?")],
     "a task": [user("### Task: Generate a proof of the theorem.")],
     "a title": [user("Write a title for my essay.")],
+    "a title of something else": [user("Write a short title for this proof of the theorem.")],
+    "titles of conversations": [
+        user("Write a React component that shows the title of the conversation in a chat."),
+    ],
+    "a program for titles": [
+        user("Create a title bar for the app. The conversation list is below it."),
+    ],
+    "a program for a chat": [user("Write a title generator for the chat of my site.")],
+    "a schema": [user("Generate a table of titles. Each belongs to the chat of a thread.")],
     "a summary": [user("Write a concise summary of the following proof, and check it.")],
     "a session": [user("<session>\n<user id='1'/>\n</session>\nWhy does this XML not parse?")],
     "a later turn": [
@@ -97,6 +133,12 @@ HUMAN: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("shape", SIDE)
 def test_a_side_call_is_recognised(shape: str) -> None:
     assert is_side_call(SIDE[shape])
+
+
+@pytest.mark.parametrize("text", TITLES)
+def test_the_naming_of_a_conversation_is_recognised(text: str) -> None:
+    assert is_side_call([user(f"{text}\n\nUser: Prove it.")])
+    assert is_side_call([system(text), user("Prove it.")])
 
 
 @pytest.mark.parametrize("shape", HUMAN)

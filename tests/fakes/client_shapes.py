@@ -161,6 +161,11 @@ def image_of_a_tool(asks: list[str]) -> Messages:
     return [*plain(asks), call, tool, _user([image])]
 
 
+def autogen_team(asks: list[str]) -> Messages:
+    said = {"role": "user", "name": "writer", "content": "A long proof of it all. " * 10}
+    return _talk(asks, lambda ask, at: [{**_user(ask), "name": "user"}, said])
+
+
 def summarised_by_langchain(asks: list[str]) -> Messages:
     return [_user("Here is a summary of the conversation to date:\n\nA proof."), *plain(asks)]
 
@@ -215,6 +220,19 @@ def dspy_rag(asks: list[str]) -> Messages:
     )
 
 
+def crewai(asks: list[str]) -> Messages:
+    form = "\n\nProvide your complete response:"
+    return _talk(asks, lambda ask, at: [_user(f"\nCurrent Task: {ask}{form}")])
+
+
+def crewai_crew(asks: list[str]) -> Messages:
+    form = (
+        "\n\nThis is the expected criteria for your final answer: A proof of it all.\nyou MUST ..."
+        "\n\nThis is the context you're working with:\n" + "a proof " * 100
+    )
+    return _talk(asks, lambda ask, at: [_user(f"\nCurrent Task: {ask}{form}")])
+
+
 def open_webui_rag(asks: list[str]) -> Messages:
     task = "### Task:\nRespond to the user query using the provided context.\n\n### Guidelines:\n"
     context = f"{task}<context>\n{'a proof ' * 100}\n</context>\n\n"
@@ -247,11 +265,14 @@ RIGHT: dict[str, Shape] = {
     "mini-swe-agent, tool result": mini_swe_agent,
     "editor with user_query": cursor_like,
     "image of a tool": image_of_a_tool,
+    "AutoGen, a team": autogen_team,
     "LangChain's summary": summarised_by_langchain,
 }
 """The human's words are found."""
 
 UNTAGGED: dict[str, tuple[Shape, dict[str, str]]] = {
+    "CrewAI": (crewai, {"extract": "crewai"}),
+    "CrewAI, a crew's task": (crewai_crew, {"extract": "crewai"}),
     "aider": (aider, {"ignore": "aider"}),
     "aider, whole files": (aider_whole_files, {"ignore": "aider"}),
     "mini-swe-agent, task": (mini_swe_agent_task, {"extract": "mini-swe-agent"}),

@@ -139,6 +139,15 @@ async def test_structured_output_is_routed(llm, strong, weak, method, include_ra
     assert tier_of(llm.invoke(EASY)) == "weak"
 
 
+def test_structured_output_has_the_types_of_the_models_own(llm, strong):
+    for include_raw in (False, True):
+        routed, bare = (
+            model.with_structured_output(City, include_raw=include_raw)
+            for model in (llm, client(strong))
+        )
+        assert (routed.InputType, routed.OutputType) == (bare.InputType, bare.OutputType)
+
+
 def test_structured_output_can_be_routed_otherwise(llm, strong):
     structured = llm.with_structured_output(City, include_raw=True)
     assert tier_of(structured.invoke(EASY, threshold=0.1)["raw"]) == "strong"

@@ -183,6 +183,12 @@ def test_several_prompts_generate_one_result(llm, strong, weak):
     assert llm.generate([[HumanMessage(EASY)]], run_id=run_id).run[0].run_id == run_id
 
 
+def test_several_prompts_of_one_model_tell_what_the_model_tells(llm, strong):
+    prompts = [[HumanMessage(HARD)], [HumanMessage(f"{HARD}, again")]]
+    outputs = [model.generate(prompts).llm_output for model in (llm, client(strong))]
+    assert outputs[0] == outputs[1]
+
+
 def test_generating_tells_what_it_is_told(strong, weak):
     def events(model: Any, tags: list[str]) -> Any:
         recorded = Events()

@@ -59,7 +59,7 @@ async def test_a_call_that_fails_leaves_none_running(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "malformed", [[{"role": "critic", "content": "x"}], [3], [("a", "b", "c")]]
+    "malformed", [[{"role": "critic", "content": "x"}], [3], [("a", "b", "c")], None, 3]
 )
 async def test_messages_of_no_known_form(malformed: Any, gpt_4o: Any) -> None:
     model = ChatRouteLLM(gpt_4o, Slow(), router="length", threshold=0.8)

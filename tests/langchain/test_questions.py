@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,12 @@ pytest.importorskip("langchain_openai")
 
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
-from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import (
+    RunnableBranch,
+    RunnableLambda,
+    RunnableParallel,
+    RunnablePassthrough,
+)
 
 from routellm_core import Decision
 from routellm_plugins.langchain import ChatRouteLLM, route_on
@@ -90,6 +96,35 @@ def test_a_retrieval_chain(llm: ChatRouteLLM, decisions: Any) -> None:
     structured = PROMPTS["template"] | llm.with_structured_output(schema)
     structured.invoke({"context": CONTEXT, "question": EASY})
     assert _scored(decisions) == [("weak", 0.5)]
+
+
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "with_retry": lambda m: m.with_retry(),
+    "with_fallbacks": lambda m: m.with_fallbacks([m]),
+    "tools, with_retry": lambda m: m.bind_tools([TOOL]).with_retry(),
+    "tools, with_fallbacks": lambda m: m.bind_tools([TOOL]).with_fallbacks([m]),
+    "structured, with_fallbacks": lambda m: m.with_structured_output(FORM).with_fallbacks([m]),
+    "in parallel": lambda m: RunnableParallel(answer=m),
+    "a branch": lambda m: RunnableBranch((lambda filled: False, RunnablePassthrough()), m),
+    "a function": lambda m: RunnableLambda(lambda filled: m.invoke(filled)),
+}
+TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
+FORM = {"title": "City", "type": "object", "properties": {"name": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+async def test_what_has_a_run_of_its_own_around_the_model(
+    llm: ChatRouteLLM, decisions: Any, wrap: Callable[[Any], Any]
+) -> None:
+    chain = PROMPTS["template"] | wrap(llm)
+    filled = {"context": CONTEXT, "question": EASY}
+    chain.invoke(filled)
+    await chain.ainvoke(filled)
+    assert list(chain.stream(filled))
+    assert [chunk async for chunk in chain.astream(filled)]
+    chain.batch([filled, filled])
+    await chain.abatch([filled])
+    assert set(_scored(decisions)) == {("weak", 0.5)}
 
 
 def test_chains_side_by_side_do_not_mix(llm: ChatRouteLLM, decisions: Any) -> None:

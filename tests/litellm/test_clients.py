@@ -4,6 +4,8 @@ Anthropic's own client.
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 import pytest
@@ -68,3 +70,50 @@ def test_anthropics_client(proxy: ProxyProcess, ask: str, model: str) -> None:
         tool = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
         called = client.messages.create(**asked, tools=[tool])
         assert [part.name for part in called.content if part.type == "tool_use"] == ["look"]
+
+
+LOOK: dict[str, Any] = {"type": "object", "properties": {}}
+TOOLS: dict[str, dict[str, Any]] = {
+    "v1/chat/completions": {"type": "function", "function": {"name": "look", "parameters": LOOK}},
+    "v1/responses": {"type": "function", "name": "look", "parameters": LOOK},
+    "v1/messages": {"name": "look", "input_schema": LOOK},
+}
+
+
+def _trimmed(path: str, call: str) -> list[dict[str, Any]]:
+    """Return an answer that calls a tool, and what the tool returned."""
+    if path == "v1/responses":
+        said = {"type": "function_call", "call_id": call, "name": "look", "arguments": "{}"}
+        return [said, {"type": "function_call_output", "call_id": call, "output": "seen"}]
+    if path == "v1/messages":
+        used = {"type": "tool_use", "id": call, "name": "look", "input": {}}
+        result = {"type": "tool_result", "tool_use_id": call, "content": "seen"}
+        return [{"role": "assistant", "content": [used]}, {"role": "user", "content": [result]}]
+    function = {"name": "look", "arguments": "{}"}
+    calls = [{"id": call, "type": "function", "function": function}]
+    said = {"role": "assistant", "content": None, "tool_calls": calls}
+    return [said, {"role": "tool", "tool_call_id": call, "content": "seen"}]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("path", TOOLS)
+def test_a_loop_without_the_humans_words_stays_where_it_was(
+    proxy: ProxyProcess, path: str, stream: bool
+) -> None:
+    key = "input" if path == "v1/responses" else "messages"
+    options = {"model": ALIAS, "tools": [TOOLS[path]], "stream": stream}
+    if path == "v1/messages":
+        options["max_tokens"] = 99
+    asked = post(proxy, path, {key: [{"role": "user", "content": EASY}], **options})
+    call = re.search(r"call_[0-9a-f]{24}", asked.text)
+    assert call is not None, asked.text
+    # Calls without text go to the strong group of this alias, if nothing is known of them.
+    trimmed = {key: _trimmed(path, call[0]), **options}
+    for _ in range(40):  # LiteLLM logs after the answer
+        went = post(proxy, path, trimmed)
+        assert went.status_code == 200, went.text
+        if went.headers["x-routellm-cause"] == "conversation":
+            break
+        time.sleep(0.1)
+    told = went.headers["x-routellm-model"], went.headers["x-routellm-cause"]
+    assert told == ("gpt-4o-mini", "conversation")

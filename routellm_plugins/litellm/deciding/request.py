@@ -16,6 +16,7 @@ from routellm_core.side_calls import side_call
 from ..config.routes import Route
 from ..reporting.metrics import metrics
 from ..reporting.routed_request import RoutedRequest, routed_request
+from .answers import tier_of_answers
 from .conversation import begins, session_of_request, tier_of_previous
 from .messages import messages_of, system_messages
 from .needs import lacking_for
@@ -54,11 +55,16 @@ class Request:
         side = side_call(self._conversation, self.route.settings)
         if side is not None:
             return side
+        asked = self._asked
+        if not asked.turns:
+            # Trimmed in the middle of a loop, which stays where its last answer came from.
+            tier = tier_of_answers(self.alias, self._conversation, self.kwargs)
+            asked = replace(asked, without_text=tier, cause="conversation") if tier else asked
         if self.route.settings.sticky == "turn":
-            return self._asked
+            return asked
         session, given = session_of_request(self.alias, self._conversation, self.kwargs)
         starts = not given and begins(self._conversation)
-        return replace(self._asked, session=session, begins=starts)
+        return replace(asked, session=session, begins=starts)
 
     def routed_before(self) -> RoutedRequest | None:
         """Return the decision on an earlier attempt at this request."""

@@ -1,0 +1,95 @@
+"""What of an answer its author alone can read, and must not be sent to the other group.
+
+Reasoning is signed or encrypted by the provider for the model that wrote it; another one may refuse
+the whole request (400) if it finds it in the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from routellm_core import Tier
+
+from .answers import author_of, scope_of
+
+_PARTS = ("thinking", "redacted_thinking", "reasoning")
+"""Types of parts of a message, or of items, that hold reasoning."""
+_KEYS = ("reasoning_content", "reasoning_items", "thinking_blocks")
+"""Where a message of the chat form has it."""
+_ITEMS = ("msg_", "fc_", "rs_")
+"""How ids begin of items that OpenAI accepts only beside the reasoning that led to them."""
+
+
+def drop_foreign_reasoning(alias: str, tier: Tier, request: dict[str, Any]) -> None:
+    """Leave the reasoning of the other tier out of a request's conversation.
+
+    Args:
+        alias: the model asked for.
+        tier: that the request goes to.
+        request: its body, in which the conversation is replaced if there is anything to leave out.
+            Answers of which no author is known stay as they are.
+    """
+    scope = scope_of(alias, request)
+    for name, readable in (("messages", _of_messages), ("input", _of_items)):
+        given = request.get(name)
+        if isinstance(given, list):
+            kept = readable(given, tier, scope)
+            if kept is not given:
+                request[name] = kept
+
+
+def _of_messages(messages: list[Any], tier: Tier, scope: tuple[str, ...]) -> list[Any]:
+    """Return messages of the chat form, or Anthropic's, as the tier can read them."""
+    # Whose an answer is takes a digest of its words, so it is asked of those with reasoning alone.
+    foreign = [
+        at
+        for at, message in enumerate(messages)
+        if _has_reasoning(message) and author_of(message, scope) not in (None, tier)
+    ]
+    if not foreign:
+        return messages
+    readable = list(messages)
+    for at in foreign:
+        readable[at] = _without_reasoning(messages[at])
+    return readable
+
+
+def _of_items(items: list[Any], tier: Tier, scope: tuple[str, ...]) -> list[Any]:
+    """Return items of the responses API as the tier can read them."""
+    if not any(map(_is_reasoning, items)):
+        return items
+    kept: list[Any] = []
+    foreign = False  # what follows reasoning tells who wrote it
+    for item in reversed(items):
+        if _is_reasoning(item):
+            if not foreign:
+                kept.append(item)
+            continue
+        foreign = author_of(item, scope) not in (None, tier)
+        kept.append(_without_reasoning(item) if foreign else item)
+    return items if len(kept) == len(items) else kept[::-1]
+
+
+def _has_reasoning(message: object) -> bool:
+    if not isinstance(message, Mapping):
+        return False
+    content = message.get("content")
+    parts = content if isinstance(content, list) else ()
+    return any(message.get(key) for key in _KEYS) or any(map(_is_reasoning, parts))
+
+
+def _without_reasoning(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a copy of an answer without what its author alone can read."""
+    plain = {key: value for key, value in answer.items() if key not in _KEYS}
+    if isinstance(answer.get("content"), list):
+        # An answer of nothing else stays, since providers refuse one without content.
+        said = [part for part in answer["content"] if not _is_reasoning(part)]
+        plain["content"] = said or answer["content"]
+    if str(answer.get("id", "")).startswith(_ITEMS):
+        del plain["id"]
+    return plain
+
+
+def _is_reasoning(part: object) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in _PARTS
