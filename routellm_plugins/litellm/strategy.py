@@ -180,6 +180,22 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 logger.error("%s", problem)
         return self._routes
 
+    def entry_put(self, routed: bool) -> None:
+        """Read the entries again, although they may say the same about routing as before.
+
+        At once where the entry of an alias was put in place, because all that follows from its
+        groups is missing there; else with the next request.
+
+        Args:
+            routed: whether it is the entry of a routed alias.
+        """
+        self._seen = None
+        if routed:
+            try:
+                self.routes()
+            except Exception:
+                logger.exception("the routed aliases could not be read; requests to them may fail")
+
 
 def install(router: Router) -> RouteLLMRoutingStrategy:
     """Route the aliases of a ``litellm.Router`` that an application built itself.
@@ -195,7 +211,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
-    strategy.access.install(strategy)
+    strategy.access.install(strategy, strategy.entry_put)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()
     return strategy

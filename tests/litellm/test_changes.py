@@ -13,6 +13,7 @@ from typing import Any
 import litellm
 import pytest
 from litellm import Router
+from litellm.types.router import Deployment, LiteLLM_Params
 
 from routellm_core import Decision, hookimpl
 from routellm_plugins.litellm import install
@@ -25,7 +26,8 @@ from tests.litellm.configs import alias, group
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     pytest.mark.filterwarnings(
-        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings) is"
+        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings"
+        "|upsert_deployment) is"
     ),
 ]
 ROOT = Path(__file__).parents[2]
@@ -245,3 +247,52 @@ def test_a_config_that_is_read_again_lists_the_handler_once(
     script = [sys.executable, "-c", RELOADS, str(path)]
     done = subprocess.run(script, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split()[-2:] == ["1", "gpt-4o-mini"]
+
+
+def stored(entry: dict[str, Any], **params: Any) -> Deployment:
+    """Return an entry as LiteLLM reads it from its database, each time anew."""
+    name, info = entry["model_name"], entry.get("model_info", {})
+    return Deployment(
+        model_name=name,
+        litellm_params=LiteLLM_Params(**{**entry["litellm_params"], **params}),
+        model_info={"id": f"id of {name}", "db_model": True, **info},
+    )
+
+
+def test_what_a_database_holds_as_before_is_left_in_place(
+    router: Router, strong: Upstream, weak: Upstream
+) -> None:
+    """LiteLLM puts the entries of its database into the Router every 30 seconds."""
+    guarded = group("guarded", strong)
+    guarded["litellm_params"]["guardrails"] = ["words"]
+    held = [guarded, alias("late-router", strong="guarded", **USUAL)]
+    free = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
+
+    def entry() -> Any:
+        (found,) = (e for e in router.get_model_list() or [] if e["model_name"] == "late-router")
+        return found
+
+    router.upsert_deployment(stored(held[0]))
+    assert router.upsert_deployment(stored(held[1])) is not None
+    for _ in range(2):
+        for each in held:
+            assert router.upsert_deployment(stored(each)) is None
+        assert entry()["litellm_params"]["guardrails"] == ["words"]
+        assert entry()["litellm_params"]["api_base"] == weak.url
+    assert router.upsert_deployment(stored(held[1], **free)) is not None
+    assert "input_cost_per_token" not in entry()["litellm_params"]
+    assert entry()["litellm_params"]["guardrails"] == ["words"]
+    assert answered_by(router.completion("late-router", user(HARD))) == "gpt-4o"
+
+
+def test_what_a_changed_group_costs_counts_for_the_alias(router: Router, strong: Upstream) -> None:
+    priced = group("priced", strong)
+    router.upsert_deployment(stored(priced))
+    router.upsert_deployment(stored(alias("late-router", strong="priced", **USUAL)))
+    for price in (1e-3, 2e-3):
+        prices = {"input_cost_per_token": price, "output_cost_per_token": price}
+        router.upsert_deployment(stored(priced, **prices))
+        router.completion("late-router", user(HARD))
+        info = router.get_model_group_info(model_group="late-router")
+        assert info is not None
+        assert info.input_cost_per_token == price

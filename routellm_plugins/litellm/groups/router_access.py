@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import litellm
@@ -12,6 +12,8 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError
+
+from ..config.routes import is_routed
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,15 @@ class RouterAccess:
         self._installed: object = None
         self._find_selectors()
 
-    def install(self, strategy: CustomRoutingStrategyBase) -> None:
+    def install(
+        self, strategy: CustomRoutingStrategyBase, entry_put: Callable[[bool], None]
+    ) -> None:
         """Let ``strategy`` select from now on.
+
+        Args:
+            strategy: what selects.
+            entry_put: called when an entry from a database was put into the model list, new or
+                changed; with whether it is a routed alias.
 
         Raises:
             ConfigError: this LiteLLM selects deployments in an unknown way.
@@ -45,6 +54,7 @@ class RouterAccess:
             )
         self._put(strategy)
         self._keep_after_updates(strategy)
+        self._keep_in_syncs(entry_put)
 
     def _find_selectors(self) -> None:
         # Taken from the instance, so that a custom strategy of the user's stays in the chain.
@@ -64,6 +74,32 @@ class RouterAccess:
                 self._put(strategy)
 
         setattr(self._core, name, update_and_install)
+
+    def _keep_in_syncs(self, entry_put: Callable[[bool], None]) -> None:
+        """Leave the entry of an alias in place for as long as a database holds the same of it.
+
+        LiteLLM compares the entries in its database with the Router's every 30 seconds, and puts
+        those that differ in place again. That of an alias always would, because what follows from
+        its groups was written into it.
+        """
+        name, upsert_deployment = self._member("upsert_deployment")
+        stored: dict[str | None, Any] = {}
+
+        @functools.wraps(upsert_deployment)
+        def upsert_if_changed(deployment: Any) -> Any:
+            routed = is_routed(deployment.model_dump(include={"litellm_params", "model_info"}))
+            model_id = deployment.model_info.id
+            if routed and stored.get(model_id) == deployment and self._core.has_model_id(model_id):
+                return None
+            given = deployment.model_copy(deep=True)
+            added = upsert_deployment(deployment=deployment)
+            if added is not None:
+                if routed:
+                    stored[model_id] = given
+                entry_put(routed)
+            return added
+
+        setattr(self._core, name, upsert_if_changed)
 
     def _put(self, strategy: CustomRoutingStrategyBase) -> None:
         register = getattr(self._router, "register_plugin", None)
