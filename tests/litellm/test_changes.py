@@ -160,8 +160,9 @@ async def test_a_limit_of_a_key_that_names_the_alias_is_reported(
     assert caplog.text.count("names 'gpt-4o-router', which is routed, and is not applied") == 1
 
 
+@pytest.mark.parametrize("holder", ["", "user_", "end_user_", "team_", "team_member_"])
 async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
-    router: Router, monkeypatch: pytest.MonkeyPatch
+    router: Router, monkeypatch: pytest.MonkeyPatch, holder: str
 ) -> None:
     # Not at the top: LiteLLM's proxy warns when it is imported.
     from litellm.caching.caching import DualCache
@@ -171,11 +172,14 @@ async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
     )
 
     limiter = _PROXY_VirtualKeyModelMaxBudgetLimiter(dual_cache=DualCache())
+    if not hasattr(limiter, f"is_{holder or 'key_'}within_model_budget"):
+        pytest.skip("this LiteLLM has no such budgets")
     server = SimpleNamespace(llm_router=router, model_max_budget_limiter=limiter, app=None)
     monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
     handler = RouteLLMProxyHandler()
     budgets = {"gpt-4o": {"budget_limit": 1.0, "time_period": "1d"}}
-    key = UserAPIKeyAuth(api_key="sk-1", model_max_budget=budgets)
+    ids = {"user_id": "a user", "end_user_id": "an end user", "team_id": "a team"}
+    key = UserAPIKeyAuth(api_key="sk-1", **ids, **{f"{holder}model_max_budget": budgets})
 
     async def ask(text: str) -> dict[str, Any]:
         data = {"model": "gpt-4o-router", "messages": user(text), "metadata": {}}
@@ -183,11 +187,12 @@ async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
         return data
 
     data = await ask(HARD)
-    metadata = {**data["metadata"], "user_api_key_model_max_budget": budgets}
+    metadata = {**data["metadata"], f"user_api_key_{holder}model_max_budget": budgets}
+    known = {"hash": key.token, **ids}
     payload = {
         "model_group": data["model"],
         "response_cost": 2.0,
-        "metadata": {"user_api_key_hash": key.token},
+        "metadata": {f"user_api_key_{name}": value for name, value in known.items()},
     }
     kwargs = {"litellm_params": {"metadata": metadata}, "standard_logging_object": payload}
     await handler.async_logging_hook(kwargs, None, "acompletion")

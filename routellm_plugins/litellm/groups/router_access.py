@@ -146,7 +146,8 @@ class RouterAccess:
         """Return the Redis that the Router shares with its siblings, LiteLLM's ``RedisCache``; None
         if there is none. In a proxy it is the one of the proxy's settings.
         """
-        return getattr(getattr(self._core, "cache", None), "redis_cache", None)
+        holder, name = self._member("cache")
+        return getattr(getattr(holder, name, None), "redis_cache", None)
 
     def _entry(self, model_id: str | None) -> Mapping[str, Any] | None:
         holder, name = self._member("get_model_info")
