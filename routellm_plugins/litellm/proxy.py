@@ -169,7 +169,7 @@ class RouteLLMProxyHandler(CustomLogger):
             add_to(proxy_app())
             serve_status(proxy_app(), self._routes)
             try:
-                self._strategy.access.install(self._strategy)
+                self._strategy.access.install(self._strategy, self._strategy.entry_put)
                 self._strategy.routes()  # now, because models may be listed before any request
             except ConfigError as error:
                 if self._not_supported is None:

@@ -186,6 +186,22 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 logger.error("%s", problem)
         return self._routes
 
+    def entry_put(self, routed: bool) -> None:
+        """Read the entries again, although they may say the same about routing as before.
+
+        At once where the entry of an alias was put in place, because all that follows from its
+        groups is missing there; else with the next request.
+
+        Args:
+            routed: whether it is the entry of a routed alias.
+        """
+        self._seen = None
+        if routed:
+            try:
+                self.routes()
+            except Exception:
+                logger.exception("the routed aliases could not be read; requests to them may fail")
+
 
 def install(router: Router) -> RouteLLMRoutingStrategy:
     """Route the aliases of a ``litellm.Router`` that an application built itself.
@@ -201,7 +217,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
-    strategy.access.install(strategy)
+    strategy.access.install(strategy, strategy.entry_put)
     litellm.logging_callback_manager.add_litellm_callback(answer_log)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()

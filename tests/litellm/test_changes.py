@@ -13,6 +13,7 @@ from typing import Any
 import litellm
 import pytest
 from litellm import Router
+from litellm.types.router import Deployment, LiteLLM_Params
 
 from routellm_core import Decision, hookimpl
 from routellm_plugins.litellm import install
@@ -25,7 +26,8 @@ from tests.litellm.configs import alias, group
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     pytest.mark.filterwarnings(
-        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings) is"
+        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings"
+        "|upsert_deployment) is"
     ),
 ]
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,13 @@ def answered_by(answer: Any) -> str:
     return (answer.choices[0].message.content or "").split(" ")[0]
 
 
+def without_selection(router: Router) -> None:
+    """Take from a Router what selects for aliases, as another part of an application could."""
+    replaced = ("get_available_deployment", "_custom_pick_sync", "_pre_route", "_routing_inputs")
+    for name in replaced:
+        vars(vars(router).get("_core", router)).pop(name, None)
+
+
 async def test_another_routing_strategy_serves_the_groups(router: Router) -> None:
     for strategy in ("latency-based-routing", "least-busy", "simple-shuffle"):
         router.update_settings(routing_strategy=strategy)
@@ -76,7 +85,7 @@ async def test_another_routing_strategy_serves_the_groups(router: Router) -> Non
 def test_without_a_strategy_a_deployment_of_the_groups_answers(
     router: Router, strong: Upstream, weak: Upstream
 ) -> None:
-    del router.get_available_deployment
+    without_selection(router)
     assert answered_by(router.completion("gpt-4o-router", user(HARD))) == "gpt-4o-mini"
 
 
@@ -91,7 +100,7 @@ def test_an_entry_that_stands_for_nothing_is_never_called(
     router = Router(model_list=entries, num_retries=0)
     install(router)
     assert answered_by(router.completion("wild", user(HARD))) == "gpt-4o"
-    del router.get_available_deployment
+    without_selection(router)
     with Upstream("a web proxy") as web_proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, web_proxy.url.removesuffix("/v1"))
@@ -151,8 +160,9 @@ async def test_a_limit_of_a_key_that_names_the_alias_is_reported(
     assert caplog.text.count("names 'gpt-4o-router', which is routed, and is not applied") == 1
 
 
+@pytest.mark.parametrize("holder", ["", "user_", "end_user_", "team_", "team_member_"])
 async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
-    router: Router, monkeypatch: pytest.MonkeyPatch
+    router: Router, monkeypatch: pytest.MonkeyPatch, holder: str
 ) -> None:
     # Not at the top: LiteLLM's proxy warns when it is imported.
     from litellm.caching.caching import DualCache
@@ -162,11 +172,14 @@ async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
     )
 
     limiter = _PROXY_VirtualKeyModelMaxBudgetLimiter(dual_cache=DualCache())
+    if not hasattr(limiter, f"is_{holder or 'key_'}within_model_budget"):
+        pytest.skip("this LiteLLM has no such budgets")
     server = SimpleNamespace(llm_router=router, model_max_budget_limiter=limiter, app=None)
     monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
     handler = RouteLLMProxyHandler()
     budgets = {"gpt-4o": {"budget_limit": 1.0, "time_period": "1d"}}
-    key = UserAPIKeyAuth(api_key="sk-1", model_max_budget=budgets)
+    ids = {"user_id": "a user", "end_user_id": "an end user", "team_id": "a team"}
+    key = UserAPIKeyAuth(api_key="sk-1", **ids, **{f"{holder}model_max_budget": budgets})
 
     async def ask(text: str) -> dict[str, Any]:
         data = {"model": "gpt-4o-router", "messages": user(text), "metadata": {}}
@@ -174,11 +187,12 @@ async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
         return data
 
     data = await ask(HARD)
-    metadata = {**data["metadata"], "user_api_key_model_max_budget": budgets}
+    metadata = {**data["metadata"], f"user_api_key_{holder}model_max_budget": budgets}
+    known = {"hash": key.token, **ids}
     payload = {
         "model_group": data["model"],
         "response_cost": 2.0,
-        "metadata": {"user_api_key_hash": key.token},
+        "metadata": {f"user_api_key_{name}": value for name, value in known.items()},
     }
     kwargs = {"litellm_params": {"metadata": metadata}, "standard_logging_object": payload}
     await handler.async_logging_hook(kwargs, None, "acompletion")
@@ -245,3 +259,52 @@ def test_a_config_that_is_read_again_lists_the_handler_once(
     script = [sys.executable, "-c", RELOADS, str(path)]
     done = subprocess.run(script, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split()[-2:] == ["1", "gpt-4o-mini"]
+
+
+def stored(entry: dict[str, Any], **params: Any) -> Deployment:
+    """Return an entry as LiteLLM reads it from its database, each time anew."""
+    name, info = entry["model_name"], entry.get("model_info", {})
+    return Deployment(
+        model_name=name,
+        litellm_params=LiteLLM_Params(**{**entry["litellm_params"], **params}),
+        model_info={"id": f"id of {name}", "db_model": True, **info},
+    )
+
+
+def test_what_a_database_holds_as_before_is_left_in_place(
+    router: Router, strong: Upstream, weak: Upstream
+) -> None:
+    """LiteLLM puts the entries of its database into the Router every 30 seconds."""
+    guarded = group("guarded", strong)
+    guarded["litellm_params"]["guardrails"] = ["words"]
+    held = [guarded, alias("late-router", strong="guarded", **USUAL)]
+    free = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
+
+    def entry() -> Any:
+        (found,) = (e for e in router.get_model_list() or [] if e["model_name"] == "late-router")
+        return found
+
+    router.upsert_deployment(stored(held[0]))
+    assert router.upsert_deployment(stored(held[1])) is not None
+    for _ in range(2):
+        for each in held:
+            assert router.upsert_deployment(stored(each)) is None
+        assert entry()["litellm_params"]["guardrails"] == ["words"]
+        assert entry()["litellm_params"]["api_base"] == weak.url
+    assert router.upsert_deployment(stored(held[1], **free)) is not None
+    assert "input_cost_per_token" not in entry()["litellm_params"]
+    assert entry()["litellm_params"]["guardrails"] == ["words"]
+    assert answered_by(router.completion("late-router", user(HARD))) == "gpt-4o"
+
+
+def test_what_a_changed_group_costs_counts_for_the_alias(router: Router, strong: Upstream) -> None:
+    priced = group("priced", strong)
+    router.upsert_deployment(stored(priced))
+    router.upsert_deployment(stored(alias("late-router", strong="priced", **USUAL)))
+    for price in (1e-3, 2e-3):
+        prices = {"input_cost_per_token": price, "output_cost_per_token": price}
+        router.upsert_deployment(stored(priced, **prices))
+        router.completion("late-router", user(HARD))
+        info = router.get_model_group_info(model_group="late-router")
+        assert info is not None
+        assert info.input_cost_per_token == price

@@ -17,8 +17,9 @@ from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.routers import EASY, HARD
-from tests.litellm.calls import ENDPOINTS, body_of, get, post
+from tests.litellm.calls import ENDPOINTS, get
 from tests.litellm.configs import HANDLER, KEY, alias, group
+from tests.litellm.database.asking import ask, key, listed, made, once
 from tests.litellm.database.setting import database_missing, environment, migrations
 
 pytestmark = [
@@ -65,24 +66,6 @@ def proxy(
             process.stop()
 
 
-def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
-    """Call one of the proxy's endpoints that make something, and return its answer."""
-    answer = post(proxy, what, values)
-    assert answer.status_code == 200, answer.text
-    result: dict[str, Any] = answer.json()
-    return result
-
-
-def key(proxy: ProxyProcess, **values: Any) -> str:
-    return str(made(proxy, "key/generate", **values)["key"])
-
-
-def ask(
-    proxy: ProxyProcess, model: str, text: str, with_key: str, endpoint: str = "chat/completions"
-) -> httpx.Response:
-    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text), with_key)
-
-
 def refused(proxy: ProxyProcess, model: str, text: str, with_key: str) -> httpx.Response:
     """Ask until a budget is used up, which LiteLLM learns a moment after an answer."""
     deadline = time.monotonic() + 60
@@ -92,16 +75,6 @@ def refused(proxy: ProxyProcess, model: str, text: str, with_key: str) -> httpx.
             return answer
         time.sleep(0.5)
     raise AssertionError(f"the budget for {model} is never used up")
-
-
-def once(found: Callable[[], Any]) -> Any:
-    """Wait until there is something."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if (result := found()) is not None:
-            return result
-        time.sleep(0.5)
-    raise AssertionError("it never came")
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -193,11 +166,6 @@ def test_what_is_stored_of_a_request(proxy: ProxyProcess) -> None:
         "score",
         1,
     )
-
-
-def listed(proxy: ProxyProcess, name: str) -> Any:
-    found = [each for each in get(proxy, "model/info")["data"] if each["model_name"] == name]
-    return found[0] if found else None
 
 
 def test_an_alias_that_is_added(proxy: ProxyProcess, strong: Upstream, weak: Upstream) -> None:

@@ -72,7 +72,9 @@ async def test_a_litellm_that_is_not_known_serves_all_but_the_alias(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("routellm_plugins.litellm.groups.router_access._ASYNC_SELECTORS", ())
+    access = "routellm_plugins.litellm.groups.router_access"
+    monkeypatch.setattr(f"{access}._ASYNC_SELECTORS", ())
+    monkeypatch.setattr(f"{access}.RustCore.is_one", lambda core: False)
     proxy_server.llm_router = Router(model_list=model_list)
     handler = RouteLLMProxyHandler()
     for _ in range(2):

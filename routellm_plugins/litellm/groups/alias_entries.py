@@ -42,7 +42,7 @@ class AliasEntries:
 
         Args:
             routes: what the entries say about routing.
-            entries: the Router's live model list; its dicts are changed in place.
+            entries: the Router's live model list; its entries are changed in place.
         """
         try:
             self._follow(routes, entries)
@@ -52,19 +52,21 @@ class AliasEntries:
     def _follow(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
         by_name = {route.name: route for route in routes}
         changed: dict[str, dict[str, Any]] = {}
-        for entry in entries:
+        for entry in list(entries):
             if not is_routed(entry) or not isinstance(entry.get("litellm_params"), dict):
                 continue
             route = by_name.get(str(entry.get("model_name")))
             serving = _serving(route, entries) if route else []
-            _stand_in(entry["litellm_params"], serving)
-            _guard(entry["litellm_params"], serving)
-            info = entry.get("model_info")
+            params, info = dict(entry["litellm_params"]), entry.get("model_info")
+            _stand_in(params, serving)
+            _guard(params, serving)
             if route and isinstance(info, dict) and "id" in info:
+                info = dict(info)
                 self._describe(info, route, serving)
                 for price in _PRICES:
-                    entry["litellm_params"].pop(price, None)
+                    params.pop(price, None)
                 changed[info["id"]] = {k: v for k, v in info.items() if k != "routellm"}
+            _write(entry, litellm_params=params, model_info=info)
         if changed:
             for model_id in changed:
                 for price in _PRICES:
@@ -88,6 +90,13 @@ class AliasEntries:
         derived.clear()
         derived.update(facts.keys() - info.keys())
         info.update({name: facts[name] for name in derived})
+
+
+def _write(entry: Any, **values: Any) -> None:
+    """Change an entry at once, since LiteLLM 1.110 reads the whole model list at each change."""
+    changed = {key: value for key, value in values.items() if value != entry.get(key)}
+    if changed:
+        entry.update(changed)
 
 
 def _serving(route: Route, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from collections.abc import Mapping
@@ -73,24 +74,29 @@ async def check_model_budgets(key: Any, group: str) -> None:
         litellm.BudgetExceededError: one is used up.
     """
     limiter = _of_proxy("model_max_budget_limiter")
-
-    async def check(holder: str, ids: tuple[str, ...], budget: str, **more: Any) -> None:
-        limits, within = getattr(key, budget, None), f"is_{holder}_within_model_budget"
-        names = {name: getattr(key, name, None) for name in ids}
-        if not (isinstance(limits, Mapping) and limits and all(names.values())):
-            return
-        if hasattr(limiter, within):  # those of teams are newer than the others
-            await getattr(limiter, within)(**names, **more, **{budget: limits}, model=group)
-
     if limiter is None or key is None:
         return
     own = getattr(key, "model_max_budget", None)
+    ids = {name: getattr(key, name, None) for name in ("user_id", "end_user_id", "team_id")}
+
+    async def check(holder: str, *needed: str) -> None:
+        budget, within = f"{holder}_model_max_budget", f"is_{holder}_within_model_budget"
+        limits = getattr(key, budget, None)
+        # Those of teams are newer than the others, and which ids are taken has changed as well.
+        if hasattr(limiter, within) and isinstance(limits, Mapping) and limits:
+            if not all(ids[name] for name in needed):
+                return
+            check_one = getattr(limiter, within)
+            known = {**ids, "key_model_max_budget": own, budget: limits, "model": group}
+            taken = inspect.signature(check_one).parameters
+            await check_one(**{name: known[name] for name in taken if name in known})
+
     if own:
         await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
-    await check("user", ("user_id",), "user_model_max_budget")
-    await check("end_user", ("end_user_id",), "end_user_model_max_budget")
-    await check("team", ("team_id",), "team_model_max_budget", key_model_max_budget=own)
-    await check("team_member", ("user_id", "team_id"), "team_member_model_max_budget")
+    await check("user", "user_id")
+    await check("end_user", "end_user_id")
+    await check("team", "team_id")
+    await check("team_member", "user_id", "team_id")
 
 
 def warn_of_limits(key: Any, alias: str) -> None:

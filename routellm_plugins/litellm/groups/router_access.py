@@ -1,10 +1,10 @@
-"""The only code that depends on the internals of litellm.Router, which changed in 1.109."""
+"""What depends on the internals of litellm.Router, which changed in 1.109 and 1.110."""
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import litellm
@@ -12,6 +12,9 @@ from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError
+
+from ..config.routes import is_routed
+from .rust_core import RustCore
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +32,25 @@ class RouterAccess:
     def __init__(self, router: Router) -> None:
         self._router: Any = router
         self._core: Any = vars(router).get("_core", router)
+        registry = vars(self._core).get("_hosted")
+        self._holders = [self._core] if registry is None else [self._core, registry]
+        self._rust: RustCore | None = None
+        if RustCore.is_one(self._core):
+            self._rust = RustCore(self._core, self._routed_entry)
         self._installed: object = None
+        self.aselect: Any = None
+        self.select: Any = None
         self._find_selectors()
 
-    def install(self, strategy: CustomRoutingStrategyBase) -> None:
+    def install(
+        self, strategy: CustomRoutingStrategyBase, entry_put: Callable[[bool], None]
+    ) -> None:
         """Let ``strategy`` select from now on.
+
+        Args:
+            strategy: what selects.
+            entry_put: called when an entry from a database was put into the model list, new or
+                changed; with whether it is a routed alias.
 
         Raises:
             ConfigError: this LiteLLM selects deployments in an unknown way.
@@ -45,16 +62,21 @@ class RouterAccess:
             )
         self._put(strategy)
         self._keep_after_updates(strategy)
+        self._keep_in_syncs(entry_put)
 
     def _find_selectors(self) -> None:
+        if self._rust is not None:
+            self.aselect, self.select = self._rust.aselect, self._rust.select
+            return
         # Taken from the instance, so that a custom strategy of the user's stays in the chain.
         found = (getattr(self._core, name, None) for name in _ASYNC_SELECTORS)
-        self.aselect: Any = next(filter(None, found), None)
-        self.select: Any = getattr(self._core, _SELECTOR, None)
+        self.aselect = next(filter(None, found), None)
+        self.select = getattr(self._core, _SELECTOR, None)
 
     def _keep_after_updates(self, strategy: CustomRoutingStrategyBase) -> None:
         """Install again whenever ``update_settings`` has put another strategy in place."""
-        name, update_settings = self._member("update_settings")
+        holder, name = self._member("update_settings")
+        update_settings = getattr(holder, name)
 
         @functools.wraps(update_settings)
         def update_and_install(**settings: Any) -> None:
@@ -63,16 +85,49 @@ class RouterAccess:
                 self._find_selectors()
                 self._put(strategy)
 
-        setattr(self._core, name, update_and_install)
+        setattr(holder, name, update_and_install)
+
+    def _keep_in_syncs(self, entry_put: Callable[[bool], None]) -> None:
+        """Leave the entry of an alias in place for as long as a database holds the same of it.
+
+        LiteLLM compares the entries in its database with the Router's every 30 seconds, and puts
+        those that differ in place again. That of an alias always would, because what follows from
+        its groups was written into it.
+        """
+        holder, name = self._member("upsert_deployment")
+        upsert_deployment = getattr(holder, name)
+        stored: dict[str | None, Any] = {}
+
+        @functools.wraps(upsert_deployment)
+        def upsert_if_changed(deployment: Any) -> Any:
+            routed = is_routed(deployment.model_dump(include={"litellm_params", "model_info"}))
+            model_id = deployment.model_info.id
+            if routed and stored.get(model_id) == deployment and self._entry(model_id):
+                return None
+            given = deployment.model_copy(deep=True)
+            added = upsert_deployment(deployment=deployment)
+            if added is not None:
+                if routed:
+                    stored[model_id] = given
+                entry_put(routed)
+            return added
+
+        setattr(holder, name, upsert_if_changed)
 
     def _put(self, strategy: CustomRoutingStrategyBase) -> None:
-        register = getattr(self._router, "register_plugin", None)
-        (register or self._router.set_custom_routing_strategy)(strategy)
-        self._installed = vars(self._core).get(_SELECTOR)
+        if self._rust is not None:
+            self._rust.put(strategy)
+        else:
+            register = getattr(self._router, "register_plugin", None)
+            (register or self._router.set_custom_routing_strategy)(strategy)
+        self._installed = self._in_place()
+
+    def _in_place(self) -> object:
+        return self._rust.in_place if self._rust is not None else vars(self._core).get(_SELECTOR)
 
     def installed_on(self, router: Router) -> bool:
         """Whether what was installed selects for ``router``."""
-        in_place = vars(self._core).get(_SELECTOR)
+        in_place = self._in_place()
         return self._router is router and in_place is not None and in_place is self._installed
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
@@ -91,13 +146,22 @@ class RouterAccess:
         """Return the Redis that the Router shares with its siblings, LiteLLM's ``RedisCache``; None
         if there is none. In a proxy it is the one of the proxy's settings.
         """
-        return getattr(getattr(self._core, "cache", None), "redis_cache", None)
+        holder, name = self._member("cache")
+        return getattr(getattr(holder, name, None), "redis_cache", None)
+
+    def _entry(self, model_id: str | None) -> Mapping[str, Any] | None:
+        holder, name = self._member("get_model_info")
+        return cast("Mapping[str, Any] | None", getattr(holder, name)(id=model_id))
+
+    def _routed_entry(self, model_id: str) -> Mapping[str, Any] | None:
+        entry = self._entry(model_id)
+        return entry if entry is not None and is_routed(entry) else None
 
     def group_info(self, group: str) -> Mapping[str, Any]:
         """Return windows, prices and capabilities of a model group; empty if it is not known."""
         try:
-            _, group_info = self._member("get_model_group_info")
-            info = group_info(model_group=group)
+            holder, name = self._member("get_model_group_info")
+            info = getattr(holder, name)(model_group=group)
             return cast("Mapping[str, Any]", info.model_dump()) if info else {}
         except Exception:
             logger.debug("LiteLLM has no information on '%s'", group, exc_info=True)
@@ -119,8 +183,8 @@ class RouterAccess:
             own = entry.get("model_info") or {}
             if not isinstance(model, str) or "*" in model:
                 return {**litellm.get_model_info(model=group), **own}
-            _, info_of = self._member("get_deployment_model_info")
-            info = info_of(model_id=own.get("id"), model_name=model) or {}
+            holder, name = self._member("get_deployment_model_info")
+            info = getattr(holder, name)(model_id=own.get("id"), model_name=model) or {}
             return cast("Mapping[str, Any]", {**info, **own})
         except Exception:
             logger.debug("LiteLLM has no information on a model of '%s'", group, exc_info=True)
@@ -128,16 +192,19 @@ class RouterAccess:
 
     def forget_group_infos(self) -> None:
         """Let LiteLLM read the model list again for what it reports about groups."""
-        forget = getattr(self._core, "_invalidate_model_group_info_cache", None)
-        if forget is not None:
-            forget()
+        for holder in self._holders:
+            forget = getattr(holder, "_invalidate_model_group_info_cache", None)
+            if forget is not None:
+                forget()
 
-    def _member(self, name: str) -> tuple[str, Any]:
-        """Return a method of the Router and its name there.
+    def _member(self, name: str) -> tuple[Any, str]:
+        """Return what holds a method of the Router, and its name there.
 
-        From 1.109 on, Router is a facade, and what it had is a method of the core behind it.
+        From 1.109 on, Router is a facade, and what it had is a method of the core behind it; from
+        1.110 on, of the core or of its registry.
         """
         renamed = f"_core_{name}"
-        if hasattr(self._core, renamed):
-            name = renamed
-        return name, getattr(self._core, name)
+        for holder in self._holders:
+            if hasattr(holder, renamed):
+                return holder, renamed
+        return self._core, name
