@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -33,6 +33,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+_INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -72,12 +76,25 @@ app.command()(serve)
 
 
 def main() -> None:
-    """Run the command line; an expected error is one line on stderr and exit code 2."""
+    """Run the command line. What went wrong is one line on stderr; the exit code is 2 for an
+    expected error and for a file that cannot be read or written, and 130 after Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # prompts hold what a terminal may not show
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.secho("interrupted", err=True)
+        raise
     except RouteLLMError as error:
-        typer.secho(f"error: {error}", err=True, fg="red")
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:
+        where = error.filename2 or error.filename
+        _fail(f"{where or 'output'} cannot be read or written ({error.strerror or error})")
+
+
+def _fail(reason: str) -> NoReturn:
+    typer.secho(f"error: {reason}", err=True, fg="red")
+    sys.exit(2)

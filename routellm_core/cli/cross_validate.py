@@ -33,7 +33,6 @@ def cross_validate(
             "again with the same arguments, a run that was interrupted continues from what it "
             "left here.",
             file_okay=False,
-            writable=True,
         ),
     ],
     battles: BattleFiles = None,
@@ -59,6 +58,7 @@ def cross_validate(
     are ranked within each fold; every figure has its bootstrap 95 % interval.
     """
     from ..training.shared.files import TrainingFiles
+    from ..training.shared.out_folder import held
     from ..training.validation.cross_validate import cross_validate as measure
     from ..training.validation.cross_validate import tables
     from ..training.validation.folds import checked_by
@@ -66,7 +66,7 @@ def cross_validate(
     files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or ())
     compared = [_candidate(written) for written in candidates]
     console = Console()
-    with shown_progress(messages()) as progress:
+    with held(out), shown_progress(messages()) as progress:
         results = measure(
             compared, files, out, by=checked_by(by), folds=folds, draws=draws, progress=progress
         )

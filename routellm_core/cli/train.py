@@ -56,7 +56,6 @@ def train(
             help="Folder of the checkpoint. Started again with the same arguments, a run that "
             "was interrupted continues from what it left here.",
             file_okay=False,
-            writable=True,
         ),
     ],
     battles: BattleFiles = None,
@@ -80,6 +79,7 @@ def train(
     """Train a router. Writes the checkpoint, metrics.json and a model card."""
     from ..training.shared.config import read_config
     from ..training.shared.files import TrainingFiles
+    from ..training.shared.out_folder import held_for_checkpoint
     from ..training.trainers import find_trainer
 
     trainer = find_trainer(router)
@@ -88,7 +88,7 @@ def train(
         battles or (), gold or (), gold_mmlu, decontaminate or (), config, settings or ()
     )
     console = messages()
-    with shown_progress(console) as progress:
+    with held_for_checkpoint(out), shown_progress(console) as progress:
         metrics = trainer.train(files, out, configuration, progress=progress)
     _print_results(console, metrics, out)
 
