@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .progress import messages, shown_progress
-from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU
+from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings
 
 if TYPE_CHECKING:
     from ..training.validation.cross_validate import Candidate
@@ -39,6 +40,7 @@ def cross_validate(
     gold: GoldFiles = None,
     gold_mmlu: GoldMMLU = None,
     decontaminate: Decontaminate = None,
+    settings: Settings = None,
     by: Annotated[
         str,
         typer.Option(
@@ -63,8 +65,10 @@ def cross_validate(
     from ..training.validation.cross_validate import tables
     from ..training.validation.folds import checked_by
 
-    files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or ())
-    compared = [_candidate(written) for written in candidates]
+    files = TrainingFiles(
+        battles or (), gold or (), gold_mmlu, decontaminate or (), settings=settings or ()
+    )
+    compared = [_candidate(written, files.settings) for written in candidates]
     console = Console()
     with held(out), shown_progress(messages()) as progress:
         results = measure(
@@ -81,11 +85,11 @@ def cross_validate(
     console.print(f"Written to {out}")
 
 
-def _candidate(written: str) -> Candidate:
+def _candidate(written: str, settings: Sequence[str]) -> Candidate:
     from ..training.shared.config import read_config
     from ..training.trainers import find_trainer
     from ..training.validation.cross_validate import Candidate
 
     router, _, path = written.partition("=")
-    config = read_config(Path(path) if path else None, find_trainer(router).config)
+    config = read_config(Path(path) if path else None, find_trainer(router).config, settings)
     return Candidate(f"{router}={Path(path).name}" if path else router, router, config)

@@ -41,6 +41,16 @@ Decontaminate = Annotated[
     ),
 ]
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A key of the configuration, in place of the file's, such as strong_model=big or "
+        "lora_rank=16; may be repeated.",
+    ),
+]
+
 
 def train(
     router: Annotated[
@@ -66,15 +76,7 @@ def train(
         Path | None,
         typer.Option("--config", help="Hyper-parameters and sources, YAML.", dir_okay=False),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="A key of the configuration, in place of the file's, such as "
-            "base=google-bert/bert-base-uncased or lora_rank=16; may be repeated.",
-        ),
-    ] = None,
+    settings: Settings = None,
 ) -> None:
     """Train a router. Writes the checkpoint, metrics.json and a model card."""
     from ..training.shared.config import read_config

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +192,29 @@ def test_a_configuration_may_merge_keys(tmp_path: Path) -> None:
     other = own(tmp_path / "other.jsonl")
     done = trained(path, "--gold", str(other), "--config", str(tmp_path / "c.yaml"))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("router", ["mf", "sw_ranking"])
+@pytest.mark.parametrize("learn", ["pair", "outcomes"])
+def test_quick_routers_are_trained_without_torch(tmp_path: Path, router: str, learn: str) -> None:
+    path, out = own(tmp_path / "own.jsonl"), tmp_path / "router"
+    words = ["routellm", "train", router, "--gold", str(path), "--out", str(out), *PAIR]
+    script = (
+        "import sys; sys.modules |= dict.fromkeys(('torch', 'transformers', 'sklearn', 'scipy'))\n"
+        f"sys.argv = {[*words, '--set', f'learn={learn}']!r}\n"
+        "from routellm_plugins.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (out / "model.safetensors").is_file()
+
+
+def test_candidates_share_settings(tmp_path: Path) -> None:
+    path = own(tmp_path / "own.jsonl")
+    done = called(
+        "cross-validate", "mf", "sw_ranking", "--gold", str(path), *PAIR, "--folds", "2",
+        "--draws", "100", "--out", str(tmp_path / "compared"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "compared" / "results.json").read_text())
+    assert results["command"].endswith("--set strong_model=big --set weak_model=small")
