@@ -35,8 +35,9 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("routellm"):
+        package = (error.name or "").partition(".")[0]
+        if package in ("routellm_core", "routellm_plugins"):
             raise
         raise MissingExtraError(
-            f'{name} needs {error.name}: pip install "routellm-plugins[litellm]"'
+            f'{name} needs {package}: pip install "routellm-plugins[litellm]"'
         ) from error

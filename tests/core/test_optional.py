@@ -25,7 +25,7 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it() -> None:
         require("not_installed_here", "bert", "the router 'x'")
 
 
-@pytest.mark.parametrize("name", ["proxy_handler", "install", "RouteLLMClassifier"])
+@pytest.mark.parametrize("name", ["proxy_handler", "install"])
 def test_the_litellm_adapter_names_its_extra(name: str) -> None:
     script = (
         f"import sys; sys.modules['litellm'] = None; from routellm_plugins.litellm import {name}"
