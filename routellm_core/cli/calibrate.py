@@ -301,6 +301,14 @@ def _tell(skipped: Skipped, sample: Sample) -> None:
             err=True,
             fg="yellow",
         )
+    if sample.repeated:
+        typer.secho(
+            f"{sample.repeated:,} rows with labels repeat the prompt of another one: where they "
+            "are answers to one request, keep one row with the mean qualities, since a guarantee "
+            "takes rows as independent",
+            err=True,
+            fg="yellow",
+        )
     if sample.failed:
         typer.secho(
             f"scoring failed for {sample.failed:,} prompts, left out", err=True, fg="yellow"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...data.call_forms import LoggedCall
+from ...data.digests import sha256_of
 from ...data.labelled import Labelled
 from ...errors import ConfigError, DataError
 from ...policy.policy import RoutingPolicy
@@ -47,6 +48,8 @@ class Sample:
     """How many were later turns of conversations."""
     side_calls: int = 0
     """How many served the application (``side_calls``) and are not scored, beside the n."""
+    repeated: int = 0
+    """How many rows with labels have the prompt of an earlier one."""
 
 
 def sample_of_calls(
@@ -92,8 +95,10 @@ def sample_of_labels(
     stream = ScoreStream(policy, total=total, progress=progress)
     given, unknown = array("d"), array("d")
     strong, weak, strong_costs, weak_costs = labels = [array("d") for _ in range(4)]
+    prompts: set[str] = set()
     for row in rows:
         stream.add((row.prompt,))
+        prompts.add(sha256_of(row.prompt))
         given.append(tokens_in(row.prompt))
         unknown.append(math.nan)
         strong.append(row.strong)
@@ -101,7 +106,8 @@ def sample_of_labels(
         of_strong, of_weak = row.costs or (math.nan, math.nan)
         strong_costs.append(of_strong)
         weak_costs.append(of_weak)
-    return _sample(stream, policy, given, unknown, *labels)
+    sample = _sample(stream, policy, given, unknown, *labels)
+    return replace(sample, repeated=len(given) - len(prompts))
 
 
 def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) -> Sample:
