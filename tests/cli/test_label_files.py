@@ -218,3 +218,19 @@ def test_candidates_share_settings(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "compared" / "results.json").read_text())
     assert results["command"].endswith("--set strong_model=big --set weak_model=small")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--folds", "59"), "--folds is 59, and of 60 prompts so many folds leave one empty"),
+        (("--by", "source"), "--by source needs two files to learn from or more"),
+        (("--by", "task", "--folds", "2"), "--by task needs gold of two tasks or more"),
+    ],
+)
+def test_folds_that_cannot_be_dealt(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    path, out = own(tmp_path / "own.jsonl"), tmp_path / "compared"
+    done = called("cross-validate", "mf", "--gold", str(path), *PAIR, "--out", str(out), *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not out.exists()

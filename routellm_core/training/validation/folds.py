@@ -69,7 +69,8 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
             subject.
 
     Raises:
-        ConfigError: ``folds`` is less than 2, or more than there are tasks.
+        ConfigError: ``folds`` is less than 2, more than there are tasks, or so many that one is
+            empty; or by source, there is one.
         DataError: the evaluation folder cannot be read.
     """
     if by == "source":
@@ -79,6 +80,11 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
     if folds < 2:
         raise ConfigError(f"--folds is {folds}: write 2 or more")
     fold = np.array([int(split_position(p) * folds) for p in data.comparisons.prompts], np.int64)
+    if not np.bincount(fold, minlength=folds).all():
+        raise ConfigError(
+            f"--folds is {folds}, and of {len(fold):,} prompts so many folds leave one empty: "
+            "write fewer, or give more prompts"
+        )
     return Folds(
         [_fold(data, number, fold == number) for number in range(folds)],
         list(_benchmarks(data, fold)),
@@ -86,6 +92,10 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
 
 
 def _by_source(data: Split) -> Folds:
+    if len(data.comparisons.sources) < 2:
+        raise ConfigError(
+            "--by source needs two files to learn from or more: give more, or hold out by fold"
+        )
     judged = list(_benchmarks(data, np.zeros(len(data.comparisons.prompts), np.int64)))
     folds = []
     for number, benchmark in enumerate(judged):
