@@ -224,7 +224,7 @@ def test_candidates_share_settings(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (("--folds", "59"), "--folds is 59, and of 60 prompts so many folds leave one empty"),
-        (("--by", "source"), "--by source needs two files to learn from or more"),
+        (("--by", "source"), "--by source: no prompt is left to learn from beside the one source"),
         (("--by", "task", "--folds", "2"), "--by task needs gold of two tasks or more"),
     ],
 )

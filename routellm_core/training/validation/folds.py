@@ -11,7 +11,7 @@ import numpy as np
 
 from ...data.digests import sha256_of
 from ...data.labels import split_position
-from ...errors import ConfigError, did_you_mean
+from ...errors import ConfigError, DataError, did_you_mean
 from ...evaluation.benchmarks.benchmark import Benchmark, load_benchmark, mmlu_gold_hashes
 from ..shared.comparisons import Ints
 from ..shared.prepare import Split
@@ -70,8 +70,8 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
 
     Raises:
         ConfigError: ``folds`` is less than 2, more than there are tasks, or so many that one is
-            empty; or by source, there is one.
-        DataError: the evaluation folder cannot be read.
+            empty.
+        DataError: the evaluation folder cannot be read, or by source there is one.
     """
     if by == "source":
         return _by_source(data)
@@ -93,8 +93,9 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
 
 def _by_source(data: Split) -> Folds:
     if len(data.comparisons.sources) < 2:
-        raise ConfigError(
-            "--by source needs two files to learn from or more: give more, or hold out by fold"
+        raise DataError(
+            "--by source: no prompt is left to learn from beside the one source that is held out: "
+            "give more files, or hold out by fold"
         )
     judged = list(_benchmarks(data, np.zeros(len(data.comparisons.prompts), np.int64)))
     folds = []
