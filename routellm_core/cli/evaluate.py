@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..checkpoints.store import write_whole
+from ..checkpoints.learned import count_learned, learned_hashes
+from ..checkpoints.store import local_folder, write_whole
 from ..contracts import Router
 from ..data.calls import Skipped
 from ..errors import ConfigError
@@ -163,7 +164,7 @@ def evaluate(
     hashes = _excluded(exclude, data)
     skipped = Skipped()
     benchmarks = _benchmarks(benchmark, data, hashes, (strong_model, weak_model), skipped)
-    for line in skipped.lines():
+    for line in [*skipped.lines(), *_learned(named, benchmarks)]:
         typer.secho(line, err=True)
     if exclude and not any(loaded.excluded for loaded in benchmarks):
         typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
@@ -230,6 +231,20 @@ def _named(written: Sequence[str], checkpoint: str | None) -> dict[str, _Named]:
             raise ConfigError(f"two routers are called '{name}': rename one of the folders")
         found[name] = _Named(router, {"checkpoint": where} if where else {})
     return found
+
+
+def _learned(named: Mapping[str, _Named], benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield a line for each router and benchmark of which it learned prompts."""
+    for name, each in named.items():
+        where = each.options.get("checkpoint")
+        hashes = learned_hashes(local_folder(where) if where else None)
+        for benchmark in benchmarks:
+            count = count_learned(benchmark.prompts, hashes)
+            if count:
+                yield (
+                    f"{name} learned {count:,} of the {len(benchmark.prompts):,} prompts of "
+                    f"{benchmark.name}, so its figures there are too good: judge it on others"
+                )
 
 
 def _thresholds(

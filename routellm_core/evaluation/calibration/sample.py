@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...checkpoints.learned import count_learned
 from ...data.call_forms import LoggedCall
-from ...data.digests import sha256_of
 from ...data.labelled import Labelled
 from ...errors import ConfigError, DataError
 from ...policy.policy import RoutingPolicy
@@ -50,6 +50,8 @@ class Sample:
     """How many served the application (``side_calls``) and are not scored, beside the n."""
     repeated: int = 0
     """How many rows with labels have the prompt of an earlier one."""
+    learned: int = 0
+    """How many prompts with labels the router learned from."""
 
 
 def sample_of_calls(
@@ -88,17 +90,20 @@ def sample_of_labels(
     policy: RoutingPolicy,
     rows: Iterable[Labelled],
     *,
+    learned: frozenset[str] = frozenset(),
     total: int = 0,
     progress: Progress = SILENT,
 ) -> Sample:
-    """Score labelled pairs; arguments and errors as for ``sample_of_calls``."""
+    """Score labelled pairs; ``learned`` are the short hashes of what the router learned, other
+    arguments and errors are as for ``sample_of_calls``.
+    """
     stream = ScoreStream(policy, total=total, progress=progress)
     given, unknown = array("d"), array("d")
     strong, weak, strong_costs, weak_costs = labels = [array("d") for _ in range(4)]
     prompts: set[str] = set()
     for row in rows:
         stream.add((row.prompt,))
-        prompts.add(sha256_of(row.prompt))
+        prompts.add(row.prompt)
         given.append(tokens_in(row.prompt))
         unknown.append(math.nan)
         strong.append(row.strong)
@@ -107,7 +112,11 @@ def sample_of_labels(
         strong_costs.append(of_strong)
         weak_costs.append(of_weak)
     sample = _sample(stream, policy, given, unknown, *labels)
-    return replace(sample, repeated=len(given) - len(prompts))
+    return replace(
+        sample,
+        repeated=len(given) - len(prompts),
+        learned=count_learned(prompts, learned),
+    )
 
 
 def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) -> Sample:

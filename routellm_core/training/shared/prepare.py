@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checkpoints.learned import LEARNED, short_hashes
 from ...contracts import Encoder
 from ...data.digests import sha256_of
 from ...data.labels import split_position
@@ -43,7 +44,9 @@ class Split:
     """What the check of labels found, by source of gold."""
 
     def sources(self) -> dict[str, dict[str, Any]]:
-        """Return, by source, how many prompts are for what, their digest, and the findings."""
+        """Return, by source, how many prompts are for what, their digest, short hashes of those
+        that are learned from, and the findings.
+        """
         described = {}
         for number, name in enumerate(self.comparisons.sources):
             own = self.comparisons.source == number
@@ -53,6 +56,9 @@ class Split:
                 "near_evaluation": int((self.copies & own).sum()),
                 **{f"{part}_sha256": self._digest(rows) for part, rows in parts.items()},
                 "findings": self.findings.get(name, []),
+                LEARNED: short_hashes(
+                    self.comparisons.prompts[i] for i in np.flatnonzero(self.train & own)
+                ),
             }
         return described
 
