@@ -168,7 +168,10 @@ def test_other_forms_are_named(tmp_path: Path, name: str, content: str, said: st
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("l2: 1\nl2: 2\n", "c.yaml has the key 'l2' twice: keep one of them"),
+        (
+            "l2: 1\nl2: 2\n",
+            "c.yaml has the key 'l2' twice in the mapping that begins on line 1: keep one",
+        ),
         ("sources: {a: {weight: 1, weight: 2}}", "c.yaml has the key 'weight' twice"),
         ("- l2\n", "c.yaml is no mapping: write keys and values, like 'strong_model: big'"),
         ("a: [1\n", "c.yaml, line 2: cannot be read as YAML (expected ',' or ']'"),

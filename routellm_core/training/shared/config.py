@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from ...data.unique_keys import load_yaml
 from ...errors import ConfigError, did_you_mean
 from ...optional import require
 
@@ -199,19 +200,8 @@ def _mapping(path: Path) -> dict[str, Any]:
 
 def _yaml(data: bytes, where: str) -> Any:
     yaml = require("yaml", "train", "reading a configuration")
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]
-        """Refuses a key that is written twice, of which YAML takes the last."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise ConfigError(f"{where} has the key '{key}' twice: keep one of them")
-            return dict(super().construct_mapping(node, deep=deep))
-
     try:
-        return yaml.load(data.decode("utf-8"), Loader=Loader)
+        return load_yaml(yaml, data.decode("utf-8"), where)
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
