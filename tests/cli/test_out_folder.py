@@ -150,3 +150,25 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "'nobody/nothing' is no folder here, and could not be fetched" in done.stderr
+
+
+def test_names_that_the_locale_does_not_know(gold: Path, tmp_path: Path) -> None:
+    named = gold.rename(tmp_path / "prüfung 试.jsonl")
+    out = tmp_path / "röuter 器"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = routellm("train", "mf", "--gold", str(named), *PAIR, "--out", str(out), **plain)
+    assert done.returncode == 0, done.stderr
+    assert (out / "README.md").read_text(encoding="utf-8").startswith("# mf")
+    folds = ("--folds", "2", "--draws", "100", "--out", str(tmp_path / "verglichen ü"))
+    done = routellm("cross-validate", "mf", "--gold", str(named), *PAIR, *folds, **plain)
+    assert done.returncode == 0, done.stderr
+
+
+def test_model_names_that_are_no_unicode(gold: Path, tmp_path: Path) -> None:
+    gold.write_text(gold.read_text().replace('"big"', r'"big \ud83d"'))
+    (tmp_path / "c.yaml").write_text('models: {big: ["big \\ud83d"]}\n')
+    config = ("--config", str(tmp_path / "c.yaml"))
+    out = ("--out", str(tmp_path / "router"))
+    done = called("train", "mf", "--gold", str(gold), *config, *PAIR, *out)
+    assert done.returncode in (0, 2), done.stderr
+    assert "Traceback" not in done.stderr

@@ -174,7 +174,7 @@ def read_config(path: Path | None, kind: type[Config], settings: Sequence[str] =
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set {setting}: write a key and its value, like --set seed=1")
-        content = {**content, key: _yaml(value.encode(), f"--set {setting}")}
+        content = {**content, key: _yaml(value, f"--set {setting}")}
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -185,12 +185,11 @@ def read_config(path: Path | None, kind: type[Config], settings: Sequence[str] =
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read ({error.strerror}): give a configuration in YAML"
-        ) from error
-    content = _yaml(data, str(path))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or f"not UTF-8, {getattr(error, 'reason', error)}"
+        raise ConfigError(f"{path} cannot be read ({why}): give a configuration in YAML") from error
+    content = _yaml(text, str(path))
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -198,11 +197,11 @@ def _mapping(path: Path) -> dict[str, Any]:
     return content
 
 
-def _yaml(data: bytes, where: str) -> Any:
+def _yaml(text: str, where: str) -> Any:
     yaml = require("yaml", "train", "reading a configuration")
     try:
-        return load_yaml(yaml, data.decode("utf-8"), where)
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        return load_yaml(yaml, text, where)
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or error
