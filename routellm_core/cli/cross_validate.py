@@ -24,7 +24,7 @@ def cross_validate(
         typer.Argument(
             help="Routers to train, each by name, or by name and configuration: mf=mine.yaml. The "
             "first is what the others are compared with.",
-            metavar="ROUTER[=CONFIG]...",
+            metavar="ROUTER[=CONFIG]",
         ),
     ],
     out: Annotated[

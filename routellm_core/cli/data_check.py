@@ -36,7 +36,7 @@ def _data() -> None:
 def check(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="Gold labels or battles, each a source."),
+        typer.Argument(metavar="FILE", help="Gold labels or battles, each a source."),
     ],
     options: Annotated[
         int | None,

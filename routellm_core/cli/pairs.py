@@ -17,13 +17,16 @@ def pairs(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Gold labels of many models: JSON lines, CSV or parquet.", dir_okay=False
+            metavar="FILE",
+            help="Gold labels of many models: JSON lines, CSV or parquet.",
+            dir_okay=False,
         ),
     ],
     router: Annotated[
         list[str] | None,
         typer.Option(
-            help="A router, or a checkpoint of one as NAME=FOLDER; may be repeated. Default: mf."
+            metavar="NAME[=FOLDER]",
+            help="Name of a router, or a checkpoint of one; may be repeated. Left out: mf.",
         ),
     ] = None,
     draws: Annotated[int, typer.Option(min=50, help="Resamples for the intervals.")] = 200,

@@ -15,6 +15,7 @@ BattleFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--battles",
+        metavar="FILE",
         help="Preference battles, JSON lines, CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
@@ -22,7 +23,10 @@ BattleFiles = Annotated[
 GoldFiles = Annotated[
     list[Path] | None,
     typer.Option(
-        "--gold", help="Gold labels, JSON lines, CSV or parquet; may be repeated.", dir_okay=False
+        "--gold",
+        metavar="FILE",
+        help="Gold labels, JSON lines, CSV or parquet; may be repeated.",
+        dir_okay=False,
     ),
 ]
 GoldMMLU = Annotated[
@@ -36,6 +40,7 @@ GoldMMLU = Annotated[
 Decontaminate = Annotated[
     list[Path] | None,
     typer.Option(
+        metavar="PATH",
         help="RouteLLM's evaluation folder, or a table with a prompt: copies and near-copies of "
         "these prompts are left out (but for --gold-mmlu's own).",
     ),
