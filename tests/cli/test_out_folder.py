@@ -172,3 +172,11 @@ def test_model_names_that_are_no_unicode(gold: Path, tmp_path: Path) -> None:
     done = called("train", "mf", "--gold", str(gold), *config, *PAIR, *out)
     assert done.returncode in (0, 2), done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", "99999"])
+def test_a_port_that_cannot_be_is_refused(port: str) -> None:
+    pytest.importorskip("starlette")
+    done = called("serve", "--port", port)
+    assert done.returncode == 2
+    assert "Invalid value for '--port'" in done.stderr
