@@ -273,3 +273,10 @@ def test_so_does_one_that_was_adapted(tmp_path: Path) -> None:
     judge = ("evaluate", "--draws", "100", "--no-cache", "--benchmark", str(path))
     done = called(*judge, "--router", f"mf={out}")
     assert "mf=router learned 300 of the 300 prompts of own" in done.stderr
+
+
+def test_adapting_a_pair_the_wrong_way_round(tmp_path: Path) -> None:
+    path, out = own(tmp_path / "own.jsonl"), str(tmp_path / "router")
+    swapped = ("--strong-model", "small", "--weak-model", "big")
+    done = called("adapt", "--labels", str(path), "--out", out, *swapped)
+    assert "no: the weak model's answers are the better ones: check that the two" in done.stdout
