@@ -30,9 +30,10 @@ def download(hub_id: str, patterns: list[str], known: list[str]) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
     except Exception as error:
+        first, *_ = [*str(error).splitlines(), ""]
         raise CheckpointError(
-            f"'{hub_id}' could not be fetched from the hub "
-            f"({type(error).__name__}: {error}); bundled: {', '.join(known)}"
+            f"'{hub_id}' could not be fetched from the hub, and is no folder here "
+            f"({type(error).__name__}: {first}); bundled: {', '.join(known)}"
         ) from error
 
 

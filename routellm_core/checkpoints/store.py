@@ -184,7 +184,7 @@ def save_checkpoint(
     write_whole(folder / WEIGHTS, save(contiguous))
     write_whole(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     if card is not None:
-        write_whole(folder / CARD, card.encode())
+        write_whole(folder / CARD, card.encode("utf-8", "replace"))  # names of files may be odd
 
 
 def write_whole(path: Path, data: bytes) -> None:

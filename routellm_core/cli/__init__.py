@@ -35,6 +35,10 @@ app = typer.Typer(
 )
 
 
+_INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"routellm-plugins {__version__}")
@@ -76,7 +80,9 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
-    """Run the command line; an expected error is one line on stderr and exit code 2."""
+    """Run the command line. What went wrong is one line on stderr; the exit code is 2 for an
+    expected error and for a file that cannot be read or written, and 130 after Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # prompts hold what a terminal may not show
@@ -86,8 +92,13 @@ def main() -> None:
         _end_with(str(error))
     except _UsageError as error:
         _end_with(" ".join(error.format_message().split()))
+    except OSError as error:
+        where = error.filename2 or error.filename
+        _end_with(f"{where or 'output'} cannot be read or written ({error.strerror or error})")
     except typer.Abort:
         sys.exit(1)
+    if code == _INTERRUPTED:
+        typer.secho("interrupted", err=True)
     sys.exit(code or 0)
 
 

@@ -39,6 +39,7 @@ def audit(
     logs: Annotated[
         list[Path],
         typer.Argument(
+            metavar="LOG",
             help="Logs: JSON lines, CSV or parquet with 'messages' or 'prompt', or exports of "
             "LiteLLM's spend logs, OpenTelemetry or Langfuse.",
             exists=True,
@@ -69,7 +70,9 @@ def audit(
     ] = "turn",
     route: Annotated[
         list[str] | None,
-        typer.Option(help="Only calls that asked for this model; may be repeated."),
+        typer.Option(
+            metavar="MODEL", help="Only calls that asked for this model; may be repeated."
+        ),
     ] = None,
     strong_model: Annotated[
         str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")

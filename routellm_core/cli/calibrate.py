@@ -11,7 +11,8 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ..checkpoints.store import write_whole
+from ..checkpoints.learned import learned_hashes
+from ..checkpoints.store import local_folder, write_whole
 from ..data.calls import Skipped, read_calls
 from ..data.labelled import read_labelled
 from ..data.tables import count_rows
@@ -139,7 +140,13 @@ def calibrate(
         if labelled:
             skipped = Skipped()
             rows = read_labelled(labelled, (strong_model, weak_model), skipped)
-            labels = sample_of_labels(policy, rows, total=count_rows(labelled), progress=progress)
+            labels = sample_of_labels(
+                policy,
+                rows,
+                learned=learned_hashes(local_folder(checkpoint) if checkpoint else None),
+                total=count_rows(labelled),
+                progress=progress,
+            )
             _tell(skipped, labels)
         if prompts:
             skipped = Skipped()
@@ -298,6 +305,21 @@ def _tell(skipped: Skipped, sample: Sample) -> None:
         typer.secho(
             f"{sample.side_calls:,} calls serve the application, such as titles and summaries, and "
             "go to the weak model unscored: left out",
+            err=True,
+            fg="yellow",
+        )
+    if sample.repeated:
+        typer.secho(
+            f"{sample.repeated:,} rows with labels repeat the prompt of another one: where they "
+            "are answers to one request, keep one row with the mean qualities, since a guarantee "
+            "takes rows as independent",
+            err=True,
+            fg="yellow",
+        )
+    if sample.learned:
+        typer.secho(
+            f"the router learned {sample.learned:,} of the labelled prompts, on which it is better "
+            "than on others, so a guarantee does not hold: calibrate on labels it did not learn",
             err=True,
             fg="yellow",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .progress import messages, shown_progress
-from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU
+from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings
 
 if TYPE_CHECKING:
     from ..training.validation.cross_validate import Candidate
@@ -23,7 +24,7 @@ def cross_validate(
         typer.Argument(
             help="Routers to train, each by name, or by name and configuration: mf=mine.yaml. The "
             "first is what the others are compared with.",
-            metavar="ROUTER[=CONFIG]...",
+            metavar="ROUTER[=CONFIG]",
         ),
     ],
     out: Annotated[
@@ -33,13 +34,13 @@ def cross_validate(
             "again with the same arguments, a run that was interrupted continues from what it "
             "left here.",
             file_okay=False,
-            writable=True,
         ),
     ],
     battles: BattleFiles = None,
     gold: GoldFiles = None,
     gold_mmlu: GoldMMLU = None,
     decontaminate: Decontaminate = None,
+    settings: Settings = None,
     by: Annotated[
         str,
         typer.Option(
@@ -59,14 +60,17 @@ def cross_validate(
     are ranked within each fold; every figure has its bootstrap 95 % interval.
     """
     from ..training.shared.files import TrainingFiles
+    from ..training.shared.out_folder import held
     from ..training.validation.cross_validate import cross_validate as measure
     from ..training.validation.cross_validate import tables
     from ..training.validation.folds import checked_by
 
-    files = TrainingFiles(battles or (), gold or (), gold_mmlu, decontaminate or ())
-    compared = [_candidate(written) for written in candidates]
+    files = TrainingFiles(
+        battles or (), gold or (), gold_mmlu, decontaminate or (), settings=settings or ()
+    )
+    compared = [_candidate(written, files.settings) for written in candidates]
     console = Console()
-    with shown_progress(messages()) as progress:
+    with held(out), shown_progress(messages()) as progress:
         results = measure(
             compared, files, out, by=checked_by(by), folds=folds, draws=draws, progress=progress
         )
@@ -81,11 +85,11 @@ def cross_validate(
     console.print(f"Written to {out}")
 
 
-def _candidate(written: str) -> Candidate:
+def _candidate(written: str, settings: Sequence[str]) -> Candidate:
     from ..training.shared.config import read_config
     from ..training.trainers import find_trainer
     from ..training.validation.cross_validate import Candidate
 
     router, _, path = written.partition("=")
-    config = read_config(Path(path) if path else None, find_trainer(router).config)
+    config = read_config(Path(path) if path else None, find_trainer(router).config, settings)
     return Candidate(f"{router}={Path(path).name}" if path else router, router, config)

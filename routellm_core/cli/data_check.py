@@ -22,7 +22,7 @@ from ..errors import DataError, MissingExtraError
 
 data_app = typer.Typer(name="data", help="Look at training data.", no_args_is_help=True)
 
-_REMEDY = "give a file of gold labels or battles"
+_REMEDY = "give gold labels or battles: JSON lines or CSV in UTF-8, plain or gzip, or parquet"
 
 Row = TypeVar("Row")
 
@@ -36,7 +36,7 @@ def _data() -> None:
 def check(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="Gold labels or battles, each a source."),
+        typer.Argument(metavar="FILE", help="Gold labels or battles, each a source."),
     ],
     options: Annotated[
         int | None,

@@ -11,9 +11,7 @@ from .progress import messages, shown_progress
 
 
 def distill(
-    output: Annotated[
-        Path, typer.Option(help="Folder of the checkpoint.", file_okay=False, writable=True)
-    ],
+    output: Annotated[Path, typer.Option(help="Folder of the checkpoint.", file_okay=False)],
     base: Annotated[
         str | None,
         typer.Option(
@@ -29,9 +27,10 @@ def distill(
 ) -> None:
     """Distil a sentence encoder into a static table of token vectors (StaticEncoder)."""
     from ..training.distill import distil
+    from ..training.shared.out_folder import held_for_checkpoint
 
     console = messages()
-    with shown_progress(console) as progress:
+    with held_for_checkpoint(output), shown_progress(console) as progress:
         cost = distil(output, base, dim=dim, sif_coefficient=sif_coefficient, progress=progress)
     console.print(
         f"{output}: int8 against float32, cosine {cost.mean:.6f} on average, "

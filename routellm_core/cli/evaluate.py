@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ..checkpoints.store import write_whole
+from ..checkpoints.learned import count_learned, learned_hashes
+from ..checkpoints.store import local_folder, write_whole
 from ..contracts import Router
+from ..data.calls import Skipped
 from ..errors import ConfigError
 from ..evaluation.benchmarks.benchmark import (
     MMLU_GOLD,
@@ -23,6 +26,7 @@ from ..evaluation.benchmarks.benchmark import (
     mmlu_gold_hashes,
     read_hashes,
 )
+from ..evaluation.benchmarks.own_file import Models
 from ..evaluation.compare import compare, reason
 from ..evaluation.conversations import WrittenLabels, load_conversations
 from ..evaluation.reporting.conversations import conversations_table
@@ -43,14 +47,19 @@ CONVERSATIONS = "conversations"
 def evaluate(
     context: typer.Context,
     router: Annotated[
-        list[str], typer.Option(metavar="NAME", help="Name of a router; may be repeated.")
+        list[str],
+        typer.Option(
+            metavar="NAME[=FOLDER]",
+            help="Name of a router, or a checkpoint of one; may be repeated.",
+        ),
     ],
     benchmark: Annotated[
         list[str],
         typer.Option(
             metavar="mmlu|gsm8k|mt-bench|conversations|FILE",
-            help="What to judge on; may be repeated. A file is JSON lines with prompt, strong "
-            "and weak. Conversations tell what becomes of follow-ups, beside a router that knows "
+            help="What to judge on; may be repeated. A file (JSON lines, CSV or parquet) has rows "
+            "with 'prompt' and the qualities 'strong' and 'weak', or 'correct' by model. "
+            "Conversations tell what becomes of follow-ups, beside a router that knows "
             "the written labels; conversations:test are those that no rule was written on.",
         ),
     ],
@@ -90,6 +99,10 @@ def evaluate(
             help="With conversations and a single --router, a calibration file in place of a share."
         ),
     ] = None,
+    strong_model: Annotated[
+        str | None, typer.Option(help="Name of the strong model in 'correct'.")
+    ] = None,
+    weak_model: Annotated[str | None, typer.Option(help="Name of the weak model.")] = None,
     strong_price: Annotated[
         float,
         typer.Option(
@@ -129,7 +142,11 @@ def evaluate(
         raise ConfigError("a price is infinite: write what a query costs, like 24.7")
     if scores and out is None:
         raise ConfigError("--scores go to a file: say where with --out FOLDER")
-    options = {"checkpoint": checkpoint} if checkpoint else {}
+    if strong_model is not None and strong_model == weak_model:
+        raise ConfigError(
+            f"--strong-model and --weak-model are both '{strong_model}': name two models"
+        )
+    named = _named(router, checkpoint)
     talks = [name for name in benchmark if name.partition(":")[0] == CONVERSATIONS]
     benchmark = [name for name in benchmark if name not in talks]
     if calibration and (not talks or len(router) > 1):
@@ -140,12 +157,15 @@ def evaluate(
             "benchmark too"
         )
     shares = tuple(dict.fromkeys(strong_share or [0.5]))
-    thresholds = _thresholds(router, options, shares, calibration) if talks else {}
+    thresholds = _thresholds(named, shares, calibration) if talks else {}
     if out:
         require_matplotlib()
-    routers = _routers(router, options)
+    routers = _routers(named)
     hashes = _excluded(exclude, data)
-    benchmarks = _benchmarks(benchmark, data, hashes)
+    skipped = Skipped()
+    benchmarks = _benchmarks(benchmark, data, hashes, (strong_model, weak_model), skipped)
+    for line in [*skipped.lines(), *_learned(named, benchmarks)]:
+        typer.secho(line, err=True)
     if exclude and not any(loaded.excluded for loaded in benchmarks):
         typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
     if out:
@@ -186,31 +206,69 @@ def evaluate(
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True)
+class _Named:
+    """A router to judge."""
+
+    router: str
+    options: dict[str, str]
+
+
+def _named(written: Sequence[str], checkpoint: str | None) -> dict[str, _Named]:
+    """Return the routers by what they are called in the results."""
+    found: dict[str, _Named] = {}
+    for each in dict.fromkeys(written):
+        router, equals, where = each.partition("=")
+        if equals and (checkpoint or not where):
+            raise ConfigError(
+                f"--router {each}: write NAME=FOLDER, and leave out --checkpoint"
+                if checkpoint
+                else f"--router {each}: write NAME, or NAME=FOLDER"
+            )
+        where = where or checkpoint or ""
+        name = f"{router}={Path(where).name}" if equals else router
+        if name in found:
+            raise ConfigError(f"two routers are called '{name}': rename one of the folders")
+        found[name] = _Named(router, {"checkpoint": where} if where else {})
+    return found
+
+
+def _learned(named: Mapping[str, _Named], benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield a line for each router and benchmark of which it learned prompts."""
+    for name, each in named.items():
+        where = each.options.get("checkpoint")
+        hashes = learned_hashes(local_folder(where) if where else None)
+        for benchmark in benchmarks:
+            count = count_learned(benchmark.prompts, hashes)
+            if count:
+                yield (
+                    f"{name} learned {count:,} of the {len(benchmark.prompts):,} prompts of "
+                    f"{benchmark.name}, so its figures there are too good: judge it on others"
+                )
+
+
 def _thresholds(
-    names: Sequence[str],
-    options: dict[str, str],
-    shares: Sequence[float],
-    calibration: str | None,
+    named: Mapping[str, _Named], shares: Sequence[float], calibration: str | None
 ) -> dict[tuple[str, float], str]:
     """Return the routers and thresholds by which conversations are judged, and their names."""
     wishes: list[dict[str, float | str]] = [{"strong_share": share} for share in shares]
     if calibration:
         wishes = [{"calibration": calibration}]
     found = {}
-    for name in names:
+    for name, each in named.items():
         for wish in wishes:
-            least = RoutingPolicy(name, router_options=options, **wish).threshold
+            least = RoutingPolicy(each.router, router_options=each.options, **wish).threshold
             ((key, value),) = wish.items()
             found[name, least] = f"{name}, {key} {value}: threshold {least:.4f}"
     return found
 
 
-def _routers(names: Sequence[str], options: dict[str, str]) -> dict[str, Router | Exception]:
+def _routers(named: Mapping[str, _Named]) -> dict[str, Router | Exception]:
     """Return the routers by name, or why one could not be loaded."""
     routers: dict[str, Router | Exception] = {}
-    for name in names:
+    for name, each in named.items():
         try:
-            routers[name] = load_router(name, **options)
+            routers[name] = load_router(each.router, **each.options)
         except ConfigError:  # a name or an option misspelt: reported before long scoring
             raise
         except Exception as error:
@@ -246,8 +304,11 @@ def _command(context: typer.Context) -> str:
         for each in value if isinstance(value, (list, tuple)) else [value]:
             words.append(parameter.opts[0])
             if not isinstance(each, bool):
-                text = str(each)
-                words.append(Path(text).name if Path(text).exists() else text)
+                before, equals, text = ("", "", str(each))
+                if name == "router":
+                    before, equals, text = text.rpartition("=")
+                named = Path(text).name if Path(text).exists() else text
+                words.append(f"{before}{equals}{named}")
     return shlex.join(words)
 
 
@@ -261,10 +322,12 @@ def _excluded(exclude: str | None, data: Path | None) -> list[str]:
     return mmlu_gold_hashes(data)
 
 
-def _benchmarks(names: Sequence[str], data: Path | None, hashes: list[str]) -> list[Benchmark]:
+def _benchmarks(
+    names: Sequence[str], data: Path | None, hashes: list[str], models: Models, skipped: Skipped
+) -> list[Benchmark]:
     benchmarks: dict[str, Benchmark] = {}
     for name in names:
-        loaded = load_benchmark(name, data, exclude=hashes)
+        loaded = load_benchmark(name, data, exclude=hashes, models=models, skipped=skipped)
         if loaded.name in benchmarks:
             raise ConfigError(f"two benchmarks are called '{loaded.name}': rename a file")
         benchmarks[loaded.name] = loaded

@@ -23,6 +23,7 @@ def explored(
     logs: Annotated[
         list[Path],
         typer.Argument(
+            metavar="LOG",
             help="LiteLLM's spend logs, or rows with the metadata of decisions.",
             exists=True,
             dir_okay=False,

@@ -17,13 +17,16 @@ def pairs(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Gold labels of many models: JSON lines, CSV or parquet.", dir_okay=False
+            metavar="FILE",
+            help="Gold labels of many models: JSON lines, CSV or parquet.",
+            dir_okay=False,
         ),
     ],
     router: Annotated[
         list[str] | None,
         typer.Option(
-            help="A router, or a checkpoint of one as NAME=FOLDER; may be repeated. Default: mf."
+            metavar="NAME[=FOLDER]",
+            help="Name of a router, or a checkpoint of one; may be repeated. Left out: mf.",
         ),
     ] = None,
     draws: Annotated[int, typer.Option(min=50, help="Resamples for the intervals.")] = 200,
@@ -45,6 +48,7 @@ def pairs(
     for written in router or ["mf"]:
         name, _, folder = written.partition("=")
         named[written] = load_router(name, **({"checkpoint": folder} if folder else {}))
+    without: list[str] = []
     table = Table("outcomes of", "prompts", "pairs", *named, "prompt length")
     with shown_progress(messages()) as progress:
         for file in files:
@@ -61,7 +65,14 @@ def pairs(
             for name in (*named, ""):
                 cells.append(_shown(found.mean[name], *found.interval[name]) if found else "-")
             table.add_row(file.name.split(".")[0], *cells)
+            if found is None:
+                without.append(file.name)
     Console().print(table)
+    for name in without:
+        typer.secho(
+            f"{name}: no two models differ by .03 or more with the weaker one at .4 or more",
+            err=True,
+        )
 
 
 def _shown(value: float, low: float, high: float) -> str:

@@ -10,7 +10,10 @@ import typer
 
 def push(
     folder: Annotated[
-        Path, typer.Argument(help="Folder of the checkpoint.", exists=True, file_okay=False)
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="Folder of the checkpoint.", exists=True, file_okay=False
+        ),
     ],
     hub_id: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Its repository.")],
     public: Annotated[

@@ -112,7 +112,7 @@ def report(
         raise ConfigError(f"{source[0]} holds no requests {when}")
     if markdown is not None:
         try:
-            markdown.write_text(as_markdown(every), encoding="utf-8")
+            markdown.write_text(as_markdown(every), encoding="utf-8", errors="replace")
         except OSError as error:
             raise ConfigError(
                 f"{markdown} cannot be written ({error.strerror}): name another file"

@@ -37,7 +37,9 @@ _REMEDY = 'write an object with a "prompt", like {"prompt": "Why is the sky blue
 
 
 def score(
-    prompts: Annotated[list[str] | None, typer.Argument(help="Prompts to score.")] = None,
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT", help="Prompts to score.")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +64,8 @@ def score(
 ) -> None:
     """Score prompts: how likely the strong model's answer is preferred.
 
-    A prompt that cannot be scored gets none, the cause says why, and the exit code is 1.
+    A prompt on which the router fails gets none, the cause says why, and the exit code is 1. One
+    without text gets none either (no_text), which is no failure.
     """
     if not prompts and file is None:
         raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")

@@ -30,7 +30,7 @@ def serve(
     on_error: Annotated[str, typer.Option(help="Decide so when scoring fails.")] = "strong",
     timeout_ms: Annotated[float, typer.Option(help="Time budget of a prompt.")] = 1000.0,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Where to listen.")] = 8100,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Where to listen.")] = 8100,
     token_env: Annotated[
         str | None,
         typer.Option(help="Environment variable with the token that requests must bear."),

@@ -15,6 +15,7 @@ BattleFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--battles",
+        metavar="FILE",
         help="Preference battles, JSON lines, CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
@@ -22,7 +23,10 @@ BattleFiles = Annotated[
 GoldFiles = Annotated[
     list[Path] | None,
     typer.Option(
-        "--gold", help="Gold labels, JSON lines, CSV or parquet; may be repeated.", dir_okay=False
+        "--gold",
+        metavar="FILE",
+        help="Gold labels, JSON lines, CSV or parquet; may be repeated.",
+        dir_okay=False,
     ),
 ]
 GoldMMLU = Annotated[
@@ -36,8 +40,19 @@ GoldMMLU = Annotated[
 Decontaminate = Annotated[
     list[Path] | None,
     typer.Option(
+        metavar="PATH",
         help="RouteLLM's evaluation folder, or a table with a prompt: copies and near-copies of "
         "these prompts are left out (but for --gold-mmlu's own).",
+    ),
+]
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A key of the configuration, in place of the file's, such as strong_model=big or "
+        "lora_rank=16; may be repeated.",
     ),
 ]
 
@@ -56,7 +71,6 @@ def train(
             help="Folder of the checkpoint. Started again with the same arguments, a run that "
             "was interrupted continues from what it left here.",
             file_okay=False,
-            writable=True,
         ),
     ],
     battles: BattleFiles = None,
@@ -67,19 +81,12 @@ def train(
         Path | None,
         typer.Option("--config", help="Hyper-parameters and sources, YAML.", dir_okay=False),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="A key of the configuration, in place of the file's, such as "
-            "base=google-bert/bert-base-uncased or lora_rank=16; may be repeated.",
-        ),
-    ] = None,
+    settings: Settings = None,
 ) -> None:
     """Train a router. Writes the checkpoint, metrics.json and a model card."""
     from ..training.shared.config import read_config
     from ..training.shared.files import TrainingFiles
+    from ..training.shared.out_folder import held_for_checkpoint
     from ..training.trainers import find_trainer
 
     trainer = find_trainer(router)
@@ -88,7 +95,7 @@ def train(
         battles or (), gold or (), gold_mmlu, decontaminate or (), config, settings or ()
     )
     console = messages()
-    with shown_progress(console) as progress:
+    with held_for_checkpoint(out), shown_progress(console) as progress:
         metrics = trainer.train(files, out, configuration, progress=progress)
     _print_results(console, metrics, out)
 

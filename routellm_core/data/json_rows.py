@@ -135,7 +135,7 @@ def json_objects(
         if isinstance(row, dict):
             yield where, row
         elif broken is None:
-            raise DataError(f"{where}: no JSON object: {remedy}")
+            raise DataError(f"{where}: no JSON object but a {type(row).__name__}: {remedy}")
         else:
             broken(where, "no JSON object")
 

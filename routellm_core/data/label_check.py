@@ -306,7 +306,9 @@ def _one_outcome(outcomes: set[float]) -> list[str]:
 def _few(cells: list[Cell]) -> list[str]:
     if any(cell.n >= _FEWEST for cell in cells):
         return []
-    return [f"few prompts: no model has labels on {_FEWEST} of a task, so none could be judged"]
+    return [
+        f"few prompts: no model has labels on {_FEWEST} prompts of any task, so none was judged"
+    ]
 
 
 def _not_compared(models: list[str], most: int) -> list[str]:

@@ -2,8 +2,10 @@
 
 A row of battles is ``{"prompt", "model_a", "model_b"}`` with either ``"winner"`` (``model_a``,
 ``model_b`` or ``tie``) or ``"p_a"``, the probability in [0, 1] that a's answer is better. A row of
-gold is ``{"prompt", "task", "correct": {model: quality in [0, 1]}}``; a model whose quality is
-null was not measured. Further columns are ignored. Files are as in ``tables.py``.
+gold is ``{"prompt", "correct": {model: quality in [0, 1]}}``; a model whose quality is null was not
+measured. ``task`` is optional; without it, the source is the task. In place of ``correct`` it may
+have ``strong`` and ``weak``, which are then the models' names. Further columns are ignored. Files
+are as in ``tables.py``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from .tables import table_rows
 
 _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
 """The words of Chatbot Arena."""
+
+_PAIR = frozenset(("strong", "weak"))
 
 _REMEDY = "give JSON lines or CSV in UTF-8, plain or gzip, or parquet"
 
@@ -60,7 +64,7 @@ def read_gold(path: Path) -> list[Gold]:
     Raises:
         DataError: the file cannot be read or a row is wrong; names file, line and remedy.
     """
-    return _read(path, _gold)
+    return _read(path, lambda row: _gold(row, source_name(path)))
 
 
 def read_prompts(path: Path) -> list[str]:
@@ -120,9 +124,12 @@ def _battle(row: Mapping[str, Any]) -> Battle:
     return Battle(prompt, model_a, model_b, _WINNERS[winner])
 
 
-def _gold(row: Mapping[str, Any]) -> Gold:
-    prompt, task = _text(row, "prompt"), _text(row, "task")
+def _gold(row: Mapping[str, Any], source: str) -> Gold:
+    prompt = _text(row, "prompt")
+    task = source if row.get("task") is None else _text(row, "task")
     correct = row.get("correct")
+    if correct is None and not _PAIR.isdisjoint(row):
+        correct = {model: row[model] for model in ("strong", "weak") if model in row}
     if not isinstance(correct, dict):
         raise _WrongRowError(
             f"'correct' is {shown(correct)}: write {{model: quality in [0, 1], ...}}"

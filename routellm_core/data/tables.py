@@ -18,6 +18,12 @@ _PARQUET = b"PAR1"
 _VALUES = frozenset(("p_a", "correct", "score", "strong", "weak", "strong_cost", "weak_cost"))
 """Columns of CSV that hold no text."""
 
+_OF_MODEL = "correct."
+"""What the name of a column of a model's qualities begins with."""
+
+_OTHER_SEPARATORS = (";", "\t", "|")
+"""What spreadsheets write in place of commas."""
+
 _BATCH = 1024
 _BUFFER = 1 << 20
 _CELL = 1 << 26
@@ -30,9 +36,9 @@ def table_rows(
     """Yield where a row is ("file, line 7", in parquet "file, row 7"), and the row.
 
     Parquet is recognised by its first bytes, CSV by its name. In parquet a map is read as an
-    object, as a struct is; what is absent is None. In CSV an empty cell is None, scores, qualities
-    and costs are numbers or truth values, ``correct`` is an object in JSON, and columns
-    ``correct.MODEL`` are read as one such object.
+    object, as a struct is; what is absent is None. In CSV an empty cell is None, and scores,
+    qualities and costs are numbers or truth values. In both, ``correct`` may be an object in
+    JSON, and columns ``correct.MODEL`` are read as one such object.
 
     Args:
         path: JSON lines or CSV with a head, in UTF-8, plain or gzip, or parquet.
@@ -76,6 +82,13 @@ def _csv_rows(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     csv.field_size_limit(max(_CELL, csv.field_size_limit()))
     lines = csv.DictReader(text_lines(path, remedy, broken))
+    names = [name.strip() for name in lines.fieldnames or ()]
+    lines.fieldnames = names
+    other = next((each for each in _OTHER_SEPARATORS if each in "".join(names)), None)
+    if other is not None and len(names) == 1:
+        raise DataError(
+            f"{path}, line 1: its columns are separated by {other!r}: separate them by commas"
+        )
     while True:
         try:
             cells = next(lines, None)
@@ -94,14 +107,27 @@ def _csv_rows(
                 raise DataError(f"{where}: more cells than columns: quote texts with commas")
             broken(where, "more cells than columns")
             continue
-        row: dict[str, Any] = {}
-        for column, text in cells.items():
-            outer, dot, model = column.partition(".")
-            if outer == "correct" and dot:
-                row.setdefault("correct", {})[model] = _cell(text)
-            else:
-                row[column] = _cell(text) if column in _VALUES else text or None
-        yield where, row
+        yield (
+            where,
+            _one_object(
+                {
+                    column: _cell(text)
+                    if column in _VALUES or column.startswith(_OF_MODEL)
+                    else text or None
+                    for column, text in cells.items()
+                }
+            ),
+        )
+
+
+def _one_object(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with the columns ``correct.MODEL`` as one object, ``correct``."""
+    columns = [column for column in row if column.startswith(_OF_MODEL)]
+    if not columns:
+        return row
+    joined = {column: value for column, value in row.items() if column not in columns}
+    of_models = {column.removeprefix(_OF_MODEL): row[column] for column in columns}
+    return {**joined, "correct": {**(joined.get("correct") or {}), **of_models}}
 
 
 def _cell(text: str | None) -> Any:
@@ -122,7 +148,9 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             for batch in file.iter_batches(_BATCH):
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     number += 1
-                    yield f"{path}, row {number}", row
+                    if isinstance(row.get("correct"), str):
+                        row["correct"] = _cell(row["correct"])
+                    yield f"{path}, row {number}", _one_object(row)
     except (arrow.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path}, after row {number}: damaged parquet ({error}): write the file again"

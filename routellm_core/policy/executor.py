@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,6 +20,14 @@ T = TypeVar("T")
 Scored = Future["T | Exception"]
 """An exception comes as a result: raised again where the future is awaited, a scorer's own
 TimeoutError or CancelledError could not be distinguished from the awaiting task's."""
+
+
+_AT_EXIT_S = 2.0
+"""How long the end of the process waits for scoring that is under way. A daemon thread that comes
+back from native code later than that aborts the process."""
+
+_TICK_S = 0.005
+"""Between two looks at that. A timer may also fire earlier than it should by this much."""
 
 
 class Executor:
@@ -40,11 +50,11 @@ class Executor:
         """Queue ``work``; returns the future of its result, or of the exception it raised.
 
         Raises:
-            ScoringTimeoutError: every thread is held by work that was abandoned.
+            ScoringTimeoutError: every thread is held by abandoned work whose time is over.
         """
         future: Scored[T] = Future()
         with self._lock:
-            if len(self._abandoned) >= self.size:
+            if len(self._abandoned) >= self.size and self._stuck() >= self.size:
                 raise ScoringTimeoutError(f"all {self.size} scoring threads are stuck")
             self._pending += 1
             if self._pending > self._threads and self._threads < self.size:
@@ -54,14 +64,23 @@ class Executor:
             self._queue.put((future, work))
         return future
 
-    def abandon(self, future: Scored[Any]) -> None:
+    def abandon(self, future: Scored[Any], deadline: float = 0.0) -> None:
         """Stop waiting for ``future``: drop it if it has not begun, else count its thread as
-        stuck until it ends.
+        stuck from the deadline until it ends.
+
+        Args:
+            future: of ``submit``.
+            deadline: when it should have ended, by ``time.monotonic``: who waited may have been
+                cancelled long before.
         """
         with self._lock:
             if future.cancel() or future.done():
                 return
-            self._abandoned.add(future)
+            self._abandoned[future] = deadline
+
+    def _stuck(self) -> int:
+        now = time.monotonic() + _TICK_S
+        return sum(deadline <= now for deadline in self._abandoned.values())
 
     def close(self) -> None:
         """End the threads, of a router that is gone. Takes no lock, since the garbage collector may
@@ -70,13 +89,27 @@ class Executor:
         for _ in range(self.size):
             self._queue.put(None)
 
+    def finish(self, deadline: float) -> None:
+        """Drop what has not begun, and wait for what has, until the deadline."""
+        while True:
+            try:
+                asked = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if asked is not None:
+                asked[0].cancel()
+                with self._lock:
+                    self._pending -= 1
+        while self._pending > 0 and time.monotonic() < deadline:
+            time.sleep(_TICK_S)
+
     def _reset(self) -> None:
         self._queue: queue.SimpleQueue[tuple[Scored[Any], Callable[[], Any]] | None]
         self._queue = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._pending = 0
-        self._abandoned: set[Scored[Any]] = set()
+        self._abandoned: dict[Scored[Any], float] = {}
 
     def _run(self) -> None:
         while True:
@@ -97,7 +130,7 @@ class Executor:
             with self._lock:
                 self._pending -= 1
                 if begun:
-                    self._abandoned.discard(future)
+                    self._abandoned.pop(future, None)
                     future.set_result(outcome)
             # They hold the router, which could not go while this thread waits.
             del asked, future, work, outcome
@@ -134,6 +167,14 @@ def _forget_threads() -> None:
     for executor in list(_executors):
         executor._reset()
 
+
+def _finish_at_exit() -> None:
+    deadline = time.monotonic() + _AT_EXIT_S
+    for executor in list(_executors):
+        executor.finish(deadline)
+
+
+atexit.register(_finish_at_exit)
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     # A fork copies the count of threads but not the threads.

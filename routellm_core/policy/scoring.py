@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from numbers import Real
@@ -70,13 +71,15 @@ class Scoring:
         if self.is_instant:
             return self._scores(texts)
         executor = executor_of(self._router, self._settings.concurrency)
+        budget_s = self._budget_s * budgets
+        deadline = time.monotonic() + budget_s
         future = executor.submit(lambda: self._scores(texts))
         try:
-            outcome = future.result(self._budget_s * budgets)
+            outcome = future.result(budget_s)
         except FutureTimeoutError:
             raise self._timeout() from None
         finally:
-            executor.abandon(future)
+            executor.abandon(future, deadline)
         return result(outcome)
 
     async def abatch(self, texts: list[str]) -> dict[str, float] | Exception:
@@ -90,13 +93,14 @@ class Scoring:
         import asyncio
 
         executor = executor_of(self._router, self._settings.concurrency)
+        deadline = time.monotonic() + self._budget_s
         future = executor.submit(lambda: self._scores(texts))
         try:
             outcome = await asyncio.wait_for(asyncio.wrap_future(future), self._budget_s)
         except asyncio.TimeoutError:
             raise self._timeout() from None
         finally:
-            executor.abandon(future)
+            executor.abandon(future, deadline)
         return outcome
 
     def _timeout(self) -> ScoringTimeoutError:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError, MissingExtraError, did_you_mean
+from ..errors import ConfigError, MissingExtraError
 
 _TABLE = "model_prices_and_context_window_backup.json"
 """In LiteLLM's package, which is not imported: that takes seconds."""
@@ -120,10 +121,9 @@ def price_of_model(model: str) -> Price:
     entry: dict[str, Any] = next((table[name] for name in names if name in table), {})
     given, answered, cached, written = map(entry.get, _COLUMNS)
     if given is None or answered is None:
-        raise ConfigError(
-            f"LiteLLM's table has no price for '{model}': {did_you_mean(model, table)} Or give "
-            f"{_GIVE}"
-        )
+        near = get_close_matches(model, table, n=1)
+        perhaps = f"did you mean '{near[0]}'? Or give" if near else "give"
+        raise ConfigError(f"LiteLLM's table has no price for '{model}': {perhaps} {_GIVE}")
     of_caches = (None if price is None else float(price) * 1e6 for price in (cached, written))
     return Price(float(given) * 1e6, float(answered) * 1e6, *of_caches)
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def _mf() -> Trainer:
-    require("torch", "train", "training mf")
     from .mf.config import MFConfig
     from .mf.train import train_mf
     from .trainers import Trainer

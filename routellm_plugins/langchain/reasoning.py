@@ -47,7 +47,7 @@ def readable_by(tier: Tier, model_input: LanguageModelInput, level: int = 0) -> 
     if isinstance(model_input, PromptValue):
         messages: Sequence[Any] = model_input.to_messages()
     elif isinstance(model_input, str) or not isinstance(model_input, Sequence):
-        return model_input
+        return model_input  # of no input of a chat model, the model that is called says what it is
     else:
         messages = model_input
     if not any(_is_foreign(message, tier, level) for message in messages):

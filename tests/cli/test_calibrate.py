@@ -177,6 +177,23 @@ def test_prices_of_litellm_s_table(prompts):
     assert "did you mean 'gpt-4o-mini'" in wrong.stderr
 
 
+def test_a_model_unlike_any_of_the_table_is_no_list_of_others(prompts):
+    pytest.importorskip("litellm")
+    models = ("--strong-model", "big", "--weak-model", "gpt-4o-mini")
+    done = called("calibrate", "--router", "random", "--prompts", str(prompts), *models)
+    assert "LiteLLM's table has no price for 'big': give the prices of both models" in done.stderr
+
+
+def test_labelled_rows_that_repeat_a_prompt_are_told(labelled, tmp_path):
+    lines = labelled.read_text().splitlines(keepends=True)
+    file = tmp_path / "twice.jsonl"
+    file.write_text("".join(lines + lines[:100]))
+    base = ["calibrate", "--router", "random", "--max-quality-loss", "0.05", "--labelled"]
+    done = called(*base, str(file))
+    assert "100 rows with labels repeat the prompt of another one" in done.stderr
+    assert "repeat" not in called(*base, str(labelled)).stderr
+
+
 def test_a_router_without_a_fingerprint_and_ties(prompts, plugin, tmp_path):
     class Coarse(Router):
         instant = True

@@ -41,3 +41,12 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["pairs", str(wrong)])
     assert done.exit_code != 0
     assert "line 1" in str(done.exception)
+
+
+def test_a_file_without_a_pair_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "weak.jsonl"
+    rows = [{"prompt": f"Q{i}?", "correct": {"big": 1, "small": 0}} for i in range(30)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = CliRunner().invoke(app, ["pairs", str(file), "--router", "random"])
+    assert done.exit_code == 0, done.output
+    assert "weak.jsonl: no two models differ by .03 or more with the weaker one at" in done.stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -82,6 +84,48 @@ def test_when_every_thread_is_stuck_requests_are_turned_away_at_once():
     for future in stuck:
         assert future.result(30) == 0.5
     assert threads.submit(lambda: 0.25).result(30) == 0.25
+
+
+async def test_calls_that_their_clients_dropped_turn_nobody_away(plugin):
+    """Work that was abandoned before its time is over holds a thread, which is not stuck yet."""
+    release = threading.Event()
+
+    class Waits(Router):
+        def score(self, prompts):
+            release.wait(30 if prompts == ["dropped"] else 0)
+            return np.full(len(prompts), 0.7)
+
+    plugin(routers_of(waits=Waits))
+    policy = RoutingPolicy("waits", threshold=0.5, timeout_ms=30_000, concurrency=1)
+    dropped = asyncio.create_task(policy.adecide("dropped"))
+    await asyncio.sleep(0.05)
+    dropped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dropped
+    kept = asyncio.create_task(policy.adecide("kept"))
+    await asyncio.sleep(0.05)
+    release.set()
+    assert ((await kept).cause, policy.errors) == ("score", Counter())
+
+
+def test_a_process_that_ends_while_native_code_scores_is_not_aborted():
+    pytest.importorskip("onnxruntime")
+    script = """
+import asyncio
+from routellm_core import RoutingPolicy
+
+async def main():
+    policy = RoutingPolicy("bert", strong_share=0.5)
+    await policy.adecide("warm")
+    calls = [asyncio.create_task(policy.adecide(f"{i} " + "word " * 400)) for i in range(2)]
+    await asyncio.sleep(0.004)
+    for call in calls:
+        call.cancel()
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_threads_are_shared_by_all_policies_of_a_router(scripted):

@@ -136,3 +136,21 @@ def test_what_is_for_the_models_is_told(gpt_4o: Any, mini: Any, name: str) -> No
             make(**{name: 1})
         assert f"'{name}' is for the models" in str(caught.value)
         assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [None, 5, {"role": "user", "content": "hi"}])
+def test_what_is_no_input_is_refused_in_the_same_words(
+    strong: Upstream, mini: Any, given: Any
+) -> None:
+    bare = client(strong)
+    routed = ChatRouteLLM(bare, mini, **LENGTH)
+    for call in (
+        lambda model: model.invoke(given),
+        lambda model: list(model.stream(given)),
+        lambda model: model.batch([given]),
+    ):
+        with pytest.raises(ValueError, match="Invalid input type") as refused:
+            call(bare)
+        with pytest.raises(ValueError, match="Invalid input type") as also:
+            call(routed)
+        assert str(also.value) == str(refused.value)

@@ -322,6 +322,10 @@ def test_check_follows_includes_and_the_environment(
         ("model_list: {}", "no model_list entry has model_info.routellm"),
         ("model_list: x", "'model_list' must be a list"),
         ("include: [none.yaml]", "cannot read"),
+        (
+            "model_list:\n  - model_info: {routellm: {strong_share: 0.3, strong_share: 0.9}}",
+            "has the key 'strong_share' twice in the mapping that begins on line 2: keep one",
+        ),
         ("router_settings: {model_group_alias: [a]}", "'model_group_alias' must be a mapping"),
         ("router_settings: {model_group_alias: {1: a}}", "'model_group_alias' must be a mapping"),
         (f"{ROUTED}litellm_settings: {{callbacks: 5}}", "'callbacks' must be a list such as ["),

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.calls import Skipped
 from ...data.digests import sha256_of
 from ...data.json_rows import Row
 from ...errors import DataError, did_you_mean
-from .own_file import read_own
+from .own_file import Models, read_own
 from .published import (
     PUBLISHED,
     REMEDY,
@@ -85,22 +86,29 @@ class Benchmark:
 
 
 def load_benchmark(
-    name: str, folder: Path | None = None, *, exclude: Collection[str] = ()
+    name: str,
+    folder: Path | None = None,
+    *,
+    exclude: Collection[str] = (),
+    models: Models = (None, None),
+    skipped: Skipped | None = None,
 ) -> Benchmark:
     """Read a benchmark; of a published one, without the prompts found contaminated.
 
     Args:
-        name: ``mmlu``, ``gsm8k``, ``mt-bench``, or the path of a ``.jsonl`` file.
+        name: ``mmlu``, ``gsm8k``, ``mt-bench``, or the path of a file.
         folder: the published evaluation folder; not needed for a file.
         exclude: SHA-256 (hex, of the UTF-8 prompt) of prompts to leave out, such as those a
             router was trained on.
+        models: names of the strong and the weak model in a file with labels of several.
+        skipped: is told of a file's rows in which not both were measured.
 
     Raises:
         DataError: the benchmark is unknown, a file is missing or wrong (the message names file
             and row), there are not two queries that are independent, or the strong model is no
             better than the weak one.
     """
-    everything = list(_read(name, folder))
+    everything = list(_read(name, folder, models, skipped or Skipped()))
     if not everything:
         raise DataError(f"benchmark '{name}' holds no queries: check its files")
     excluded = frozenset(exclude)
@@ -181,22 +189,24 @@ def read_hashes(path: Path) -> list[str]:
     return [digest.lower() for digest in digests]
 
 
-def _read(name: str, folder: Path | None) -> Iterator[Row]:
+def _read(name: str, folder: Path | None, models: Models, skipped: Skipped) -> Iterator[Row]:
     if name in PUBLISHED:
         if folder is None:
             raise DataError(f"benchmark '{name}' is read from a folder: {REMEDY} as --data")
         return read_published(name, folder)
     path = Path(name)
     if path.suffix == ".jsonl" or path.is_file():
-        return read_own(path)
+        return read_own(path, models, skipped)
     raise DataError(
-        f"no benchmark '{name}': {did_you_mean(name, PUBLISHED)}, or give a .jsonl file"
+        f"no benchmark '{name}': {did_you_mean(name, PUBLISHED)}, or give a .jsonl file or "
+        "another table"
     )
 
 
 def _own_name(path: Path) -> str:
     """Return what to call a file: not what a published benchmark is called."""
-    name = path.name if path.stem in PUBLISHED else path.stem
+    stem = Path(path.name.removesuffix(".gz")).stem
+    name = path.name if stem in PUBLISHED else stem
     return os.fsencode(name).decode("utf-8", "replace")
 
 

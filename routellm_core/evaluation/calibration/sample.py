@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...checkpoints.learned import count_learned
 from ...data.call_forms import LoggedCall
 from ...data.labelled import Labelled
 from ...errors import ConfigError, DataError
@@ -47,6 +48,10 @@ class Sample:
     """How many were later turns of conversations."""
     side_calls: int = 0
     """How many served the application (``side_calls``) and are not scored, beside the n."""
+    repeated: int = 0
+    """How many rows with labels have the prompt of an earlier one."""
+    learned: int = 0
+    """How many prompts with labels the router learned from."""
 
 
 def sample_of_calls(
@@ -85,15 +90,20 @@ def sample_of_labels(
     policy: RoutingPolicy,
     rows: Iterable[Labelled],
     *,
+    learned: frozenset[str] = frozenset(),
     total: int = 0,
     progress: Progress = SILENT,
 ) -> Sample:
-    """Score labelled pairs; arguments and errors as for ``sample_of_calls``."""
+    """Score labelled pairs; ``learned`` are the short hashes of what the router learned, other
+    arguments and errors are as for ``sample_of_calls``.
+    """
     stream = ScoreStream(policy, total=total, progress=progress)
     given, unknown = array("d"), array("d")
     strong, weak, strong_costs, weak_costs = labels = [array("d") for _ in range(4)]
+    prompts: set[str] = set()
     for row in rows:
         stream.add((row.prompt,))
+        prompts.add(row.prompt)
         given.append(tokens_in(row.prompt))
         unknown.append(math.nan)
         strong.append(row.strong)
@@ -101,7 +111,12 @@ def sample_of_labels(
         of_strong, of_weak = row.costs or (math.nan, math.nan)
         strong_costs.append(of_strong)
         weak_costs.append(of_weak)
-    return _sample(stream, policy, given, unknown, *labels)
+    sample = _sample(stream, policy, given, unknown, *labels)
+    return replace(
+        sample,
+        repeated=len(given) - len(prompts),
+        learned=count_learned(prompts, learned),
+    )
 
 
 def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) -> Sample:

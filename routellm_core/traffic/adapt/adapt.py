@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...checkpoints.learned import LEARNED, short_hashes
 from ...checkpoints.store import write_whole
 from ...errors import ConfigError
 from ...evaluation.results import Prices
@@ -160,6 +161,8 @@ def _metrics(judged: Judged | None, labels: Labels, name: str, said: str) -> dic
     }
     if judged is None:
         return metrics
+    if not judged.keeps_base:
+        metrics["sources"] = {"labels": {LEARNED: short_hashes(labels.prompts)}}
     metrics["gap"] = vars(judged.gap)
     metrics["threshold"] = judged.bounded.threshold
     if judged.at is not None:

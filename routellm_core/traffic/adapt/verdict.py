@@ -34,6 +34,11 @@ def verdict(judged: Judged | None, labels: int, max_loss: float, confidence: flo
     if judged is None:
         return f"not yet: about {max(START - labels, 1):,} more labels"
     differ = "these two models differ too little on your traffic for routing by prompt to pay"
+    if judged.gap.high < 0:
+        return (
+            "no: the weak model's answers are the better ones: check that the two are not swapped, "
+            "or call the weak model alone"
+        )
     if judged.result is None and judged.gap.high < max_loss:
         return f"no: {differ}: the weak model alone is as good"
     if judged.weak_alone:

@@ -65,7 +65,7 @@ def write_audit(folder: Path, found: Found, entry: str) -> list[str]:
         "audit.md": markdown_page(audit, skipped, entry, near),
         "audit.html": html_page(audit, skipped, entry, draw(audit), near),
         "audit.json": json_page(audit, skipped, near),
-        "config_entry.yaml": entry.encode(),
+        "config_entry.yaml": entry.encode("utf-8", "replace"),
     }
     if found.calibration:
         files[CALIBRATION] = found.calibration.as_json().encode()

@@ -20,7 +20,7 @@ from ..finetune.state import STATE
 from ..finetune.targets import Targets, targets_of
 from ..finetune.write import tuned_on_pair, write
 from ..shared.files import TrainingFiles
-from ..shared.prepare import split
+from ..shared.prepare import check_pair, split
 
 
 def train_on_pair(
@@ -57,6 +57,7 @@ def train_on_pair(
         label2id={outcome: number for number, outcome in enumerate(OUTCOMES)},
     )
     data = split(files, config, progress)
+    check_pair(data, files, config)
     targets = targets_of(data.comparisons.only(data.train), config)
     progress.stage("Fine-tuning")
     trained = finetune(

@@ -89,7 +89,7 @@ def write_outcomes(
     named = config.named()
     what = _WHAT.format(base=named.base, layers=network.encoder.config.num_hidden_layers)
     card = outcomes_card("bert", what, named, metrics, files)
-    (draft / CARD).write_text(card, encoding="utf-8")
+    (draft / CARD).write_text(card, encoding="utf-8", errors="replace")
     # The configuration last: without it, it is no checkpoint.
     for path in sorted(draft.iterdir(), key=lambda path: path.name == CONFIG):
         os.replace(path, folder / path.name)

@@ -33,7 +33,7 @@ class _HyperParameters(FinetuneConfig):
     pretrain_epochs: float = Field(
         default=3.0, gt=0, description="passes in which a model from scratch learns the next token"
     )
-    pretrain_learning_rate: float = Field(default=1e-3, gt=0, description="in those passes")
+    pretrain_learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="in those passes")
 
 
 class CausalLLMConfig(FinetuneTrainingConfig, LearnTrainingConfig, _HyperParameters):

@@ -37,7 +37,7 @@ from ..outcomes.card import outcomes_card
 from ..outcomes.items import learn_items
 from ..outcomes.prepare import STRONG, WEAK
 from ..shared.files import TrainingFiles
-from ..shared.prepare import split
+from ..shared.prepare import check_pair, split
 from .config import CausalLLMConfig
 from .outcomes import targets_of_items
 from .scratch import new_model, next_token_task
@@ -108,6 +108,7 @@ def _of_pair(
 ) -> tuple[Targets, NDArray[np.bool_], Tuned]:
     """Return what one pair of models teaches, and which prompts may be learned from."""
     data = split(files, config, progress)
+    check_pair(data, files, config)
     targets = targets_of(data.comparisons.only(data.train), config)
     more = {"base_sha256": digests_of(base) if base else {}}
     named = config.named()

@@ -28,7 +28,7 @@ class FinetuneConfig(PairConfig):
     max_length: int = Field(default=256, ge=8, description="tokens of a prompt that are read")
     epochs: float = Field(default=2.0, gt=0, description="passes over the prompts")
     batch_size: int = Field(default=32, ge=1, description="prompts a step, on each device")
-    learning_rate: float = Field(default=3e-5, gt=0, description="of AdamW, at its highest")
+    learning_rate: float = Field(default=3e-5, gt=0, le=0.1, description="of AdamW, at its highest")
     weight_decay: float = Field(default=0.01, ge=0, description="of matrices")
     warmup_share: float = Field(
         default=0.1,

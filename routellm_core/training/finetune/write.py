@@ -110,7 +110,7 @@ def write(
     quantiles = np.quantile(win_rates[tuned.usual], np.linspace(0, 1, _QUANTILES))
     _describe(tuned, draft, quantiles.tolist())
     (draft / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    (draft / CARD).write_text(tuned.card(metrics), encoding="utf-8")
+    (draft / CARD).write_text(tuned.card(metrics), encoding="utf-8", errors="replace")
     for path in draft.iterdir():  # safetensors writes for the owner alone, whatever umask says
         shutil.copymode(draft / CARD, path)
     # Weights last: without them it is no checkpoint.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checkpoints.learned import LEARNED, short_hashes
 from ...contracts import Encoder
 from ...data.digests import sha256_of
 from ...data.outcomes import Outcomes
@@ -215,6 +216,7 @@ def _described(
             **{f"{part}_prompts": len(own) for part, own in parts.items()},
             "near_evaluation": int(copies[rows].sum()),
             **{f"{part}_sha256": _digest(data, own) for part, own in parts.items()},
+            LEARNED: short_hashes(data.prompts[row] for row in parts["train"]),
         }
     return described
 

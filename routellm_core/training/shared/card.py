@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...checkpoints.learned import METRICS
 from .comparisons import Comparisons
 from .config import TrainingConfig
 
-METRICS = "metrics.json"
-"""The file beside a card that holds the figures the card shows."""
+__all__ = ["METRICS", "card"]
 
 _FAULTLESS = "The check of gold labels found nothing."
 

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from ...data.labels import Battle, Gold
 from ...errors import ConfigError, did_you_mean
+from ...progress import SILENT, Progress
 from .config import RIGHT_ANSWER, TrainingConfig
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_LEAST = 1e-9
+"""Of a difference of win rates."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,19 @@ def compare_models(
     battles: Mapping[str, Iterable[Battle]],
     gold: Mapping[str, Iterable[Gold]],
     config: TrainingConfig,
+    progress: Progress = SILENT,
 ) -> Comparisons:
     """Return the comparisons of all sources.
 
     Gold: each model that counts as the strong one (``config.models``) meets each that counts as
     the weak one, and wins with probability (1 + its quality - the other's) / 2. Where a source
     holds a prompt several times, its comparisons of two models and its qualities are averaged.
+
+    Args:
+        battles: by source.
+        gold: by source.
+        config: the pair, and the names that count as each.
+        progress: is told how many rows of gold are left out.
 
     Raises:
         ConfigError: a source that is configured is missing, or the strong or the weak model
@@ -85,7 +96,7 @@ def compare_models(
     for name, rows in battles.items():
         builder.add_battles(name, rows)
     for name, gold_rows in gold.items():
-        builder.add_gold(name, gold_rows, config)
+        builder.add_gold(name, gold_rows, config, progress)
     comparisons = builder.build()
     for model in (config.strong_model, config.weak_model):
         if model not in comparisons.models:
@@ -94,6 +105,25 @@ def compare_models(
                 f"{did_you_mean(model, comparisons.models)}"
             )
     return comparisons
+
+
+def check_direction(comparisons: Comparisons, config: TrainingConfig) -> None:
+    """Make sure that the pair is not given the wrong way round.
+
+    Raises:
+        ConfigError: where the two are compared, the weak model wins more often.
+    """
+    strong, weak = map(comparisons.models.index, (config.strong_model, config.weak_model))
+    forward = (comparisons.first == strong) & (comparisons.second == weak)
+    backward = (comparisons.first == weak) & (comparisons.second == strong)
+    wins = [*comparisons.p_first[forward], *(1 - comparisons.p_first[backward])]
+    # Labels that are all the same are another fault, which is named later.
+    if wins and np.ptp(wins) > 0 and np.mean(wins) < 0.5 - _LEAST:
+        raise ConfigError(
+            f"'{config.weak_model}' wins more often than '{config.strong_model}' (a win rate of "
+            f"{1 - np.mean(wins):.3f} over {len(wins):,} comparisons): swap strong_model and "
+            "weak_model, or name other models"
+        )
 
 
 class _Builder:
@@ -112,13 +142,16 @@ class _Builder:
             prompt = self._prompt(row.prompt)
             self._label(prompt, row.model_a, row.model_b, row.p_a)
 
-    def add_gold(self, name: str, rows: Iterable[Gold], config: TrainingConfig) -> None:
+    def add_gold(
+        self, name: str, rows: Iterable[Gold], config: TrainingConfig, progress: Progress
+    ) -> None:
         self._sources.append(name)
         known: set[str] = set()
-        before = len(self._prompts)
+        before, left_out, count = len(self._prompts), 0, 0
         for row in rows:
+            count += 1
             correct = {RIGHT_ANSWER: 1.0, **row.correct}
-            known.update(correct)
+            known.update(row.correct)
             strong, weak = (
                 {model: q for model, q in correct.items() if self._name(model) == tier}
                 for tier in (config.strong_model, config.weak_model)
@@ -126,6 +159,7 @@ class _Builder:
             if RIGHT_ANSWER in strong and len(strong) > 1:
                 del strong[RIGHT_ANSWER]
             if not strong or not weak:
+                left_out += 1
                 continue
             prompt = self._prompt(row.prompt)
             self._qualities[prompt].append((_mean(strong.values()), _mean(weak.values())))
@@ -135,8 +169,14 @@ class _Builder:
         if len(self._prompts) == before:
             raise ConfigError(
                 f"source '{name}' does not compare '{config.strong_model}' with "
-                f"'{config.weak_model}': under 'models', say which of its models count as them; "
-                f"it has {', '.join(sorted(known))}"
+                f"'{config.weak_model}'; it has {', '.join(sorted(known))}: name two of them with "
+                "--set strong_model=NAME --set weak_model=NAME or in the configuration, or say "
+                "under 'models' there which of them count as the two"
+            )
+        if left_out:
+            progress.message(
+                f"{name}: {left_out:,} of {count:,} rows have no labels of both "
+                f"'{config.strong_model}' and '{config.weak_model}' and are left out"
             )
 
     def build(self) -> Comparisons:

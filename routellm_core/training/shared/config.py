@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from ...data.unique_keys import load_yaml
 from ...errors import ConfigError, did_you_mean
 from ...optional import require
 
@@ -61,7 +62,10 @@ class FeatureConfig(PairConfig):
         default="static", description="name of the encoder, or {name: ..., option: ...}"
     )
     embedding_scale: float = Field(
-        default=0.5, gt=0, description="spread of an embedding's element; surface features have 1"
+        default=0.5,
+        ge=1e-3,
+        le=1e3,
+        description="spread of an embedding's element; surface features have 1",
     )
 
     @property
@@ -84,7 +88,8 @@ class LearnConfig(FeatureConfig):
     weak_ability: float = Field(default=0.0, description="likewise of the weak one, a lower one")
     l2: float | None = Field(
         default=None,
-        gt=0,
+        ge=1e-9,
+        le=1e9,
         description="penalty on squared weights of the features; none: chosen by cross-validation",
     )
 
@@ -164,26 +169,43 @@ def read_config(path: Path | None, kind: type[Config], settings: Sequence[str] =
     """
     if path is None and not settings:
         return kind()
-    content = _yaml(path.read_bytes, str(path)) if path else {}
+    content = _mapping(path) if path else {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set {setting}: write a key and its value, like --set seed=1")
-        content = {**content, key: _yaml(value.encode, f"--set {setting}")}
+        content = {**content, key: _yaml(value, f"--set {setting}")}
     try:
-        return kind.model_validate(content or {})
+        return kind.model_validate(content)
     except ValidationError as error:
         explained = "; ".join(_explain(each, kind) for each in error.errors())
         where = ", ".join([*([str(path)] if path else []), *(["--set"] if settings else [])])
         raise ConfigError(f"{where}: {explained}") from None
 
 
-def _yaml(read: Callable[[], bytes], where: str) -> Any:
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or f"not UTF-8, {getattr(error, 'reason', error)}"
+        raise ConfigError(f"{path} cannot be read ({why}): give a configuration in YAML") from error
+    content = _yaml(text, str(path))
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is no mapping: write keys and values, like 'strong_model: big'")
+    return content
+
+
+def _yaml(text: str, where: str) -> Any:
     yaml = require("yaml", "train", "reading a configuration")
     try:
-        return yaml.safe_load(read().decode("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{where} cannot be read as YAML: {error}") from error
+        return load_yaml(yaml, text, where)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or error
+        raise ConfigError(f"{where}{line}: cannot be read as YAML ({reason}): mend it") from error
 
 
 def _explain(error: Any, kind: type[TrainingConfig]) -> str:
@@ -191,4 +213,5 @@ def _explain(error: Any, kind: type[TrainingConfig]) -> str:
     if error["type"] == "extra_forbidden":
         known = (kind.source_kind if error["loc"][0] == "sources" else kind).model_fields
         return f"unknown key '{key}': {did_you_mean(str(error['loc'][-1]), known)}"
-    return f"'{key}' is {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"'{key}' is {error['input']!r}: {message[:1].lower()}{message[1:]}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checkpoints.learned import LEARNED, short_hashes
 from ...contracts import Encoder
 from ...data.digests import sha256_of
 from ...data.labels import split_position
@@ -18,7 +19,7 @@ from ...evaluation.intervals import bootstrap_apgr, interval
 from ...evaluation.metrics import apgr
 from ...progress import Progress
 from ...registry.loading import described_encoder, load_encoder
-from .comparisons import Comparisons, compare_models
+from .comparisons import Comparisons, check_direction, compare_models
 from .config import FeatureTrainingConfig, TrainingConfig
 from .decontaminate import contaminated
 from .features import standardisation
@@ -43,7 +44,9 @@ class Split:
     """What the check of labels found, by source of gold."""
 
     def sources(self) -> dict[str, dict[str, Any]]:
-        """Return, by source, how many prompts are for what, their digest, and the findings."""
+        """Return, by source, how many prompts are for what, their digest, short hashes of those
+        that are learned from, and the findings.
+        """
         described = {}
         for number, name in enumerate(self.comparisons.sources):
             own = self.comparisons.source == number
@@ -53,6 +56,9 @@ class Split:
                 "near_evaluation": int((self.copies & own).sum()),
                 **{f"{part}_sha256": self._digest(rows) for part, rows in parts.items()},
                 "findings": self.findings.get(name, []),
+                LEARNED: short_hashes(
+                    self.comparisons.prompts[i] for i in np.flatnonzero(self.train & own)
+                ),
             }
         return described
 
@@ -132,10 +138,11 @@ def prepare(files: TrainingFiles, config: FeatureTrainingConfig, progress: Progr
 
     Raises:
         DataError: a file cannot be used; the message names file, line and remedy.
-        ConfigError: the configuration does not fit the data.
+        ConfigError: the configuration does not fit the data, or the pair is the wrong way round.
     """
     encoder = described_encoder(config.encoder)
     parts, embeddings = _split(files, config, encoder, progress)
+    check_pair(parts, files, config)
     raw = np.hstack([embeddings, surface_features(parts.comparisons.prompts)])
     mean, scale = standardisation(raw[parts.train], encoder.dim, config.embedding_scale)
     features = ((raw - mean) * scale).astype(np.float32)
@@ -150,7 +157,7 @@ def _split(
     rows = read_files(files)
     progress.stage("Checking labels")
     gold, findings = usable_gold(rows.gold, config, progress)
-    comparisons = compare_models(rows.battles, gold, config)
+    comparisons = compare_models(rows.battles, gold, config, progress)
     progress.stage(f"Encoding {len(comparisons.prompts):,} prompts")
     vectors = encoder.encode(comparisons.prompts)
     if rows.evaluation:
@@ -173,6 +180,17 @@ def _split(
             f"(it is {config.validation_share:g})"
         )
     return Split(comparisons, train, validation, copies, usual, findings), vectors
+
+
+def check_pair(data: Split, files: TrainingFiles, config: TrainingConfig) -> None:
+    """Make sure that the pair is not given the wrong way round, but for what a fold leaves of the
+    labels, which may differ by chance.
+
+    Raises:
+        ConfigError: where the two are compared, the weak model wins more often.
+    """
+    if files.held_out is None:
+        check_direction(data.comparisons, config)
 
 
 def is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bool:

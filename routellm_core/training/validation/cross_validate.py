@@ -110,7 +110,7 @@ def cross_validate(
     how = f"--by {by}" + (f" --folds {folds}" if by != "source" else "")
     command = " ".join(["routellm cross-validate", *scores, how, *files.options()])
     write_whole(folder / RESULTS, results_json(results, command=command))
-    write_whole(folder / ROWS, markdown(results).encode())
+    write_whole(folder / ROWS, markdown(results).encode("utf-8", "replace"))
     return results
 
 

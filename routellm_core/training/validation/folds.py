@@ -11,7 +11,7 @@ import numpy as np
 
 from ...data.digests import sha256_of
 from ...data.labels import split_position
-from ...errors import ConfigError, did_you_mean
+from ...errors import ConfigError, DataError, did_you_mean
 from ...evaluation.benchmarks.benchmark import Benchmark, load_benchmark, mmlu_gold_hashes
 from ..shared.comparisons import Ints
 from ..shared.prepare import Split
@@ -69,8 +69,9 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
             subject.
 
     Raises:
-        ConfigError: ``folds`` is less than 2, or more than there are tasks.
-        DataError: the evaluation folder cannot be read.
+        ConfigError: ``folds`` is less than 2, more than there are tasks, or so many that one is
+            empty.
+        DataError: the evaluation folder cannot be read, or by source there is one.
     """
     if by == "source":
         return _by_source(data)
@@ -79,6 +80,11 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
     if folds < 2:
         raise ConfigError(f"--folds is {folds}: write 2 or more")
     fold = np.array([int(split_position(p) * folds) for p in data.comparisons.prompts], np.int64)
+    if not np.bincount(fold, minlength=folds).all():
+        raise ConfigError(
+            f"--folds is {folds}, and of {len(fold):,} prompts so many folds leave one empty: "
+            "write fewer, or give more prompts"
+        )
     return Folds(
         [_fold(data, number, fold == number) for number in range(folds)],
         list(_benchmarks(data, fold)),
@@ -86,6 +92,11 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
 
 
 def _by_source(data: Split) -> Folds:
+    if len(data.comparisons.sources) < 2:
+        raise DataError(
+            "--by source: no prompt is left to learn from beside the one source that is held out: "
+            "give more files, or hold out by fold"
+        )
     judged = list(_benchmarks(data, np.zeros(len(data.comparisons.prompts), np.int64)))
     folds = []
     for number, benchmark in enumerate(judged):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from routellm_core import ConfigError, MissingExtraError, RouteLLMError, RoutingPolicy
+from routellm_core.data.unique_keys import load_yaml
 from routellm_core.overrides import overridden
 from routellm_core.policy.policies import policy_of
 
@@ -145,9 +146,11 @@ def _read_yaml(file: Path) -> dict[str, Any]:
             "reading a config needs PyYAML: pip install 'routellm-plugins[litellm]'"
         ) from error
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file}: {error}") from error
+        config = load_yaml(yaml, file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise ConfigError(f"cannot read {file} ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {file}: not UTF-8 ({error.reason})") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):

@@ -1,0 +1,282 @@
+"""Label files as people have them: one schema for training, checking and evaluating."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import Done, called
+
+PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
+NAMED = ("--strong-model", "big", "--weak-model", "small")
+WORDS = ("sums", "verse", "maps", "law", "tides")
+ROWS: list[dict[str, Any]] = [
+    {
+        "prompt": f"Question {number} about {WORDS[number % 5]}?",
+        "big": int(number % 7 > 0),
+        "small": int(number % 5 < 2),
+    }
+    for number in range(60)
+]
+
+
+def by_model(row: dict[str, Any]) -> dict[str, Any]:
+    return {"prompt": row["prompt"], "correct": {name: row[name] for name in ("big", "small")}}
+
+
+def as_lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table(columns), path)
+
+
+def own(path: Path) -> Path:
+    """Write the rows in the form that the name says."""
+    prompts = [row["prompt"] for row in ROWS]
+    if path.name == "flat.parquet":
+        of_models = {f"correct.{name}": [row[name] for row in ROWS] for name in ("big", "small")}
+        write_parquet(path, {"prompt": prompts, **of_models})
+    elif path.name == "text.parquet":
+        texts = [json.dumps(by_model(row)["correct"]) for row in ROWS]
+        write_parquet(path, {"prompt": prompts, "correct": texts})
+    elif path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            file.write("prompt, correct.big, correct.small\n")
+            csv.writer(file).writerows([row["prompt"], row["big"], row["small"]] for row in ROWS)
+    else:
+        path.write_text(as_lines([by_model(row) for row in ROWS]))
+    return path
+
+
+def trained(path: Path, *more: str) -> Done:
+    return called("train", "mf", "--gold", str(path), "--out", str(path.parent / "router"), *more)
+
+
+@pytest.mark.parametrize("name", ["own.jsonl", "own.csv", "flat.parquet", "text.parquet"])
+def test_one_file_is_checked_learned_and_evaluated(tmp_path: Path, name: str) -> None:
+    path = own(tmp_path / name)
+    assert "60 prompts" in called("data", "check", str(path)).stdout
+    assert trained(path, *PAIR).returncode == 0
+    judged = called(
+        "evaluate", "--router", "mf", "--benchmark", str(path), *NAMED, "--draws", "100",
+        "--no-cache",
+    )  # fmt: skip
+    assert judged.returncode == 0, judged.stderr
+    assert f"{path.stem}, n = 60" in judged.stdout
+
+
+def test_rows_with_strong_and_weak_are_learned_from(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    rows = [{"prompt": r["prompt"], "strong": r["big"], "weak": r["small"]} for r in ROWS]
+    path.write_text(as_lines(rows))
+    done = trained(path, "--set", "strong_model=strong", "--set", "weak_model=weak")
+    assert done.returncode == 0, done.stderr
+
+
+def test_who_names_no_models_is_told_how(tmp_path: Path) -> None:
+    done = trained(own(tmp_path / "own.jsonl"))
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "error: source 'own' does not compare 'gpt-4-1106-preview' with "
+        "'mixtral-8x7b-instruct-v0.1'; it has big, small: name two of them with --set "
+        "strong_model=NAME --set weak_model=NAME or in the configuration, or say under 'models' "
+        "there which of them count as the two\n"
+    )
+
+
+def test_rows_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    rows = [by_model(row) for row in ROWS]
+    for row in rows[::3]:
+        del row["correct"]["small"]
+    path.write_text(as_lines(rows))
+    said = "own: 20 of 60 rows have no labels of both 'big' and 'small' and are left out"
+    assert said in trained(path, *PAIR).stderr
+    judged = called(
+        "evaluate", "--router", "random", "--benchmark", str(path), *NAMED, "--draws", "100"
+    )
+    assert "skipped 20: not both models were measured" in judged.stderr
+    assert "own, n = 40" in judged.stdout
+
+
+@pytest.mark.parametrize("router", ["mf", "sw_ranking"])
+def test_a_pair_the_wrong_way_round(tmp_path: Path, router: str) -> None:
+    path = own(tmp_path / "own.jsonl")
+    done = called(
+        "train", router, "--gold", str(path), "--out", str(tmp_path / "router"),
+        "--set", "strong_model=small", "--set", "weak_model=big",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "'big' wins more often than 'small' (a win rate of 0.725 over 60" in done.stderr
+    assert done.stderr.endswith("swap strong_model and weak_model, or name other models\n")
+    assert not (tmp_path / "router").exists()
+
+
+def test_evaluate_is_told_the_models(tmp_path: Path) -> None:
+    path = own(tmp_path / "own.jsonl")
+    judge = ("evaluate", "--router", "mf", "--benchmark", str(path))
+    unnamed = called(*judge)
+    assert unnamed.returncode == 2
+    assert "line 1: 'correct' has labels of big, small: say which are the two" in unnamed.stderr
+    misspelt = called(*judge, "--strong-model", "bigg", "--weak-model", "small")
+    assert misspelt.stderr.endswith("has no labels of model 'bigg': did you mean 'big'?\n")
+    same = called(*judge, "--strong-model", "big", "--weak-model", "big")
+    assert "--strong-model and --weak-model are both 'big': name two models" in same.stderr
+
+
+def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
+    path = own(tmp_path / "own.jsonl")
+    trained(path, *PAIR)
+    router = f"mf={tmp_path / 'router'}"
+    judge = ("evaluate", "--benchmark", str(path), *NAMED, "--draws", "100", "--no-cache")
+    done = called(*judge, "--router", "mf", "--router", router, "--out", str(tmp_path / "results"))
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert "--router mf --router mf=router" in results["command"]
+    assert "mf=router" in done.stdout
+    twice = called(*judge, "--router", router, "--router", f"mf={tmp_path}/./router")
+    assert "two routers are called 'mf=router': rename one of the folders" in twice.stderr
+    both = called(*judge, "--router", router, "--checkpoint", "mf")
+    assert "write NAME=FOLDER, and leave out --checkpoint" in both.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("own.csv", "prompt;correct.big\na;1\n", "line 1: its columns are separated by ';'"),
+        ("own.csv", "prompt\tcorrect.big\na\t1\n", r"line 1: its columns are separated by '\t'"),
+        ("own.json", '[{"prompt": "a"}]', "line 1: no JSON object but a list: give gold labels"),
+    ],
+)
+def test_other_forms_are_named(tmp_path: Path, name: str, content: str, said: str) -> None:
+    (tmp_path / name).write_text(content)
+    done = called("data", "check", str(tmp_path / name))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "l2: 1\nl2: 2\n",
+            "c.yaml has the key 'l2' twice in the mapping that begins on line 1: keep one",
+        ),
+        ("sources: {a: {weight: 1, weight: 2}}", "c.yaml has the key 'weight' twice"),
+        ("- l2\n", "c.yaml is no mapping: write keys and values, like 'strong_model: big'"),
+        ("a: [1\n", "c.yaml, line 2: cannot be read as YAML (expected ',' or ']'"),
+        ("l2: .inf\n", "c.yaml: 'l2' is inf: input should be a finite number"),
+        ("embedding_scale: 1.0e+300\n", "'embedding_scale' is 1e+300: input should be less than"),
+    ],
+)
+def test_wrong_configurations_are_one_line(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "c.yaml").write_text(content)
+    done = trained(own(tmp_path / "own.jsonl"), "--config", str(tmp_path / "c.yaml"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+
+
+def test_a_configuration_may_merge_keys(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "strong_model: big\nweak_model: small\n"
+        "sources: {own: &own {weight: 2}, other: {<<: *own, about: x}}\n"
+    )
+    path = own(tmp_path / "own.jsonl")
+    other = own(tmp_path / "other.jsonl")
+    done = trained(path, "--gold", str(other), "--config", str(tmp_path / "c.yaml"))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("router", ["mf", "sw_ranking"])
+@pytest.mark.parametrize("learn", ["pair", "outcomes"])
+def test_quick_routers_are_trained_without_torch(tmp_path: Path, router: str, learn: str) -> None:
+    path, out = own(tmp_path / "own.jsonl"), tmp_path / "router"
+    words = ["routellm", "train", router, "--gold", str(path), "--out", str(out), *PAIR]
+    script = (
+        "import sys; sys.modules |= dict.fromkeys(('torch', 'transformers', 'sklearn', 'scipy'))\n"
+        f"sys.argv = {[*words, '--set', f'learn={learn}']!r}\n"
+        "from routellm_plugins.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (out / "model.safetensors").is_file()
+
+
+def test_candidates_share_settings(tmp_path: Path) -> None:
+    path = own(tmp_path / "own.jsonl")
+    done = called(
+        "cross-validate", "mf", "sw_ranking", "--gold", str(path), *PAIR, "--folds", "2",
+        "--draws", "100", "--out", str(tmp_path / "compared"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "compared" / "results.json").read_text())
+    assert results["command"].endswith("--set strong_model=big --set weak_model=small")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--folds", "59"), "--folds is 59, and of 60 prompts so many folds leave one empty"),
+        (("--by", "source"), "--by source: no prompt is left to learn from beside the one source"),
+        (("--by", "task", "--folds", "2"), "--by task needs gold of two tasks or more"),
+    ],
+)
+def test_folds_that_cannot_be_dealt(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    path, out = own(tmp_path / "own.jsonl"), tmp_path / "compared"
+    done = called("cross-validate", "mf", "--gold", str(path), *PAIR, "--out", str(out), *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not out.exists()
+
+
+def test_a_router_that_is_judged_on_what_it_learned_says_so(tmp_path: Path) -> None:
+    path = own(tmp_path / "own.jsonl")
+    trained(path, *PAIR)
+    router = str(tmp_path / "router")
+    learned = json.loads((tmp_path / "router" / "metrics.json").read_text())["sources"]["own"]
+    count = learned["train_prompts"]
+    assert len(learned["learned"]) == count > 40
+    judge = ("evaluate", "--router", "mf", *NAMED, "--draws", "100", "--no-cache", "--benchmark")
+    said = f"mf=router learned {count} of the 60 prompts of own, so its figures there are too good"
+    assert said in called(*judge, str(path), "--router", f"mf={router}").stderr
+    calibrate = ("calibrate", *NAMED, "--labelled", str(path), "--max-quality-loss", "0.3")
+    prices = ("--strong-price", "10,30", "--weak-price", "1,3")
+    done = called(*calibrate, *prices, "--checkpoint", router)
+    assert f"the router learned {count} of the labelled prompts" in done.stderr
+    assert "learned" not in called(*calibrate, *prices).stderr
+    other = tmp_path / "other.jsonl"
+    rows = [by_model({**row, "prompt": f"Another {row['prompt']}"}) for row in ROWS]
+    other.write_text(as_lines(rows))
+    assert "learned" not in called(*judge, str(other), "--router", f"mf={router}").stderr
+
+
+def test_so_does_one_that_was_adapted(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    rows = [
+        {"prompt": f"{word} {number}?", "strong": 1, "weak": int(word in WORDS[:2])}
+        for number in range(60)
+        for word in WORDS
+    ]
+    path.write_text(as_lines(rows))
+    out = str(tmp_path / "router")
+    assert called("adapt", "--labels", str(path), "--out", out).returncode == 0
+    judge = ("evaluate", "--draws", "100", "--no-cache", "--benchmark", str(path))
+    done = called(*judge, "--router", f"mf={out}")
+    assert "mf=router learned 300 of the 300 prompts of own" in done.stderr
+
+
+def test_adapting_a_pair_the_wrong_way_round(tmp_path: Path) -> None:
+    path, out = own(tmp_path / "own.jsonl"), str(tmp_path / "router")
+    swapped = ("--strong-model", "small", "--weak-model", "big")
+    done = called("adapt", "--labels", str(path), "--out", out, *swapped)
+    assert "no: the weak model's answers are the better ones: check that the two" in done.stdout

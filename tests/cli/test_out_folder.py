@@ -1,0 +1,182 @@
+"""Where a command writes to: checked before any work, and nobody's files are lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import COMMAND, Done, called, routellm
+
+PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
+CONFIG = "strong_model: big\nweak_model: small\n"
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    path = tmp_path / "exam.jsonl"
+    words = ("sums", "verse", "maps", "law", "tides")
+    rows = [
+        {
+            "prompt": f"Question {number} about {words[number % 5]}?",
+            "correct": {"big": 1, "small": int(number % 5 < 2)},
+        }
+        for number in range(80)
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (tmp_path / "mf.yaml").write_text(CONFIG)
+    return path
+
+
+def trained(gold: Path, out: Path, router: str = "mf") -> Done:
+    return called("train", router, "--gold", str(gold), *PAIR, "--out", str(out))
+
+
+def compared(gold: Path, out: Path) -> Done:
+    config = gold.with_name("mf.yaml")
+    folds = ("--folds", "2", "--draws", "100")
+    return called("cross-validate", f"mf={config}", "--gold", str(gold), "--out", str(out), *folds)
+
+
+@pytest.mark.parametrize("router", ["mf", "sw_ranking"])
+def test_a_folder_below_a_file_is_found_before_training(gold: Path, router: str) -> None:
+    done = trained(gold, gold / "router", router)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {gold / 'router'} cannot be written (Not a directory): name another folder\n"
+    )
+
+
+def test_cross_validation_finds_it_too(gold: Path) -> None:
+    done = compared(gold, gold / "compared")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot be written (Not a directory): name another folder" in done.stderr
+
+
+def test_a_full_disk_is_found_before_training(gold: Path, tmp_path: Path) -> None:
+    out = tmp_path / "router"
+    words = " ".join(COMMAND[:2])
+    script = f"{words} '{COMMAND[2]}' train mf --gold {gold} {' '.join(PAIR)} --out {out}"
+    # No file may grow, as on a full disk; SIGXFSZ is ignored by Python.
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 0; {script} 2>&1 | cat"], capture_output=True, text=True
+    )
+    assert f"error: {out} cannot be written (File too large): name another folder" in done.stdout
+    assert not out.exists()
+
+
+def test_output_that_cannot_be_written_is_one_line(gold: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "score", "hi"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: output cannot be read or written (No space left on device)\n"
+
+
+def test_ones_own_files_are_not_overwritten(gold: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "README.md").write_text("my notes")
+    done = trained(gold, out)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {out / 'README.md'} is there already and is not of a router: name another folder\n"
+    )
+    assert (out / "README.md").read_text() == "my notes"
+    assert [path.name for path in out.iterdir()] == ["README.md"]
+
+
+def test_a_router_takes_the_place_of_an_older_one(gold: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = trained(gold, tmp_path / "router")
+        assert done.returncode == 0, done.stderr
+    assert compared(gold, tmp_path / "router").returncode == 0
+
+
+def test_what_stops_before_it_begins_leaves_no_folder(tmp_path: Path, gold: Path) -> None:
+    gold.write_text(gold.read_text().splitlines()[0])
+    done = trained(gold, tmp_path / "new" / "router")
+    assert done.returncode == 2
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not lock folders")
+def test_two_runs_in_one_folder(gold: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    out = tmp_path / "router"
+    out.mkdir()
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        done = trained(gold, out)
+    finally:
+        os.close(descriptor)
+    assert done.returncode == 2
+    assert f"another run writes to {out}: wait for its end, or name another folder" in done.stderr
+    assert trained(gold, out).returncode == 0
+
+
+def test_ctrl_c_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    with file.open("w") as many:
+        many.writelines(f'{{"prompt": "Question {number}?"}}\n' for number in range(2_000_000))
+    out = tmp_path / "scores.jsonl"
+    process = subprocess.Popen(
+        [*COMMAND, "score", "--file", str(file), "--out", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells let background jobs ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    while not list(tmp_path.glob("scores*.partial")) and process.poll() is None:
+        pass
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "interrupted\n")
+    assert not list(tmp_path.glob("scores*"))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    done = routellm(
+        "score", "--checkpoint", "nobody/nothing", "hi", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path)
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "'nobody/nothing' could not be fetched from the hub, and" in done.stderr
+
+
+def test_names_that_the_locale_does_not_know(gold: Path, tmp_path: Path) -> None:
+    named = gold.rename(tmp_path / "prüfung 试.jsonl")
+    out = tmp_path / "röuter 器"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = routellm("train", "mf", "--gold", str(named), *PAIR, "--out", str(out), **plain)
+    assert done.returncode == 0, done.stderr
+    assert (out / "README.md").read_text(encoding="utf-8").startswith("# mf")
+    folds = ("--folds", "2", "--draws", "100", "--out", str(tmp_path / "verglichen ü"))
+    done = routellm("cross-validate", "mf", "--gold", str(named), *PAIR, *folds, **plain)
+    assert done.returncode == 0, done.stderr
+
+
+def test_model_names_that_are_no_unicode(gold: Path, tmp_path: Path) -> None:
+    gold.write_text(gold.read_text().replace('"big"', r'"big \ud83d"'))
+    (tmp_path / "c.yaml").write_text('models: {big: ["big \\ud83d"]}\n')
+    config = ("--config", str(tmp_path / "c.yaml"))
+    out = ("--out", str(tmp_path / "router"))
+    done = called("train", "mf", "--gold", str(gold), *config, *PAIR, *out)
+    assert done.returncode in (0, 2), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536", "99999"])
+def test_a_port_that_cannot_be_is_refused(port: str) -> None:
+    pytest.importorskip("starlette")
+    done = called("serve", "--port", port)
+    assert done.returncode == 2
+    assert "Invalid value for '--port'" in done.stderr
