@@ -34,7 +34,7 @@ GOLD = (
     *("gold_bgtp_openai", "gold_theoremqa", "gold_zeroeval_crux", "gold_zeroeval_math_l5"),
     "gold_gsm8k_train",
 )
-"""What the bundled mf learned from, beside its anchors and MMLU."""
+"""What the bundled mf learned from, beside MMLU and what was written for it."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,11 @@ def base_without(sources: tuple[str, ...], data: Path, folder: Path) -> Path:
         arguments = ["train", "mf", "--out", out, "--config", file, "--gold-mmlu", evals]
         arguments += ["--decontaminate", evals]
         arguments += ["--battles", data / "train" / "arena_battles.jsonl.gz"]
-        for path in [*gold, ROOT / "routellm_core" / "training" / "anchors.jsonl"]:
+        written = [
+            ROOT / "routellm_core" / "training" / f"{name}.jsonl"
+            for name in ("anchors", "requests")
+        ]
+        for path in [*gold, *written]:
             arguments += ["--gold", path]
         command = "from routellm_plugins.cli import main; main()"
         subprocess.run([sys.executable, "-c", command, *map(str, arguments)], check=True)
