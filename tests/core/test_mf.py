@@ -21,6 +21,7 @@ from routellm_core.errors import CheckpointError, ConfigError
 from routellm_core.registry.loading import load_encoder
 from routellm_core.routers.embedding_checkpoint import sigmoid
 from routellm_core.routers.mf.router import MatrixFactorizationRouter
+from tests.benchmarks.common_sense import prompts
 
 ODD = ["", " \n\t", "🤷‍♀️" * 50, "\ud800", "x" * 10_000_000, "\0", "何" * 1000, "A. \nB. \nC. "]
 
@@ -78,6 +79,14 @@ def test_strong_share_of_usual_traffic_goes_to_the_strong_model(
     assert (np.diff(quantiles) >= 0).all()
     threshold = RoutingPolicy("mf", strong_share=0.3).threshold
     assert np.mean(quantiles >= threshold) == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_score_is_the_same_to_the_bit_whatever_is_scored_beside_it() -> None:
+    router = load_router("mf")
+    texts = [pair[key] for pair in prompts() for key in ("easy", "hard")]
+    alone = [router.score([text])[0] for text in texts]
+    for at_once in (2, 7, len(texts)):
+        assert router.score(texts[:at_once]).tolist() == alone[:at_once]
 
 
 def test_another_pair_has_its_own_scores_and_quantiles() -> None:

@@ -41,7 +41,7 @@ from ..embedding_checkpoint import (
     released_encoder,
     sigmoid,
 )
-from ..item_response import win_rate, win_rates
+from ..item_response import win_rate
 from .released import RELEASED_MODELS
 
 TENSORS = (
@@ -63,9 +63,6 @@ CONTRAST_TENSORS = ("contrast.weight", "contrast.bias")
 
 RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 """The tensors of a checkpoint of the original release, of shapes (K, d), (d, D) and (1, d)."""
-
-_FEW = 10
-"""Prompts whose win rates are faster one by one than by arrays."""
 
 
 class MatrixFactorizationRouter(Router):
@@ -210,7 +207,14 @@ class MatrixFactorizationRouter(Router):
         Args:
             vectors: of each prompt, as ``self.encoder`` makes them, shape (n, encoder.dim).
         """
-        return _win_rates(vectors @ self._weights + self._intercept)
+        if len(vectors) == 1:
+            return _win_rates(vectors @ self._weights + self._intercept)
+        # One product for each, here and below: BLAS and numpy's tanh round by how many rows there
+        # are, and a prompt's score must not depend on those beside it.
+        values = np.empty((len(vectors), *self._weights.shape[1:]))
+        for at in range(len(vectors)):
+            values[at : at + 1] = vectors[at : at + 1] @ self._weights
+        return _win_rates(values + self._intercept)
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
@@ -246,9 +250,7 @@ def _win_rates(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if values.ndim == 1:
         return sigmoid(values)
-    if len(values) <= _FEW:
-        return np.array([win_rate(*row) for row in values.tolist()])
-    return win_rates(values[:, 0], values[:, 1], values[:, 2])
+    return np.array([win_rate(*row) for row in values.tolist()])
 
 
 def _functions(
