@@ -46,7 +46,9 @@ async def with_readable_ids(
     readable = dict(data)
     security = hooks.get_proxy_hook("responses_id_security")
     if security is not None:
-        await security.async_pre_call_hook(key, cache, readable, call_type)
+        # LiteLLM changes the request in place, and from 1.110 on returns another one.
+        changed = await security.async_pre_call_hook(key, cache, readable, call_type)
+        return changed if isinstance(changed, dict) else readable
     return readable
 
 
