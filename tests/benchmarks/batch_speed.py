@@ -2,23 +2,25 @@
 
 It is what `routellm serve` can gain by batching requests. In time on one processor, which a busy
 machine does not change; on a GPU, which has room for a batch, it is more.
+
+    python -m tests.benchmarks.batch_speed
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from routellm_core import Router, load_router
 
 from .classifiers import classifier
 from .prompts import make_prompts
 
+KINDS = ("bert", "causal_llm", "classifier of MiniLM's size", "classifier of BERT base's size")
 BATCH = 16
 ROUNDS = 3
 
@@ -28,7 +30,6 @@ def made(kind: str, folder: Path) -> Router:
         return load_router("bert", checkpoint=classifier(folder, width=384, layers=6))
     if kind == "classifier of BERT base's size":
         return load_router("bert", checkpoint=classifier(folder, width=768, layers=12))
-    pytest.importorskip({"bert": "onnxruntime", "causal_llm": "transformers"}[kind])
     return load_router(kind)
 
 
@@ -40,29 +41,31 @@ def processor_ms(router: Router, batches: Sequence[Sequence[str]]) -> float:
     return (time.process_time() - began) * 1000 / sum(map(len, batches))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["bert", "causal_llm", "classifier of MiniLM's size", "classifier of BERT base's size"],
-)
-@pytest.mark.parametrize("words", [10, 100])
-@pytest.mark.timeout(900)
-def test_a_batch_beside_one_by_one(
-    benchmark: Any, report: Any, kind: str, words: int, tmp_path: Path
-) -> None:
-    router = made(kind, tmp_path)
+def main() -> None:
+    for kind in KINDS:
+        for words in (10, 100):
+            with tempfile.TemporaryDirectory() as folder:
+                sys.stdout.write(f"{kind}, {words} words: {measured(kind, words, Path(folder))}\n")
+                sys.stdout.flush()
+
+
+def measured(kind: str, words: int, folder: Path) -> str:
+    """Return, in words, what one by one and together take, and their ratio with its range."""
+    router = made(kind, folder)
     prompts = make_prompts(words, (ROUNDS + 1) * BATCH, lambda text: len(text.split()))
-    every = [prompts[at : at + BATCH] for at in range(0, len(prompts), BATCH)]
-
-    def measured() -> list[tuple[float, float]]:
-        router.score(every[0])
-        return [
-            (processor_ms(router, [[text] for text in texts]), processor_ms(router, [texts]))
-            for texts in every[1:]
-        ]
-
-    times = benchmark.pedantic(measured, rounds=1)
+    first, *every = [prompts[at : at + BATCH] for at in range(0, len(prompts), BATCH)]
+    router.score(first)
+    times = [
+        (processor_ms(router, [[text] for text in texts]), processor_ms(router, [texts]))
+        for texts in every
+    ]
     alone, together = (statistics.median(values) for values in zip(*times, strict=True))
     ratios = sorted(one / many for one, many in times)
-    note = f"{statistics.median(ratios):.2f} times as many ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-    value = f"{alone:.1f} -> {together:.1f} ms of processor"
-    report(f"{kind}, {words} words: one by one -> {BATCH} together", value, note)
+    return (
+        f"{alone:.1f} ms of processor one by one, {together:.1f} ms {BATCH} together, "
+        f"{statistics.median(ratios):.2f} times as many ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()
