@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .named_routers import learned_lines, named_routers
 from .progress import messages, shown_progress
 
 
@@ -42,12 +43,10 @@ def pairs(
     from ..data.labels import read_gold
     from ..data.outcomes import Outcomes
     from ..evaluation.pairs import mean_over_pairs
-    from ..registry.loading import load_router
+    from ..evaluation.reporting.wording import estimated
 
-    named = {}
-    for written in router or ["mf"]:
-        name, _, folder = written.partition("=")
-        named[written] = load_router(name, **({"checkpoint": folder} if folder else {}))
+    named = named_routers(router or ["mf"])
+    routers = {name: each.load() for name, each in named.items()}
     without: list[str] = []
     table = Table("outcomes of", "prompts", "pairs", *named, "prompt length")
     with shown_progress(messages()) as progress:
@@ -56,14 +55,16 @@ def pairs(
             rows = read_gold(file)
             outcomes = Outcomes.of(file.name, rows).without(check_gold(rows).format_failures)
             scores = {"": np.array([float(len(prompt)) for prompt in outcomes.prompts])}
-            for name, each in named.items():
+            for line in learned_lines(named, outcomes.prompts, file.name):
+                progress.message(line)
+            for name, each in routers.items():
                 progress.stage(f"Scoring {file.name} with {name}")
                 scores[name] = each.score(outcomes.prompts)
             progress.stage("Measuring")
             found = mean_over_pairs(outcomes.quality, scores, draws)
             cells = [f"{len(outcomes.prompts):,}", str(found.pairs if found else 0)]
             for name in (*named, ""):
-                cells.append(_shown(found.mean[name], *found.interval[name]) if found else "-")
+                cells.append(estimated(found.estimate(name)) if found else "-")
             table.add_row(file.name.split(".")[0], *cells)
             if found is None:
                 without.append(file.name)
@@ -73,7 +74,3 @@ def pairs(
             f"{name}: no two models differ by .03 or more with the weaker one at .4 or more",
             err=True,
         )
-
-
-def _shown(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
