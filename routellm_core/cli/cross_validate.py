@@ -14,7 +14,7 @@ from rich.table import Table
 from ..data.labels import read_gold
 from .named_routers import learned_lines, named_routers
 from .progress import messages, shown_progress
-from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings
+from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings, pair_faults
 
 if TYPE_CHECKING:
     from ..training.validation.candidates import Candidate
@@ -89,6 +89,8 @@ def cross_validate(
     routers = {name: each.load() for name, each in trained.items()}
     console = Console()
     with held(out), shown_progress(messages()) as progress:
+        for line in pair_faults(compared[0].config):
+            progress.message(line)
         for path in files.gold if trained else ():
             prompts = list(dict.fromkeys(row.prompt for row in read_gold(path)))
             for line in learned_lines(trained, prompts, path.name):

@@ -37,6 +37,7 @@ from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
 from ..policy.policy import RoutingPolicy
 from .named_routers import NamedRouter, learned_lines, named_routers
+from .options import tell_if_cheaper
 from .progress import messages, shown_progress
 
 CONVERSATIONS = "conversations"
@@ -169,6 +170,11 @@ def evaluate(
     ]
     for line in [*skipped.lines(), *learned]:
         typer.secho(line, err=True)
+    names = (strong_model, weak_model)
+    prices = Prices(strong_price, weak_price)
+    given = None if prices == Prices() else (prices.strong, prices.weak)
+    for loaded in benchmarks:
+        tell_if_cheaper(names, given, loaded.costs, loaded.name)
     if exclude and not any(loaded.excluded for loaded in benchmarks):
         typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
     if out:
@@ -184,7 +190,7 @@ def evaluate(
                 loaded,
                 routers,
                 shares=shares,
-                prices=Prices(strong_price, weak_price),
+                prices=prices,
                 draws=draws,
                 cache=None if no_cache else cache_folder(),
                 progress=progress,

@@ -8,7 +8,7 @@ within each fold: the routers of two folds are two routers, whose levels say not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +20,12 @@ from ...data.digests import sha256_of
 from ...errors import DataError
 from ...evaluation.benchmarks.benchmark import Benchmark
 from ...evaluation.compare import compare
+from ...evaluation.pair_faults import no_better
 from ...evaluation.reporting.results_file import RESULTS, results_json
 from ...evaluation.results import BenchmarkResult
 from ...evaluation.scoring import cache_folder
 from ...progress import SILENT, Progress, Within
+from ..shared.comparisons import Comparisons
 from ..shared.files import TrainingFiles
 from ..shared.prepare import split
 from .candidates import Candidate, check_candidates
@@ -74,17 +76,20 @@ def cross_validate(
     check_candidates(candidates, trained)
     if by == "task" and files.gold_mmlu and not files.decontaminate:
         files = replace(files, decontaminate=[files.gold_mmlu])
-    dealt = make_folds(split(files, candidates[0].config, progress), by, folds, files.gold_mmlu)
+    data = split(files, candidates[0].config, progress)
+    dealt = make_folds(data, by, folds, files.gold_mmlu)
+    for line in _not_judged(data.comparisons):
+        progress.message(line)
     if not dealt.judged:
         raise DataError(
             "nothing to judge on: give --gold or --gold-mmlu, with prompts on which the strong "
             "model is better than the weak one"
         )
     prompts = [prompts_of(number, dealt.judged) for number in range(len(dealt.folds))]
-    data = [benchmark.data_sha256 for benchmark in dealt.judged]
+    digests = [benchmark.data_sha256 for benchmark in dealt.judged]
     scores: dict[str, list[dict[str, float]]] = {}
     for candidate in candidates:
-        digest = run_digest(candidate.router, candidate.config, files, by, str(folds), *data)
+        digest = run_digest(candidate.router, candidate.config, files, by, str(folds), *digests)
         run = Run(candidate.router, candidate.config, files, folder / candidate.name, digest)
         scores[candidate.name] = [
             run.scores(
@@ -112,6 +117,17 @@ def cross_validate(
         folder / ROWS, markdown(list(map(Compared.of_pair, results))).encode("utf-8", "replace")
     )
     return results
+
+
+def _not_judged(comparisons: Comparisons) -> Iterator[str]:
+    """Yield a line for each source of gold on which the strong model is no better."""
+    for number, source in enumerate(comparisons.sources):
+        rows = (comparisons.source == number) & np.isfinite(comparisons.strong)
+        if rows.any():
+            means = (float(each[rows].mean()) for each in (comparisons.strong, comparisons.weak))
+            line = no_better(*means, source)
+            if line:
+                yield f"{source} is left out: {line}"
 
 
 def _routers(
