@@ -120,10 +120,10 @@ def _abilities(
         measured = calibration(items, quality, found[name])
         if measured is not None:
             lines.append(
-                f"{name}: the win rates of {measured.pairs} pairs by these abilities have an "
-                f"expected calibration error of {measured.ece:.3f} on average (noise alone "
-                f"{measured.ece_of_noise:.3f}); {measured.within:.0%} of them have {LIMIT:g} or "
-                "less"
+                f"{name}: the win rates by these abilities have an expected calibration error of "
+                f"{measured.ece:.3f} on average over pairs (noise alone "
+                f"{measured.ece_of_noise:.3f}); of {measured.pairs}, {measured.within:.0%} have "
+                f"{LIMIT:g} or less"
             )
     table = Table(f"models of {file}", "prompts", "mean quality", *(f"ability, {n}" for n in found))
     seen = np.isfinite(quality)

@@ -60,6 +60,10 @@ Settings = Annotated[
 ]
 
 
+_FEW = 100
+"""Validation prompts with fewer of which no router is to be chosen."""
+
+
 def train(
     router: Annotated[
         str,
@@ -116,10 +120,19 @@ def pair_faults(config: TrainingConfig) -> Iterator[str]:
 
 
 def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> None:
+    few = False
     for name, result in metrics.get("validation", {}).items():
         low, high = result["interval"]
         console.print(
             f"{name}: APGR {result['apgr']:.3f} [{low:.3f}, {high:.3f}] on {result['n']} "
             f"validation prompts; prompt length {result['apgr_of_length']:.3f}"
+        )
+        few |= result["n"] < _FEW
+    if few:
+        console.print(
+            f"fewer than {_FEW} validation prompts say little: `routellm cross-validate` judges on "
+            "all that have labels",
+            highlight=False,
+            soft_wrap=True,
         )
     console.print(f"Written to {out}")

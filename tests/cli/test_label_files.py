@@ -75,6 +75,18 @@ def test_one_file_is_checked_learned_and_evaluated(tmp_path: Path, name: str) ->
     assert f"{path.stem}, n = 60" in judged.stdout
 
 
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("True", "False"), ("TRUE", "FALSE")])
+def test_words_for_right_and_wrong_are_read_as_programs_write_them(
+    tmp_path: Path, yes: str, no: str
+) -> None:
+    rows = [f"{row['prompt']},{yes if row['big'] else no},{row['small']}" for row in ROWS]
+    path = tmp_path / "own.csv"
+    path.write_text("\n".join(["prompt,correct.big,correct.small", *rows]) + "\n")
+    done = trained(path, *PAIR)
+    assert done.returncode == 0, done.stderr
+    assert "fewer than 100 validation prompts say little: `routellm cross-validate`" in done.stderr
+
+
 def test_rows_with_strong_and_weak_are_learned_from(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     rows = [{"prompt": r["prompt"], "strong": r["big"], "weak": r["small"]} for r in ROWS]

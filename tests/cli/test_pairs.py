@@ -78,7 +78,9 @@ def test_abilities_are_on_the_scale_of_the_router_and_give_win_rates_that_are_pr
         row = next(line for line in done.output.splitlines() if name in line)
         shown = float(row.split("│")[4])
         assert shown == pytest.approx(ability, abs=0.35)
-    (line,) = (line for line in done.output.splitlines() if line.startswith("mf: the win rates"))
+    (line,) = (
+        line for line in done.output.splitlines() if line.startswith("mf: the win rates by these")
+    )
     assert float(line.split("error of ")[1].split()[0]) < 0.05
     # What it tells is what it scores by.
     pair = load_router("mf", strong_ability=2.0, weak_ability=0.4)

@@ -44,5 +44,5 @@ def check_candidates(candidates: Sequence[Candidate], checkpoints: Collection[st
             if getattr(other.config, key) != getattr(first.config, key):
                 raise ConfigError(
                     f"'{first.name}' and '{other.name}' differ in '{key}', so they do not predict "
-                    "the same: write the same in both"
+                    "the same: write the same in both, or set it in all with --set"
                 )
