@@ -139,7 +139,7 @@ def _tell_faults(
     line = no_better(float(labels.strong.mean()), float(labels.weak.mean()), file)
     if line:
         typer.secho(line, err=True, fg="yellow")
-    given = prices and (prices.strong, prices.weak)
+    given = (prices.strong, prices.weak) if prices else None
     tell_if_cheaper(models, given, labels.costs, file)
 
 

@@ -164,7 +164,7 @@ def calibrate(
     own = traffic.costs
     names = (strong_model, weak_model)
     given = prices if strong_price and weak_price else None
-    tell_if_cheaper(names, given, own and (own.strong, own.weak), "the file")
+    tell_if_cheaper(names, given, (own.strong, own.weak) if own else None, "the file")
     costs = own or _costs(traffic, prices, output_tokens)
     loaded = load_router(router, **options)
     choice = None

@@ -83,7 +83,7 @@ def tell_if_cheaper(
     if costs is not None:
         line = cheaper(float(costs[0].mean()), float(costs[1].mean()), strong, file)
     elif prices is not None:
-        line = cheaper(*prices, strong, "the prices given")
+        line = cheaper(prices[0], prices[1], strong, "the prices given")
     elif strong is not None and weak is not None:
         line = cheaper_by_table(strong, weak)
     if line:

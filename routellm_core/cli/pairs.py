@@ -89,8 +89,8 @@ def pairs(
                 shown.append(_abilities(file.name, outcomes, routers))
     console = Console()
     console.print(table)
-    for each, lines in shown:
-        console.print(each)
+    for of_models, lines in shown:
+        console.print(of_models)
         for line in lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     for name in without:

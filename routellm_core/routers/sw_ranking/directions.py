@@ -63,7 +63,8 @@ class Directions:
             shares = (blocks[start::_THREADS] for start in range(_THREADS))
             threads = _threads(os.getpid())
             list(threads.map(lambda share: self._compare(units, rows, share, cosines), shares))
-        return cosines.T
+        columns: NDArray[np.float32] = cosines.T
+        return columns
 
     def _compare(
         self,

@@ -124,8 +124,8 @@ def _not_judged(comparisons: Comparisons) -> Iterator[str]:
     for number, source in enumerate(comparisons.sources):
         rows = (comparisons.source == number) & np.isfinite(comparisons.strong)
         if rows.any():
-            means = (float(each[rows].mean()) for each in (comparisons.strong, comparisons.weak))
-            line = no_better(*means, source)
+            strong, weak = comparisons.strong[rows].mean(), comparisons.weak[rows].mean()
+            line = no_better(float(strong), float(weak), source)
             if line:
                 yield f"{source} is left out: {line}"
 
