@@ -12,11 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import ConfigError
+from .options import tell_if_cheaper
 from .progress import messages, shown_progress
 
 if TYPE_CHECKING:
     from ..evaluation.results import BenchmarkResult, Prices
     from ..traffic.adapt.adapt import Adapted
+    from ..traffic.adapt.labels import Labels
 
 
 def adapt(
@@ -96,6 +98,7 @@ def adapt(
             found = Labels.of(read_labelled(labels, (strong_model, weak_model), skipped))
         else:
             found = read_votes([labels], read_judgements(votes), skipped)
+        _tell_faults(found, (strong_model, weak_model), prices, labels.name)
         done = moved(
             started,
             found,
@@ -125,6 +128,19 @@ def _prices(strong: float | None, weak: float | None) -> Prices | None:
             "give --strong-price and --weak-price, what a query costs on each, the first above 0"
         )
     return Prices(strong, weak)
+
+
+def _tell_faults(
+    labels: Labels, models: tuple[str | None, str | None], prices: Prices | None, file: str
+) -> None:
+    """Print a line on stderr if the strong model is no better, and one if it is cheaper."""
+    from ..evaluation.pair_faults import no_better
+
+    line = no_better(float(labels.strong.mean()), float(labels.weak.mean()), file)
+    if line:
+        typer.secho(line, err=True, fg="yellow")
+    given = (prices.strong, prices.weak) if prices else None
+    tell_if_cheaper(models, given, labels.costs, file)
 
 
 def _table(result: BenchmarkResult, base: str) -> Table:

@@ -27,6 +27,7 @@ from ..evaluation.calibration.choice import (
 )
 from ..evaluation.calibration.curve import points, share_interval
 from ..evaluation.calibration.sample import Sample, sample_of_calls, sample_of_labels
+from ..evaluation.pair_faults import no_better
 from ..evaluation.reporting.calibration import (
     calibration_table,
     draw_calibration,
@@ -48,6 +49,7 @@ from .options import (
     WeakPrice,
     model_prices,
     options_of_router,
+    tell_if_cheaper,
 )
 from .progress import messages, shown_progress
 
@@ -153,9 +155,17 @@ def calibrate(
             calls = read_calls(prompts, skipped)
             sample = sample_of_calls(policy, calls, total=count_rows(prompts), progress=progress)
             _tell(skipped, sample)
+    if labels is not None and labels.strong is not None and labels.weak is not None:
+        line = no_better(float(labels.strong.mean()), float(labels.weak.mean()), "these labels")
+        if line:
+            typer.secho(line, err=True, fg="yellow")
     traffic = sample or labels
     assert traffic is not None
-    costs = traffic.costs or _costs(traffic, prices, output_tokens)
+    own = traffic.costs
+    names = (strong_model, weak_model)
+    given = prices if strong_price and weak_price else None
+    tell_if_cheaper(names, given, (own.strong, own.weak) if own else None, "the file")
+    costs = own or _costs(traffic, prices, output_tokens)
     loaded = load_router(router, **options)
     choice = None
     if wish is not None:

@@ -11,11 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..data.labels import read_gold
+from .named_routers import learned_lines, named_routers
 from .progress import messages, shown_progress
-from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings
+from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings, pair_faults
 
 if TYPE_CHECKING:
-    from ..training.validation.cross_validate import Candidate
+    from ..training.validation.candidates import Candidate
 
 
 def cross_validate(
@@ -52,28 +54,61 @@ def cross_validate(
         ),
     ] = "fold",
     folds: Annotated[int, typer.Option(help="How many folds; not used by source.")] = 5,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=FOLDER]",
+            help="A router that is trained already, to be compared on the same prompts: the "
+            "bundled one of that name, or a checkpoint of one; may be repeated.",
+        ),
+    ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
 ) -> None:
     """Train each candidate once per fold of the prompts, and judge it on those it did not learn.
 
     For choosing a router, its sources or its settings without using any evaluation set. Scores
-    are ranked within each fold; every figure has its bootstrap 95 % interval.
+    are ranked within each fold; every figure has its bootstrap 95 % interval. By source, candidates
+    that learn outcomes are judged on every pair of the source's models, and learn neither.
     """
     from ..training.shared.files import TrainingFiles
     from ..training.shared.out_folder import held
+    from ..training.validation.by_source import by_source
+    from ..training.validation.candidates import check_candidates
+    from ..training.validation.compared import Compared, tables
     from ..training.validation.cross_validate import cross_validate as measure
-    from ..training.validation.cross_validate import tables
     from ..training.validation.folds import checked_by
 
     files = TrainingFiles(
         battles or (), gold or (), gold_mmlu, decontaminate or (), settings=settings or ()
     )
+    held_out = checked_by(by)
     compared = [_candidate(written, files.settings) for written in candidates]
+    named = named_routers(checkpoint or (), option="--checkpoint")
+    trained = {name if "=" in name else f"bundled {name}": each for name, each in named.items()}
+    check_candidates(compared, trained)
+    routers = {name: each.load() for name, each in trained.items()}
     console = Console()
     with held(out), shown_progress(messages()) as progress:
-        results = measure(
-            compared, files, out, by=checked_by(by), folds=folds, draws=draws, progress=progress
-        )
+        for line in pair_faults(compared[0].config):
+            progress.message(line)
+        for path in files.gold if trained else ():
+            prompts = list(dict.fromkeys(row.prompt for row in read_gold(path)))
+            for line in learned_lines(trained, prompts, path.name):
+                progress.message(line)
+        if held_out == "source" and all(each.learns_outcomes for each in compared):
+            results = by_source(compared, routers, files, out, draws=draws, progress=progress)
+        else:
+            found = measure(
+                compared,
+                files,
+                out,
+                by=held_out,
+                folds=folds,
+                checkpoints=routers,
+                draws=draws,
+                progress=progress,
+            )
+            results = list(map(Compared.of_pair, found))
     for head, *rows in tables(results):
         shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for column in head:
@@ -88,7 +123,7 @@ def cross_validate(
 def _candidate(written: str, settings: Sequence[str]) -> Candidate:
     from ..training.shared.config import read_config
     from ..training.trainers import find_trainer
-    from ..training.validation.cross_validate import Candidate
+    from ..training.validation.candidates import Candidate
 
     router, _, path = written.partition("=")
     config = read_config(Path(path) if path else None, find_trainer(router).config, settings)

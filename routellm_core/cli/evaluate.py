@@ -7,15 +7,13 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ..checkpoints.learned import count_learned, learned_hashes
-from ..checkpoints.store import local_folder, write_whole
+from ..checkpoints.store import write_whole
 from ..contracts import Router
 from ..data.calls import Skipped
 from ..errors import ConfigError
@@ -38,7 +36,8 @@ from ..evaluation.reporting.terminal import tables
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
 from ..policy.policy import RoutingPolicy
-from ..registry.loading import load_router
+from .named_routers import NamedRouter, learned_lines, named_routers
+from .options import tell_if_cheaper
 from .progress import messages, shown_progress
 
 CONVERSATIONS = "conversations"
@@ -72,8 +71,10 @@ def evaluate(
         ),
     ] = None,
     checkpoint: Annotated[
-        str | None,
-        typer.Option(help="Bundled name, folder or Hugging Face id; with a single --router."),
+        list[str] | None,
+        typer.Option(
+            help="Bundled name, folder or Hugging Face id; with a single --router. May be repeated."
+        ),
     ] = None,
     exclude: Annotated[
         str | None,
@@ -146,10 +147,10 @@ def evaluate(
         raise ConfigError(
             f"--strong-model and --weak-model are both '{strong_model}': name two models"
         )
-    named = _named(router, checkpoint)
+    named = named_routers(router, checkpoint or ())
     talks = [name for name in benchmark if name.partition(":")[0] == CONVERSATIONS]
     benchmark = [name for name in benchmark if name not in talks]
-    if calibration and (not talks or len(router) > 1):
+    if calibration and (not talks or len(named) > 1):
         raise ConfigError("--calibration goes with --benchmark conversations and a single --router")
     if out and not benchmark:
         raise ConfigError(
@@ -164,8 +165,16 @@ def evaluate(
     hashes = _excluded(exclude, data)
     skipped = Skipped()
     benchmarks = _benchmarks(benchmark, data, hashes, (strong_model, weak_model), skipped)
-    for line in [*skipped.lines(), *_learned(named, benchmarks)]:
+    learned = [
+        line for loaded in benchmarks for line in learned_lines(named, loaded.prompts, loaded.name)
+    ]
+    for line in [*skipped.lines(), *learned]:
         typer.secho(line, err=True)
+    names = (strong_model, weak_model)
+    prices = Prices(strong_price, weak_price)
+    given = None if prices == Prices() else (prices.strong, prices.weak)
+    for loaded in benchmarks:
+        tell_if_cheaper(names, given, loaded.costs, loaded.name)
     if exclude and not any(loaded.excluded for loaded in benchmarks):
         typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
     if out:
@@ -181,7 +190,7 @@ def evaluate(
                 loaded,
                 routers,
                 shares=shares,
-                prices=Prices(strong_price, weak_price),
+                prices=prices,
                 draws=draws,
                 cache=None if no_cache else cache_folder(),
                 progress=progress,
@@ -206,49 +215,8 @@ def evaluate(
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A router to judge."""
-
-    router: str
-    options: dict[str, str]
-
-
-def _named(written: Sequence[str], checkpoint: str | None) -> dict[str, _Named]:
-    """Return the routers by what they are called in the results."""
-    found: dict[str, _Named] = {}
-    for each in dict.fromkeys(written):
-        router, equals, where = each.partition("=")
-        if equals and (checkpoint or not where):
-            raise ConfigError(
-                f"--router {each}: write NAME=FOLDER, and leave out --checkpoint"
-                if checkpoint
-                else f"--router {each}: write NAME, or NAME=FOLDER"
-            )
-        where = where or checkpoint or ""
-        name = f"{router}={Path(where).name}" if equals else router
-        if name in found:
-            raise ConfigError(f"two routers are called '{name}': rename one of the folders")
-        found[name] = _Named(router, {"checkpoint": where} if where else {})
-    return found
-
-
-def _learned(named: Mapping[str, _Named], benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    """Yield a line for each router and benchmark of which it learned prompts."""
-    for name, each in named.items():
-        where = each.options.get("checkpoint")
-        hashes = learned_hashes(local_folder(where) if where else None)
-        for benchmark in benchmarks:
-            count = count_learned(benchmark.prompts, hashes)
-            if count:
-                yield (
-                    f"{name} learned {count:,} of the {len(benchmark.prompts):,} prompts of "
-                    f"{benchmark.name}, so its figures there are too good: judge it on others"
-                )
-
-
 def _thresholds(
-    named: Mapping[str, _Named], shares: Sequence[float], calibration: str | None
+    named: Mapping[str, NamedRouter], shares: Sequence[float], calibration: str | None
 ) -> dict[tuple[str, float], str]:
     """Return the routers and thresholds by which conversations are judged, and their names."""
     wishes: list[dict[str, float | str]] = [{"strong_share": share} for share in shares]
@@ -263,12 +231,12 @@ def _thresholds(
     return found
 
 
-def _routers(named: Mapping[str, _Named]) -> dict[str, Router | Exception]:
+def _routers(named: Mapping[str, NamedRouter]) -> dict[str, Router | Exception]:
     """Return the routers by name, or why one could not be loaded."""
     routers: dict[str, Router | Exception] = {}
     for name, each in named.items():
         try:
-            routers[name] = load_router(each.router, **each.options)
+            routers[name] = each.load()
         except ConfigError:  # a name or an option misspelt: reported before long scoring
             raise
         except Exception as error:

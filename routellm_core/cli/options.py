@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ..errors import ConfigError, MissingExtraError
+from ..evaluation.pair_faults import cheaper, cheaper_by_table
 from ..rules.prices import Price, price_of, price_of_model
 
 Pair = tuple[str | None, str | None]
@@ -58,6 +61,33 @@ def _router_option(text: str) -> tuple[str, object]:
         except ValueError:
             continue
     return name, value
+
+
+def tell_if_cheaper(
+    models: Pair,
+    prices: tuple[Price, Price] | tuple[float, float] | None,
+    costs: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+    file: str,
+) -> None:
+    """Print a line on stderr if the strong model is the cheaper one, by what is known first: the
+    costs that a file has, the prices given, LiteLLM's table.
+
+    Args:
+        models: names of the strong and the weak model.
+        prices: that were given, or found.
+        costs: of answers of both models, each of shape (n,).
+        file: what the costs are from.
+    """
+    line = None
+    strong, weak = models
+    if costs is not None:
+        line = cheaper(float(costs[0].mean()), float(costs[1].mean()), strong, file)
+    elif prices is not None:
+        line = cheaper(prices[0], prices[1], strong, "the prices given")
+    elif strong is not None and weak is not None:
+        line = cheaper_by_table(strong, weak)
+    if line:
+        typer.secho(line, err=True, fg="yellow")
 
 
 def model_prices(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from .progress import messages, shown_progress
+
+if TYPE_CHECKING:
+    from ..training.shared.config import TrainingConfig
 
 BattleFiles = Annotated[
     list[Path] | None,
@@ -57,6 +60,10 @@ Settings = Annotated[
 ]
 
 
+_FEW = 100
+"""Validation prompts with fewer of which no router is to be chosen."""
+
+
 def train(
     router: Annotated[
         str,
@@ -96,15 +103,36 @@ def train(
     )
     console = messages()
     with held_for_checkpoint(out), shown_progress(console) as progress:
+        for line in pair_faults(configuration):
+            progress.message(line)
         metrics = trainer.train(files, out, configuration, progress=progress)
     _print_results(console, metrics, out)
 
 
+def pair_faults(config: TrainingConfig) -> Iterator[str]:
+    """Yield a line if the strong model of a pair that is to be learned is the cheaper one."""
+    from ..evaluation.pair_faults import cheaper_by_table
+
+    if getattr(config, "learn", "pair") == "pair":
+        line = cheaper_by_table(config.strong_model, config.weak_model)
+        if line:
+            yield line
+
+
 def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> None:
+    few = False
     for name, result in metrics.get("validation", {}).items():
         low, high = result["interval"]
         console.print(
             f"{name}: APGR {result['apgr']:.3f} [{low:.3f}, {high:.3f}] on {result['n']} "
             f"validation prompts; prompt length {result['apgr_of_length']:.3f}"
+        )
+        few |= result["n"] < _FEW
+    if few:
+        console.print(
+            f"fewer than {_FEW} validation prompts say little: `routellm cross-validate` judges on "
+            "all that have labels",
+            highlight=False,
+            soft_wrap=True,
         )
     console.print(f"Written to {out}")

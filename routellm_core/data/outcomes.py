@@ -78,3 +78,8 @@ class Outcomes:
             if model in self.models:
                 quality[tasks == task, self.models.index(model)] = np.nan
         return replace(self, quality=quality)
+
+    def without_models(self, models: Collection[str]) -> Outcomes:
+        """Return the outcomes of the other models, on the same prompts."""
+        keep = [at for at, model in enumerate(self.models) if model not in models]
+        return replace(self, models=[self.models[at] for at in keep], quality=self.quality[:, keep])

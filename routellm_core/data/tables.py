@@ -24,6 +24,9 @@ _OF_MODEL = "correct."
 _OTHER_SEPARATORS = (";", "\t", "|")
 """What spreadsheets write in place of commas."""
 
+_WORDS = {"True": "true", "False": "false", "TRUE": "true", "FALSE": "false"}
+"""How Python and spreadsheets write what JSON has in small letters."""
+
 _BATCH = 1024
 _BUFFER = 1 << 20
 _CELL = 1 << 26
@@ -131,9 +134,9 @@ def _one_object(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cell(text: str | None) -> Any:
-    """Return what a cell holds in JSON, True and False also as Python writes them."""
+    """Return what a cell holds in JSON, True and False also as ``_WORDS`` has them."""
     try:
-        return json.loads({"True": "true", "False": "false"}.get(text or "", text or "null"))
+        return json.loads(_WORDS.get(text or "", text or "null"))
     except (ValueError, RecursionError):
         return text
 

@@ -75,6 +75,18 @@ def test_one_file_is_checked_learned_and_evaluated(tmp_path: Path, name: str) ->
     assert f"{path.stem}, n = 60" in judged.stdout
 
 
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("True", "False"), ("TRUE", "FALSE")])
+def test_words_for_right_and_wrong_are_read_as_programs_write_them(
+    tmp_path: Path, yes: str, no: str
+) -> None:
+    rows = [f"{row['prompt']},{yes if row['big'] else no},{row['small']}" for row in ROWS]
+    path = tmp_path / "own.csv"
+    path.write_text("\n".join(["prompt,correct.big,correct.small", *rows]) + "\n")
+    done = trained(path, *PAIR)
+    assert done.returncode == 0, done.stderr
+    assert "fewer than 100 validation prompts say little: `routellm cross-validate`" in done.stderr
+
+
 def test_rows_with_strong_and_weak_are_learned_from(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     rows = [{"prompt": r["prompt"], "strong": r["big"], "weak": r["small"]} for r in ROWS]
@@ -144,6 +156,12 @@ def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "results" / "results.json").read_text())
     assert "--router mf --router mf=router" in results["command"]
     assert "mf=router" in done.stdout
+    also = called(
+        *judge, "--router", "mf", "--checkpoint", str(tmp_path / "router"), "--checkpoint", "mf"
+    )
+    assert also.returncode == 0, also.stderr
+    assert "mf=router" in also.stdout
+    assert "mf=mf" in also.stdout
     twice = called(*judge, "--router", router, "--router", f"mf={tmp_path}/./router")
     assert "two routers are called 'mf=router': rename one of the folders" in twice.stderr
     both = called(*judge, "--router", router, "--checkpoint", "mf")
@@ -254,6 +272,8 @@ def test_a_router_that_is_judged_on_what_it_learned_says_so(tmp_path: Path) -> N
     done = called(*calibrate, *prices, "--checkpoint", router)
     assert f"the router learned {count} of the labelled prompts" in done.stderr
     assert "learned" not in called(*calibrate, *prices).stderr
+    pairs = called("pairs", str(path), "--router", f"mf={router}", "--draws", "50")
+    assert f"mf=router learned {count} of the 60 prompts of own.jsonl" in pairs.stderr
     other = tmp_path / "other.jsonl"
     rows = [by_model({**row, "prompt": f"Another {row['prompt']}"}) for row in ROWS]
     other.write_text(as_lines(rows))

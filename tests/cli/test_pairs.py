@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
+from routellm_core import load_router
 from routellm_core.cli import app
+from routellm_core.routers.item_response import win_rates
+from tests.benchmarks.common_sense import prompts
 from tests.fakes import routers
 
 
@@ -50,3 +54,45 @@ def test_a_file_without_a_pair_says_so(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["pairs", str(file), "--router", "random"])
     assert done.exit_code == 0, done.output
     assert "weak.jsonl: no two models differ by .03 or more with the weaker one at" in done.stderr
+
+
+def test_abilities_are_on_the_scale_of_the_router_and_give_win_rates_that_are_probabilities(
+    tmp_path: Path,
+) -> None:
+    """Models are right as their ability and the router's own difficulty of a prompt say."""
+    router = load_router("mf")
+    rng = np.random.default_rng(0)
+    texts = [f"{pair[key]} {i}" for i in range(8) for pair in prompts() for key in ("easy", "hard")]
+    difficulty, contrast = router.tell(texts).T
+    rows = [{"prompt": text, "task": "t", "correct": {}} for text in texts]
+    truth = {"large": 2.0, "middle": 1.2, "small": 0.4}
+    for name, ability in truth.items():
+        for row, hard in zip(rows, difficulty, strict=True):
+            row["correct"][name] = float(rng.random() < 1 / (1 + np.exp(hard - ability)))
+    file = tmp_path / "mine.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = ["pairs", str(file), "--abilities", "--draws", "50"]
+    done = CliRunner(env={"COLUMNS": "160"}).invoke(app, given)
+    assert done.exit_code == 0, done.output
+    for name, ability in truth.items():
+        row = next(line for line in done.output.splitlines() if name in line)
+        shown = float(row.split("│")[4])
+        assert shown == pytest.approx(ability, abs=0.35)
+    (line,) = (
+        line for line in done.output.splitlines() if line.startswith("mf: the win rates by these")
+    )
+    assert float(line.split("error of ")[1].split()[0]) < 0.05
+    # What it tells is what it scores by.
+    pair = load_router("mf", strong_ability=2.0, weak_ability=0.4)
+    expected = win_rates(2.0 - difficulty, 0.4 - difficulty, contrast)
+    assert pair.score(texts) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_router_that_tells_no_difficulty_has_no_abilities(plugin, tmp_path: Path) -> None:
+    plugin(routers)
+    file = tmp_path / "mine.jsonl"
+    rows = [{"prompt": f"Q{i}?", "correct": {"big": 1, "small": i % 2}} for i in range(60)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = CliRunner().invoke(app, ["pairs", str(file), "--router", "random", "--abilities"])
+    assert done.exit_code != 0
+    assert "none of these routers tells difficulty: name mf or bert" in str(done.exception)

@@ -18,7 +18,8 @@ from routellm_core.progress import SILENT
 from routellm_core.training.shared.config import TrainingConfig
 from routellm_core.training.shared.files import TrainingFiles
 from routellm_core.training.shared.prepare import split
-from routellm_core.training.validation.cross_validate import Candidate, cross_validate
+from routellm_core.training.validation.candidates import Candidate
+from routellm_core.training.validation.cross_validate import cross_validate
 from tests.fakes.training_files import GOLD, training_files
 from tests.fakes.watched_training import MeanPlugin, watched_training
 
@@ -274,3 +275,39 @@ def test_a_prompt_of_two_sources_is_scored_in_each_by_the_router_without_that_so
     levels = [set(result.named("mean").scores.tolist()) for result in results]
     assert [len(level) for level in levels] == [1, 1]
     assert levels[0] != levels[1]
+
+
+def test_routers_that_are_trained_already_meet_the_candidates_on_the_same_prompts(
+    files: TrainingFiles, tmp_path: Path, plugin: Callable[[object], object]
+) -> None:
+    checkpoint = tmp_path / "mine"
+    given = [word for path in files.gold for word in ("--gold", str(path))]
+    trained = CliRunner().invoke(
+        app,
+        ["train", "sw_ranking", *given, "--config", str(files.config), "--out", str(checkpoint)],
+    )
+    assert trained.exit_code == 0, trained.output
+    done = _run(
+        files,
+        tmp_path / "out",
+        f"sw_ranking={files.config}",
+        *("--checkpoint", f"sw_ranking={checkpoint}", "--checkpoint", "mf"),
+    )
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
+    names = ["sw_ranking=config.yaml", "sw_ranking=mine", "bundled mf"]
+    routers = [each for each in found["results"] if each["kind"] == "router"]
+    assert [each["name"] for each in routers] == names
+    for each in routers:
+        assert set(each["over"]) >= {*names, "prompt length"} - {each["name"]}
+    # It learned these very prompts.
+    assert "sw_ranking=mine learned" in done.stderr
+    assert "of the 200 prompts of gold.jsonl, so its figures there are too good" in done.stderr
+    assert "bundled mf learned" not in done.stderr
+
+
+def test_a_checkpoint_has_a_name_of_its_own(files: TrainingFiles, tmp_path: Path) -> None:
+    twice = f"sw_ranking={tmp_path / 'config.yaml'}"
+    refused = _run(files, tmp_path / "out", f"sw_ranking={files.config}", "--checkpoint", twice)
+    assert isinstance(refused.exception, ConfigError)
+    assert "'sw_ranking=config.yaml' is given twice" in str(refused.exception)

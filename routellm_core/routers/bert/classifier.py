@@ -40,7 +40,8 @@ class BERTRouter(Router):
     """Win rates from a sequence classifier with three labels: strong wins, tie, weak wins.
 
     The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``, and as many
-    tokens read as ``max_length`` says. Computed in float32. Thread-safe.
+    tokens read as ``max_length`` says. Computed in float32, several prompts at once, the shorter
+    ones padded, which changes a score by the rounding of sums, 1e-6 at most. Thread-safe.
 
     Args:
         model: of transformers, any ``AutoModelForSequenceClassification``, in evaluation mode.

@@ -29,8 +29,9 @@ class LocalRater:
     another token, up to six tokens are generated greedily.
 
     A score must not depend on what a prompt is batched with, and padding changes the order of
-    additions: in float32 a batch holds prompts of the same number of tokens. In bfloat16 even the
-    size of a batch changes the rounding, so prompts are scored one by one. Thread-safe.
+    additions: in float32 a batch holds prompts of the same number of tokens, and their number
+    changes a score by the rounding of sums, 1e-5 at most. In bfloat16 that would be hundredths, so
+    prompts are scored one by one. Thread-safe.
 
     Args:
         model: of transformers, in evaluation mode.

@@ -31,7 +31,7 @@ from ...checkpoints.store import (
     require_tensors,
 )
 from ...contracts import Encoder, Router
-from ...errors import CheckpointError
+from ...errors import CheckpointError, ConfigError
 from ...rules.share import quantiles_of
 from ..abilities import checked_pair
 from ..embedding_checkpoint import (
@@ -77,6 +77,7 @@ class MatrixFactorizationRouter(Router):
             contrast.
         intercept: added to the weighted sums, a number or shape (3,).
         score_quantiles: of the scores over usual traffic, or None.
+        strong_ability: of the strong model, in logits, where ``weights`` has three columns.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class MatrixFactorizationRouter(Router):
         weights: NDArray[np.float64],
         intercept: float | NDArray[np.float64],
         score_quantiles: NDArray[np.float64] | None = None,
+        strong_ability: float | None = None,
     ) -> None:
         self.encoder = encoder
         self.instant = encoder.instant
         self._weights = weights
         self._intercept = intercept
         self._score_quantiles = score_quantiles
+        self._strong_ability = strong_ability
 
     @classmethod
     def from_pretrained(
@@ -138,6 +141,7 @@ class MatrixFactorizationRouter(Router):
         abilities = (strong_ability, weak_ability)
         weights: NDArray[np.float64]
         intercept: float | NDArray[np.float64]
+        ability = None
         if config.get("link") == OUTCOMES:
             known = tensors["P.weight"].astype(np.float64)
             require_tensors(folder, tensors, CONTRAST_TENSORS)
@@ -145,6 +149,7 @@ class MatrixFactorizationRouter(Router):
             if known.shape[1] != 2 or shapes != [(trained.encoder.dim,), (1,)]:
                 raise trained.damaged()
             pair = trained.pair_abilities(known[:, 0], (strong_model, weak_model), abilities)
+            ability = pair[0]
             weights, intercept = _functions(tensors, np.array([[each, 1.0] for each in pair]))
         else:
             trained.without_abilities(abilities)
@@ -159,6 +164,7 @@ class MatrixFactorizationRouter(Router):
             raw_weights,
             intercept - mean @ raw_weights,
             quantiles_of(scores) if len(scores) else None,
+            ability,
         )
 
     @classmethod
@@ -215,6 +221,20 @@ class MatrixFactorizationRouter(Router):
         for at in range(len(vectors)):
             values[at : at + 1] = vectors[at : at + 1] @ self._weights
         return _win_rates(values + self._intercept)
+
+    def tell(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Return difficulty and contrast of each prompt: shape (n, 2).
+
+        Raises:
+            ConfigError: the checkpoint learned one pair, and tells the pair's win rate alone.
+        """
+        if self._strong_ability is None:
+            raise ConfigError(
+                "this checkpoint of 'mf' learned one pair, so it knows no difficulty: train one "
+                "with learn: outcomes"
+            )
+        values = self.encoder.encode(prompts) @ self._weights + self._intercept
+        return np.stack([self._strong_ability - values[:, 0], values[:, 2]], axis=1)
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:

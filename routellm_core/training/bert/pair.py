@@ -57,7 +57,7 @@ def train_on_pair(
         label2id={outcome: number for number, outcome in enumerate(OUTCOMES)},
     )
     data = split(files, config, progress)
-    check_pair(data, files, config)
+    check_pair(data, files, config, progress)
     targets = targets_of(data.comparisons.only(data.train), config)
     progress.stage("Fine-tuning")
     trained = finetune(

@@ -108,7 +108,7 @@ def _of_pair(
 ) -> tuple[Targets, NDArray[np.bool_], Tuned]:
     """Return what one pair of models teaches, and which prompts may be learned from."""
     data = split(files, config, progress)
-    check_pair(data, files, config)
+    check_pair(data, files, config, progress)
     targets = targets_of(data.comparisons.only(data.train), config)
     more = {"base_sha256": digests_of(base) if base else {}}
     named = config.named()

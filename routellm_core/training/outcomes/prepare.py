@@ -138,13 +138,21 @@ def prepare_outcomes(
     copies = contaminated(data.prompts, vectors, data.evaluation, encoder)
     held_out = np.array([is_held_out(prompt, files, config) for prompt in data.prompts])
     learned, validation = ~held_out & ~copies, held_out & ~copies
-    used = np.unique(np.concatenate([data.rows(source) for source in data.sources]))
+    measured = [data.rows(source)[source.measured > 0] for source in data.sources]
+    used = np.unique(np.concatenate(measured))
     if not learned[used].any():
         raise DataError("no prompt of gold is left to learn from: give more gold")
     raw = np.hstack([vectors, surface_features(data.prompts)])
     mean, scale = standardisation(raw[used[learned[used]]], encoder.dim, config.embedding_scale)
     features = ((raw - mean) * scale).astype(np.float64)
     usual = _usual(data, validation, config)
+    if files.held_out is not None and not len(usual):
+        usual = np.flatnonzero(validation)  # a fold's router is judged, and not deployed
+    if not len(usual):
+        raise DataError(
+            "no prompt is held out to calibrate the router on: give more prompts, or raise "
+            f"'validation_share' in the configuration (it is {config.validation_share:g})"
+        )
     return PreparedOutcomes(
         data, encoder, mean, scale, features, learned, validation, copies, usual
     )
@@ -163,7 +171,10 @@ def _read(files: TrainingFiles, config: LearnTrainingConfig, progress: Progress)
     if not rows.gold:
         raise DataError("learning from outcomes needs gold: give --gold, or set learn: pair")
     gold, findings = usable_gold(rows.gold, config, progress)
-    sources = [Outcomes.of(name, kept, config.canonical()) for name, kept in gold.items()]
+    sources = [
+        Outcomes.of(name, kept, config.canonical()).without_models(files.models_held_out)
+        for name, kept in gold.items()
+    ]
     traffic = [row.prompt for row in rows.battles.get(config.traffic or "", ())]
     traffic += [row.prompt for row in rows.gold.get(config.traffic or "", ())]
     prompts = dict.fromkeys(prompt for source in sources for prompt in source.prompts)
@@ -193,11 +204,6 @@ def _usual(
         each = -(-config.traffic_prompts // (len(kinds) * len(kind)))
         for source in kind:
             chosen += first(rows[source], each)
-    if not chosen:
-        raise DataError(
-            "no prompt is held out to calibrate the router on: give more prompts, or raise "
-            f"'validation_share' in the configuration (it is {config.validation_share:g})"
-        )
     return np.array(chosen, np.int64)
 
 

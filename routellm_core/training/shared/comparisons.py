@@ -107,8 +107,15 @@ def compare_models(
     return comparisons
 
 
-def check_direction(comparisons: Comparisons, config: TrainingConfig) -> None:
+def check_direction(
+    comparisons: Comparisons, config: TrainingConfig, progress: Progress = SILENT
+) -> None:
     """Make sure that the pair is not given the wrong way round.
+
+    Args:
+        comparisons: of all models.
+        config: names the pair.
+        progress: is told if the strong model is not clearly better.
 
     Raises:
         ConfigError: where the two are compared, the weak model wins more often.
@@ -123,6 +130,13 @@ def check_direction(comparisons: Comparisons, config: TrainingConfig) -> None:
             f"'{config.weak_model}' wins more often than '{config.strong_model}' (a win rate of "
             f"{1 - np.mean(wins):.3f} over {len(wins):,} comparisons): swap strong_model and "
             "weak_model, or name other models"
+        )
+    error = np.std(wins) / np.sqrt(len(wins)) if wins else 0.0
+    if error > 0 and np.mean(wins) - 2 * error < 0.5:
+        progress.message(
+            f"'{config.strong_model}' is not clearly better than '{config.weak_model}' (a win rate "
+            f"of {np.mean(wins):.3f} +- {2 * error:.3f} over {len(wins):,} comparisons): routing "
+            "between them can gain little"
         )
 
 

@@ -38,6 +38,8 @@ class TrainingFiles:
     held_out: Collection[str] | None = None
     """SHA-256 of the prompts that are held out of every source, in place of those that the
     configuration's ``validation_share`` picks; None for those."""
+    models_held_out: Collection[str] = ()
+    """Models whose outcomes are not learned from, by the one name of each."""
 
     def command(self, router: str) -> str:
         """Return what to type to train on these files, which are named without folders."""

@@ -142,7 +142,7 @@ def prepare(files: TrainingFiles, config: FeatureTrainingConfig, progress: Progr
     """
     encoder = described_encoder(config.encoder)
     parts, embeddings = _split(files, config, encoder, progress)
-    check_pair(parts, files, config)
+    check_pair(parts, files, config, progress)
     raw = np.hstack([embeddings, surface_features(parts.comparisons.prompts)])
     mean, scale = standardisation(raw[parts.train], encoder.dim, config.embedding_scale)
     features = ((raw - mean) * scale).astype(np.float32)
@@ -182,7 +182,9 @@ def _split(
     return Split(comparisons, train, validation, copies, usual, findings), vectors
 
 
-def check_pair(data: Split, files: TrainingFiles, config: TrainingConfig) -> None:
+def check_pair(
+    data: Split, files: TrainingFiles, config: TrainingConfig, progress: Progress
+) -> None:
     """Make sure that the pair is not given the wrong way round, but for what a fold leaves of the
     labels, which may differ by chance.
 
@@ -190,7 +192,7 @@ def check_pair(data: Split, files: TrainingFiles, config: TrainingConfig) -> Non
         ConfigError: where the two are compared, the weak model wins more often.
     """
     if files.held_out is None:
-        check_direction(data.comparisons, config)
+        check_direction(data.comparisons, config, progress)
 
 
 def is_held_out(prompt: str, files: TrainingFiles, config: TrainingConfig) -> bool:

@@ -8,8 +8,8 @@ within each fold: the routers of two folds are two routers, whose levels say not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +17,21 @@ import numpy as np
 from ...checkpoints.store import write_whole
 from ...contracts import Router
 from ...data.digests import sha256_of
-from ...errors import ConfigError, DataError
+from ...errors import DataError
 from ...evaluation.benchmarks.benchmark import Benchmark
 from ...evaluation.compare import compare
+from ...evaluation.pair_faults import no_better
 from ...evaluation.reporting.results_file import RESULTS, results_json
-from ...evaluation.reporting.wording import estimated, signed
-from ...evaluation.results import LENGTH, BenchmarkResult
+from ...evaluation.results import BenchmarkResult
+from ...evaluation.scoring import cache_folder
 from ...progress import SILENT, Progress, Within
-from ..shared.config import TrainingConfig
+from ..shared.comparisons import Comparisons
 from ..shared.files import TrainingFiles
 from ..shared.prepare import split
+from .candidates import Candidate, check_candidates
+from .compared import ROWS, Compared, markdown
 from .folds import By, make_folds, prompts_of
 from .run import KnownScores, Run, run_digest
-
-ROWS = "cross_validation.md"
-"""The figures as tables in Markdown."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A way of training."""
-
-    name: str
-    """What it is called in the results, and its folder."""
-    router: str
-    config: TrainingConfig
 
 
 def cross_validate(
@@ -51,6 +41,7 @@ def cross_validate(
     *,
     by: By = "fold",
     folds: int = 5,
+    checkpoints: Mapping[str, Router] | None = None,
     draws: int = 1000,
     progress: Progress = SILENT,
 ) -> list[BenchmarkResult]:
@@ -66,6 +57,7 @@ def cross_validate(
             kind than those it learned. By task, with ``files.gold_mmlu``, all other questions of
             MMLU are judged too, and kept out of training.
         folds: how many; not used by source.
+        checkpoints: routers that are trained already, by name, to be compared on the same prompts.
         draws: resamples for the intervals.
         progress: receives each stage.
 
@@ -80,20 +72,24 @@ def cross_validate(
             run.
         DataError: a file cannot be used, or no source has gold in which the models differ.
     """
-    _check(candidates)
+    trained = checkpoints or {}
+    check_candidates(candidates, trained)
     if by == "task" and files.gold_mmlu and not files.decontaminate:
         files = replace(files, decontaminate=[files.gold_mmlu])
-    dealt = make_folds(split(files, candidates[0].config, progress), by, folds, files.gold_mmlu)
+    data = split(files, candidates[0].config, progress)
+    dealt = make_folds(data, by, folds, files.gold_mmlu)
+    for line in _not_judged(data.comparisons):
+        progress.message(line)
     if not dealt.judged:
         raise DataError(
             "nothing to judge on: give --gold or --gold-mmlu, with prompts on which the strong "
             "model is better than the weak one"
         )
     prompts = [prompts_of(number, dealt.judged) for number in range(len(dealt.folds))]
-    data = [benchmark.data_sha256 for benchmark in dealt.judged]
+    digests = [benchmark.data_sha256 for benchmark in dealt.judged]
     scores: dict[str, list[dict[str, float]]] = {}
     for candidate in candidates:
-        digest = run_digest(candidate.router, candidate.config, files, by, str(folds), *data)
+        digest = run_digest(candidate.router, candidate.config, files, by, str(folds), *digests)
         run = Run(candidate.router, candidate.config, files, folder / candidate.name, digest)
         scores[candidate.name] = [
             run.scores(
@@ -105,65 +101,33 @@ def cross_validate(
         ]
     progress.stage("Measuring")
     results = [
-        compare(benchmark, _routers(benchmark, scores), draws=draws) for benchmark in dealt.judged
+        compare(
+            benchmark,
+            {**_routers(benchmark, scores), **trained},
+            draws=draws,
+            cache=cache_folder(),
+            progress=progress,
+        )
+        for benchmark in dealt.judged
     ]
     how = f"--by {by}" + (f" --folds {folds}" if by != "source" else "")
-    command = " ".join(["routellm cross-validate", *scores, how, *files.options()])
+    command = " ".join(["routellm cross-validate", *scores, *trained, how, *files.options()])
     write_whole(folder / RESULTS, results_json(results, command=command))
-    write_whole(folder / ROWS, markdown(results).encode("utf-8", "replace"))
+    write_whole(
+        folder / ROWS, markdown(list(map(Compared.of_pair, results))).encode("utf-8", "replace")
+    )
     return results
 
 
-Rows = list[list[str]]
-"""Of a table, the first being its head."""
-
-
-def tables(results: Sequence[BenchmarkResult]) -> Iterator[Rows]:
-    """Yield APGR by source, how far candidates are above prompt length, and above the first one.
-
-    The last table is left out for a single candidate.
-    """
-    names = [each.name for each in results[0].results if each.kind == "router"]
-    columns = [*names, LENGTH]
-    apgr = [[estimated(result.named(name).apgr) for name in columns] for result in results]
-    yield [["APGR", *columns], *_titled(results, apgr)]
-    for other, compared in ((LENGTH, names), (names[0], names[1:])):
-        if compared:
-            over = [
-                [estimated(result.named(name).over.get(other), signed) for name in compared]
-                for result in results
-            ]
-            yield [[f"over {other}", *compared], *_titled(results, over)]
-
-
-def markdown(results: Sequence[BenchmarkResult]) -> str:
-    """Return the same as tables in Markdown."""
-    return "\n".join(_markdown(rows) for rows in tables(results))
-
-
-def _titled(results: Sequence[BenchmarkResult], rows: Rows) -> Rows:
-    titles = (f"{result.benchmark}, n = {result.n:,}" for result in results)
-    return [[title, *row] for title, row in zip(titles, rows, strict=True)]
-
-
-def _markdown(rows: Rows) -> str:
-    head, *rest = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, f"|{' --- |' * len(rows[0])}", *rest]) + "\n"
-
-
-def _check(candidates: Sequence[Candidate]) -> None:
-    names = [candidate.name for candidate in candidates]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"'{name}' is given twice: rename one of the files")
-    first = candidates[0]
-    for other in candidates[1:]:
-        for key in ("strong_model", "weak_model", "models"):
-            if getattr(other.config, key) != getattr(first.config, key):
-                raise ConfigError(
-                    f"'{first.name}' and '{other.name}' differ in '{key}', so they do not predict "
-                    "the same: write the same in both"
-                )
+def _not_judged(comparisons: Comparisons) -> Iterator[str]:
+    """Yield a line for each source of gold on which the strong model is no better."""
+    for number, source in enumerate(comparisons.sources):
+        rows = (comparisons.source == number) & np.isfinite(comparisons.strong)
+        if rows.any():
+            strong, weak = comparisons.strong[rows].mean(), comparisons.weak[rows].mean()
+            line = no_better(float(strong), float(weak), source)
+            if line:
+                yield f"{source} is left out: {line}"
 
 
 def _routers(

@@ -31,6 +31,8 @@ class Fold:
     """Of the file with its scores."""
     held_out: frozenset[str]
     """SHA-256 of the prompts that are kept out of every source."""
+    models: frozenset[str] = frozenset()
+    """Models that are kept out of every source."""
 
 
 @dataclass(frozen=True)

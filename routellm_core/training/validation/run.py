@@ -69,7 +69,7 @@ class Run:
         done, checkpoint = self.folder / f"{fold.name}.json", self.folder / fold.name
         found = self._read(done)
         if found is None:
-            files = replace(self.files, held_out=fold.held_out)
+            files = replace(self.files, held_out=fold.held_out, models_held_out=fold.models)
             find_trainer(self.router).train(files, checkpoint, self.config, progress=progress)
             found = self._score(checkpoint, prompts, progress)
             content = {"run": self.digest, "scores": found}

@@ -1,0 +1,96 @@
+"""Abilities of models on a router's scale, from labels, and whether the win rates that follow from
+them are probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..routers.item_response import win_rates
+from .pairs import clear_pairs
+from .reliability import reliability
+
+Floats = NDArray[np.float64]
+
+MOST_PAIRS = 100
+"""Over which the calibration error is averaged."""
+
+_DRAWS = 20
+"""Resamples, for what noise alone gives."""
+
+_FAR = 12.0
+"""Logits beyond the hardest and the easiest prompt at which the search for an ability ends."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Expected calibration errors over pairs of models, as ``reliability`` defines them."""
+
+    pairs: int
+    ece: float
+    """The mean."""
+    ece_of_noise: float
+    """Mean of what perfectly calibrated win rates would show on as many prompts."""
+    within: float
+    """Share of the pairs at ``LIMIT`` or less."""
+
+
+LIMIT = 0.05
+"""Calibration error at which win rates are taken for probabilities."""
+
+
+def abilities(difficulty: Floats, quality: Floats) -> Floats:
+    """Return the ability of each model, in logits, shape (models,): the one by which its mean
+    quality is what the difficulties of the prompts lead to expect; NaN if it was not measured.
+
+    Args:
+        difficulty: of the prompts, in logits, shape (n,).
+        quality: of each model's answers, in [0, 1], NaN where missing, shape (n, models).
+    """
+    found = np.full(quality.shape[1], np.nan)
+    for model, column in enumerate(quality.T):
+        seen = np.isfinite(column)
+        if not seen.any():
+            continue
+        hard, mean = difficulty[seen], column[seen].mean()
+        low, high = hard.min() - _FAR, hard.max() + _FAR
+        for _ in range(60):
+            middle = (low + high) / 2
+            expected = (0.5 + 0.5 * np.tanh(0.5 * (middle - hard))).mean()
+            low, high = (middle, high) if expected < mean else (low, middle)
+        found[model] = (low + high) / 2
+    return found
+
+
+def calibration(
+    items: Floats, quality: Floats, ability: Sequence[float] | Floats, seed: int = 0
+) -> Calibration | None:
+    """Return how far the win rates of pairs are from what happened; None if there is no pair.
+
+    Args:
+        items: difficulty and contrast of the prompts, shape (n, 2).
+        quality: of each model's answers, NaN where missing, shape (n, models).
+        ability: of each model, in logits, shape (models,).
+        seed: draws pairs, where there are more than ``MOST_PAIRS``.
+    """
+    rng = np.random.default_rng(seed)
+    pairs = [(s, w) for s, w in clear_pairs(quality, rng) if ability[s] > ability[w]]
+    if len(pairs) > MOST_PAIRS:
+        pairs = [pairs[at] for at in rng.permutation(len(pairs))[:MOST_PAIRS]]
+    found = []
+    for strong, weak in pairs:
+        both = np.isfinite(quality[:, strong]) & np.isfinite(quality[:, weak])
+        difficulty, contrast = items[both].T
+        rates = win_rates(ability[strong] - difficulty, ability[weak] - difficulty, contrast)
+        one = reliability(rates, quality[both, strong], quality[both, weak], draws=_DRAWS)
+        found.append((one.ece.value, one.ece_of_noise))
+    if not found:
+        return None
+    ece, noise = np.array(found).T
+    return Calibration(
+        len(pairs), float(ece.mean()), float(noise.mean()), float((ece <= LIMIT).mean())
+    )
