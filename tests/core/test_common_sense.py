@@ -30,8 +30,10 @@ KINDS = [
     [
         ("mf", PAIRS, 0.96),
         ("sw_ranking", PAIRS, 0.94),
+        ("bert", PAIRS, 0.96),
         ("mf", APART, 0.86),
         ("sw_ranking", APART, 0.86),
+        ("bert", APART, 0.93),
     ],
 )
 def test_hard_prompts_are_above_easy_ones(name: str, path: Path, least: float) -> None:
