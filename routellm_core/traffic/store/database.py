@@ -21,7 +21,7 @@ Parameters = Mapping[str, Any]
 Statement = tuple[str, Sequence[Parameters]]
 """SQL that is the same everywhere, with parameters such as ``:name``; run for each mapping."""
 
-SQLITE = b"SQLite format 3"
+_SQLITE = b"SQLite format 3"
 """What a file of it begins with."""
 
 _WAIT_S = 30.0
@@ -29,6 +29,16 @@ _WAIT_S = 30.0
 
 _FETCHED = 1000
 """Rows that are in memory at once."""
+
+
+def is_store(where: str) -> bool:
+    """Return whether a path or URL is that of a store, and not of a file of rows."""
+    if "://" in where:
+        return True
+    if not Path(where).is_file():
+        return False
+    with Path(where).open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
 
 
 class Database(Protocol):

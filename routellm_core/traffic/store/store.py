@@ -225,8 +225,8 @@ class Store:
             return
         mean = "(SELECT AVG(f.score) FROM feedback f WHERE f.request_id = r.request_id AND f.tier"
         yield from self._database.rows(
-            "SELECT r.route, r.at, r.score, r.threshold, r.cause, r.decided, e.propensity, "
-            f"r.prompt, a.input_tokens, a.output_tokens, {mean} = a.tier) AS judged, "
+            "SELECT r.request_id, r.answer_id, r.route, r.score, r.threshold, r.cause, r.decided, "
+            f"e.propensity, r.prompt, a.input_tokens, a.output_tokens, {mean} = a.tier) AS judged, "
             f"{mean} = 'strong') AS strong, {mean} = 'weak') AS weak "
             "FROM explored e JOIN requests r ON r.request_id = e.request_id "
             "JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
