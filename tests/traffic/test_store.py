@@ -256,6 +256,7 @@ def test_what_waits_is_written_when_the_process_ends(tmp_path: Path):
         "for n in range(50): writer.put('chat', request(str(n)), Keeping())\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert [file.name for file in tmp_path.glob("*")] == ["traffic.db"]  # whole, to be copied
     assert len(list(Store(str(tmp_path / "traffic.db")).requests())) == 50
 
 

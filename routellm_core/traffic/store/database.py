@@ -80,6 +80,11 @@ class _Sqlite:
         self._kept: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         """Device and number of the file that the kept connection is to."""
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        if self._kept is not None and os.getpid() == self._process:
+            self._kept.close()
 
     def write(self, statements: Iterable[Statement]) -> None:
         with self._lock, self._connection() as connection:
@@ -142,7 +147,10 @@ def _by_column(cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:
 
 
 class _Alchemy:
+    _engine: Any = None
+
     def __init__(self, url: str) -> None:
+        self._process = os.getpid()
         self._sql: Any = require("sqlalchemy", "store", "a store at a URL")
         try:
             self.name = self._sql.make_url(url).render_as_string(hide_password=True)
@@ -158,6 +166,10 @@ class _Alchemy:
                 f"'store' is {self.name}, whose driver is not installed ({error}): install it, or "
                 "write postgresql+psycopg:// and pip install psycopg"
             ) from error
+
+    def __del__(self) -> None:
+        if self._engine is not None and os.getpid() == self._process:
+            self._engine.dispose()
 
     def write(self, statements: Iterable[Statement]) -> None:
         with self._engine.begin() as connection:

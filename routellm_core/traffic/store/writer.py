@@ -104,6 +104,11 @@ class Writer:
             self._hurry = False
         return True
 
+    def close(self) -> None:
+        """Close the store, whose file then is whole by itself; it is opened again when needed."""
+        with self._opening:
+            self._store = None
+
     def _reset(self) -> None:
         if self._store is not None:
             _of_parents.append(self._store)
@@ -152,8 +157,7 @@ class Writer:
                 self.store.add([kept for _, kept in records], lost)
                 return
             except Exception as error:
-                with self._opening:
-                    self._store = None  # its file may be gone: opened anew, it is made again
+                self.close()  # its file may be gone: opened anew, it is made again
                 if tried == _TRIES:
                     with self._changed:
                         self._lose(lost + Counter(route for route, _ in records), str(error))
@@ -213,6 +217,7 @@ def _flush_all() -> None:
     deadline = time.monotonic() + _AT_END_S
     for writer in list(_writers):
         writer.flush(max(0.0, deadline - time.monotonic()))
+        writer.close()
 
 
 def _forget_threads() -> None:
