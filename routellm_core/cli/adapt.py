@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 def adapt(
     labels: Annotated[
-        Path,
+        str,
         typer.Option(
+            metavar="FILE|STORE",
             help="Rows with 'prompt' and the qualities 'strong' and 'weak', or 'correct' by model, "
             "as `routellm label` writes them: JSON lines, CSV or parquet. With --votes: logs of "
-            "calls that were decided with `explore`.",
-            dir_okay=False,
+            "calls that were decided with `explore`. Or the store of a route with `explore`, "
+            "whose feedback it holds.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the checkpoint.")],
@@ -78,8 +79,10 @@ def adapt(
     from ..traffic.adapt.adapt import check_folder
     from ..traffic.adapt.base import read_base
     from ..traffic.adapt.labels import Labels
-    from ..traffic.adapt.votes import read_votes
+    from ..traffic.adapt.votes import read_stored_votes, read_votes
     from ..traffic.exploration.logs import read_judgements
+    from ..traffic.store.database import is_store
+    from ..traffic.store.store import Store
 
     for name, value, low in (
         ("--max-quality-loss", max_quality_loss, 0.0),
@@ -93,12 +96,15 @@ def adapt(
     skipped = Skipped()
     console = Console()
     with shown_progress(messages()) as progress:
-        progress.stage(f"Reading {labels.name}")
-        if votes is None:
-            found = Labels.of(read_labelled(labels, (strong_model, weak_model), skipped))
+        progress.stage("Reading the labels")
+        scores = {} if votes is None else read_judgements(votes)
+        if is_store(labels):
+            found = read_stored_votes(Store(labels, make=False), scores, skipped)
+        elif votes is None:
+            found = Labels.of(read_labelled(Path(labels), (strong_model, weak_model), skipped))
         else:
-            found = read_votes([labels], read_judgements(votes), skipped)
-        _tell_faults(found, (strong_model, weak_model), prices, labels.name)
+            found = read_votes([Path(labels)], scores, skipped)
+        _tell_faults(found, (strong_model, weak_model), prices, Path(labels).name)
         done = moved(
             started,
             found,

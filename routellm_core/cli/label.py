@@ -84,7 +84,11 @@ def label(
     ] = None,
     budget: Annotated[
         int | None,
-        typer.Option(min=1, help="Label so many, spread over all kinds of prompts."),
+        typer.Option(
+            min=1,
+            help="Label so many, spread over all kinds of prompts. No measured gain over as many "
+            "at random. Left out: all are labelled.",
+        ),
     ] = None,
     max_cost: Annotated[
         float | None,

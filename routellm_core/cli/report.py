@@ -22,7 +22,7 @@ from ..traffic.report.figures import Figures, Source, figures_of
 from ..traffic.report.logs import requests_in_logs
 from ..traffic.report.requests import requests_of
 from ..traffic.report.wording import as_json, as_markdown, lines_of
-from ..traffic.store.database import SQLITE
+from ..traffic.store.database import is_store
 from ..traffic.store.export import exported
 from ..traffic.store.feedback_file import read_feedback
 from ..traffic.store.store import Store
@@ -141,11 +141,7 @@ def _kind(source: list[str]) -> Source:
 def _kind_of(source: str) -> Source:
     if source.startswith(("http://", "https://")):
         return "metrics"
-    path = Path(source)
-    if "://" in source or not path.is_file():
-        return "store"
-    with path.open("rb") as file:
-        return "store" if file.read(len(SQLITE)) == SQLITE else "logs"
+    return "store" if is_store(source) or not Path(source).is_file() else "logs"
 
 
 def _of_store(where: str, feedback: Path | None, since: float) -> list[Figures]:

@@ -136,6 +136,8 @@ def json_objects(
             yield where, row
         elif broken is None:
             raise DataError(f"{where}: no JSON object but a {type(row).__name__}: {remedy}")
+        elif isinstance(row, list) and row and isinstance(row[0], dict):
+            broken(where, "an array of rows: `jq -c '.[]'` makes a line of each")
         else:
             broken(where, "no JSON object")
 

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from routellm_core import Decision
 from routellm_core.data.calls import Skipped
-from routellm_core.traffic.adapt.votes import read_votes
+from routellm_core.traffic.adapt.votes import read_stored_votes, read_votes
 from routellm_core.traffic.exploration.logs import read_judgements
+from routellm_core.traffic.store.feedback_file import read_feedback
+from routellm_core.traffic.store.kept import Feedback
+from routellm_core.traffic.store.store import Store
 from tests.cli.command import called
 from tests.cli.test_adapt import WORDS
+from tests.traffic.exchanges import answer, request
 
 
 def traffic(folder: Path, n: int, explore: float | None, seed: int = 0) -> tuple[str, str]:
@@ -109,3 +114,65 @@ def test_one_sided_votes_beside_explored_ones_are_counted(tmp_path: Path):
     done = called("adapt", "--labels", explored, "--votes", thumbs, *out)
     assert done.returncode == 0, done.stderr
     assert "skipped 1: a vote on one answer, which says nothing of the other model" in done.stderr
+
+
+def stored(folder: Path, calls: str) -> Path:
+    """Return a store of the calls in a log, each sampled, as shadow mode keeps them."""
+    kept: list[Any] = []
+    for line in Path(calls).read_text().splitlines():
+        row = json.loads(line)
+        decision = Decision.from_metadata(
+            {**row["metadata"]["spend_logs_metadata"]["routellm"], "elapsed_ms": 0.1}
+        )
+        prompt = row["messages"][0]["content"]
+        made = request(row["request_id"], decision=decision, prompt=prompt, propensity=1.0)
+        kept += [made, (made.request_id, answer(decision.tier))]
+    Store(str(folder / "traffic.db")).add(kept)
+    return folder / "traffic.db"
+
+
+def test_feedback_in_a_store_makes_the_labels_that_logs_make(tmp_path: Path):
+    calls, thumbs = traffic(tmp_path, 600, explore=0.25)
+    path = stored(tmp_path, calls)
+    store, votes = Store(str(path)), Path(thumbs)
+    by_file = read_stored_votes(store, read_judgements(votes), Skipped())
+    assert store.add_feedback(read_feedback(votes)) == (600, 0)
+    by_store = read_stored_votes(store, {}, Skipped())
+    by_logs = read_votes([Path(calls)], read_judgements(votes), Skipped())
+    for found in (by_file, by_store):
+        assert dict(zip(found.prompts, found.gains, strict=True)) == pytest.approx(
+            dict(zip(by_logs.prompts, by_logs.gains, strict=True))
+        )
+        assert found.unit == by_logs.unit
+    out = tmp_path / "mine"
+    done = called("adapt", "--labels", str(path), "--out", str(out), "--max-quality-loss", "0.05")
+    assert done.returncode == 0, done.stderr
+    assert (out / "metrics.json").exists()
+
+
+def test_of_a_call_with_both_answers_judged_these_are_the_label(tmp_path: Path):
+    calls, _ = traffic(tmp_path, 2, explore=0.25)
+    store = Store(str(stored(tmp_path, calls)))
+    for k in range(2):
+        served = next(row["tier"] for row in store.answers() if row["request_id"] == f"r{k}")
+        other = {"strong": "weak", "weak": "strong"}[served]
+        store.add([(f"r{k}", answer(other, shadow=True))])
+    store.add_feedback([Feedback(f"r{k}", 0.9, "strong") for k in range(2)])
+    store.add_feedback([Feedback(f"r{k}", 0.2, "weak") for k in range(2)])
+    labels = read_stored_votes(store, {}, Skipped())
+    assert labels.gains.tolist() == pytest.approx([0.7, 0.7])
+
+
+def test_a_store_without_texts_or_exploration_says_so_in_one_line(tmp_path: Path):
+    out, path = ("--out", str(tmp_path / "mine")), str(tmp_path / "traffic.db")
+    store = Store(path)
+    store.add([request(), ("r1", answer())])
+    done = called("adapt", "--labels", path, *out)
+    assert done.returncode == 2
+    assert "no vote is of a call that `explore` drew" in done.stderr
+    drawn = Decision("weak", 0.4, 0.5, "mf", "score", 0.1, propensity=0.9)
+    store.add([request(decision=drawn, prompt=None), ("r1", answer())])
+    store.add_feedback([Feedback("r1", 1.0)])
+    done = called("adapt", "--labels", path, *out)
+    assert done.returncode == 2
+    assert "skipped 1: no prompt: a store keeps the texts of sampled requests" in done.stderr

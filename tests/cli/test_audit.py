@@ -275,10 +275,17 @@ def test_broken_rows_are_told_and_skipped(tmp_path, broken, plugin):
     assert "SECRET" not in done.stdout + done.stderr
 
 
+def test_prices_the_wrong_way_round_are_told(log):
+    done = called("audit", str(log), *AT, "--strong-price", "0.15,0.6", "--weak-price", "2.5,10")
+    assert done.returncode == 0, done.stderr
+    said = "The strong model is the cheaper one at these prices, so routing cannot save"
+    assert said in " ".join(done.stdout.split())
+
+
 WHOLE = {
     "nothing": (b"", "holds no prompts"),
     "UTF-16": ('{"prompt": "x"}\n'.encode("utf-16"), "not UTF-8 but UTF-16: convert"),
-    "a list": (b'[{"prompt": "SECRET"}, {"prompt": "x"}]\n', "holds no prompts"),
+    "a list": (b'[{"prompt": "SECRET"}, {"prompt": "x"}]\n', "`jq -c '.[]'` makes a line of each"),
     "damaged gzip": (b"\x1f\x8bSECRET", "damaged gzip"),
 }
 

@@ -20,7 +20,7 @@ from langchain.agents.middleware import (
     before_agent,
 )
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
+from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
@@ -30,6 +30,7 @@ from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.agents import LENGTH, asked, lookup, made, who
 from tests.langchain.clients import client
+from tests.langchain.starts import Starts
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -137,16 +138,6 @@ def test_other_middleware_sees_the_routed_model_and_works_beside_it(
     assert who(agent.invoke(asked(EASY)))[-1] == "gpt-4o-mini"
     assert seen[0] == "turn"
     assert set(seen[1:]) == {"gpt-4o-mini"}
-
-
-class Starts(BaseCallbackHandler):
-    """The metadata of every model run."""
-
-    def __init__(self) -> None:
-        self.metadata: list[dict[str, Any]] = []
-
-    def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
-        self.metadata.append(kwargs["metadata"])
 
 
 def test_traces_tell_the_decision_and_usage_is_counted_once(

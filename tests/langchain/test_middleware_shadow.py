@@ -14,7 +14,6 @@ pytest.importorskip("langchain_openai")
 
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
@@ -24,6 +23,7 @@ from routellm_plugins.langchain import RouteLLMMiddleware
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.agents import LENGTH, asked, lookup, who
+from tests.langchain.starts import Starts
 
 pytestmark = pytest.mark.usefixtures("fresh")
 PRICES = {"strong_price": "2.5,10", "weak_price": "0.15,0.6"}
@@ -35,14 +35,6 @@ class OtherOpenAI(ChatOpenAI):
 
 class City(BaseModel):
     name: str
-
-
-class Starts(BaseCallbackHandler):
-    def __init__(self) -> None:
-        self.count = 0
-
-    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
-        self.count += 1
 
 
 @pytest.fixture
@@ -78,7 +70,7 @@ async def test_each_call_of_a_turn_is_kept_with_both_answers(
     else:
         *_, output = agent.stream(asked(text), config, stream_mode="values")
     assert len(set(who(output))) == 1
-    assert seen.count == 2  # its traces have the agent's own calls alone
+    assert len(seen.metadata) == 2  # its traces have the agent's own calls alone
     rows = kept(middleware, path)
     assert [row["tier"] for row in rows] == ["strong", "weak"] * 2
     for row in rows:

@@ -12,13 +12,13 @@ pytest.importorskip("langchain")
 pytest.importorskip("langchain_openai")
 
 from langchain.agents import create_agent
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.agents import LENGTH
+from tests.langchain.starts import Starts
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -26,16 +26,6 @@ SHORT = "Hi"
 WENT = {SHORT: ("weak", "weak"), EASY: ("weak", "strong"), HARD: ("strong", None)}
 """The outer and the inner decision by text."""
 _conversations = itertools.count()
-
-
-class Metadata(BaseCallbackHandler):
-    """Remembers the metadata of each model's run."""
-
-    def __init__(self) -> None:
-        self.seen: list[dict[str, Any]] = []
-
-    def on_chat_model_start(self, *args: Any, metadata: Any = None, **kwargs: Any) -> None:
-        self.seen.append(metadata)
 
 
 def three(gpt_4o: Any, mini: Any, **settings: Any) -> ChatRouteLLM:
@@ -73,10 +63,10 @@ def _decisions(message: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("text", WENT)
 async def test_message_and_trace_tell_the_same(gpt_4o: Any, mini: Any, way: str, text: str) -> None:
-    runs = Metadata()
+    runs = Starts()
     message = await _said(WAYS[way](three(gpt_4o, mini), text, {"callbacks": [runs]}))
     assert _decisions(message) == WENT[text]
-    for metadata in runs.seen:
+    for metadata in runs.metadata:
         tiers = metadata["routellm_tier"], metadata.get("routellm_then_tier")
         assert tiers == WENT[text]
     made = message.response_metadata["routellm"]
@@ -126,12 +116,12 @@ def test_a_router_as_the_model_of_an_agent_that_is_routed(gpt_4o: Any, mini: Any
     small = FakeListChatModel(responses=["small"] * 9)
     low = ChatRouteLLM(mini, small, router="length", threshold=0.4)
     agent = create_agent(gpt_4o, middleware=[RouteLLMMiddleware(low, **LENGTH)])
-    runs = Metadata()
+    runs = Starts()
     config: Any = {"callbacks": [runs]}
     for text, tiers in WENT.items():
         answer = agent.invoke({"messages": [HumanMessage(text)]}, config)["messages"][-1]
         assert _decisions(answer) == tiers
-        metadata = runs.seen[-1]
+        metadata = runs.metadata[-1]
         assert (metadata["routellm_tier"], metadata.get("routellm_then_tier")) == tiers
 
 

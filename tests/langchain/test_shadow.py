@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from pydantic import BaseModel
@@ -17,6 +16,7 @@ from routellm_plugins.langchain import ChatRouteLLM
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.clients import client
+from tests.langchain.starts import Starts
 
 
 @tool
@@ -32,14 +32,6 @@ class Painter(BaseModel):
     """Who painted it."""
 
     name: str
-
-
-class Starts(BaseCallbackHandler):
-    def __init__(self) -> None:
-        self.count = 0
-
-    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
-        self.count += 1
 
 
 @pytest.fixture
@@ -88,7 +80,7 @@ async def test_both_answers_are_kept(
     assert rows[other]["text"].startswith({"strong": "gpt-4o ", "weak": "gpt-4o-mini "}[other])
     assert rows[tier]["prompt"] == prompt
     assert rows[tier]["decided"] == tier
-    assert starts.count == 1  # the application's callbacks see its own call alone
+    assert len(starts.metadata) == 1  # the application's callbacks see its own call alone
     costs = {row["tier"]: row["cost_usd"] for row in Store(path).answers()}
     assert costs[other] > 0
 

@@ -16,6 +16,7 @@ from routellm_core import ConfigError
 from routellm_core.traffic.shadow.calls import Calls, Job
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 from routellm_core.traffic.shadow.shadow import OtherCall, Shadow
+from routellm_core.traffic.shadow.shadow import shadow_of as shadow_of_route
 from routellm_core.traffic.store.kept import Answer
 from routellm_core.traffic.store.store import Store
 from tests.traffic.exchanges import answer, request
@@ -237,6 +238,28 @@ def test_a_forked_worker_keeps_and_calls_too(path: str):
     assert os.waitpid(child, 0)[1] == 0
     assert {row["request_id"] for row in Store(path).requests()} == {"parent", "child"}
     assert Store(path).spent("chat") == pytest.approx(0.2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_does_not_pay_for_its_parents_calls_in_flight(path: str):
+    release, values = threading.Event(), {"sample": 1.0, "budget_usd": 1.0, "store": path}
+    shadow = shadow_of_route("forked", ShadowSettings(**values, per_minute=1e6))
+
+    def make() -> Answer:
+        release.wait(30)
+        return dear(0.0)
+
+    shadow.keep(request("parent"), answer(), other(make, estimate_usd=1.0))
+    deadline = time.monotonic() + 10
+    while not shadow._reserved and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child = os.fork()
+    if not child:
+        shadow.keep(request("child"), answer(), other(lambda: dear(0.1), estimate_usd=0.5))
+        os._exit(0 if shadow.flush() and not errors(path)["budget"] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    release.set()
+    assert shadow.flush()
 
 
 @pytest.mark.parametrize(

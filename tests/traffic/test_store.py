@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from routellm_core import ConfigError
+from routellm_core import ConfigError, Decision
 from routellm_core.data.digests import sha256_of
 from routellm_core.traffic.store.keeping import Keeping, redact_of
-from routellm_core.traffic.store.kept import About, Feedback
+from routellm_core.traffic.store.kept import About, Feedback, Request
 from routellm_core.traffic.store.store import Store
 from routellm_core.traffic.store.writer import Writer
 from tests.traffic.exchanges import DAY_S, answer, request
@@ -256,4 +256,62 @@ def test_what_waits_is_written_when_the_process_ends(tmp_path: Path):
         "for n in range(50): writer.put('chat', request(str(n)), Keeping())\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert [file.name for file in tmp_path.glob("*")] == ["traffic.db"]  # whole, to be copied
     assert len(list(Store(str(tmp_path / "traffic.db")).requests())) == 50
+
+
+def test_what_is_deleted_leaves_the_file_while_a_proxy_holds_it(tmp_path: Path):
+    proxy, path = Store(str(tmp_path / "traffic.db")), tmp_path / "traffic.db"
+    proxy.add([request("old", at=0.0, prompt="a secret of old"), ("old", answer())])
+    Store(str(path), make=False).forget(1.0)  # `routellm store forget`, beside the proxy
+    files = list(tmp_path.glob("traffic.db*"))
+    assert {file.name for file in files} == {"traffic.db", "traffic.db-wal", "traffic.db-shm"}
+    assert all(b"a secret of old" not in file.read_bytes() for file in files)
+    proxy.add([request("new")])
+    assert [row["request_id"] for row in proxy.requests()] == ["new"]
+
+
+def test_a_file_that_was_deleted_is_made_again(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("routellm_core.traffic.store.writer.time.sleep", lambda s: None)
+    path = tmp_path / "traffic.db"
+    writer = Writer(lambda: Store(str(path)))
+    writer.put("chat", request("before"), Keeping())
+    assert writer.flush()
+    for file in tmp_path.glob("traffic.db*"):
+        file.unlink()
+    writer.put("chat", request("after"), Keeping())
+    assert writer.flush()
+    assert [row["request_id"] for row in Store(str(path)).requests()] == ["after"]
+    assert writer.store.spent("chat") == 0
+
+
+def explored(request_id: str, **changes: object) -> Request:
+    drawn = Decision("weak", 0.6, 0.5, "length", "exploration", 0.1, propensity=0.1)
+    return request(request_id, decision=drawn, **changes)
+
+
+def test_how_likely_a_drawn_call_was_is_kept(store: Store):
+    store.add([explored("r1"), ("r1", answer()), ("r1", answer("strong", shadow=True))])
+    store.add([request("r2"), ("r2", answer())])  # of a route without `explore`
+    store.add([explored("r3", acted=False), ("r3", answer())])  # observed, and not sent there
+    store.add_feedback([Feedback("r1", 1.0), Feedback("r1", 0.0, name="another")])
+    (row,) = store.explored()
+    assert (row["decided"], row["cause"], row["propensity"]) == ("weak", "exploration", 0.1)
+    assert (row["judged"], row["weak"], row["strong"]) == (0.5, 0.5, None)
+    store.forget(time.time() + 1)
+    assert list(store.explored()) == []
+
+
+def test_a_store_of_an_older_package_keeps_working(tmp_path: Path):
+    path = tmp_path / "traffic.db"
+    Store(str(path)).add([request("before"), ("before", answer())])
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE explored")
+    connection.close()
+    reader = Store(str(path), make=False)  # beside a proxy of the older package
+    assert list(reader.explored()) == []
+    reader.forget(0.0)
+    store = Store(str(path))
+    store.add([explored("after"), ("after", answer())])
+    assert [row["propensity"] for row in store.explored()] == [0.1]
+    assert len(list(store.requests())) == 2

@@ -24,12 +24,16 @@ from ...data.calls import REMEDY, Skipped
 from ...data.logged_decisions import logged_decision, number, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
+from ..store.store import Store
 from .labels import Labels
 
 _NO_VOTE = "no vote on its answer"
 _ONE_SIDED = (
     "a vote on one answer, which says nothing of the other model: it was not drawn by `explore`"
 )
+_NO_TEXT = "no prompt: a store keeps the texts of sampled requests alone (`sample`, `texts`)"
+_SCORED = ("score", "exploration")
+"""Causes of decisions that were made by the text of the call itself."""
 _UNSCORED = "a decision that its own text did not make, such as a follow-up"
 
 
@@ -46,20 +50,45 @@ def read_votes(paths: Iterable[Path], votes: Mapping[str, float], skipped: Skipp
     Raises:
         DataError: a file cannot be read, or no vote is of a call decided with exploration.
     """
+    rows = (row for path in paths for row in table_rows(path, REMEDY, skipped.note))
+    return _labels(((where, _vote(row, votes)) for where, row in rows), skipped)
+
+
+def read_stored_votes(store: Store, votes: Mapping[str, float], skipped: Skipped) -> Labels:
+    """Return the labels that the feedback in a store makes, of its calls that were decided with
+    exploration and whose prompt it keeps. Of a call of which both answers have a score, these are
+    the label.
+
+    Args:
+        store: what shadow mode kept.
+        votes: further scores, as ``read_votes`` takes them.
+        skipped: is told of the other calls.
+
+    Raises:
+        DataError: none is a label.
+    """
+    rows = enumerate(store.explored(), 1)
+    return _labels(((f"call {n}", _stored_vote(row, votes)) for n, row in rows), skipped)
+
+
+_Vote = tuple[str, float, float]
+"""Prompt, gain and propensity."""
+
+
+def _labels(found_at: Iterable[tuple[str, _Vote | str]], skipped: Skipped) -> Labels:
+    """Return the labels of votes, each with where it was found, or why it is none."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for path in paths:
-        for where, row in table_rows(path, REMEDY, skipped.note):
-            vote = _vote(row, votes)
-            if isinstance(vote, str):
-                skipped.note(where, vote)
-            else:
-                prompt, gain, propensity = vote
-                found.setdefault(prompt, []).append((gain, propensity))
+    for where, vote in found_at:
+        if isinstance(vote, str):
+            skipped.note(where, vote)
+        else:
+            prompt, gain, propensity = vote
+            found.setdefault(prompt, []).append((gain, propensity))
     if not found:
         raise DataError(
             f"no vote is of a call that `explore` drew, so none is a label "
-            f"({'; '.join(skipped.lines())}): set explore: 0.1 where you route, or judge both "
-            "answers with `routellm label`"
+            f"({'; '.join(skipped.lines()) or 'there is no such call'}): set explore: 0.1 where "
+            "you route, or judge both answers with `routellm label`"
         )
     # The least propensity bounds what one vote counts; it is the config's, not the votes'.
     every = [propensity for votes_of in found.values() for _, propensity in votes_of]
@@ -69,7 +98,26 @@ def read_votes(paths: Iterable[Path], votes: Mapping[str, float], skipped: Skipp
     return Labels(list(found), np.maximum(scaled, 0), np.maximum(-scaled, 0), None, unit)
 
 
-def _vote(row: Mapping[str, Any], votes: Mapping[str, float]) -> tuple[str, float, float] | str:
+def _stored_vote(row: Mapping[str, Any], votes: Mapping[str, float]) -> _Vote | str:
+    """Return prompt, gain and propensity of a row of ``Store.explored``, or why it is no label."""
+    vote = votes.get(row["request_id"], votes.get(row["answer_id"], row["judged"]))
+    if vote is None or not 0 <= vote <= 1:
+        return _NO_VOTE
+    if row["cause"] not in _SCORED:
+        return _UNSCORED
+    if not row["prompt"]:
+        return _NO_TEXT
+    scores = {"strong": row["strong"], "weak": row["weak"], row["decided"]: vote}
+    if None not in scores.values():
+        return row["prompt"], float(scores["strong"] - scores["weak"]), row["propensity"]
+    return row["prompt"], _gain(row["decided"], vote, row["propensity"]), row["propensity"]
+
+
+def _gain(tier: object, score: float, propensity: float) -> float:
+    return (1 if tier == "strong" else -1) * (2 * score - 1) / (2 * propensity)
+
+
+def _vote(row: Mapping[str, Any], votes: Mapping[str, float]) -> _Vote | str:
     """Return prompt, gain and propensity of a row, or why it is no label."""
     decision = logged_decision(row)
     if decision is None:
@@ -80,10 +128,9 @@ def _vote(row: Mapping[str, Any], votes: Mapping[str, float]) -> tuple[str, floa
     propensity = number(decision.get("propensity"))
     if not 0 < propensity < 1:
         return _ONE_SIDED
-    if decision.get("cause") not in ("score", "exploration"):
+    if decision.get("cause") not in _SCORED:
         return _UNSCORED
     call = next(calls_in(row), "no prompt")
     if not isinstance(call, LoggedCall):
         return call
-    side = 1 if decision.get("tier") == "strong" else -1
-    return call.turns[-1], side * (2 * score - 1) / (2 * propensity), propensity
+    return call.turns[-1], _gain(decision.get("tier"), score, propensity), propensity

@@ -82,6 +82,11 @@ def headline(audit: Audit) -> list[str]:
             f"{_with_interval(saving)} saved, prompt caches counted. "
             f"Always weak: {dollars(money.always_weak)}."
         )
+        if money.always_strong < money.always_weak:
+            lines.append(
+                "The strong model is the cheaper one at these prices, so routing cannot save: are "
+                "the two the wrong way round?"
+            )
         if money.cached_strong > 0:
             lines.append(
                 f"One strong model alone reads {tokens(money.cached_strong)} of "

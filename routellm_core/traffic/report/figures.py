@@ -11,6 +11,7 @@ import numpy as np
 from ...decision import Tier
 from ...evaluation.intervals import Estimate
 from ...rules.drift import Sketch, Status, drifted, p_value
+from ..exploration.estimate import Estimates, estimate
 from .estimates import saving, share, weighted_mean
 from .requests import TIERS, Floats, Judged, Requests
 
@@ -78,6 +79,9 @@ class Figures:
     costs: Costs | None
     """None where no price is known."""
     quality: Quality
+    exploration: Estimates | None
+    """Of the threshold alone, by calls that were drawn at random; None where none was, or where
+    the source does not tell."""
     drift: Status
     warning: str | None
     """Of drift."""
@@ -106,6 +110,7 @@ def figures_of(route: Requests, source: Source = "store") -> Figures:
         causes=dict(route.causes.most_common()),
         costs=_costs(route),
         quality=_quality(route.judged),
+        exploration=None if route.explored is None else estimate(route.explored),
         drift=status,
         warning=drifted(status, route.about.get("calibration")),
         sampled=route.sampled,

@@ -105,6 +105,7 @@ class _Sums:
             causes=dict(self.causes.most_common()),
             costs=self._costs(),
             quality=Quality({}, dict.fromkeys(TIERS, 0), 0, None),
+            exploration=None,
             drift=Status("", math.nan, None, None, 0, None, None, {}),
             warning=None,
             sampled=0,

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...decision import Tier
+from ..exploration.estimate import Explored
+from ..exploration.stored import stored_explored
 from ..store.store import Store
 
 Floats = NDArray[np.float64]
@@ -61,6 +63,8 @@ class Requests:
         """Of how many requests both answers' lengths are known, and the tokens in those of the
         strong model and of the weak one."""
         self.judged: list[Judged] = []
+        self.explored: Explored | None = None
+        """Those that were decided with exploration, if any."""
         self.router, self.threshold = "", np.nan
         """Of the last request."""
         self._columns = {name: array("d") for name in (*_NUMBERS, "decided", "served")}
@@ -118,6 +122,8 @@ def requests_of(store: Store, since: float = 0.0) -> list[Requests]:
         judged[row["request_id"]] = name, replace(scored, served=served)
     for name, scored in judged.values():
         found[name].judged.append(scored)
+    for route, explored in stored_explored(store, since).items():
+        found[route].explored = explored
     return [found[name] for name in sorted(found)]
 
 

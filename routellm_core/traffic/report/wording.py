@@ -9,11 +9,16 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...evaluation.intervals import Estimate
+from ..exploration.estimate import Estimates
 from .figures import Costs, Figures, Source
 from .requests import TIERS
 
 Line = tuple[str, str]
 """What is told, and the figures."""
+
+_EXPLORED = 30
+"""Judged answers to calls that went to the other model, from which on an interval for many calls
+is shown."""
 
 NO_LABELS: Mapping[Source, str] = {
     "store": "not known: no answer was judged. Give feedback (`--feedback`), or judge the sampled "
@@ -95,8 +100,8 @@ def _money(figures: Figures) -> Iterator[Line]:
 
 
 _SUMS = (
-    "by the proxy's sums of costs, which give no interval and count no prompt cache of the strong "
-    "model; both models taken to answer at the same length"
+    "by the proxy's sums of costs over all requests: a total, so without an interval; no prompt "
+    "cache of the strong model is counted; both models taken to answer at the same length"
 )
 
 
@@ -125,10 +130,21 @@ def _quality(figures: Figures) -> Iterator[Line]:
     if quality.loss is not None:
         pairs = f"by {quality.pairs:,} sampled pairs"
         yield "loss against always strong", f"{_number(quality.loss)}, {pairs}"
+    if figures.exploration is not None:
+        yield "loss by exploration", _explored(figures.exploration)
     if not quality.scores and quality.loss is None:
         yield "quality", NO_LABELS[figures.source]
     elif figures.source == "logs":
         yield "loss against always strong", NO_LOSS
+
+
+def _explored(found: Estimates) -> str:
+    drawn = f"{found.explored:,} of {found.calls:,} calls went to the other model"
+    judged = f"{drawn}; judged are {found.judged:,}, {found.judged_explored:,} of them there"
+    if found.judged_explored < _EXPLORED:
+        return f"not known below {_EXPLORED} judged answers of the other model: {judged}"
+    loss = found.loss_dr
+    return f"{loss.value:.3f} [{loss.low:.3f}, {loss.high:.3f}] at all times; {judged}"
 
 
 def _watch(figures: Figures) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -66,11 +67,7 @@ class Shadow:
             settings.waiting,
             _MOST_BYTES,
         )
-        self._uncharged = 0.0
-        """Dollars that the store could not be told of."""
-        self._reserved = 0.0
-        """Dollars that the calls in flight may cost."""
-        self._money = threading.Lock()
+        self._begin_money()
         self._said: set[str] = set()
         self._random = random.Random()
 
@@ -107,8 +104,11 @@ class Shadow:
         """
         try:
             if not request.sampled:
-                request = replace(request, prompt=None, messages=())
-                served, other = replace(served, text=None), None
+                other = None
+                if request.prompt is not None or request.messages:
+                    request = replace(request, prompt=None, messages=())
+                if served.text is not None:
+                    served = replace(served, text=None)
             self._put(request)
             self._put((request.request_id, served))
             if other is not None:
@@ -119,6 +119,13 @@ class Shadow:
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait for calls and for the store; returns whether all is written."""
         return self._calls.idle(timeout_s) and self._writer.flush(timeout_s)
+
+    def _begin_money(self) -> None:
+        self._uncharged = 0.0
+        """Dollars that the store could not be told of."""
+        self._reserved = 0.0
+        """Dollars that the calls in flight may cost."""
+        self._money = threading.Lock()
 
     def _put(self, kept: Any) -> None:
         self._writer.put(self.route, kept, self._keeping)
@@ -209,3 +216,13 @@ def shadow_of(route: str, settings: ShadowSettings) -> Shadow:
     if key not in _shadows:
         _shadows.setdefault(key, Shadow(*key))
     return _shadows[key]
+
+
+def _forget_money() -> None:
+    for shadow in list(_shadows.values()):
+        shadow._begin_money()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    # The calls in flight are the parent's, and what they cost; a thread of it may hold the lock.
+    os.register_at_fork(after_in_child=_forget_money)

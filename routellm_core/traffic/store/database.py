@@ -1,12 +1,14 @@
 """The databases that a store can be in: an SQLite file, or what SQLAlchemy connects to.
 
-Each operation has a connection of its own: forked workers and threads share none.
+A connection is kept for what is short, since opening one costs more than a write. It is not for a
+fork, which opens a store of its own.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +21,7 @@ Parameters = Mapping[str, Any]
 Statement = tuple[str, Sequence[Parameters]]
 """SQL that is the same everywhere, with parameters such as ``:name``; run for each mapping."""
 
-SQLITE = b"SQLite format 3"
+_SQLITE = b"SQLite format 3"
 """What a file of it begins with."""
 
 _WAIT_S = 30.0
@@ -27,6 +29,16 @@ _WAIT_S = 30.0
 
 _FETCHED = 1000
 """Rows that are in memory at once."""
+
+
+def is_store(where: str) -> bool:
+    """Return whether a path or URL is that of a store, and not of a file of rows."""
+    if "://" in where:
+        return True
+    if not Path(where).is_file():
+        return False
+    with Path(where).open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
 
 
 class Database(Protocol):
@@ -38,8 +50,17 @@ class Database(Protocol):
     def write(self, statements: Iterable[Statement]) -> None:
         """Run statements in one transaction."""
 
+    def first(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
+        """Return the first row of a query, by column; None if it has none."""
+
     def rows(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Yield the rows of a query, by column."""
+
+    def has(self, table: str) -> bool:
+        """Return whether there is such a table."""
+
+    def overwrite(self) -> None:
+        """Let nothing that was deleted stay in a file of the database."""
 
 
 def database_of(where: str) -> Database:
@@ -55,25 +76,55 @@ def database_of(where: str) -> Database:
 class _Sqlite:
     def __init__(self, path: str) -> None:
         self.name = path
+        self._lock = threading.Lock()
+        self._kept: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and number of the file that the kept connection is to."""
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        if self._kept is not None and os.getpid() == self._process:
+            self._kept.close()
 
     def write(self, statements: Iterable[Statement]) -> None:
-        with closing(self._connected()) as connection, connection:
+        with self._lock, self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             for sql, rows in statements:
                 connection.executemany(sql, rows)
 
-    def rows(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        with closing(self._connected()) as connection:
-            cursor = connection.execute(sql, parameters)
-            columns = [column[0] for column in cursor.description]
-            while rows := cursor.fetchmany(_FETCHED):
-                yield from (dict(zip(columns, row, strict=True)) for row in rows)
+    def first(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
+        with self._lock:
+            return next(_by_column(self._connection().execute(sql, parameters)), None)
 
-    def _connected(self) -> sqlite3.Connection:
+    def rows(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        # Of its own: whoever reads many rows keeps nobody from writing meanwhile.
+        with closing(self._opened()) as connection:
+            yield from _by_column(connection.execute(sql, parameters))
+
+    def has(self, table: str) -> bool:
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = :table"
+        return self.first(sql, table=table) is not None
+
+    def overwrite(self) -> None:
+        with self._lock:
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the kept connection, to the file that is there now."""
+        if self._kept is None or _number(self.name) != self._file:
+            if self._kept is not None:
+                self._kept.close()
+            self._kept = self._opened()
+            self._file = _number(self.name)
+        return self._kept
+
+    def _opened(self) -> sqlite3.Connection:
         if not Path(self.name).exists():
             # Prompts are nobody's business but the owner's; SQLite copies the mode to its -wal.
             os.close(os.open(self.name, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self.name, timeout=_WAIT_S, isolation_level=None)
+        connection = sqlite3.connect(
+            self.name, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+        )
         # What retention deletes is overwritten, and readers do not wait for writers.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -81,13 +132,30 @@ class _Sqlite:
         return connection
 
 
+def _number(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _by_column(cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:
+    columns = [column[0] for column in cursor.description]
+    while rows := cursor.fetchmany(_FETCHED):
+        yield from (dict(zip(columns, row, strict=True)) for row in rows)
+
+
 class _Alchemy:
+    _engine: Any = None
+
     def __init__(self, url: str) -> None:
+        self._process = os.getpid()
         self._sql: Any = require("sqlalchemy", "store", "a store at a URL")
-        pool: Any = require("sqlalchemy.pool", "store", "a store at a URL")
         try:
             self.name = self._sql.make_url(url).render_as_string(hide_password=True)
-            self._engine = self._sql.create_engine(url, poolclass=pool.NullPool)
+            # What waits between two writes is one connection, which a server may have closed since.
+            self._engine = self._sql.create_engine(url, pool_pre_ping=True, pool_size=1)
         except self._sql.exc.ArgumentError as error:
             raise ConfigError(
                 "'store' is no URL of a database: write postgresql+psycopg://USER@HOST/NAME, or "
@@ -98,6 +166,10 @@ class _Alchemy:
                 f"'store' is {self.name}, whose driver is not installed ({error}): install it, or "
                 "write postgresql+psycopg:// and pip install psycopg"
             ) from error
+
+    def __del__(self) -> None:
+        if self._engine is not None and os.getpid() == self._process:
+            self._engine.dispose()
 
     def write(self, statements: Iterable[Statement]) -> None:
         with self._engine.begin() as connection:
@@ -110,3 +182,12 @@ class _Alchemy:
             streamed = connection.execution_options(yield_per=_FETCHED)
             with streamed.execute(self._sql.text(sql), parameters) as result:
                 yield from map(dict, result.mappings())
+
+    def first(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
+        return next(self.rows(sql, **parameters), None)
+
+    def has(self, table: str) -> bool:
+        return bool(self._sql.inspect(self._engine).has_table(table))
+
+    def overwrite(self) -> None:
+        """What a server keeps of deleted rows, and for how long, is the server's to say."""

@@ -29,6 +29,11 @@ TABLES: tuple[str, ...] = (
         prompt TEXT,
         messages TEXT
     )""",
+    f"""
+    CREATE TABLE IF NOT EXISTS explored (
+        request_id {_ID} PRIMARY KEY,
+        propensity {_NUMBER} NOT NULL
+    )""",
     "CREATE INDEX IF NOT EXISTS requests_at ON requests (at)",
     "CREATE INDEX IF NOT EXISTS requests_answer ON requests (answer_id)",
     f"""
@@ -64,5 +69,7 @@ TABLES: tuple[str, ...] = (
         about TEXT NOT NULL
     )""",
 )
-"""``routes`` tells what shadow calls have cost, how many records were lost before they could be
+"""``explored`` holds, of requests of routes with ``explore``, how likely each was to go where it
+went. It is a table of its own, so that packages which do not know it go on writing to the store.
+``routes`` tells what shadow calls have cost, how many records were lost before they could be
 written, and, in JSON, ``kept.About``."""

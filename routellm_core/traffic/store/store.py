@@ -29,6 +29,7 @@ _ANSWERS = """
         :request_id, :tier, :shadow, :model, :text, :text_sha256, :error, :input_tokens,
         :cached_tokens, :output_tokens, :cost_usd, :elapsed_ms
     )"""
+_EXPLORED = "INSERT INTO explored VALUES (:request_id, :explore)"
 _FEEDBACK = "INSERT INTO feedback VALUES (:request_id, :tier, :name, :score, :at)"
 _NEW_ROUTE = "INSERT INTO routes VALUES (:route, 0, 0, '{}') ON CONFLICT DO NOTHING"
 
@@ -54,6 +55,7 @@ class Store:
                 self._database.write([(sql, [{}]) for sql in TABLES])
                 self._database.write([_first_version()])
             versions = [row["version"] for row in self._database.rows(_VERSIONS)]
+            self._knows_explored = make or self._database.has("explored")
         except Exception as error:
             raise ConfigError(
                 f"the store {self.name} cannot be opened ({_short(error)}): name a file of "
@@ -83,9 +85,12 @@ class Store:
             for each in kept
             if not isinstance(each, Request)
         }
+        explored = [row for row in requests.values() if row["explore"] is not None]
         statements: list[Statement] = [
             ("DELETE FROM requests WHERE request_id = :request_id", [*requests.values()]),
             (_REQUESTS, [*requests.values()]),
+            ("DELETE FROM explored WHERE request_id = :request_id", explored),
+            (_EXPLORED, explored),
             (
                 "DELETE FROM answers WHERE request_id = :request_id AND tier = :tier",
                 [*answers.values()],
@@ -120,7 +125,8 @@ class Store:
     def spent(self, route: str) -> float:
         """Return what the shadow calls of a route have cost, in dollars, in all processes."""
         sql = "SELECT spent_usd FROM routes WHERE route = :route"
-        return sum(float(row["spent_usd"]) for row in self._database.rows(sql, route=_sound(route)))
+        row = self._database.first(sql, route=_sound(route))
+        return 0.0 if row is None else float(row["spent_usd"])
 
     def routes(self) -> Iterator[dict[str, Any]]:
         """Yield ``route``, ``spent_usd``, ``lost`` and ``about`` (a mapping) of each route."""
@@ -210,6 +216,24 @@ class Store:
             since=since,
         )
 
+    def explored(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        """Yield the requests that went where ``explore`` drew them, oldest first, with the answer
+        that the user got: ``propensity`` is how likely it was to go there, ``judged`` the mean of
+        the answer's scores, and ``strong`` and ``weak`` those of each model's (None: not judged).
+        """
+        if not self._knows_explored:
+            return
+        mean = "(SELECT AVG(f.score) FROM feedback f WHERE f.request_id = r.request_id AND f.tier"
+        yield from self._database.rows(
+            "SELECT r.request_id, r.answer_id, r.route, r.score, r.threshold, r.cause, r.decided, "
+            f"e.propensity, r.prompt, a.input_tokens, a.output_tokens, {mean} = a.tier) AS judged, "
+            f"{mean} = 'strong') AS strong, {mean} = 'weak') AS weak "
+            "FROM explored e JOIN requests r ON r.request_id = e.request_id "
+            "JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
+            "AND a.tier = r.decided WHERE r.at >= :since ORDER BY r.at",
+            since=since,
+        )
+
     def add_feedback(self, given: Iterable[Feedback]) -> tuple[int, int]:
         """Keep how good answers were.
 
@@ -236,13 +260,17 @@ class Store:
     def forget(self, before: float) -> None:
         """Delete the requests that came before a time, with their answers and feedback."""
         old = "IN (SELECT request_id FROM requests WHERE at < :before)"
+        tables = ("answers", "feedback", *(("explored",) if self._knows_explored else ()))
         self._database.write(
             [
-                (f"DELETE FROM answers WHERE request_id {old}", [{"before": before}]),
-                (f"DELETE FROM feedback WHERE request_id {old}", [{"before": before}]),
+                *(
+                    (f"DELETE FROM {each} WHERE request_id {old}", [{"before": before}])
+                    for each in tables
+                ),
                 ("DELETE FROM requests WHERE at < :before", [{"before": before}]),
             ]
         )
+        self._database.overwrite()
 
     def forget_after(self, days: float) -> None:
         """Delete the requests that are older than so many days."""
@@ -250,21 +278,16 @@ class Store:
 
     def _judged(self, given: Feedback) -> dict[str, Any] | None:
         """Return the row of a score; None if there is no such answer."""
-        answers = self._database.rows(
-            "SELECT a.request_id, a.tier, a.shadow FROM answers a JOIN requests r "
-            "ON r.request_id = a.request_id WHERE r.request_id = :id OR r.answer_id = :id",
+        row = self._database.first(
+            "SELECT a.request_id, a.tier FROM answers a JOIN requests r "
+            "ON r.request_id = a.request_id WHERE (r.request_id = :id OR r.answer_id = :id) "
+            "AND (a.tier = :tier OR (:tier = '' AND a.shadow = 0))",
             id=_sound(given.request_id, None),
+            tier=given.tier or "",
         )
-        for row in answers:
-            if row["tier"] == given.tier or (given.tier is None and not row["shadow"]):
-                return {
-                    "request_id": row["request_id"],
-                    "tier": row["tier"],
-                    "name": _sound(given.name),
-                    "score": given.score,
-                    "at": time.time(),
-                }
-        return None
+        if row is None:
+            return None
+        return {**row, "name": _sound(given.name), "score": given.score, "at": time.time()}
 
 
 _VERSIONS = "SELECT version FROM routellm_store"
@@ -294,6 +317,7 @@ def _request(request: Request) -> dict[str, Any]:
         "turns": request.turns,
         "sampled": int(request.sampled),
         "propensity": request.propensity,
+        "explore": decision.propensity if request.acted else None,
         "prompt_sha256": request.prompt_sha256,
         "prompt": _sound(request.prompt, None),
         "messages": _json(request.messages) if request.messages else None,
@@ -302,12 +326,18 @@ def _request(request: Request) -> dict[str, Any]:
 
 def _answer(request_id: str, answer: Answer) -> dict[str, Any]:
     return {
-        **asdict(answer),
         "request_id": _sound(request_id),
+        "tier": answer.tier,
         "shadow": int(answer.shadow),
         "model": _sound(answer.model),
         "text": _sound(answer.text, None),
+        "text_sha256": answer.text_sha256,
         "error": _sound(answer.error),
+        "input_tokens": answer.input_tokens,
+        "cached_tokens": answer.cached_tokens,
+        "output_tokens": answer.output_tokens,
+        "cost_usd": answer.cost_usd,
+        "elapsed_ms": answer.elapsed_ms,
     }
 
 

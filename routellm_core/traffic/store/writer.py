@@ -41,6 +41,7 @@ class Writer:
     """
 
     _started: bool
+    _idle: bool
     _writing: bool
     _hurry: bool
 
@@ -85,7 +86,7 @@ class Writer:
             if not self._started:
                 self._started = True
                 threading.Thread(target=self._run, name="routellm-store", daemon=True).start()
-            if len(self._waiting) == 1:
+            if self._idle:
                 self._changed.notify_all()
         return True
 
@@ -103,21 +104,33 @@ class Writer:
             self._hurry = False
         return True
 
+    def close(self) -> None:
+        """Close the store, whose file then is whole by itself; it is opened again when needed."""
+        with self._opening:
+            self._store = None
+
     def _reset(self) -> None:
+        if self._store is not None:
+            _of_parents.append(self._store)
+            self._store = None
         self._waiting: deque[tuple[str, Kept, Keeping]] = deque()
         self._changed = threading.Condition()
         self._opening = threading.Lock()
-        self._started = self._writing = self._hurry = self._logged = False
+        self._started = self._idle = self._writing = self._hurry = self._logged = False
         self._lost: Counter[str] = Counter()
         self._pruned = -_HOUR_S
 
     def _run(self) -> None:
         while True:
             with self._changed:
+                if not self._hurry and len(self._waiting) < _BATCH:
+                    self._changed.wait(_PAUSE_S)
+                # Only after a pause without a record: to wake a thread for each batch would cost
+                # the thread that answers users more than what it puts here.
+                self._idle = not self._waiting
                 while not self._waiting:
                     self._changed.wait()
-                if not self._hurry:
-                    self._changed.wait(_PAUSE_S)
+                self._idle = False
                 taken = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
                 lost, self._lost = self._lost, Counter()
                 self._writing = True
@@ -144,6 +157,7 @@ class Writer:
                 self.store.add([kept for _, kept in records], lost)
                 return
             except Exception as error:
+                self.close()  # its file may be gone: opened anew, it is made again
                 if tried == _TRIES:
                     with self._changed:
                         self._lose(lost + Counter(route for route, _ in records), str(error))
@@ -180,6 +194,8 @@ def _allowed(kept: Kept, keeping: Keeping) -> Kept:
 
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
+_of_parents: list[Store] = []
+"""In a fork, the stores of its parent, whose connections it may neither use nor close."""
 _by_place: dict[str, Writer] = {}
 _lock = threading.Lock()
 
@@ -201,6 +217,7 @@ def _flush_all() -> None:
     deadline = time.monotonic() + _AT_END_S
     for writer in list(_writers):
         writer.flush(max(0.0, deadline - time.monotonic()))
+        writer.close()
 
 
 def _forget_threads() -> None:

@@ -6,8 +6,9 @@ LiteLLM logs after the client has its answer, so that nothing here can delay or 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 _TIERS: tuple[Tier, ...] = ("strong", "weak")
 
+_LOOK_S = 1.0
+"""How often it is looked whether another policy decides; files of one are read no more often."""
+
 
 @dataclass(frozen=True)
 class _Keeper:
@@ -39,6 +43,8 @@ class _Keeper:
     prices: Mapping[Tier, Prices | None]
     policy: RoutingPolicy
     """That the store was told of."""
+    looked: float
+    """When it was found to decide."""
 
 
 class ShadowLog:
@@ -124,7 +130,9 @@ class ShadowLog:
 
     async def _keeper(self, route: Route, access: RouterAccess) -> _Keeper:
         """Return what keeps a route's requests; the store is told of each policy that decides."""
-        keeper = self._keepers.get(route.name)
+        keeper, now = self._keepers.get(route.name), time.monotonic()
+        if keeper is not None and now - keeper.looked < _LOOK_S:
+            return keeper
         try:
             policy = await apolicy_of(route.settings)
         except RouteLLMError:
@@ -135,10 +143,10 @@ class ShadowLog:
             settings = route.settings.shadow
             assert settings is not None
             prices = {tier: prices_of(route, tier, access, settings) for tier in _TIERS}
-            keeper = _Keeper(shadow_of(route.name, settings), prices, policy)
+            keeper = _Keeper(shadow_of(route.name, settings), prices, policy, now)
             models = {tier: route.settings.group(tier) for tier in _TIERS}
             keeper.shadow.describe(about(policy, models, prices))
-            self._keepers[route.name] = keeper
+        self._keepers[route.name] = keeper = replace(keeper, looked=now)
         return keeper
 
 
@@ -174,8 +182,8 @@ def _request(
         acted=acted,
         answer_id=payload.get("id"),
         turns=len(turns),
-        prompt=turns[-1] if turns else None,
-        messages=messages,
+        prompt=turns[-1] if turns and sampled else None,
+        messages=messages if sampled else (),
         sampled=sampled,
         propensity=propensity,
     )

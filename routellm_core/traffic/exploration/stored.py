@@ -1,0 +1,39 @@
+"""Calls with exploration, and the scores of their answers, as a store keeps them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..store.store import Store
+from .estimate import Explored
+
+
+def stored_explored(store: Store, since: float = 0.0) -> Mapping[str, Explored]:
+    """Return the calls that were decided with exploration, by route, in the order in which they
+    came.
+
+    Args:
+        store: what shadow mode kept.
+        since: only those that came then or later, in seconds since 1970.
+    """
+    found: dict[str, array[float]] = {}
+    for row in store.explored(since):
+        score, threshold = row["score"], row["threshold"]
+        if score is None or threshold is None or not 0 < row["propensity"] < 1:
+            continue
+        known = (row["judged"], row["input_tokens"], row["output_tokens"])
+        found.setdefault(row["route"], array("d")).extend(
+            (
+                *(score, score >= threshold, row["decided"] == "strong", row["propensity"]),
+                *(np.nan if each is None else each for each in known),
+            )
+        )
+    return {route: _explored(values) for route, values in found.items()}
+
+
+def _explored(values: array[float]) -> Explored:
+    scores, chosen, went, *others = np.frombuffer(values).reshape(-1, 7).T
+    return Explored(scores, chosen.astype(bool), went.astype(bool), *others)
