@@ -128,7 +128,7 @@ class RouteLLMProxyHandler(CustomLogger):
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
         strategy = self._installed_strategy()
         if strategy is not None:
-            routes = strategy.routes()
+            routes = strategy.known_routes
             self._costs.note(kwargs, routes, strategy.access)
             await self._shadow.note(kwargs, response_obj, routes, strategy.access)
 

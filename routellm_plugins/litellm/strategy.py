@@ -51,7 +51,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
     def __init__(self, router: Router) -> None:
         self.access = RouterAccess(router)
         self._seen: object = None
-        self._routes = Routes([])
+        self.known_routes = Routes([])
+        """Of the model list as it was when a request was last decided on."""
         self._entries = AliasEntries(self.access)
         self._abilities = GroupAbilities(self.access)
         self.shared = SharedConversations(self.access.redis)
@@ -178,13 +179,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         parts = (routing_parts(entries), aliases)
         if parts != self._seen:
             aliases = copy.deepcopy(aliases)
-            self._routes = Routes(entries, aliases)
-            self._entries.follow_groups(self._routes, entries)
+            self.known_routes = Routes(entries, aliases)
+            self._entries.follow_groups(self.known_routes, entries)
             self._abilities.forget()
             self._seen = copy.deepcopy((routing_parts(entries), aliases))
-            for problem in self._routes.problems.values():
+            for problem in self.known_routes.problems.values():
                 logger.error("%s", problem)
-        return self._routes
+        return self.known_routes
 
     def entry_put(self, routed: bool) -> None:
         """Read the entries again, although they may say the same about routing as before.
