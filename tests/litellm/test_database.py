@@ -19,7 +19,7 @@ from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, get
 from tests.litellm.configs import HANDLER, KEY, alias, group
-from tests.litellm.database.asking import ask, key, listed, made, once
+from tests.litellm.database.asking import ask, changed, key, listed, made, once
 from tests.litellm.database.setting import database_missing, environment, migrations
 
 pytestmark = [
@@ -203,19 +203,11 @@ def test_an_alias_with_a_mistake_that_is_added(proxy: ProxyProcess) -> None:
 
 
 def test_an_alias_that_is_changed(proxy: ProxyProcess) -> None:
-    changed = alias("changed", router="length", threshold=0.6)
-    entry = made(proxy, "model/new", **changed)
+    entry = made(proxy, "model/new", **alias("changed", router="length", threshold=0.6))
     own = key(proxy)
     answer = once(lambda: found if (found := ask(proxy, "changed", EASY, own)).is_success else None)
     assert answer.headers["x-routellm-tier"] == "weak"
-    info = alias("changed", router="length", threshold=0.2)["model_info"]
-    updated = httpx.patch(
-        f"{proxy.url}/model/{entry['model_id']}/update",
-        headers={"Authorization": f"Bearer {KEY}"},
-        json={"model_info": info},
-        timeout=60,
-    )
-    assert updated.status_code == 200, updated.text
+    changed(proxy, entry, alias("changed", router="length", threshold=0.2)["model_info"])
 
     def strong_now() -> Any:
         now = ask(proxy, "changed", EASY, own)

@@ -69,6 +69,15 @@ async def test_embeddings_are_rejected(router: Router) -> None:
         await router.aembedding("gpt-4o-router", input=["x"])
 
 
+def test_embeddings_that_are_not_asynchronous_are_rejected(
+    router: Router, strong: Upstream, weak: Upstream
+) -> None:
+    asked = len(strong.requests) + len(weak.requests)
+    with pytest.raises(BadRequestError, match="name a model group for embeddings"):
+        router.embedding("gpt-4o-router", input="xylograph")
+    assert len(strong.requests) + len(weak.requests) == asked
+
+
 async def test_a_routed_entry_is_never_called_itself(router: Router) -> None:
     (entry,) = router.get_model_list("gpt-4o-router") or []
     with pytest.raises(BadRequestError, match="leads to a routed alias"):

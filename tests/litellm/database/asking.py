@@ -10,6 +10,7 @@ import httpx
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.litellm.calls import body_of, get, post
+from tests.litellm.configs import KEY
 
 
 def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
@@ -18,6 +19,17 @@ def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     result: dict[str, Any] = answer.json()
     return result
+
+
+def changed(proxy: ProxyProcess, entry: dict[str, Any], info: dict[str, Any]) -> None:
+    """Change the ``model_info`` of an entry that was ``made``."""
+    answer = httpx.patch(
+        f"{proxy.url}/model/{entry['model_id']}/update",
+        headers={"Authorization": f"Bearer {KEY}"},
+        json={"model_info": info},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
 
 
 def key(proxy: ProxyProcess, **values: Any) -> str:
