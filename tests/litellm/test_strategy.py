@@ -15,6 +15,7 @@ from routellm_core import ConfigError, Decision, hookimpl, route_on
 from routellm_plugins.litellm import install
 from routellm_plugins.litellm.config.routes import Routes
 from routellm_plugins.litellm.reporting import routed_request
+from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
 from tests.litellm.application import WARNINGS, answered_by, user
 from tests.litellm.configs import alias
