@@ -37,9 +37,14 @@ def key(proxy: ProxyProcess, **values: Any) -> str:
 
 
 def ask(
-    proxy: ProxyProcess, model: str, text: str, with_key: str, endpoint: str = "chat/completions"
+    proxy: ProxyProcess,
+    model: str,
+    text: str,
+    with_key: str,
+    endpoint: str = "chat/completions",
+    **options: Any,
 ) -> httpx.Response:
-    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text), with_key)
+    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text, **options), with_key)
 
 
 def once(found: Callable[[], Any]) -> Any:
