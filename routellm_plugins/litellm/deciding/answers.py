@@ -87,8 +87,9 @@ def _answers_in(response: Any) -> Iterator[Mapping[str, Any]]:
         for choice in response.choices:
             message = getattr(choice, "message", None)
             if message is not None:
-                calls = [{"id": getattr(call, "id", None)} for call in message.tool_calls or ()]
-                yield {"role": message.role, "content": message.content, "tool_calls": calls}
+                called = getattr(message, "tool_calls", None) or ()
+                calls = [{"id": getattr(call, "id", None)} for call in called]
+                yield {"role": "assistant", "content": message.content, "tool_calls": calls}
         return
     content = response.model_dump() if hasattr(response, "model_dump") else response
     if not isinstance(content, Mapping):
