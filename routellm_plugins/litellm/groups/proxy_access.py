@@ -137,10 +137,10 @@ async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times:
     """
     limiter = _of_proxy("model_max_budget_limiter")
     payload, params = kwargs.get("standard_logging_object"), kwargs.get("litellm_params")
-    routed = routed_request(params) if isinstance(params, Mapping) else None
-    if limiter is None or routed is None or not isinstance(payload, Mapping):
+    if limiter is None or not isinstance(payload, Mapping) or not isinstance(params, Mapping):
         return
-    if payload.get("model_group") != routed.alias:
+    routed = routed_request(params)
+    if routed is None or payload.get("model_group") != routed.alias:
         return
     budgets = {
         name: budget
