@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Named so that pip takes this release, and a CPU build of it where one is at hand.
 TORCH ?= torch==2.13.0
-# The oldest LiteLLM that is supported, and the one that pip takes.
-LITELLM_VERSIONS ?= 1.102.0 latest
+# The oldest LiteLLM that is supported, the one that pip takes, and the newest.
+LITELLM_VERSIONS ?= 1.102.0 latest 1.110.2
 
 # Bodies that `make fuzz` sends, each to a plain group and to the alias.
 BODIES ?= 5000
@@ -21,7 +21,7 @@ PROMPTS ?= 1000000
 help:
 	@echo "make demo         a real LiteLLM proxy routes real prompts (ONCE=1: then end)"
 	@echo "make test         the whole test suite"
-	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='1.102.0 latest'"
+	@echo "make versions     the tests of LiteLLM with other releases: LITELLM_VERSIONS='$(LITELLM_VERSIONS)'; goes on where it was stopped"
 	@echo "make database     the tests of a LiteLLM proxy with PostgreSQL; needs its programs, and Node.js"
 	@echo "make fuzz         BODIES=5000 random bodies, each to a plain group and to a routed alias"
 	@echo "make faults       REQUESTS=20000 requests while scorers, upstreams and the config fail"
@@ -47,13 +47,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks
 
 versions:
-	@set -e; for version in $(LITELLM_VERSIONS); do \
-	  venv=build/litellm-$$version; pin=$$([ $$version = latest ] || echo "==$$version"); \
-	  $(PYTHON) -m venv $$venv; \
-	  $$venv/bin/pip install -q -e ".[litellm,testing]" "litellm[proxy]$$pin" "prometheus-client>=0.20" "pytest-asyncio>=0.24" "pytest-timeout>=2.3"; \
-	  $$venv/bin/pip list | grep "^litellm "; \
-	  $$venv/bin/python -m pytest -q tests/litellm; \
-	done
+	$(PYTHON) tests/litellm/versions.py $(LITELLM_VERSIONS)
 
 # LiteLLM's database client for Python, and the query engine that npm has, without a download of
 # programs. The database itself is started by the tests.

@@ -30,7 +30,9 @@ def serve(
     on_error: Annotated[str, typer.Option(help="Decide so when scoring fails.")] = "strong",
     timeout_ms: Annotated[float, typer.Option(help="Time budget of a prompt.")] = 1000.0,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Where to listen.")] = 8100,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where to listen; 0: on a free one.")
+    ] = 8100,
     token_env: Annotated[
         str | None,
         typer.Option(help="Environment variable with the token that requests must bear."),
@@ -70,8 +72,12 @@ def serve(
     server = make_server(app, host, port, drain_s)
     # Reports mistakes, loads the router, and digests its weights, before traffic.
     _ = policy_of(app.settings).router.fingerprint
+    sockets = None
+    if port == 0:
+        sockets = [server.config.bind_socket()]
+        port = sockets[0].getsockname()[1]
     typer.echo(f"{router} is served on http://{host}:{port}")
-    server.run()
+    server.run(sockets)
 
 
 def _token(host: str, token_env: str | None) -> str | None:

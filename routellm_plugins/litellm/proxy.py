@@ -128,7 +128,7 @@ class RouteLLMProxyHandler(CustomLogger):
         await charge_model_budgets(kwargs, response_obj, start_time, end_time)
         strategy = self._installed_strategy()
         if strategy is not None:
-            routes = strategy.routes()
+            routes = strategy.known_routes
             self._costs.note(kwargs, routes, strategy.access)
             await self._shadow.note(kwargs, response_obj, routes, strategy.access)
 
@@ -170,13 +170,13 @@ class RouteLLMProxyHandler(CustomLogger):
             serve_status(proxy_app(), self._routes)
             try:
                 self._strategy.access.install(self._strategy, self._strategy.entry_put)
-                self._strategy.routes()  # now, because models may be listed before any request
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)
                 self._not_supported = str(error)
             except Exception:
-                logger.exception("the routed aliases could not be read; requests to them may fail")
+                logger.exception("aliases that are reached as a fallback are not routed")
+            self._strategy.read()  # now, because models may be listed before any request
         return self._strategy
 
     def _list_once(self) -> None:

@@ -19,6 +19,7 @@ from routellm_core.policy.policies import decide
 
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
+from .config.versions import version_warning
 from .deciding.answers import answer_log
 from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
@@ -51,7 +52,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
     def __init__(self, router: Router) -> None:
         self.access = RouterAccess(router)
         self._seen: object = None
-        self._routes = Routes([])
+        self.known_routes = Routes([])
+        """Of the model list as it was when a request was last decided on."""
         self._entries = AliasEntries(self.access)
         self._abilities = GroupAbilities(self.access)
         self.shared = SharedConversations(self.access.redis)
@@ -68,7 +70,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
         if not specific_deployment and (route := self._still_to_route(model, routed)):
-            _reject_embedding(model, messages, input, kwargs)
+            if _is_embedding(messages, input, kwargs):
+                self.reject_embedding(model)
             request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
             if routed is None:
@@ -96,7 +99,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
         if not specific_deployment and (route := self._still_to_route(model, routed)):
-            _reject_embedding(model, messages, input, kwargs)
+            if _is_embedding(messages, input, kwargs):
+                self.reject_embedding(model)
             request = self.request(model, route, kwargs, messages)
             routed = request.routed_before()
             if routed is None:
@@ -115,6 +119,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
     def _still_to_route(self, model: str, routed: RoutedRequest | None) -> Route | None:
         """Return the route of a request, unless it names the group that was chosen for it."""
         return None if routed is not None and routed.group == model else self.find(model)
+
+    def reject_embedding(self, model: str) -> None:
+        """Refuse to make embeddings by a routed alias: those of two models cannot be compared.
+
+        Raises:
+            litellm.BadRequestError: the model is one.
+        """
+        if self.find(model) is not None:
+            raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
 
     def find(self, model: str) -> Route | None:
         """Return the route of a model name; None if LiteLLM serves it without us.
@@ -178,13 +191,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         parts = (routing_parts(entries), aliases)
         if parts != self._seen:
             aliases = copy.deepcopy(aliases)
-            self._routes = Routes(entries, aliases)
-            self._entries.follow_groups(self._routes, entries)
+            self.known_routes = Routes(entries, aliases)
+            self._entries.follow_groups(self.known_routes, entries)
             self._abilities.forget()
             self._seen = copy.deepcopy((routing_parts(entries), aliases))
-            for problem in self._routes.problems.values():
+            for problem in self.known_routes.problems.values():
                 logger.error("%s", problem)
-        return self._routes
+        return self.known_routes
 
     def entry_put(self, routed: bool) -> None:
         """Read the entries again, although they may say the same about routing as before.
@@ -197,10 +210,14 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """
         self._seen = None
         if routed:
-            try:
-                self.routes()
-            except Exception:
-                logger.exception("the routed aliases could not be read; requests to them may fail")
+            self.read()
+
+    def read(self) -> None:
+        """Read the model list now, and not with the next request; never raises."""
+        try:
+            self.routes()
+        except Exception:
+            logger.exception("the routed aliases could not be read; requests to them may fail")
 
 
 def install(router: Router) -> RouteLLMRoutingStrategy:
@@ -212,6 +229,8 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     Raises:
         ConfigError: an entry has a mistake, or this version of LiteLLM is not supported.
     """
+    if warning := version_warning():
+        logger.warning("%s", warning)
     strategy = RouteLLMRoutingStrategy(router)
     routes = strategy.routes()
     problems = check_routes(routes).problems
@@ -229,10 +248,9 @@ def bad_request(model: str, message: object) -> BadRequestError:
     return BadRequestError(message=str(message), model=model, llm_provider="routellm")
 
 
-def _reject_embedding(model: str, messages: object, given: object, kwargs: dict[str, Any]) -> None:
+def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
     # The responses API has its input among the keyword arguments as well.
-    if messages is None and given is not None and "input" not in kwargs:
-        raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
+    return messages is None and given is not None and "input" not in kwargs
 
 
 def _settled(kwargs: Mapping[str, Any]) -> RoutedRequest | None:

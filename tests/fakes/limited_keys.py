@@ -12,6 +12,15 @@ KEYS = {
 }
 
 
+def budgeted_key(number: int, model: str, dollars: float) -> str:
+    """Return a key with a budget for a model, which is different for each number."""
+    return f"sk-budget {number} {model} {dollars}"
+
+
 async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
+    if api_key.startswith("sk-budget "):
+        *_, model, dollars = api_key.split()
+        budget = {model: {"max_budget": float(dollars), "budget_duration": "1d"}}
+        return UserAPIKeyAuth(api_key=api_key, token=api_key, model_max_budget=budget)
     known = KEYS.get(api_key, {"user_role": LitellmUserRoles.PROXY_ADMIN})
     return UserAPIKeyAuth(api_key=api_key, token=api_key, **known)

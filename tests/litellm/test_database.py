@@ -19,7 +19,7 @@ from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, get
 from tests.litellm.configs import HANDLER, KEY, alias, group
-from tests.litellm.database.asking import ask, key, listed, made, once
+from tests.litellm.database.asking import ask, changed, key, listed, made, once
 from tests.litellm.database.setting import database_missing, environment, migrations
 
 pytestmark = [
@@ -28,8 +28,6 @@ pytestmark = [
 ]
 USUAL = {"router": "length", "threshold": 0.6}
 DEAR = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}
-BUDGET = 0.001
-"""Dollars that one request for a dear group uses up."""
 names = (f"named-{number}" for number in itertools.count())
 
 
@@ -51,6 +49,7 @@ def proxy(
             dear("gpt-4o", strong),
             group("gpt-4o-mini", weak),
             alias("gpt-4o-router", **USUAL),
+            alias("team/gpt-4o", **USUAL),
         ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "general_settings": {"store_model_in_db": True, "proxy_batch_write_at": 1},
@@ -64,17 +63,6 @@ def proxy(
             yield process
         finally:
             process.stop()
-
-
-def refused(proxy: ProxyProcess, model: str, text: str, with_key: str) -> httpx.Response:
-    """Ask until a budget is used up, which LiteLLM learns a moment after an answer."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        answer = ask(proxy, model, text, with_key)
-        if answer.status_code != 200:
-            return answer
-        time.sleep(0.5)
-    raise AssertionError(f"the budget for {model} is never used up")
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -129,22 +117,41 @@ def test_limits_for_a_group(proxy: ProxyProcess, holder: str, limit: str) -> Non
     assert statuses["gpt-4o"][-1] == 429
 
 
-@pytest.mark.parametrize("holder", ["key", "team"])
-def test_a_budget_for_everything(proxy: ProxyProcess, holder: str) -> None:
-    answers = {}
-    for model in ("gpt-4o", "gpt-4o-router"):
-        if holder == "team":
-            made_team = made(proxy, "team/new", team_alias=next(names), max_budget=BUDGET)
-            own = key(proxy, team_id=made_team["team_id"])
-        else:
-            own = key(proxy, max_budget=BUDGET)
-        assert ask(proxy, model, HARD, own).status_code == 200
-        answers[model] = refused(proxy, model, HARD, own)
-    plain, routed = answers["gpt-4o"], answers["gpt-4o-router"]
-    assert (routed.status_code, routed.json()["error"]["type"]) == (
-        plain.status_code,
-        plain.json()["error"]["type"],
-    )
+def budgeted(proxy: ProxyProcess, holder: str, dollars: float) -> tuple[str, dict[str, Any]]:
+    """Return a key whose requests, or a body by which requests, are charged to a new budget."""
+    name = next(names)
+    if holder == "key":
+        return key(proxy, max_budget=dollars), {}
+    if holder == "end_user":
+        made(proxy, "customer/new", user_id=name, max_budget=dollars)
+        return key(proxy), {"user": name}
+    limits = {"max_budget": dollars} if holder == "team" else {}
+    team = made(proxy, "team/new", team_alias=name, **limits)["team_id"]
+    if holder == "team":
+        return key(proxy, team_id=team), {}
+    member = {"role": "user", "user_id": name}
+    made(proxy, "team/member_add", team_id=team, member=member, max_budget_in_team=dollars)
+    return key(proxy, team_id=team, user_id=name), {}
+
+
+@pytest.mark.parametrize("holder", ["key", "end_user", "team", "team_member"])
+def test_a_budget_is_charged_once(proxy: ProxyProcess, holder: str) -> None:
+    """It refuses the same request of an alias as of its group, in the same way."""
+    cost = float(ask(proxy, "gpt-4o", HARD, KEY).headers["x-litellm-response-cost"])
+    answers: dict[str, list[httpx.Response]] = {}
+    for model in ("gpt-4o", "gpt-4o-router", "team/gpt-4o"):
+        own, more = budgeted(proxy, holder, 2.5 * cost)
+        answers[model] = []
+        for _ in range(4):
+            answers[model].append(ask(proxy, model, HARD, own, **more))
+            time.sleep(3)  # LiteLLM charges a moment after an answer
+    outcomes = {
+        model: [(a.status_code, a.json().get("error", {}).get("type")) for a in given]
+        for model, given in answers.items()
+    }
+    assert [status for status, _ in outcomes["gpt-4o"]][:3] == [200, 200, 200]
+    assert outcomes["gpt-4o"][3][0] != 200
+    assert outcomes["gpt-4o-router"] == outcomes["team/gpt-4o"] == outcomes["gpt-4o"]
 
 
 def test_what_is_stored_of_a_request(proxy: ProxyProcess) -> None:
@@ -203,19 +210,11 @@ def test_an_alias_with_a_mistake_that_is_added(proxy: ProxyProcess) -> None:
 
 
 def test_an_alias_that_is_changed(proxy: ProxyProcess) -> None:
-    changed = alias("changed", router="length", threshold=0.6)
-    entry = made(proxy, "model/new", **changed)
+    entry = made(proxy, "model/new", **alias("changed", router="length", threshold=0.6))
     own = key(proxy)
     answer = once(lambda: found if (found := ask(proxy, "changed", EASY, own)).is_success else None)
     assert answer.headers["x-routellm-tier"] == "weak"
-    info = alias("changed", router="length", threshold=0.2)["model_info"]
-    updated = httpx.patch(
-        f"{proxy.url}/model/{entry['model_id']}/update",
-        headers={"Authorization": f"Bearer {KEY}"},
-        json={"model_info": info},
-        timeout=60,
-    )
-    assert updated.status_code == 200, updated.text
+    changed(proxy, entry, alias("changed", router="length", threshold=0.2)["model_info"])
 
     def strong_now() -> Any:
         now = ask(proxy, "changed", EASY, own)

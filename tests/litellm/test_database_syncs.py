@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import httpx
 import pytest
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
@@ -19,7 +18,7 @@ from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import get
 from tests.litellm.configs import HANDLER, KEY, alias, group
-from tests.litellm.database.asking import ask, listed, made, once
+from tests.litellm.database.asking import ask, changed, listed, made, once
 from tests.litellm.database.setting import database_missing, environment, migrations
 
 pytestmark = [
@@ -113,14 +112,7 @@ def test_an_alias_that_is_changed_and_deleted(proxies: list[ProxyProcess]) -> No
     entry = made(first, "model/new", **alias("passing", **USUAL))
     once(lambda: listed(second, "passing"))
     several_syncs()
-    changed = alias("passing", router="length", threshold=0.2)["model_info"]
-    updated = httpx.patch(
-        f"{first.url}/model/{entry['model_id']}/update",
-        headers={"Authorization": f"Bearer {KEY}"},
-        json={"model_info": changed},
-        timeout=60,
-    )
-    assert updated.status_code == 200, updated.text
+    changed(first, entry, alias("passing", router="length", threshold=0.2)["model_info"])
 
     def changed_by_now() -> Any:
         answer = ask(second, "passing", EASY, KEY)

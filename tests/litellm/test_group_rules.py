@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.limited_keys import budgeted_key
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, body_of, get, post, send
@@ -64,6 +68,9 @@ def proxy(
             group("failing", failing),
             group("failing-first", failing),
             group("falling", strong),
+            known("dear", strong, input_cost_per_token=0.01, output_cost_per_token=0.01),
+            alias("dear-router", strong="dear", **usual),
+            alias("routed/dear", strong="dear", **usual),
             known("wide", strong, model="openai/gpt-4.1"),
             known("thinking", strong, model="openai/o3-mini"),
             alias("thinking-router", strong="thinking", **usual),
@@ -106,6 +113,23 @@ def test_guardrails_of_the_group(
 def test_limits_of_a_key_for_the_group(proxy: ProxyProcess, model: str) -> None:
     statuses = [ask(proxy, model, HARD, f"sk-{model}").status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
+
+
+@pytest.mark.parametrize("budget", ["dear", "dear*"])
+def test_a_budget_of_a_key_is_charged_once(proxy: ProxyProcess, budget: str) -> None:
+    """Also where its entry is for the alias as for the group: ``dear`` is for ``routed/dear``."""
+    if "*" in budget and Version(version("litellm")) < Version("1.109"):
+        pytest.skip("this LiteLLM has no budgets for patterns")
+    cost = float(ask(proxy, "dear", HARD).headers["x-litellm-response-cost"])
+    assert cost > 0
+    for number, model in enumerate(("dear-router", "routed/dear")):
+        key = budgeted_key(number, budget, 1.5 * cost)
+        statuses = []
+        for _ in range(3):
+            statuses.append(ask(proxy, model, HARD, key).status_code)
+            time.sleep(1)  # LiteLLM charges a moment after an answer
+        assert statuses[:2] == [200, 200], model
+        assert statuses[2] in (400, 422, 429), model  # as this LiteLLM has it
 
 
 def test_a_key_of_the_alias_may_use_it(proxy: ProxyProcess) -> None:

@@ -15,6 +15,7 @@ from routellm_core import ConfigError, Decision, hookimpl, route_on
 from routellm_plugins.litellm import install
 from routellm_plugins.litellm.config.routes import Routes
 from routellm_plugins.litellm.reporting import routed_request
+from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
 from tests.litellm.application import WARNINGS, answered_by, user
 from tests.litellm.configs import alias
@@ -67,6 +68,15 @@ def test_install_reports_all_mistakes(model_list: list[dict[str, Any]]) -> None:
 async def test_embeddings_are_rejected(router: Router) -> None:
     with pytest.raises(BadRequestError, match="name a model group for embeddings"):
         await router.aembedding("gpt-4o-router", input=["x"])
+
+
+def test_embeddings_that_are_not_asynchronous_are_rejected(
+    router: Router, strong: Upstream, weak: Upstream
+) -> None:
+    asked = len(strong.requests) + len(weak.requests)
+    with pytest.raises(BadRequestError, match="name a model group for embeddings"):
+        router.embedding("gpt-4o-router", input="xylograph")
+    assert len(strong.requests) + len(weak.requests) == asked
 
 
 async def test_a_routed_entry_is_never_called_itself(router: Router) -> None:

@@ -21,7 +21,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("prometheus_client")
 
 from routellm_core import RoutingPolicy, load_router
-from tests.cli.command import routellm
+from tests.cli.command import COMMAND, routellm
 from tests.fakes.routers import EASY, HARD
 from tests.fakes.scoring_server import ScoringProcess
 
@@ -340,3 +340,26 @@ def test_what_is_missing_is_named(module: str, code: str) -> None:
 def test_help_names_the_options() -> None:
     done = routellm("serve", "--help")
     assert "--token-env" in done.stdout
+
+
+def test_a_free_port_is_told() -> None:
+    serving = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert serving.stdout is not None
+        url = serving.stdout.readline().removeprefix("mf is served on ").strip()
+        deadline = time.monotonic() + 60
+        while (status := _status(f"{url}/readyz")) != 200 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert status == 200, url
+    finally:
+        serving.kill()
+        serving.communicate()
+
+
+def _status(url: str) -> int | None:
+    try:
+        return httpx.get(url, timeout=10).status_code
+    except httpx.ConnectError:
+        return None

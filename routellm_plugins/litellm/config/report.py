@@ -16,6 +16,7 @@ from routellm_core.policy.policies import policy_of
 from .ignored import ignored_parameters
 from .routes import Route, Routes
 from .settings import ANY
+from .versions import version_warning
 
 HANDLER = "routellm_plugins.litellm.proxy_handler"
 """What ``litellm_settings.callbacks`` must list."""
@@ -32,7 +33,8 @@ class ConfigReport:
     problems: list[str]
     """One line per entry with mistakes, saying what to write."""
     warnings: list[str]
-    """One line for each setting that does not do what it seems to."""
+    """One line for each setting that does not do what it seems to, and for a LiteLLM that this
+    package was not tested with."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -73,6 +75,8 @@ def check_config(config: Mapping[str, Any]) -> ConfigReport:
     """
     routes = _routes(config)
     report = check_routes(routes)
+    if warning := version_warning():
+        report.warnings.insert(0, warning)
     for name, advice in ignored_parameters(routes, _entries(config)):
         report.warnings.append(f"model_list entry '{name}': {advice}")
     return report

@@ -10,6 +10,7 @@ from typing import NoReturn
 from routellm_core import ConfigError
 
 from .report import check_config
+from .versions import version_warning
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ def end_on_mistakes() -> None:
     proxy_config = getattr(server, "proxy_config", None)
     if proxy_config is None or getattr(server, "llm_router", None) is not None:
         return
+    if warning := version_warning():
+        logger.warning("%s", warning)
     try:
         problems = check_config(proxy_config.get_config_state()).problems
     except ConfigError as error:

@@ -30,11 +30,13 @@ def drop_foreign_reasoning(alias: str, tier: Tier, request: dict[str, Any]) -> N
         request: its body, in which the conversation is replaced if there is anything to leave out.
             Answers of which no author is known stay as they are.
     """
-    scope = scope_of(alias, request)
-    for name, readable in (("messages", _of_messages), ("input", _of_items)):
+    for name, has_reasoning, readable in (
+        ("messages", _has_reasoning, _of_messages),
+        ("input", _is_reasoning, _of_items),
+    ):
         given = request.get(name)
-        if isinstance(given, list):
-            kept = readable(given, tier, scope)
+        if isinstance(given, list) and any(map(has_reasoning, given)):
+            kept = readable(given, tier, scope_of(alias, request))
             if kept is not given:
                 request[name] = kept
 
@@ -57,8 +59,6 @@ def _of_messages(messages: list[Any], tier: Tier, scope: tuple[str, ...]) -> lis
 
 def _of_items(items: list[Any], tier: Tier, scope: tuple[str, ...]) -> list[Any]:
     """Return items of the responses API as the tier can read them."""
-    if not any(map(_is_reasoning, items)):
-        return items
     kept: list[Any] = []
     foreign = False  # what follows reasoning tells who wrote it
     for item in reversed(items):

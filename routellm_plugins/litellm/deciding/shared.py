@@ -44,9 +44,9 @@ class SharedConversations:
 
     async def adecide(self, settings: PolicySettings, call: Callable[[], Asked]) -> Decision:
         """As ``policies.adecide``, after asking the other workers, and telling them."""
-        redis = self._redis()
         is_shared = settings.sticky == "conversation" or settings.hold == "cache"
-        if redis is None or not is_shared or self._rests:
+        redis = self._redis() if is_shared and not self._rests else None
+        if redis is None:
             return await adecide(settings, call)
         try:
             asked = call()

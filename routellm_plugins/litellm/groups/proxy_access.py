@@ -5,16 +5,22 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..reporting.routed_request import routed_request
+from ..reporting.routed_request import BUCKETS, RoutedRequest, buckets, routed_request
 
 logger = logging.getLogger(__name__)
 
 _PROXY = "litellm.proxy.proxy_server"
+_BUDGET_MODULE = "litellm.proxy.hooks.model_max_budget_limiter"
 _MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
 _LIMITS = ("model_rpm_limit", "model_tpm_limit")
+_BUDGETS = (
+    *("model_max_budget", "user_model_max_budget", "end_user_model_max_budget"),
+    *("team_model_max_budget", "team_member_model_max_budget"),
+)
+_KEY_BUDGET = "user_api_key_model_max_budget"
 _warned: set[str] = set()
 
 
@@ -76,7 +82,7 @@ async def check_model_budgets(key: Any, group: str) -> None:
         litellm.BudgetExceededError: one is used up.
     """
     limiter = _of_proxy("model_max_budget_limiter")
-    if limiter is None or key is None:
+    if limiter is None or not any(getattr(key, name, None) for name in _BUDGETS):
         return
     own = getattr(key, "model_max_budget", None)
     ids = {name: getattr(key, name, None) for name in ("user_id", "end_user_id", "team_id")}
@@ -121,7 +127,8 @@ def warn_of_limits(key: Any, alias: str) -> None:
 async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times: Any) -> None:
     """Charge the cost of a request to the budgets for the group that answered.
 
-    LiteLLM charges those for the name under which it logs, which is the alias.
+    LiteLLM charges those for the name under which it logs, which is the alias. A budget that
+    covers both, by a pattern, an access group or a name without its prefix, is charged once.
 
     Args:
         kwargs: what LiteLLM hands to a callback that logs a success.
@@ -130,13 +137,47 @@ async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times:
     """
     limiter = _of_proxy("model_max_budget_limiter")
     payload, params = kwargs.get("standard_logging_object"), kwargs.get("litellm_params")
-    routed = routed_request(params) if isinstance(params, Mapping) else None
-    if limiter is None or routed is None or not isinstance(payload, Mapping):
+    if limiter is None or not isinstance(payload, Mapping) or not isinstance(params, Mapping):
         return
-    if payload.get("model_group") == routed.alias:
-        of_group = {**payload, "model_group": routed.group}
-        charged = {**kwargs, "standard_logging_object": of_group}
-        await limiter.async_log_success_event(charged, response, *times)
+    routed = routed_request(params)
+    if routed is None or payload.get("model_group") != routed.alias:
+        return
+    budgets = {
+        name: budget
+        for bucket in buckets(params)
+        for name, budget in bucket.items()
+        if isinstance(name, str) and name.endswith(_BUDGETS[0]) and budget
+    }
+    if not budgets:
+        return
+    charged = {name for name, budget in budgets.items() if _is_one_budget(routed, budget)}
+    of_group = {**payload, "model_group": routed.group}
+    if _KEY_BUDGET in charged:
+        # Not without the budget itself, which may stand in place of its team's.
+        of_group["metadata"] = {**(payload.get("metadata") or {}), "user_api_key_hash": None}
+    params = {**params, **_without(params, charged - {_KEY_BUDGET})}
+    kwargs = {**kwargs, "standard_logging_object": of_group, "litellm_params": params}
+    await limiter.async_log_success_event(kwargs, response, *times)
+
+
+def _is_one_budget(routed: RoutedRequest, budgets: Mapping[str, Any]) -> bool:
+    """Whether the same entry of a holder's budgets is for the alias and for its group."""
+    resolve: Any = getattr(sys.modules.get(_BUDGET_MODULE), "resolve_model_budget", None)
+    if resolve is None:
+        return False
+    of_alias, of_group = (
+        resolve(model=name, model_max_budget=budgets) for name in (routed.alias, routed.group)
+    )
+    return of_alias is not None and of_alias == of_group
+
+
+def _without(params: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the buckets of a request's metadata without what is named."""
+    return {
+        holder: {name: value for name, value in bucket.items() if name not in names}
+        for holder in BUCKETS
+        if isinstance(bucket := params.get(holder), dict)
+    }
 
 
 def _of_proxy(name: str) -> Any:

@@ -87,6 +87,11 @@ class RustCore:
                 _pick.reset(before)
 
         def asking_first(*given: Any, **named: Any) -> Any:
+            asked = inspect.signature(inputs).bind(*given, **named).arguments
+            plan = asked.get("plan")
+            if getattr(plan, "sync", False) and getattr(plan, "kind", None) == "embedding":
+                # Here, as the pick does not say whether it is one of embeddings or of responses.
+                strategy.reject_embedding(asked["model"])
             # A call that is not asynchronous asks for no group otherwise.
             return {**inputs(*given, **named), "pre_routes": True}
 

@@ -36,6 +36,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registered = _register()
+        self._of_labels: dict[tuple[Any, ...], Any] = {}
 
     def note(self, route: str, group: str, decision: Decision) -> None:
         """Count one decision.
@@ -49,14 +50,14 @@ class Metrics:
             return
         registered, by_router = self._registered, (route, decision.router)
         cause, _, kind = decision.cause.partition(":")
-        registered.decisions.labels(route, group, decision.tier, cause).inc()
-        registered.seconds.labels(*by_router).observe(decision.elapsed_ms / 1000)
+        self._with(registered.decisions, route, group, decision.tier, cause).inc()
+        self._with(registered.seconds, *by_router).observe(decision.elapsed_ms / 1000)
         if decision.score is not None:
-            registered.scores.labels(*by_router).observe(decision.score)
+            self._with(registered.scores, *by_router).observe(decision.score)
         if decision.kept:
-            registered.score_hits.labels(*by_router).inc()
+            self._with(registered.score_hits, *by_router).inc()
         if kind:
-            registered.errors.labels(*by_router, kind).inc()
+            self._with(registered.errors, *by_router, kind).inc()
 
     def note_response_hit(self, route: str) -> None:
         """Count an answer that LiteLLM had in its response cache, so that no model was called.
@@ -65,7 +66,7 @@ class Metrics:
             route: ``model_name`` of the alias's entry.
         """
         if self._registered is not None:
-            self._registered.response_hits.labels(route).inc()
+            self._with(self._registered.response_hits, route).inc()
 
     def note_costs(self, route: str, cost: float, always_strong: float) -> None:
         """Count what one request cost.
@@ -76,8 +77,16 @@ class Metrics:
             always_strong: dollars that the strong group would have cost.
         """
         if self._registered is not None:
-            self._registered.cost.labels(route).inc(cost)
-            self._registered.always_strong.labels(route).inc(always_strong)
+            self._with(self._registered.cost, route).inc(cost)
+            self._with(self._registered.always_strong, route).inc(always_strong)
+
+    def _with(self, metric: Any, *labels: str) -> Any:
+        """Return a metric's child; prometheus-client takes several times as long to find one."""
+        key = (metric, *labels)
+        child = self._of_labels.get(key)
+        if child is None:
+            child = self._of_labels[key] = metric.labels(*labels)
+        return child
 
 
 def _register() -> _Registered | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ from .response_headers import announce
 
 METADATA_KEY = "routellm"
 _LITELLM_KEY = "routing_decision"
-_BUCKETS = ("litellm_metadata", "metadata")
+BUCKETS = ("litellm_metadata", "metadata")
+"""Where LiteLLM keeps what travels with a request."""
 _LITELLM_NAMES = {
     "model": "routed_model",
     "tier": "tier",
@@ -43,8 +45,9 @@ class RoutedRequest:
     settled: bool = False
     """Whether the request names the group already, so that it is LiteLLM's own from here on."""
 
-    def as_metadata(self) -> dict[str, str | float]:
-        """Return the decision and the model group as flat scalars, without what is unknown."""
+    @cached_property
+    def metadata(self) -> Mapping[str, str | float]:
+        """The decision and the model group as flat scalars, without what is unknown."""
         values = {**self.decision.as_metadata(), "model": self.group}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -52,7 +55,7 @@ class RoutedRequest:
         """Return the decision as response headers."""
         return {
             f"x-routellm-{_HEADER_NAMES.get(name, name)}": _header(value)
-            for name, value in self.as_metadata().items()
+            for name, value in self.metadata.items()
         }
 
     def write_to(self, request_kwargs: dict[str, Any]) -> None:
@@ -62,17 +65,21 @@ class RoutedRequest:
         announce(self.headers)
         bucket = _bucket(request_kwargs)
         bucket[METADATA_KEY] = self
-        values = self.as_metadata()
-        # In the terms of LiteLLM's StandardLoggingRoutingDecision.
-        bucket[_LITELLM_KEY] = {
-            "router_model_name": self.alias,
-            "router_type": "routellm",
-            **{theirs: values[ours] for ours, theirs in _LITELLM_NAMES.items() if ours in values},
-        }
+        bucket[_LITELLM_KEY] = dict(self._routing_decision)
         logged = bucket.get("spend_logs_metadata")
         bucket["spend_logs_metadata"] = {
             **(logged if isinstance(logged, dict) else {}),
-            METADATA_KEY: {"alias": self.alias, **values},
+            METADATA_KEY: {"alias": self.alias, **self.metadata},
+        }
+
+    @cached_property
+    def _routing_decision(self) -> Mapping[str, str | float]:
+        """The decision in the terms of LiteLLM's StandardLoggingRoutingDecision."""
+        values = self.metadata
+        return {
+            "router_model_name": self.alias,
+            "router_type": "routellm",
+            **{theirs: values[ours] for ours, theirs in _LITELLM_NAMES.items() if ours in values},
         }
 
 
@@ -97,7 +104,7 @@ def drop_forged_decisions(request: Mapping[str, Any]) -> None:
 
 def buckets(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the mappings in which LiteLLM keeps what travels with a request."""
-    for name in _BUCKETS:
+    for name in BUCKETS:
         bucket = request.get(name)
         if isinstance(bucket, dict):
             yield bucket

@@ -10,6 +10,7 @@ import httpx
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.litellm.calls import body_of, get, post
+from tests.litellm.configs import KEY
 
 
 def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
@@ -20,14 +21,30 @@ def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
     return result
 
 
+def changed(proxy: ProxyProcess, entry: dict[str, Any], info: dict[str, Any]) -> None:
+    """Change the ``model_info`` of an entry that was ``made``."""
+    answer = httpx.patch(
+        f"{proxy.url}/model/{entry['model_id']}/update",
+        headers={"Authorization": f"Bearer {KEY}"},
+        json={"model_info": info},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+
+
 def key(proxy: ProxyProcess, **values: Any) -> str:
     return str(made(proxy, "key/generate", **values)["key"])
 
 
 def ask(
-    proxy: ProxyProcess, model: str, text: str, with_key: str, endpoint: str = "chat/completions"
+    proxy: ProxyProcess,
+    model: str,
+    text: str,
+    with_key: str,
+    endpoint: str = "chat/completions",
+    **options: Any,
 ) -> httpx.Response:
-    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text), with_key)
+    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text, **options), with_key)
 
 
 def once(found: Callable[[], Any]) -> Any:
