@@ -9,8 +9,8 @@ import pytest
 
 from .stream import COMMANDS, LEAST_RATE, MOST_MB, cost_of, write_prompts
 
-PROMPTS = 60_000
-NOTE = "x" * 5_000
+PROMPTS = 100_000
+NOTE = "x" * 3_000
 """In each JSON line: all rows together have as many MB as a command may take."""
 
 
