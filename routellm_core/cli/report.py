@@ -200,8 +200,8 @@ def export(
     typer.echo(f"{n:,} requests written to {out}")
     if judged and one_sided:
         typer.secho(
-            f"of {one_sided:,} only one answer was judged, which is no label of two: `routellm "
-            "label` judges both of an export without --judged",
+            f"of {one_sided:,} only one answer was judged, which is not a label of both models: "
+            "`routellm label` judges both of an export without --judged",
             err=True,
             fg="yellow",
         )

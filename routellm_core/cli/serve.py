@@ -94,5 +94,5 @@ def _token(host: str, token_env: str | None) -> str | None:
     if not token:
         raise ConfigError(f"--token-env {token_env}: that environment variable is not set")
     if not is_token(token):
-        raise ConfigError(f"--token-env {token_env} holds what is no token: {TOKEN}")
+        raise ConfigError(f"--token-env {token_env} does not hold a token: {TOKEN}")
     return token

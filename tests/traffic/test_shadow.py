@@ -251,7 +251,7 @@ def test_a_forked_worker_keeps_and_calls_too(path: str):
         ({"redact": "no.such.function"}, "cannot be imported"),
         ({"keep_days": 0}, "'keep_days' is 0"),
         ({"store": "no/such/folder/x.db"}, "there is no folder"),
-        ({"store": "what://"}, "no URL of a database"),
+        ({"store": "what://"}, "not the URL of a database"),
     ],
     ids=lambda value: str(value)[:30],
 )
