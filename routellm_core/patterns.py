@@ -96,7 +96,7 @@ def check_pattern(pattern: str, ready: Mapping[str, str], groups: int) -> None:
         groups: the least number of groups.
 
     Raises:
-        ValueError: it is no regular expression, has too few groups, matches the empty text, or
+        ValueError: it is not a regular expression, has too few groups, matches the empty text, or
             looks like a name that is not in ``ready``.
     """
     if pattern in ready:
@@ -106,7 +106,7 @@ def check_pattern(pattern: str, ready: Mapping[str, str], groups: int) -> None:
     try:
         compiled = re.compile(pattern, re.DOTALL)
     except re.error as error:
-        raise ValueError(f"'{pattern}' is no regular expression ({error})") from None
+        raise ValueError(f"'{pattern}' is not a regular expression ({error})") from None
     if compiled.groups < groups:
         raise ValueError(f"'{pattern}' has no group: put the human's words in (...)")
     if compiled.fullmatch(""):

@@ -32,7 +32,7 @@ def download(hub_id: str, patterns: list[str], known: list[str]) -> Path:
     except Exception as error:
         first, *_ = [*str(error).splitlines(), ""]
         raise CheckpointError(
-            f"'{hub_id}' could not be fetched from the hub, and is no folder here "
+            f"'{hub_id}' could not be fetched from the hub, and is not a folder here "
             f"({type(error).__name__}: {first}); bundled: {', '.join(known)}"
         ) from error
 

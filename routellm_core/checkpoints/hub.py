@@ -35,7 +35,7 @@ def push_to_hub(folder: Path, hub_id: str, *, public: bool = False) -> str:
     from huggingface_hub import CommitOperationAdd, HfApi
 
     if hub_id.count("/") != 1 or "@" in hub_id:
-        raise ConfigError(f"'{hub_id}' is no repository: write owner/name")
+        raise ConfigError(f"'{hub_id}' is not a repository: write owner/name")
     _, config = load_checkpoint(folder)
     weights = (folder / WEIGHTS).read_bytes()
     files: dict[str, bytes] = {

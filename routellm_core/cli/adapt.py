@@ -55,7 +55,7 @@ def adapt(
     max_quality_loss: Annotated[
         float, typer.Option(help="Most that mean quality may be below always strong.")
     ] = 0.02,
-    confidence: Annotated[float, typer.Option(help="How sure to be of that.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="Confidence of that bound.")] = 0.95,
     strong_price: Annotated[
         float | None,
         typer.Option(
@@ -65,10 +65,10 @@ def adapt(
         ),
     ] = None,
     weak_price: Annotated[
-        float | None, typer.Option(min=0.0, help="The same on the weak model.")
+        float | None, typer.Option(min=0.0, help="The same for the weak model.")
     ] = None,
 ) -> None:
-    """Move a router by labels, compare it, find its threshold, and say whether to deploy it.
+    """Adapt a router to labels, compare it, find its threshold, and say whether to deploy it.
 
     It takes seconds and learns in closed form. --out holds the checkpoint, which every adapter
     takes, and calibration.json where a threshold keeps --max-quality-loss.

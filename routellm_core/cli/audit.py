@@ -62,7 +62,7 @@ def audit(
         str | None, typer.Option(help="Instead of both, a file of `routellm calibrate`.")
     ] = None,
     turns: Annotated[
-        int, typer.Option(min=1, max=1000, help="How many of the human's last turns may decide.")
+        int, typer.Option(min=1, max=1000, help="How many of the user's last turns are considered.")
     ] = 20,
     sticky: Annotated[
         str,
@@ -70,14 +70,14 @@ def audit(
     ] = "turn",
     route: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="MODEL", help="Only calls that asked for this model; may be repeated."
-        ),
+        typer.Option(metavar="MODEL", help="Only calls to this model; may be repeated."),
     ] = None,
     strong_model: Annotated[
         str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
     ] = None,
-    weak_model: Annotated[str | None, typer.Option(help="Weak model, likewise.")] = None,
+    weak_model: Annotated[
+        str | None, typer.Option(help="Weak model, for its price in LiteLLM's table.")
+    ] = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
     strong_cache_price: Annotated[
@@ -89,7 +89,7 @@ def audit(
         ),
     ] = None,
     weak_cache_price: Annotated[
-        str | None, typer.Option(metavar="FROM[,INTO]", help="The same of the weak model.")
+        str | None, typer.Option(metavar="FROM[,INTO]", help="The same for the weak model.")
     ] = None,
     output_tokens: OutputTokens = 300.0,
     cache_minutes: Annotated[
@@ -97,16 +97,18 @@ def audit(
     ] = 5.0,
     show_prompts: Annotated[
         int,
-        typer.Option(min=0, max=1000, help="Show so many prompts near the threshold: their text."),
+        typer.Option(
+            min=0, max=1000, help="Show the text of this many prompts near the threshold."
+        ),
     ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for audit.md, audit.html, audit.json and what to paste."),
     ] = None,
 ) -> None:
-    """Say what routing would have done with the calls in a log, and what it would have saved.
+    """Estimate from a log how routing would have split its calls, and what it would have saved.
 
-    Reads logs of any length row by row. Costs count prompt caches. Of quality it says nothing.
+    Reads logs of any length row by row. Costs include prompt caches. Quality is not estimated.
     """
     if out:
         require_matplotlib()

@@ -100,7 +100,7 @@ def calibrate(
         typer.Option(help="Most that mean quality may be below always strong; needs --labelled."),
     ] = None,
     confidence: Annotated[
-        float | None, typer.Option(help="How sure to be of that; 0.95 if left out.")
+        float | None, typer.Option(help="Confidence of that bound; 0.95 if left out.")
     ] = None,
     strong_model: Annotated[
         str | None, typer.Option(help="Name of the strong model, in 'correct' and for its price.")
@@ -118,8 +118,8 @@ def calibrate(
 ) -> None:
     """Choose a threshold on your own prompts: by share, saving, cost, or a bound on quality lost.
 
-    Prints what each threshold gives. --out writes a calibration file, which every adapter takes as
-    calibration: FILE in place of a threshold.
+    Prints what each threshold gives. --out writes a calibration file, which every adapter accepts
+    as calibration: FILE in place of a threshold.
     """
     wishes = {
         STRONG_SHARE: strong_share,

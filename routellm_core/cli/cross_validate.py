@@ -53,18 +53,18 @@ def cross_validate(
             "kind.",
         ),
     ] = "fold",
-    folds: Annotated[int, typer.Option(help="How many folds; not used by source.")] = 5,
+    folds: Annotated[int, typer.Option(help="Number of folds; not used with --by source.")] = 5,
     checkpoint: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[=FOLDER]",
-            help="A router that is trained already, to be compared on the same prompts: the "
-            "bundled one of that name, or a checkpoint of one; may be repeated.",
+            help="A trained router to compare on the same prompts: the bundled one of that name, "
+            "or a checkpoint of one; may be repeated.",
         ),
     ] = None,
     draws: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 1000,
 ) -> None:
-    """Train each candidate once per fold of the prompts, and judge it on those it did not learn.
+    """Train each candidate once per fold of the prompts, and measure it on the held-out prompts.
 
     For choosing a router, its sources or its settings without using any evaluation set. Scores
     are ranked within each fold; every figure has its bootstrap 95 % interval. By source, candidates

@@ -20,7 +20,7 @@ from ..data.labels import read_battles, read_gold
 from ..data.tables import table_rows
 from ..errors import DataError, MissingExtraError
 
-data_app = typer.Typer(name="data", help="Look at training data.", no_args_is_help=True)
+data_app = typer.Typer(name="data", help="Check training data.", no_args_is_help=True)
 
 _REMEDY = "give gold labels or battles: JSON lines or CSV in UTF-8, plain or gzip, or parquet"
 
@@ -29,7 +29,7 @@ Row = TypeVar("Row")
 
 @data_app.callback()
 def _data() -> None:
-    """Look at training data."""
+    """Check training data."""
 
 
 @data_app.command()

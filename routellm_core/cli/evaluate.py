@@ -124,16 +124,16 @@ def evaluate(
         ),
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", help="With every query's score in results.json.")
+        bool, typer.Option("--scores", help="Also write every query's score to results.json.")
     ] = False,
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Score anew; neither read nor keep scores.")
+        bool, typer.Option("--no-cache", help="Neither read nor write cached scores.")
     ] = False,
 ) -> None:
-    """Measure how much of the gap between two models routers recover, and at what cost.
+    """Measure how much of the quality gap between two models routers recover, and at what cost.
 
-    Every figure has its bootstrap 95 % interval; differences are paired. A router that fails is
-    reported, the others are judged, and the exit code is 1.
+    Every figure has its bootstrap 95 % interval; differences are paired. If a router fails, it is
+    reported, the others are measured, and the exit code is 1.
     """
     if checkpoint and len(router) > 1:
         raise ConfigError("--checkpoint goes with a single --router: run them one by one")

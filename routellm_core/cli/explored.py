@@ -40,13 +40,15 @@ def explored(
     strong_model: Annotated[
         str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
     ] = None,
-    weak_model: Annotated[str | None, typer.Option(help="Weak model, likewise.")] = None,
+    weak_model: Annotated[
+        str | None, typer.Option(help="Weak model, for its price in LiteLLM's table.")
+    ] = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
 ) -> None:
     """Estimate quality and saving of routing without bias, from logs of calls with `explore`.
 
-    Intervals hold at all times at once: look as often as you like.
+    The intervals stay valid however often you look at them.
     """
     prices = model_prices((strong_model, weak_model), (strong_price, weak_price), required=False)
     skipped = Skipped()

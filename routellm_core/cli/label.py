@@ -41,7 +41,7 @@ def label(
         Path | None,
         typer.Option(
             help="File for the labels. A journal of answers and verdicts beside it, "
-            "OUT.journal.jsonl, is what a run that ended early goes on from.",
+            "OUT.journal.jsonl, lets an interrupted run continue.",
             dir_okay=False,
         ),
     ] = None,
@@ -53,7 +53,7 @@ def label(
         ),
     ] = None,
     weak_model: Annotated[
-        str | None, typer.Option(metavar="MODEL[@URL]", help="The weak model.")
+        str | None, typer.Option(metavar="MODEL[@URL]", help="The weak model, in the same way.")
     ] = None,
     judge: Annotated[
         str,
@@ -66,28 +66,31 @@ def label(
         ),
     ] = "pairwise",
     judge_model: Annotated[
-        str | None, typer.Option(metavar="MODEL[@URL]", help="Who judges: a third model.")
+        str | None, typer.Option(metavar="MODEL[@URL]", help="The model that judges: a third one.")
     ] = None,
     judge_prompt: Annotated[
         Path | None,
         typer.Option(help="The judge's prompt, in place of the built-in one.", dir_okay=False),
     ] = None,
     print_judge_prompt: Annotated[
-        bool, typer.Option("--print-judge-prompt", help="Print the built-in one to edit, and end.")
+        bool,
+        typer.Option(
+            "--print-judge-prompt", help="Print the built-in prompt, to edit it, and exit."
+        ),
     ] = False,
     base_url: Annotated[
         str | None,
         typer.Option(help="The server, ending in /v1. Left out: OPENAI_BASE_URL, or OpenAI."),
     ] = None,
     api_key_env: Annotated[
-        str | None, typer.Option(help="Variable that holds its key, if --base-url needs one.")
+        str | None, typer.Option(help="Environment variable that holds the key for --base-url.")
     ] = None,
     budget: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Label so many, spread over all kinds of prompts. No measured gain over as many "
-            "at random. Left out: all are labelled.",
+            help="Number of prompts to label, spread over all kinds of prompts. No measured gain "
+            "over as many at random. By default all are labelled.",
         ),
     ] = None,
     max_cost: Annotated[
@@ -99,22 +102,26 @@ def label(
     judge_price: Price_ = None,
     check: Annotated[
         Path | None,
-        typer.Option(help="Labels by people: how far the judge agrees.", dir_okay=False),
+        typer.Option(
+            help="Labels by people, to measure the judge's agreement with them.", dir_okay=False
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Prompts at a time.")] = 8,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Prompts in progress at a time.")] = 8,
     requests_per_minute: Annotated[
-        float | None, typer.Option(min=0.1, help="At most so many calls.")
+        float | None, typer.Option(min=0.1, help="Maximum calls per minute.")
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Of an answer or a verdict.")
+        int | None, typer.Option(min=1, help="Maximum tokens of an answer or a verdict.")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for a call.")] = 120.0,
-    retries: Annotated[int, typer.Option(min=0, help="Of a call that failed.")] = 2,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Time limit of a call, in seconds.")
+    ] = 120.0,
+    retries: Annotated[int, typer.Option(min=0, help="Retries of a failed call.")] = 2,
 ) -> None:
     """Label prompts with both models and a judge, for `routellm adapt`, `train` and `evaluate`.
 
-    Started again with the same --out it goes on from where it ended. The exit code is 1 if prompts
-    are left without a label.
+    Started again with the same --out, it continues where it stopped. The exit code is 1 if some
+    prompts could not be labelled.
     """
     from ..traffic.label.ask import Asker, Pace, Purse
     from ..traffic.label.journal import Journal

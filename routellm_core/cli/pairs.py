@@ -46,12 +46,12 @@ def pairs(
         ),
     ] = False,
 ) -> None:
-    """Judge routers on every pair of models of which one is clearly better.
+    """Measure routers on every pair of models of which one is clearly better.
 
     Prints, for each file, the mean APGR over all pairs of models whose mean qualities differ by
-    .03 or more and whose weaker one has .4 or more, with bootstrap 95 % intervals over prompts,
-    beside prompt length. Format failures are left out. A router is judged by how it orders the
-    prompts, whatever pair it was made for.
+    at least .03 and whose weaker one has at least .4, with bootstrap 95 % intervals over prompts,
+    beside prompt length. Format failures are left out. Only the order in which a router puts the
+    prompts counts, not the pair that it was made for.
     """
     from ..data.label_check import check_gold
     from ..data.labels import read_gold

@@ -25,9 +25,9 @@ def push(
         ),
     ] = False,
 ) -> None:
-    """Put a router on the Hugging Face hub, with card and digest, for `checkpoint: OWNER/NAME`.
+    """Upload a router to the Hugging Face hub, with card and digest, for `checkpoint: OWNER/NAME`.
 
-    The token is HF_TOKEN's, or that of `hf auth login`.
+    The token is read from HF_TOKEN, or from `hf auth login`.
     """
     from ..checkpoints.hub import push_to_hub
 

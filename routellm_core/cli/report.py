@@ -29,7 +29,7 @@ from ..traffic.store.store import Store
 from .options import StrongPrice, WeakPrice, model_prices
 
 store_app = typer.Typer(
-    name="store", help="What shadow mode has kept: take it out, or delete it.", no_args_is_help=True
+    name="store", help="Export or delete what shadow mode has stored.", no_args_is_help=True
 )
 
 _BATCH = 1000
@@ -66,7 +66,9 @@ def report(
         str | None,
         typer.Option(help="Of logs, the strong model in LiteLLM's table of prices."),
     ] = None,
-    weak_model: Annotated[str | None, typer.Option(help="The weak model, likewise.")] = None,
+    weak_model: Annotated[
+        str | None, typer.Option(help="Of logs, the weak model in LiteLLM's table of prices.")
+    ] = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
     strong_cache_price: Annotated[
@@ -74,17 +76,17 @@ def report(
         typer.Option(metavar="READ", help="Beside --strong-price: for tokens of a prompt cache."),
     ] = None,
     weak_cache_price: Annotated[
-        str | None, typer.Option(metavar="READ", help="The same of the weak model.")
+        str | None, typer.Option(metavar="READ", help="The same for the weak model.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="Sent to http://... as a bearer token, if it wants one.")
+        str | None, typer.Option(help="Token to send to http://... as a bearer token.")
     ] = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[
         Path | None, typer.Option(help="Also write the report to this file.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Tell what routing does: share, cost, saving, quality where it was judged, drift."""
+    """Report what routing does: share, cost, saving, drift, and quality where it was judged."""
     kind = _kind(source)
     models, prices = (strong_model, weak_model), (strong_price, weak_price)
     caches = (strong_cache_price, weak_cache_price)
@@ -174,10 +176,13 @@ def export(
     store: Where,
     out: Annotated[Path, typer.Option(help="JSON lines to write.", dir_okay=False)],
     judged: Annotated[
-        bool, typer.Option("--judged", help="Only what was judged: gold labels for `train`.")
+        bool,
+        typer.Option(
+            "--judged", help="Only requests that were judged, as gold labels for `train`."
+        ),
     ] = False,
 ) -> None:
-    """Write the sampled requests, with both answers and what is known of their quality."""
+    """Write the sampled requests, with both answers and their known quality."""
     opened, n, one_sided = Store(store, make=False), 0, 0
     rows = (row for row in exported(opened) if "correct" in row or not judged)
     with written_rows(out, {}) as write:
@@ -191,8 +196,8 @@ def export(
     typer.echo(f"{n:,} requests written to {out}")
     if judged and one_sided:
         typer.secho(
-            f"of {one_sided:,} only one answer was judged, which is no label of two: `routellm "
-            "label` judges both of an export without --judged",
+            f"of {one_sided:,} only one answer was judged, which is not a label of both models: "
+            "`routellm label` judges both of an export without --judged",
             err=True,
             fg="yellow",
         )
@@ -202,7 +207,8 @@ def export(
 def forget(
     store: Where,
     older_than_days: Annotated[
-        float, typer.Option(min=0.0, help="Delete what is older; 0 deletes all requests.")
+        float,
+        typer.Option(min=0.0, help="Delete requests that are older than this; 0 deletes all."),
     ],
 ) -> None:
     """Delete requests, with their answers and feedback."""

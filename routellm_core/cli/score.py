@@ -64,8 +64,8 @@ def score(
 ) -> None:
     """Score prompts: how likely the strong model's answer is preferred.
 
-    A prompt on which the router fails gets none, the cause says why, and the exit code is 1. One
-    without text gets none either (no_text), which is no failure.
+    If the router fails on a prompt, the prompt has no score, the cause says why, and the exit code
+    is 1. A prompt without text has no score either (no_text), which is not a failure.
     """
     if not prompts and file is None:
         raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")

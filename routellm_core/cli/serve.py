@@ -21,34 +21,37 @@ def serve(
     checkpoint: Checkpoint = None,
     option: RouterOptions = None,
     strong_share: Annotated[
-        float | None, typer.Option(help="Decide too, at this share to the strong model.")
+        float | None, typer.Option(help="Also serve decisions, at this share to the strong model.")
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The same, at this threshold.")] = None,
     calibration: Annotated[
         str | None, typer.Option(help="The same, with the threshold of this calibration file.")
     ] = None,
-    on_error: Annotated[str, typer.Option(help="Decide so when scoring fails.")] = "strong",
-    timeout_ms: Annotated[float, typer.Option(help="Time budget of a prompt.")] = 1000.0,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    on_error: Annotated[str, typer.Option(help="The decision when scoring fails.")] = "strong",
+    timeout_ms: Annotated[
+        float, typer.Option(help="Time limit of a prompt, in milliseconds.")
+    ] = 1000.0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Where to listen; 0: on a free one.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: a free one.")
     ] = 8100,
     token_env: Annotated[
         str | None,
-        typer.Option(help="Environment variable with the token that requests must bear."),
+        typer.Option(help="Environment variable with the token that requests must send."),
     ] = None,
     max_batch: Annotated[
-        int, typer.Option(min=1, help="Most prompts of several requests that are scored at once.")
+        int,
+        typer.Option(min=1, help="Maximum prompts, from several requests, per call of the router."),
     ] = 32,
     max_waiting: Annotated[
-        int, typer.Option(min=1, help="Most prompts that wait; more are refused.")
+        int, typer.Option(min=1, help="Maximum waiting prompts; further requests are refused.")
     ] = 1024,
     drain_s: Annotated[
         float,
-        typer.Option(min=0, help="Seconds to go on serving, not ready, after SIGTERM."),
+        typer.Option(min=0, help="Seconds to keep serving, as not ready, after SIGTERM."),
     ] = 5.0,
 ) -> None:
-    """Score prompts and decide on conversations over HTTP, until SIGTERM.
+    """Serve scores of prompts and decisions on conversations over HTTP, until SIGTERM.
 
     `router: {remote: http://HOST:PORT}` in the settings of any adapter scores with this server.
     """
@@ -97,5 +100,5 @@ def _token(host: str, token_env: str | None) -> str | None:
     if not token:
         raise ConfigError(f"--token-env {token_env}: that environment variable is not set")
     if not is_token(token):
-        raise ConfigError(f"--token-env {token_env} holds what is no token: {TOKEN}")
+        raise ConfigError(f"--token-env {token_env} does not hold a token: {TOKEN}")
     return token

@@ -46,7 +46,7 @@ _NO_FORM = (
 _NO_TEXT = "the last message of the human has no text, or there is none"
 _NOT_STORED = "LiteLLM stored no prompt: set store_prompts_in_spend_logs: true"
 _NO_MESSAGES = "a span without gen_ai.input.messages"
-_NO_GENERATION = "an observation of Langfuse that is no generation"
+_NO_GENERATION = "an observation of Langfuse that is not a generation"
 _NO_CHAT = "no chat but another kind of call, by its call_type"
 
 _OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "ocr")

@@ -129,17 +129,17 @@ def json_objects(
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             if broken is None:
-                raise DataError(f"{where}: no JSON ({error}): {remedy}") from error
-            broken(where, "no JSON")
+                raise DataError(f"{where}: not JSON ({error}): {remedy}") from error
+            broken(where, "not JSON")
             continue
         if isinstance(row, dict):
             yield where, row
         elif broken is None:
-            raise DataError(f"{where}: no JSON object but a {type(row).__name__}: {remedy}")
+            raise DataError(f"{where}: not a JSON object but a {type(row).__name__}: {remedy}")
         elif isinstance(row, list) and row and isinstance(row[0], dict):
             broken(where, "an array of rows: `jq -c '.[]'` makes a line of each")
         else:
-            broken(where, "no JSON object")
+            broken(where, "not a JSON object")
 
 
 def number(where: str, row: dict[str, Any], column: str, what: str) -> float:

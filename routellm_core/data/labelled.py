@@ -62,7 +62,7 @@ def read_labelled(
                 "`routellm adapt`, with the logs of calls as --labels"
             )
         if not isinstance(prompt, str) or not prompt.strip():
-            raise DataError(f"{where}: 'prompt' is no text, or blank: {_REMEDY}")
+            raise DataError(f"{where}: 'prompt' is not text, or blank: {_REMEDY}")
         _check_group(where, row.get("group"), groups)
         pair = _qualities(where, row, models, known)
         if pair is None:

@@ -98,9 +98,9 @@ def _csv_rows(
         except csv.Error as error:
             if broken is None:
                 raise DataError(
-                    f"{path}, line {lines.line_num}: no CSV ({error}): {remedy}"
+                    f"{path}, line {lines.line_num}: not CSV ({error}): {remedy}"
                 ) from error
-            broken(f"{path}, line {lines.line_num}", "no CSV")
+            broken(f"{path}, line {lines.line_num}", "not CSV")
             continue
         if cells is None:
             return

@@ -119,7 +119,7 @@ def load_conversations(path: Path = BUNDLED, part: str | None = None) -> list[Co
             if part in (None, row["part"])
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no file of conversations ({error!r})") from error
+        raise DataError(f"{path} is not a file of conversations ({error!r})") from error
     if not conversations:
         raise DataError(f"{path} has no conversations of part '{part}': use design or test")
     return conversations

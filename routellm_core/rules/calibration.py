@@ -121,22 +121,22 @@ def read_calibration(path: str) -> Calibration:
         path: of the file; a relative one begins at the working directory.
 
     Raises:
-        ConfigError: it cannot be read, or is no calibration file.
+        ConfigError: it cannot be read, or is not a calibration file.
     """
     try:
         status = Path(path).stat()
         # A path may come from a call: no devices, and nothing that fills the memory.
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise ConfigError(f"calibration {path} is no calibration file: {_REMEDY}")
+            raise ConfigError(f"calibration {path} is not a calibration file: {_REMEDY}")
         values = json.loads(Path(path).read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, ConfigError):
             raise
-        why = error.strerror if isinstance(error, OSError) else "no JSON"
+        why = error.strerror if isinstance(error, OSError) else "not JSON"
         where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
         raise ConfigError(f"calibration {path} cannot be read{where} ({why}): {_REMEDY}") from error
     if not isinstance(values, dict) or "routellm_calibration" not in values:
-        raise ConfigError(f"calibration {path} is no calibration file: {_REMEDY}")
+        raise ConfigError(f"calibration {path} is not a calibration file: {_REMEDY}")
     if values.pop("routellm_calibration") != VERSION:
         raise ConfigError(f"calibration {path} is of another version of this package: {_REMEDY}")
     wrong = _wrong(values)

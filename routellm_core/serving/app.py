@@ -211,7 +211,7 @@ class ScoringApp:
             else:
                 body = await asyncio.to_thread(json.loads, content)
         except (ValueError, RecursionError):
-            raise Refused(400, "the body is no JSON") from None
+            raise Refused(400, "the body is not JSON") from None
         if not isinstance(body, dict):
             raise Refused(400, "send a JSON object")
         return body

@@ -126,8 +126,8 @@ def free_port(preferred: int = 0) -> int:
 
 
 def _litellm_command() -> list[str]:
-    beside = Path(sys.executable).parent / "litellm"
-    command = str(beside) if beside.is_file() else shutil.which("litellm")
+    beside = shutil.which("litellm", path=str(Path(sys.executable).parent))
+    command = beside or shutil.which("litellm")
     if command is None:
         raise MissingExtraError('LiteLLM is not installed: pip install "routellm-plugins[litellm]"')
     return [command]

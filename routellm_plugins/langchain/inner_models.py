@@ -65,7 +65,7 @@ def as_model(tier: Tier, given: object) -> InnerModel:
     ):
         return given
     raise ConfigError(
-        f"'{tier}' is {_described(given)}, which is no chat model: give one such as "
+        f"'{tier}' is {_described(given)}, which is not a chat model: give one such as "
         "ChatOpenAI(...) or 'openai:gpt-4o', and put what comes before or after it around this"
     )
 

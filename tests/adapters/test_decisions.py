@@ -92,7 +92,7 @@ def test_a_template_of_one_s_own(adapter: Any) -> None:
     ("settings", "message"),
     [
         ({"ignore": ["aidr"]}, "there is no ready pattern 'aidr': did you mean 'aider'?"),
-        ({"ignore": ["(x"]}, "'(x' is no regular expression"),
+        ({"ignore": ["(x"]}, "'(x' is not a regular expression"),
         ({"ignore": [".*"]}, "'.*' matches the empty text"),
         ({"extract": r"<q>.*</q>"}, "has no group: put the human's words in (...)"),
         ({"extract": 3}, "write regular expressions, or of these names: crewai, dspy"),

@@ -68,9 +68,15 @@ KINDS = {
 
 
 def write_prompts(
-    folder: Path, count: int, make: Callable[[int, int], list[str]] = short_questions
+    folder: Path,
+    count: int,
+    make: Callable[[int, int], list[str]] = short_questions,
+    note: str = "",
 ) -> dict[str, Path]:
-    """Write prompts to a file of JSON lines and to one of parquet; return where, by name."""
+    """Write prompts to a file of JSON lines and to one of parquet; return where, by name.
+
+    Each JSON line also has the note, in a column that no command reads.
+    """
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
@@ -79,7 +85,7 @@ def write_prompts(
     with files["lines"].open("w", encoding="utf-8") as out:
         for start in range(0, count, _AT_ONCE):
             batch = make(start, min(_AT_ONCE, count - start))
-            out.writelines(json.dumps({"prompt": prompt}) + "\n" for prompt in batch)
+            out.writelines(json.dumps({"prompt": each, "note": note}) + "\n" for each in batch)
             chunks.append(arrow.array(batch))
     # One row group: it must not be in memory as a whole either.
     prompts = arrow.chunked_array(chunks)

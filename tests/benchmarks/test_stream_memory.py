@@ -9,13 +9,15 @@ import pytest
 
 from .stream import COMMANDS, LEAST_RATE, MOST_MB, cost_of, write_prompts
 
-PROMPTS = 300_000
+PROMPTS = 100_000
+NOTE = "x" * 3_000
+"""In each JSON line: all rows together have as many MB as a command may take."""
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pytest.importorskip("pyarrow")
-    return write_prompts(tmp_path_factory.mktemp("many"), PROMPTS)
+    return write_prompts(tmp_path_factory.mktemp("many"), PROMPTS, note=NOTE)
 
 
 @pytest.mark.timeout(600)

@@ -149,7 +149,7 @@ def test_takes_qualities_by_model(tmp_path: Path):
         (("--max-quality-loss", "0"), "--max-quality-loss is 0"),
         (("--confidence", "1"), "--confidence is 1"),
         (("--strong-price", "2"), "give --strong-price and --weak-price"),
-        (("--from", "bert"), "is no checkpoint of mf"),
+        (("--from", "bert"), "is not a checkpoint of mf"),
         (("--from", "nowhere"), "no checkpoint 'nowhere'"),
     ],
 )

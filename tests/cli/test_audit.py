@@ -249,11 +249,11 @@ def test_a_pipe_is_read_once(log, tmp_path):
 
 BROKEN = {
     "another encoding": (b'{"prompt": "caf\xe9 SECRET"}\n', "skipped 1: not UTF-8 ({}, line 2)"),
-    "no JSON": (b'{"prompt": "SECRET\n', "skipped 1: no JSON ({}, line 2)"),
-    "no object": (b'["SECRET"]\n', "skipped 1: no JSON object ({}, line 2)"),
-    "deep": (b'{"a":' * 100_000 + b"\n", "skipped 1: no JSON ({}, line 2)"),
+    "no JSON": (b'{"prompt": "SECRET\n', "skipped 1: not JSON ({}, line 2)"),
+    "no object": (b'["SECRET"]\n', "skipped 1: not a JSON object ({}, line 2)"),
+    "deep": (b'{"a":' * 100_000 + b"\n", "skipped 1: not JSON ({}, line 2)"),
     "bytes": (bytes(range(256)).replace(b"\n", b"") + b"\n", "skipped 1: not UTF-8 ({}, line 2)"),
-    "half a row": (b'{"messages": [{"role": "us', "skipped 1: no JSON ({}, line 2)"),
+    "half a row": (b'{"messages": [{"role": "us', "skipped 1: not JSON ({}, line 2)"),
     "an embedding": (
         json.dumps(row("SECRET", call_type="aembedding")).encode(),
         "skipped 1: no chat but another kind of call, by its call_type ({}, line 2)",

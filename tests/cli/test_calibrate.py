@@ -269,7 +269,7 @@ MISTAKES = {
     "groups": (["--labelled", "G", "--max-quality-loss", ".02"], "line 2: another row has the"),
     "no file": (["--prompts", "absent.jsonl", "--strong-share", ".3"], "cannot be read"),
     "no rows": (["--prompts", "N", "--strong-share", ".3"], "holds no prompts"),
-    "one prompt": (["--prompts", "O", "--strong-share", ".3"], "one prompt is no sample"),
+    "one prompt": (["--prompts", "O", "--strong-share", ".3"], "one prompt is not a sample"),
     "empty file": (["--prompts", "Z", "--strong-share", ".3"], "Z holds no prompts: write a JSON"),
     "empty labels": (["--labelled", "Z", "--max-quality-loss", ".1"], "no row with labels of both"),
     "binary": (["--prompts", "B", "--strong-share", ".3"], "line 1: not UTF-8"),

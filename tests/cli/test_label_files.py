@@ -173,7 +173,7 @@ def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
     [
         ("own.csv", "prompt;correct.big\na;1\n", "line 1: its columns are separated by ';'"),
         ("own.csv", "prompt\tcorrect.big\na\t1\n", r"line 1: its columns are separated by '\t'"),
-        ("own.json", '[{"prompt": "a"}]', "line 1: no JSON object but a list: give gold labels"),
+        ("own.json", '[{"prompt": "a"}]', "line 1: not a JSON object but a list: give gold labels"),
     ],
 )
 def test_other_forms_are_named(tmp_path: Path, name: str, content: str, said: str) -> None:
@@ -191,8 +191,8 @@ def test_other_forms_are_named(tmp_path: Path, name: str, content: str, said: st
             "c.yaml has the key 'l2' twice in the mapping that begins on line 1: keep one",
         ),
         ("sources: {a: {weight: 1, weight: 2}}", "c.yaml has the key 'weight' twice"),
-        ("- l2\n", "c.yaml is no mapping: write keys and values, like 'strong_model: big'"),
-        ("a: [1\n", "c.yaml, line 2: cannot be read as YAML (expected ',' or ']'"),
+        ("- l2\n", "c.yaml is not a mapping: write keys and values, like 'strong_model: big'"),
+        ("a: [1\n", "c.yaml, line 2: not valid YAML (expected ',' or ']'"),
         ("l2: .inf\n", "c.yaml: 'l2' is inf: input should be a finite number"),
         ("embedding_scale: 1.0e+300\n", "'embedding_scale' is 1e+300: input should be less than"),
     ],

@@ -89,7 +89,8 @@ def test_ones_own_files_are_not_overwritten(gold: Path, tmp_path: Path) -> None:
     done = trained(gold, out)
     assert done.returncode == 2
     assert done.stderr == (
-        f"error: {out / 'README.md'} is there already and is not of a router: name another folder\n"
+        f"error: {out / 'README.md'} exists already and is not part of a router: "
+        "name another folder\n"
     )
     assert (out / "README.md").read_text() == "my notes"
     assert [path.name for path in out.iterdir()] == ["README.md"]

@@ -42,9 +42,9 @@ def test_json_lines_from_a_file(tmp_path):
     ("content", "message"),
     [
         (b'{"prompt": "a"}\n{"promt": 1}\n', "line 2: write an object with a"),
-        (b"hello\n", "line 1: no JSON"),
+        (b"hello\n", "line 1: not JSON"),
         (b"\xff\xfe\n", "line 1: not UTF-8"),
-        (b"[" * 100_000, "line 1: no JSON"),
+        (b"[" * 100_000, "line 1: not JSON"),
         (b'{"prompt": ' + b"1" * 5_000 + b"}", "line 1"),
         (b"\n\n", "holds no prompts"),
     ],
@@ -182,7 +182,7 @@ def test_a_file_that_breaks_off_leaves_nothing(tmp_path):
     given.write_text('{"prompt": "a"}\n' * 600 + "broken\n")
     done = called("score", "--router", "random", "--file", str(given), "--out", str(out))
     assert done.returncode == 2
-    assert "line 601: no JSON" in done.stderr
+    assert "line 601: not JSON" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["prompts.jsonl"]
     nowhere = called("score", "x", "--router", "random", "--out", str(tmp_path / "no" / "s.jsonl"))
     assert nowhere.returncode == 2

@@ -55,7 +55,6 @@ OPENCODE = """{{"model": "proxy/coder", "small_model": "proxy/coder", "provider"
  "npm": "@ai-sdk/openai-compatible", "models": {{"coder": {{}}}},
  "options": {{"baseURL": "{url}/v1", "apiKey": "{key}"}}}}}}}}"""
 
-GEMINI = '{{"security": {{"auth": {{"selectedType": "gemini-api-key"}}}}}}'
 
 CONTINUE = """name: proxy
 version: 1.0.0

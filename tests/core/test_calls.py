@@ -230,7 +230,7 @@ def test_what_cannot_be_read_is_said_by_row_and_never_shown(tmp_path):
     assert (
         f"set store_prompts_in_spend_logs: true ({path}, line 2, 9, 10, 11, 12 and 5 more)" in said
     )
-    assert "an observation of Langfuse that is no generation" in said
+    assert "an observation of Langfuse that is not a generation" in said
     assert "a span without gen_ai.input.messages" in said
 
 

@@ -73,7 +73,7 @@ def test_the_policy_decides_as_the_rule_does(plugin):
 def test_a_wrong_file_is_named(tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text('{"id": "a"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"mine\.jsonl is no file of conversations"):
+    with pytest.raises(DataError, match=r"mine\.jsonl is not a file of conversations"):
         load_conversations(path)
     with pytest.raises(DataError, match="no conversations of part 'tset': use design or test"):
         load_conversations(part="tset")

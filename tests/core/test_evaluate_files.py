@@ -131,7 +131,7 @@ def test_a_wrong_published_file_is_named(folder: Path, text: str | bytes, messag
             r"has turns \[\] of question 81",
         ),
         ("contaminated_prompts.jsonl", "eval_prompt", "prompt", "line 1: no 'eval_prompt'"),
-        ("contaminated_prompts.jsonl", '"', "'", "line 1: no JSON"),
+        ("contaminated_prompts.jsonl", '"', "'", "line 1: not JSON"),
     ],
 )
 def test_a_wrong_file_of_mt_bench_is_named(
@@ -218,8 +218,8 @@ GOOD = '{"prompt": "a", "strong": 1, "weak": 0}\n'
         (GOOD + '{"prompt": " ", "strong": 1, "weak": 0}', "line 2: 'prompt' is ' '"),
         (GOOD + '{"promt": "b", "strong": 1, "weak": 0}', "line 2: 'prompt' is null"),
         (GOOD + '\n{"prompt": "a", "strong": 0, "weak": 0}', "line 3: the same prompt as .*line 1"),
-        (GOOD + '{"prompt": "b"', "line 2: no JSON"),
-        (GOOD + '["b", 1, 0]', "line 2: no JSON object"),
+        (GOOD + '{"prompt": "b"', "line 2: not JSON"),
+        (GOOD + '["b", 1, 0]', "line 2: not a JSON object"),
         (b"\n\xe9", "line 2: not UTF-8"),
         ('{"prompt": "a", "strong": 1, "weak": 1}', "no gap to recover"),
         ('{"prompt": "a", "strong": 0, "weak": 1}', "swapped"),

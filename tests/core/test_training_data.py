@@ -140,8 +140,8 @@ def test_csv_is_read_as_json_lines_are(tmp_path: Path) -> None:
         ({**BATTLE, "model_a": None, "winner": "tie"}, "'model_a' is null"),
         ({"question": "p"}, "'prompt' is null: .*the row has 'question'"),
         ({**BATTLE, "model_b": "a", "winner": "tie"}, "compared with itself"),
-        ([1], "no JSON object"),
-        ("text", "no JSON object"),
+        ([1], "not a JSON object"),
+        ("text", "not a JSON object"),
     ],
 )
 def test_a_bad_battle_is_named(tmp_path: Path, row: Any, message: str) -> None:

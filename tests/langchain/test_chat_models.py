@@ -355,8 +355,8 @@ def test_a_missing_package_names_the_extra(monkeypatch, name, module, package, e
         ({"router": "lenght"}, "no router named 'lenght': did you mean 'length'"),
         ({"router_options": {"size": 1}}, "router 'length' has no option 'size'"),
         ({"sticky": "always"}, "'sticky' is 'always': input should be 'turn' or 'conversation'"),
-        ({"strong": StrOutputParser()}, "'strong' is a StrOutputParser, which is no chat model"),
-        ({"weak": ChatOpenAI}, "'weak' is the class ChatOpenAI, which is no chat model"),
+        ({"strong": StrOutputParser()}, "'strong' is a StrOutputParser, which is not a chat model"),
+        ({"weak": ChatOpenAI}, "'weak' is the class ChatOpenAI, which is not a chat model"),
         ({"weak": FakeListChatModel(responses=[]), "max_tokens": 3}, "has no 'max_tokens'"),
     ],
 )

@@ -317,7 +317,7 @@ def test_check_follows_includes_and_the_environment(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("model_list: [", "is no YAML"),
+        ("model_list: [", "is not YAML"),
         ("- a", "must hold a mapping"),
         ("model_list: {}", "no model_list entry has model_info.routellm"),
         ("model_list: x", "'model_list' must be a list"),

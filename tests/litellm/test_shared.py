@@ -154,7 +154,7 @@ async def test_redis_fails_no_request(
     for _ in range(5):
         assert await ask(router, "sticky", "Ho", EASY) == ("weak", "score")
     assert workers.redis.asked <= 1
-    assert caplog.text.count("Redis did not tell of conversations") <= 1
+    assert caplog.text.count("Redis did not answer about conversations") <= 1
     assert not [decision for decision in seen if decision.cause.startswith("error")]
 
 

@@ -92,8 +92,8 @@ def test_what_the_router_is(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
-        ("/v1/score", b"{", 400, "the body is no JSON"),
-        ("/v1/score", b"[" * 100_000, 400, "the body is no JSON"),
+        ("/v1/score", b"{", 400, "the body is not JSON"),
+        ("/v1/score", b"[" * 100_000, 400, "the body is not JSON"),
         ("/v1/score", [], 400, "send a JSON object"),
         ("/v1/score", {"prompts": "Hello"}, 400, 'send the prompts to score: {"prompts": ["Why'),
         ("/v1/score", {"prompts": [1]}, 400, "send the prompts to score"),

@@ -310,7 +310,7 @@ def test_the_token_is_in_the_environment_and_goes_where_it_is_meant_to(
     with pytest.raises(ConfigError, match=f"has no token for {stub.url}: set NOT_SET$"):
         load_router("remote", url=stub.url, token_env="NOT_SET")
     monkeypatch.setenv("OTHER", "t 2")
-    with pytest.raises(ConfigError, match="OTHER holds what is no token: letters, digits and"):
+    with pytest.raises(ConfigError, match="OTHER does not hold a token: letters, digits and"):
         load_router("remote", url=stub.url, token_env="OTHER")
     monkeypatch.setenv("OTHER", "t-2\n")  # as read from a file
     load_router("remote", url=stub.url, token_env="OTHER").score(["Hello"])

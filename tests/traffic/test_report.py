@@ -146,7 +146,7 @@ def test_feedback_is_joined_and_the_loss_is_that_of_the_pairs(path: str, tmp_pat
         ('{"request_id": "r1"}', "no 'score': write a number in [0, 1]"),
         ('{"request_id": "r1", "score": 5}', "'score' is 5.0: write a number in [0, 1]"),
         ('{"request_id": "r1", "score": 1, "tier": "best"}', "write strong or weak"),
-        ("thumbs up", "no JSON"),
+        ("thumbs up", "not JSON"),
     ],
 )
 def test_a_wrong_line_of_feedback_is_named(tmp_path: Path, line: str, advice: str):

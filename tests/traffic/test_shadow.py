@@ -274,7 +274,7 @@ def test_a_fork_does_not_pay_for_its_parents_calls_in_flight(path: str):
         ({"redact": "no.such.function"}, "cannot be imported"),
         ({"keep_days": 0}, "'keep_days' is 0"),
         ({"store": "no/such/folder/x.db"}, "there is no folder"),
-        ({"store": "what://"}, "no URL of a database"),
+        ({"store": "what://"}, "not the URL of a database"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -147,7 +147,7 @@ def test_the_password_of_a_url_is_not_shown(tmp_path: Path):
     with pytest.raises(ConfigError) as caught:
         Store("postgresql+psycopg://me:hunter2@127.0.0.1:1/none")
     assert "hunter2" not in str(caught.value)
-    with pytest.raises(ConfigError, match="no URL of a database"):
+    with pytest.raises(ConfigError, match="not the URL of a database"):
         Store("nonsense://")
 
 

@@ -185,7 +185,7 @@ def read_hashes(path: Path) -> list[str]:
     if not isinstance(digests, list) or not all(
         isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests
     ):
-        raise DataError(f"{path} is no list of SHA-256 in hex: give one digest per prompt")
+        raise DataError(f"{path} is not a list of SHA-256 in hex: give one digest per prompt")
     return [digest.lower() for digest in digests]
 
 

@@ -134,7 +134,7 @@ def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) 
     failed = stream.failed(scores)
     scores = scores[sound]
     if len(scores) == 1:
-        raise DataError("one prompt is no sample of your traffic: give some hundred")
+        raise DataError("one prompt is not a sample of your traffic: give a few hundred")
     if np.ptp(scores) < _SAME:
         raise ConfigError(
             f"router '{policy.settings.router}' gives all {len(scores):,} prompts the "

@@ -83,7 +83,7 @@ class RemoteRouter(Router):
         try:
             return np.array(values, np.float64)
         except (TypeError, ValueError) as error:
-            raise ScoringError(f"{self._server.url} answers what are no numbers") from error
+            raise ScoringError(f"{self._server.url} does not answer with numbers") from error
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:

@@ -231,7 +231,7 @@ def _authorization(token_env: str | None, url: str) -> dict[str, str]:
     if not token:
         raise ConfigError(f"{WHY} has no token for {url}: set {token_env}")
     if not is_token(token):
-        raise ConfigError(f"{WHY}: {token_env} holds what is no token: {TOKEN}")
+        raise ConfigError(f"{WHY}: {token_env} does not hold a token: {TOKEN}")
     return {"authorization": f"Bearer {token}"}
 
 

@@ -94,7 +94,7 @@ def read_base(checkpoint: Checkpoint) -> Base:
     folder = find_checkpoint(checkpoint)
     if not (folder / WEIGHTS).is_file():
         raise ConfigError(
-            f"--from {checkpoint} is no checkpoint of mf, which has a {WEIGHTS}: {_NAME}"
+            f"--from {checkpoint} is not a checkpoint of mf, which has a {WEIGHTS}: {_NAME}"
         )
     tensors, config = load_checkpoint(folder)
     if config.get("router") != "mf":

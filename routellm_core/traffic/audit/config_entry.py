@@ -25,7 +25,7 @@ def config_entry(
         weak: likewise of the weak one.
         router: name of the router.
         router_options: its options.
-        threshold: of the audit, if there is no calibration file.
+        threshold: of the audit, if there is not a calibration file.
         calibration: path of a calibration file.
         settings: others that are not at their defaults.
     """

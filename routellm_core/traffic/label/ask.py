@@ -165,7 +165,7 @@ class Asker:
         except self._openai.APIConnectionError as error:
             raise AskError(f"no connection to {model.server.base_url}") from error
         except (IndexError, TypeError, ValueError, AttributeError) as error:
-            raise AskError("the server's answer is no chat completion") from error
+            raise AskError("the server's answer is not a chat completion") from error
 
 
 _FILTERED = ("content_filter", "content_policy")

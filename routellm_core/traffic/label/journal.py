@@ -56,7 +56,7 @@ class Journal:
         self._lock = threading.Lock()
         lines = self._lines()
         if lines and lines[0].get(_VERSION) != VERSION:
-            raise DataError(f"{path} is no journal of `routellm label`: name another --out")
+            raise DataError(f"{path} is not a journal of `routellm label`: name another --out")
         if lines and lines[0].get(_SETTINGS) != settings:
             raise ConfigError(
                 f"{path} was begun with other models or another --max-tokens "
@@ -147,7 +147,7 @@ class Journal:
             except ValueError as error:
                 raise DataError(f"{self.path}, line {number}: damaged ({error})") from error
             if not isinstance(row, dict):
-                raise DataError(f"{self.path}, line {number}: no JSON object")
+                raise DataError(f"{self.path}, line {number}: not a JSON object")
             found.append(row)
         return found
 

@@ -92,7 +92,7 @@ def own_function(written: str) -> OwnFunction:
             f"--judge {written} cannot be imported ({type(error).__name__}: {error}): {_HOW}"
         ) from error
     if not callable(found):
-        raise ConfigError(f"--judge {written} is no function: {_HOW}")
+        raise ConfigError(f"--judge {written} is not a function: {_HOW}")
     return OwnFunction(written, found, sha256_of(source.decode("utf-8", "replace")))
 
 

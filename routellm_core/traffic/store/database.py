@@ -158,8 +158,8 @@ class _Alchemy:
             self._engine = self._sql.create_engine(url, pool_pre_ping=True, pool_size=1)
         except self._sql.exc.ArgumentError as error:
             raise ConfigError(
-                "'store' is no URL of a database: write postgresql+psycopg://USER@HOST/NAME, or "
-                "the path of a file for SQLite"
+                "'store' is not the URL of a database: write postgresql+psycopg://USER@HOST/NAME, "
+                "or the path of a file for SQLite"
             ) from error
         except ImportError as error:
             raise ConfigError(

@@ -95,7 +95,7 @@ def redact_of(path: str) -> Redact:
             "write module.function, of a module on PYTHONPATH"
         ) from error
     if not callable(found):
-        raise ConfigError(f"'redact' is '{path}', which is no function: write module.function")
+        raise ConfigError(f"'redact' is '{path}', which is not a function: write module.function")
     redact: Redact = found
     return redact
 

@@ -30,7 +30,7 @@ def claim(folder: Path, run: str, writes: bool) -> None:
     if name.is_file() and name.read_text() != run:
         raise ConfigError(
             f"{folder} belongs to a run on other data or settings: "
-            "give another --out, or remove the folder to start anew"
+            "give another --out, or remove the folder to start again"
         )
     if writes:
         folder.mkdir(parents=True, exist_ok=True)

@@ -193,7 +193,9 @@ def _mapping(path: Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} is no mapping: write keys and values, like 'strong_model: big'")
+        raise ConfigError(
+            f"{path} is not a mapping: write keys and values, like 'strong_model: big'"
+        )
     return content
 
 
@@ -205,7 +207,7 @@ def _yaml(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or error
-        raise ConfigError(f"{where}{line}: cannot be read as YAML ({reason}): mend it") from error
+        raise ConfigError(f"{where}{line}: not valid YAML ({reason}): correct it") from error
 
 
 def _explain(error: Any, kind: type[TrainingConfig]) -> str:

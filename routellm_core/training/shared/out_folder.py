@@ -62,7 +62,7 @@ def held_for_checkpoint(folder: Path) -> Iterator[None]:
     for name in (CARD, CONFIG, METRICS):
         if (folder / name).is_file() and not _is_ours(folder):
             raise ConfigError(
-                f"{folder / name} is there already and is not of a router: name another folder"
+                f"{folder / name} exists already and is not part of a router: name another folder"
             )
     with held(folder):
         yield

@@ -156,7 +156,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"cannot read {file}: not UTF-8 ({error.reason})") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
         raise ConfigError(f"{file} must hold a mapping with a model_list")
     return config

@@ -87,8 +87,8 @@ class SharedConversations:
     def _rest(self, error: Exception) -> None:
         if not self._rests:
             logger.warning(
-                "Redis did not tell of conversations (%s): for %d seconds, each worker goes by "
-                "what it knows itself",
+                "Redis did not answer about conversations (%s): for %d seconds, each worker uses "
+                "only what it knows itself",
                 type(error).__name__,
                 _REST_S,
             )

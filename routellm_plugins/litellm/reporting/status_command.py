@@ -28,10 +28,10 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the proxy answers.")] = False,
 ) -> None:
-    """Show what went to the strong model of late beside what was meant, for each alias of a proxy.
+    """Show the recent and the intended share of the strong model, for each alias of a proxy.
 
-    Of the worker that answers: each counts its own calls since it was started. Exit code 1 if an
-    alias is no longer what its threshold was chosen for.
+    The figures are those of the worker that answers: each counts its own calls since its start.
+    The exit code is 1 if the traffic of an alias no longer fits its threshold.
     """
     answer = _asked(url, key)
     aliases = answer["aliases"]
