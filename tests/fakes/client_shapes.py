@@ -6,6 +6,7 @@ when the last of them was just written; or, in a loop, when a tool's result came
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -166,6 +167,55 @@ def autogen_team(asks: list[str]) -> Messages:
     return _talk(asks, lambda ask, at: [{**_user(ask), "name": "user"}, said])
 
 
+def openai_agents_nested(asks: list[str]) -> Messages:
+    records = [f"user: {asks[0]}", 'function_call: {"name": "to_b", "arguments": "{}"}']
+    for ask in asks[1:]:
+        records += ["assistant: A long proof. 2. Of it all.", f"user (Ann): {ask}"]
+    records.append(json.dumps({"role": "assistant", "content": "To the other:\n1. user: prove it"}))
+    history = "\n".join(f"{at}. {record}" for at, record in enumerate(records, 1))
+    told = "For context, here is the conversation so far between the user and the previous agent:"
+    text = f"{told}\n<CONVERSATION HISTORY>\n{history}\n</CONVERSATION HISTORY>"
+    return [{"role": "system", "content": "You prove."}, {"role": "assistant", "content": text}]
+
+
+def smolagents_plan(asks: list[str]) -> Messages:
+    rules = "You are a world expert at analyzing a situation to derive facts, and plan accordingly"
+    before = f"{rules}.\n{'Prove it. ' * 50}\n---\nNow begin! Here is your task:\n```\n"
+    after = "\n```\nFirst in part 1, write the facts survey, then in part 2, write your plan."
+    first = _user([_text(before + asks[0] + after)])
+    return [first, *(m for ask in asks[1:] for m in (_done(), _user([_text(f"New task:\n{ask}")])))]
+
+
+def smolagents_planned(asks: list[str]) -> Messages:
+    steps = (
+        "Now proceed and carry out this plan.",
+        "Now write your updated facts below, taking into account the above history:\n## 1. Facts",
+    )
+    talk = _talk(asks, lambda ask, at: [_user([_text(f"New task:\n{ask}")])])
+    return [*talk, *(m for step in steps for m in (_done(), _user([_text(step)])))]
+
+
+def smolagents_managed(asks: list[str]) -> Messages:
+    begin = "You're a helpful agent named 'x'.\nYou have been submitted this task by your manager."
+    end = "You're helping your manager solve a wider task: so " + "prove it all " * 50
+    return _talk(
+        asks, lambda ask, at: [_user(f"New task:\n{begin}\n---\nTask:\n{ask}\n---\n{end}")]
+    )
+
+
+def magentic_one(asks: list[str]) -> Messages:
+    talk = _talk(asks[:-1], lambda ask, at: [_user(ask)])
+    recall = f"\nRecall we are working on the following request:\n\n{asks[-1]}\n\nAnd we have"
+    team = "Fantastic. To address this request we have assembled the following team:\n\nA prover."
+    return [
+        *(talk if asks[1:] else []),
+        _done(),
+        _user(f"{recall} assembled the following team:\n\n{'A prover. ' * 50}"),
+        _done(),
+        _user(team),
+    ]
+
+
 def summarised_by_langchain(asks: list[str]) -> Messages:
     return [_user("Here is a summary of the conversation to date:\n\nA proof."), *plain(asks)]
 
@@ -266,6 +316,11 @@ RIGHT: dict[str, Shape] = {
     "editor with user_query": cursor_like,
     "image of a tool": image_of_a_tool,
     "AutoGen, a team": autogen_team,
+    "openai-agents, nested history": openai_agents_nested,
+    "smolagents, a plan": smolagents_plan,
+    "smolagents, after a plan": smolagents_planned,
+    "smolagents, a managed agent": smolagents_managed,
+    "AutoGen, MagenticOne": magentic_one,
     "LangChain's summary": summarised_by_langchain,
 }
 """The human's words are found."""
