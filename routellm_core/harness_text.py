@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 WRAPPERS = ("system",)
 """Tags whose blocks are left out, beside every tag with ``-`` or ``_`` in its name, such as
@@ -30,6 +30,12 @@ SUMMARIES = (
 )
 """How a user message begins that holds a summary of earlier turns (Codex, LangChain, Claude
 Code)."""
+
+SUMMARISED = (
+    "The previous message contains a summary",
+    "Your context was compacted",
+)
+"""How an answer begins that says of the message before that it is a summary (Goose)."""
 
 STEPS = (
     "Now proceed and carry out this plan.",
@@ -132,6 +138,13 @@ def is_harness_part(text: str) -> bool:
 def is_of_harness(text: str) -> bool:
     """Whether a user message holds a summary of earlier turns, or only leads to the next step."""
     return text.lstrip()[:200].startswith((*SUMMARIES, *STEPS))
+
+
+def tells_of_summary(content: object) -> bool:
+    """Whether an answer says that the message before it holds a summary of earlier turns."""
+    if isinstance(content, list) and content and isinstance(content[0], Mapping):
+        content = content[0].get("text")
+    return isinstance(content, str) and content.startswith(SUMMARISED)
 
 
 def framed(text: str) -> str | None:

@@ -11,6 +11,7 @@ from .harness_text import (
     is_of_harness,
     is_tool_result,
     new_task,
+    tells_of_summary,
     without_blocks,
 )
 from .patterns import Patterns
@@ -68,6 +69,8 @@ def human_turns(
         before, role = role, message.get("role", message.get("type"))
         if role == "assistant":
             answered = True
+            if before == "user" and turns and tells_of_summary(message.get("content")):
+                turns.pop()
         if role != "user":
             continue
         name = message.get("name")

@@ -1,4 +1,4 @@
-"""What 21 clients send, in our own words: `python -m tests.fakes.client_shapes` prints the table.
+"""What clients send, in our own words: `python -m tests.fakes.client_shapes` prints the table.
 
 A shape is a function from the human's words, oldest first, to the messages that the client sends
 when the last of them was just written; or, in a loop, when a tool's result came back.
@@ -120,6 +120,24 @@ def qwen_code(asks: list[str]) -> Messages:
 def cline(asks: list[str]) -> Messages:
     details = "<environment_details>\n# Visible files\nproof.cpp\n</environment_details>"
     return _talk(asks, lambda ask, at: [_user([_text(ask), _text(details)])])
+
+
+def goose(asks: list[str]) -> Messages:
+    now = "<info-msg>\nIt is Monday.\nWorking directory: /proof\nProve it all.\n</info-msg>"
+    return _talk(asks, lambda ask, at: [_user(f"{ask}\n{now}")])
+
+
+def goose_loop(asks: list[str]) -> Messages:
+    call = {"role": "assistant", "content": "I look.", "tool_calls": [{"id": "1"}]}
+    now = _user("<info-msg>\nWorking directory: /proof\nProve it all.\n</info-msg>")
+    result = {"role": "tool", "tool_call_id": "1", "content": "a long proof"}
+    return [*plain(asks), call, result, now, call, result]
+
+
+def goose_compacted(asks: list[str]) -> Messages:
+    told = "Your context was compacted. The previous message contains a summary of it all."
+    summary = [_user("## Goal\n" + "Prove it. " * 50), {"role": "assistant", "content": told}]
+    return [*summary, *plain(asks)[1:]]
 
 
 def gptme(asks: list[str]) -> Messages:
@@ -309,6 +327,9 @@ RIGHT: dict[str, Shape] = {
     "opencode, with a file": opencode_file,
     "Qwen Code": qwen_code,
     "Cline": cline,
+    "Goose": goose,
+    "Goose, in its loop": goose_loop,
+    "Goose, after compaction": goose_compacted,
     "gptme, nudge": gptme,
     "gptme, unknown model": gptme_unknown_model,
     "smolagents, in its loop": smolagents,
