@@ -20,7 +20,7 @@ HUMAN_TAGS = ("command-args", "user-query", "user_message", "user_query", "user_
 HARNESS_PARTS = ("Called the ", "<path>")
 """How a part begins that a client puts beside the human's part: a file that was read."""
 
-TOOL_RESULTS = ("Observation:", "<returncode>")
+TOOL_RESULTS = ("Observation:", "<returncode>", "Tool call error:\n\n<error>")
 """How a user message begins that holds a tool's result, if it follows an answer of the model."""
 
 SUMMARIES = (
@@ -59,6 +59,14 @@ FRAMES = (
         "\n---\nYou're helping your manager solve a wider task",
     ),
     ("Based on the above, please provide an answer to the following user task:\n", "", ""),
+    # mini-swe-agent: what its user says while it works.
+    ("The user added a new task: ", "", ""),
+    ("Interrupted by user: ", "", ""),
+    (
+        "Commands not executed. The user rejected your commands with the following message: ",
+        "",
+        "",
+    ),
     # MagenticOne: what is known, the plan, progress, another plan, the answer.
     (
         "Below I will present you a request. Before we begin addressing the request, please answer",

@@ -177,7 +177,8 @@ PROGRAMS: dict[str, Program] = {
     "Cline": Program(
         "cline",
         "cline auth -p openai -k {key} -b {url}/v1 -m coder; cline -P openai -m coder '{ask}'",
-        "true",  # it goes on with a session in a terminal alone
+        'cline --id $(cline history --json | grep -om1 \'"[^"]*id": *"[^"]*\' | cut -d\'"\' -f4)'
+        " -P openai -m coder '{ask}'",
     ),
     "Vercel AI SDK": Program(
         "ai",  # with @ai-sdk/openai-compatible and zod
@@ -224,11 +225,25 @@ import yaml
 from minisweagent.agents.default import DefaultAgent
 from minisweagent.config import get_config_path
 from minisweagent.environments.local import LocalEnvironment
+from minisweagent.exceptions import FormatError, LimitsExceeded
 from minisweagent.models import get_model
 config = yaml.safe_load(get_config_path("mini").read_text())
 model = get_model("openai/coder", {{**config["model"], "cost_tracking": "ignore_errors"}})
 agent = DefaultAgent(model, LocalEnvironment(), **{{**config["agent"], "step_limit": 3}})
 agent.run(asks[0])
+for ask in asks[1:]:  # as its InteractiveAgent goes on, which needs a terminal
+    agent.config.step_limit += 3
+    del agent.messages[-1]
+    said = f"The user added a new task: {{ask}}"
+    agent.add_messages(agent.model.format_message(role="user", content=said))
+    try:
+        while True:
+            try:
+                agent.step()
+            except FormatError as error:
+                agent.add_messages(*error.messages)
+    except LimitsExceeded:
+        pass
 """,
         env=OPENAI,
     ),

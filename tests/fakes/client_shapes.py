@@ -168,6 +168,17 @@ def mini_swe_agent(asks: list[str]) -> Messages:
     return [*plain(asks), {"role": "assistant", "content": "THOUGHT: look"}, result]
 
 
+def mini_swe_agent_interrupted(asks: list[str]) -> Messages:
+    said = (
+        "The user added a new task: ",
+        "Interrupted by user: ",
+        "Commands not executed. The user rejected your commands with the following message: ",
+    )
+    error = _user("Tool call error:\n\n<error>\nNo tool calls found.\n</error>\n\nProve it all.")
+    talk = _talk(asks, lambda ask, at: [_user(said[(at - 1) % 3] + ask if at else ask)])
+    return [*talk, _done(), error]
+
+
 def cursor_like(asks: list[str]) -> Messages:
     context = "<open_files>proof.cpp</open_files>\n"
     return _talk(asks, lambda ask, at: [_user(f"{context}<user_query>\n{ask}\n</user_query>")])
@@ -334,6 +345,7 @@ RIGHT: dict[str, Shape] = {
     "gptme, unknown model": gptme_unknown_model,
     "smolagents, in its loop": smolagents,
     "mini-swe-agent, tool result": mini_swe_agent,
+    "mini-swe-agent, interrupted": mini_swe_agent_interrupted,
     "editor with user_query": cursor_like,
     "image of a tool": image_of_a_tool,
     "AutoGen, a team": autogen_team,
