@@ -87,6 +87,13 @@ generateText({{ model: proxy("coder"), messages: said, ...settings }}).then((don
 );
 """
 
+CLINE_AGAIN = """
+id=$(cline history --json | grep -om1 '"sessionId": *"[^"]*' | cut -d'"' -f4)
+# It goes on with a session in a terminal alone, where the words and the key are typed.
+timeout -k 1 45 script -qec "cline --id $id -P openai -m coder" /dev/null < <(
+  sleep 15; printf '%s' '{ask}'; sleep 2; printf '\\r'; sleep 30)
+"""
+
 OPENAI_AGENTS = """
 from agents import Agent, Runner, RunConfig, function_tool
 from agents import set_default_openai_api, set_tracing_disabled
@@ -177,8 +184,8 @@ PROGRAMS: dict[str, Program] = {
     "Cline": Program(
         "cline",
         "cline auth -p openai -k {key} -b {url}/v1 -m coder; cline -P openai -m coder '{ask}'",
-        'cline --id $(cline history --json | grep -om1 \'"[^"]*id": *"[^"]*\' | cut -d\'"\' -f4)'
-        " -P openai -m coder '{ask}'",
+        CLINE_AGAIN,
+        env=(("TERM", "xterm"),),
     ),
     "Vercel AI SDK": Program(
         "ai",  # with @ai-sdk/openai-compatible and zod

@@ -166,6 +166,34 @@ def test_ten_megabytes_are_read(kind):
     assert len(human_turns([user(text)])) <= 1
 
 
+TEAM = "the following team:\n\n" + "A prover. " * 50
+MAGENTIC_ONE = (
+    "Below I will present you a request. Before we begin addressing the request, please answer it."
+    "\n\nHere is the request:\n\n{}\n\nHere is the pre-survey:\n\n    1. Prove it.",
+    "\nWe are working to address the following user request:\n\n{}\n\n\n"
+    f"To answer this request we have assembled {TEAM}",
+    f"\nRecall we are working on the following request:\n\n{{}}\n\nAnd we have assembled {TEAM}",
+    "As a reminder, we are working to solve the following task:\n\n{}\n\n"
+    "It's clear we aren't making as much progress as we would like, but prove it.",
+    "\nWe are working on the following task:\n{}\n\nWe have completed the task.\n\n"
+    "The above messages contain the conversation that took place to prove it.",
+)
+"""What AutoGen's MagenticOne writes around a task, the only words of the human in its requests."""
+
+
+@pytest.mark.parametrize("text", MAGENTIC_ONE)
+def test_the_task_of_magentic_one_is_found(text):
+    steps = [
+        user(f"Fantastic. To address this request we have assembled {TEAM}"),
+        user(
+            "Please briefly explain what went wrong on this last run (the root cause of "
+            "the failure), and prove it."
+        ),
+    ]
+    for ask in (HARD, f"{HARD}\n\nIn two parts:\n\n1. a"):
+        assert human_turns([user(text.format(ask)), ANSWER, *steps]) == (ask,)
+
+
 TOLD = "For context, here is the conversation so far:\n<CONVERSATION HISTORY>\n"
 """How openai-agents begins a history that it hands over."""
 

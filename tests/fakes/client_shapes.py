@@ -232,19 +232,6 @@ def smolagents_managed(asks: list[str]) -> Messages:
     )
 
 
-def magentic_one(asks: list[str]) -> Messages:
-    talk = _talk(asks[:-1], lambda ask, at: [_user(ask)])
-    recall = f"\nRecall we are working on the following request:\n\n{asks[-1]}\n\nAnd we have"
-    team = "Fantastic. To address this request we have assembled the following team:\n\nA prover."
-    return [
-        *(talk if asks[1:] else []),
-        _done(),
-        _user(f"{recall} assembled the following team:\n\n{'A prover. ' * 50}"),
-        _done(),
-        _user(team),
-    ]
-
-
 def summarised_by_langchain(asks: list[str]) -> Messages:
     return [_user("Here is a summary of the conversation to date:\n\nA proof."), *plain(asks)]
 
@@ -353,7 +340,6 @@ RIGHT: dict[str, Shape] = {
     "smolagents, a plan": smolagents_plan,
     "smolagents, after a plan": smolagents_planned,
     "smolagents, a managed agent": smolagents_managed,
-    "AutoGen, MagenticOne": magentic_one,
     "LangChain's summary": summarised_by_langchain,
 }
 """The human's words are found."""
