@@ -199,7 +199,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             # Also after the messages that say so were summarised away.
             return settings, Asked(settled="strong", cause="conversation")
         messages = state["messages"]
-        if settings.sticky == "conversation" and "thread_id" in configurable:
+        is_kept = "thread_id" in configurable and not self._reads_system
+        if settings.sticky == "conversation" and is_kept:
             # A checkpointer keeps the decisions of the thread, and no others count.
             return settings, partial(asked_in_thread, messages, settings)
         return settings, partial(asked_in, messages, settings, configurable)
