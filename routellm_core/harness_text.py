@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 WRAPPERS = ("system",)
 """Tags whose blocks are left out, beside every tag with ``-`` or ``_`` in its name, such as
@@ -20,7 +20,7 @@ HUMAN_TAGS = ("command-args", "user-query", "user_message", "user_query", "user_
 HARNESS_PARTS = ("Called the ", "<path>")
 """How a part begins that a client puts beside the human's part: a file that was read."""
 
-TOOL_RESULTS = ("Observation:", "<returncode>")
+TOOL_RESULTS = ("Observation:", "<returncode>", "Tool call error:\n\n<error>")
 """How a user message begins that holds a tool's result, if it follows an answer of the model."""
 
 SUMMARIES = (
@@ -30,6 +30,72 @@ SUMMARIES = (
 )
 """How a user message begins that holds a summary of earlier turns (Codex, LangChain, Claude
 Code)."""
+
+SUMMARISED = (
+    "The previous message contains a summary",
+    "Your context was compacted",
+)
+"""How an answer begins that says of the message before that it is a summary (Goose)."""
+
+STEPS = (
+    "Now proceed and carry out this plan.",
+    "Now write your updated facts below, taking into account the above history:",
+    "Fantastic. To address this request we have assembled the following team:",
+    "Please briefly explain what went wrong on this last run (the root cause of the failure)",
+)
+"""How a user message begins by which a program takes an agent through its task (smolagents with
+``planning_interval``, AutoGen's MagenticOne)."""
+
+FRAMES = (
+    # smolagents: a plan, a task for a managed agent, an answer after the last step.
+    (
+        "You are a world expert at analyzing a situation to derive facts, and plan accordingly",
+        "\nNow begin! Here is your task:\n```\n",
+        "\n```\nFirst in part 1, write the facts survey",
+    ),
+    (
+        "You're a helpful agent named '",
+        "\nYou have been submitted this task by your manager.\n---\nTask:\n",
+        "\n---\nYou're helping your manager solve a wider task",
+    ),
+    ("Based on the above, please provide an answer to the following user task:\n", "", ""),
+    # mini-swe-agent: what its user says while it works.
+    ("The user added a new task: ", "", ""),
+    ("Interrupted by user: ", "", ""),
+    (
+        "Commands not executed. The user rejected your commands with the following message: ",
+        "",
+        "",
+    ),
+    # MagenticOne: what is known, the plan, progress, another plan, the answer.
+    (
+        "Below I will present you a request. Before we begin addressing the request, please answer",
+        "\n\nHere is the request:\n\n",
+        "\n\nHere is the pre-survey:\n\n",
+    ),
+    (
+        "We are working to address the following user request:\n\n",
+        "",
+        "\n\n\nTo answer this request we have assembled the following team:\n\n",
+    ),
+    (
+        "Recall we are working on the following request:\n\n",
+        "",
+        "\n\nAnd we have assembled the following team:\n\n",
+    ),
+    (
+        "As a reminder, we are working to solve the following task:\n\n",
+        "",
+        "\n\nIt's clear we aren't making as much progress as we would like,",
+    ),
+    (
+        "We are working on the following task:\n",
+        "",
+        "\n\nWe have completed the task.\n\nThe above messages contain the conversation",
+    ),
+)
+"""How a message begins that a program writes around a task, and what stands before and after the
+task there."""
 
 NEW_TASK = "New task:\n"
 """What smolagents writes before the human's words, also where it appends them to a result."""
@@ -77,9 +143,29 @@ def is_harness_part(text: str) -> bool:
     return text.lstrip()[:80].startswith(HARNESS_PARTS)
 
 
-def is_summary(text: str) -> bool:
-    """Whether a user message holds a summary of earlier turns."""
-    return text.lstrip()[:200].startswith(SUMMARIES)
+def is_of_harness(text: str) -> bool:
+    """Whether a user message holds a summary of earlier turns, or only leads to the next step."""
+    return text.lstrip()[:200].startswith((*SUMMARIES, *STEPS))
+
+
+def tells_of_summary(content: object) -> bool:
+    """Whether an answer says that the message before it holds a summary of earlier turns."""
+    if isinstance(content, list) and content and isinstance(content[0], Mapping):
+        content = content[0].get("text")
+    return isinstance(content, str) and content.startswith(SUMMARISED)
+
+
+def framed(text: str) -> str | None:
+    """Return the task that a program wrote the rest of a message around; None if there is none."""
+    text = text.lstrip("\n")
+    for start, before, after in FRAMES:
+        if not text.startswith(start):
+            continue
+        begin = text.find(before, len(start))
+        end = text.find(after, begin) if after else len(text)
+        if begin >= 0 and end >= 0:
+            return text[begin + len(before) : end].strip()
+    return None
 
 
 def is_tool_result(text: str) -> bool:

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .harness_text import (
+    framed,
     is_harness_part,
-    is_summary,
+    is_of_harness,
     is_tool_result,
     new_task,
+    tells_of_summary,
     without_blocks,
 )
 from .patterns import Patterns
+from .told_history import unfolded
 
 REMAINDER = 20
 """A message that has at most this many bytes of UTF-8 once its blocks are left out is taken for the
@@ -38,10 +41,12 @@ def human_turns(
       message;
     - blocks of agent harnesses (``harness_text``). Where at most ``REMAINDER`` bytes remain
       and the human wrote before, the message is left out;
-    - summaries of earlier turns;
+    - summaries of earlier turns, and what a program says to lead an agent through its task, or
+      writes around that task (``harness_text``);
     - what other agents say, who have names where the human's is ``user``.
 
-    So each step of a tool loop gives the same turns. Takes time linear in the text.
+    A history that an agent was handed in one message of text (``told_history``) is read like the
+    messages in it. So each step of a tool loop gives the same turns. Takes time linear in the text.
 
     Args:
         messages: a conversation in OpenAI's chat form: mappings with ``role`` and ``content``,
@@ -58,13 +63,14 @@ def human_turns(
     blank = answered = False
     role: object = None
     speaker: object = None
-    entries: Iterable[object] = messages or ()
-    for message in entries:
+    for message in unfolded(messages or ()):
         if not isinstance(message, Mapping):
             continue
         before, role = role, message.get("role", message.get("type"))
         if role == "assistant":
             answered = True
+            if before == "user" and turns and tells_of_summary(message.get("content")):
+                turns.pop()
         if role != "user":
             continue
         name = message.get("name")
@@ -156,6 +162,7 @@ def _of_human(texts: list[str], answered: bool) -> tuple[str | None, bool]:
     stripped = [without_blocks(text) for text in texts]
     had_blocks = stripped != texts
     text = stripped[0] if len(stripped) == 1 else "\n".join(filter(str.strip, stripped))
-    if is_summary(text):
+    if is_of_harness(text):
         return None, had_blocks
-    return new_task(text, appended=False) or text, had_blocks
+    text = new_task(text, appended=False) or text
+    return framed(text) or text, had_blocks

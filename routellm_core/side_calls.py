@@ -38,6 +38,11 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
         "you are an expert software engineer that generates concise, one-line git commit messages",
         "",
     ),
+    # Goose
+    ("generate a short title (four words or less) that describes the topic of the user's", ""),
+    ("---begin user messages---", "generate a short title for the above messages"),
+    ("reply with only a description in four words or less", ""),
+    ("please summarize the conversation history provided in the system prompt", ""),
     # AutoGen, CrewAI
     ("you are in a role play game. the following roles are available: ", "only return the role"),
     ("you are a precise assistant that creates structured summaries of agent conversations", ""),

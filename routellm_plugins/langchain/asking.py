@@ -106,7 +106,10 @@ def _read(messages: Sequence[BaseMessage], settings: PolicySettings, level: int)
 
 
 def _as_chat(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
-    return [{"role": _role(message), "content": message.content} for message in messages]
+    return [
+        {"role": _role(message), "content": message.content, "name": message.name}
+        for message in messages
+    ]
 
 
 def _messages(model_input: LanguageModelInput) -> list[BaseMessage]:
@@ -131,6 +134,8 @@ def _session(messages: Sequence[BaseMessage], thread: object, level: int) -> str
 def _role(message: BaseMessage) -> str:
     if _is_human(message):
         return "user"
+    if isinstance(message, ChatMessage):
+        return message.role.lower()
     return _ROLES.get(message.type, message.type)
 
 

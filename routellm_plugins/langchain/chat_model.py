@@ -40,7 +40,8 @@ from .inner_models import (
 )
 from .needs import known_abilities
 from .questions import watch_prompts
-from .routed import Routed, RoutedCall
+from .routed import Routed
+from .routed_call import RoutedCall
 from .routed_output import RoutedOutput
 from .settings import QUESTION_KEYS, RouteSettings
 from .wrappers import unwrapped

@@ -11,7 +11,8 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables.config import merge_configs
 
 from .inner_models import unbound
-from .routed import Routed, RoutedCall
+from .routed import Routed
+from .routed_call import RoutedCall
 
 _USAGE = "token_usage"
 

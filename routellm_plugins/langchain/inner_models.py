@@ -100,7 +100,9 @@ def _alike(strong: InnerModel, weak: InnerModel) -> bool:
 
 
 class AgentModel(RunnableBinding[LanguageModelInput, AIMessage]):
-    """A wrapped chat model that takes tools, as agents need it, which most wrappers do not."""
+    """A wrapped chat model that takes tools and forms, as agents and their middleware need it,
+    which most wrappers do not.
+    """
 
     def bind_tools(
         self, tools: Sequence[Any], **kwargs: Any
@@ -115,6 +117,20 @@ class AgentModel(RunnableBinding[LanguageModelInput, AIMessage]):
             NotImplementedError: the model does not support tools.
         """
         return derived(None, self, "bind_tools", tools, **kwargs)
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return what gives this model's answers a form, inside its wrappers.
+
+        Args:
+            schema: as any chat model takes it.
+            kwargs: of the model's own ``with_structured_output``.
+
+        Raises:
+            NotImplementedError: the model does not support it.
+        """
+        return derived(None, self, "with_structured_output", schema, **kwargs)
 
 
 def unbound(model: InnerModel) -> tuple[BaseChatModel | None, dict[str, Any], list[Any]]:

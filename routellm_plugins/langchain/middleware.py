@@ -124,7 +124,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         state: RoutedState,
         runtime: Runtime[Any],
         config: Optional[RunnableConfig] = None,  # noqa: UP045  # as LangGraph recognises it
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | None:
         """Decide on the turn.
 
         Args:
@@ -135,6 +135,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         Raises:
             ConfigError: the config's ``configurable`` overrides the routing with what is invalid.
         """
+        if self._reads_system:
+            return None
         return {"routellm": decide(*self._asking(state, config)).as_metadata()}
 
     async def abefore_agent(
@@ -142,8 +144,10 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         state: RoutedState,
         runtime: Runtime[Any],
         config: Optional[RunnableConfig] = None,  # noqa: UP045
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | None:
         """Like ``before_agent``, without holding up the event loop."""
+        if self._reads_system:
+            return None
         decision = await adecide(*self._asking(state, config))
         return {"routellm": decision.as_metadata()}
 
@@ -151,7 +155,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Call the model that the turn goes to."""
-        decision = _kept(request.state) or decide(*self._asking(request.state))
+        decision = self._made(request) or decide(*self._asking_step(request))
         decision = self._able(request, decision)
         routed = self._routed(request, decision)
         return _annotated(handler(routed), decision, _is_router(routed.model))
@@ -162,10 +166,27 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """Like ``wrap_model_call``."""
-        decision = _kept(request.state) or await adecide(*self._asking(request.state))
+        decision = self._made(request) or await adecide(*self._asking_step(request))
         decision = self._able(request, decision)
         routed = self._routed(request, decision)
         return _annotated(await handler(routed), decision, _is_router(routed.model))
+
+    @property
+    def _reads_system(self) -> bool:
+        """Whether the system prompt is scored, which is not known before a model is called."""
+        return self._settings.scored != "last"
+
+    def _made(self, request: ModelRequest[Any]) -> Decision | None:
+        """Return the decision on the turn, if it was made before the agent started."""
+        return None if self._reads_system else _kept(request.state)
+
+    def _asking_step(self, request: ModelRequest[Any]) -> tuple[PolicySettings, Call]:
+        """Return the settings of a step, and what it asks."""
+        state = request.state
+        if self._reads_system and request.system_prompt:
+            messages = [SystemMessage(request.system_prompt), *state["messages"]]
+            state = cast("AgentState[Any]", {**state, "messages": messages})
+        return self._asking(state)
 
     def _asking(
         self, state: AgentState[Any], config: RunnableConfig | None = None
@@ -178,7 +199,8 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
             # Also after the messages that say so were summarised away.
             return settings, Asked(settled="strong", cause="conversation")
         messages = state["messages"]
-        if settings.sticky == "conversation" and "thread_id" in configurable:
+        is_kept = "thread_id" in configurable and not self._reads_system
+        if settings.sticky == "conversation" and is_kept:
             # A checkpointer keeps the decisions of the thread, and no others count.
             return settings, partial(asked_in_thread, messages, settings)
         return settings, partial(asked_in, messages, settings, configurable)

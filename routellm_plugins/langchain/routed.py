@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,79 +28,11 @@ from .asking import asked_by
 from .overrides import take_settings
 from .questions import question_in_call
 from .reasoning import readable_by
-from .reporting import LEVEL, level_of, trace_metadata, with_decision
+from .reporting import LEVEL, level_of, trace_metadata
+from .routed_call import CALLS, RoutedCall
 from .settings import RouteSettings
 from .shadow import ShadowCallback
 from .wrappers import inside
-
-
-@dataclass(frozen=True)
-class RoutedCall:
-    """A call that is decided on."""
-
-    target: Runnable[LanguageModelInput, Any]
-    model_input: LanguageModelInput
-    config: RunnableConfig
-    kwargs: dict[str, Any]
-    decision: Decision
-    nested: bool = False
-    """Whether the target is a router itself."""
-    text: str | None = None
-    """What ``route_on`` says of the call, which holds for a nested router too."""
-
-    def carried(self, output: Any) -> Any:
-        """Return an output that carries the decision."""
-        return with_decision(output, self.decision, self.nested)
-
-    def invoke(self) -> Any:
-        """Make the call."""
-        with held(self.text):
-            output = self.target.invoke(self.model_input, self.config, **self.kwargs)
-        return self.carried(output)
-
-    async def ainvoke(self) -> Any:
-        """Make the call."""
-        with held(self.text):
-            output = await self.target.ainvoke(self.model_input, self.config, **self.kwargs)
-        return self.carried(output)
-
-    def stream(self) -> Iterator[Any]:
-        """Make the call; the first chunk alone carries the decision, since chunks are added up."""
-        with held(self.text):  # until it is taken down: what is set must not outlast a yield
-            chunks = iter(self.target.stream(self.model_input, self.config, **self.kwargs))
-        for first in chunks:
-            yield self.carried(first)
-            yield from chunks
-
-    async def astream(self) -> AsyncIterator[Any]:
-        """Like ``stream``."""
-        first = True
-        with held(self.text):
-            chunks = self.target.astream(self.model_input, self.config, **self.kwargs)
-        async for chunk in chunks:
-            yield self.carried(chunk) if first else chunk
-            first = False
-
-
-class _Calls(Runnable["RoutedCall | Exception", Any]):
-    """Makes calls that are decided on already; what Runnable adds is how batches run."""
-
-    def invoke(
-        self, input: RoutedCall | Exception, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Any:
-        if isinstance(input, Exception):
-            raise input
-        return input.invoke()
-
-    async def ainvoke(
-        self, input: RoutedCall | Exception, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Any:
-        if isinstance(input, Exception):
-            raise input
-        return await input.ainvoke()
-
-
-_CALLS = _Calls()
 
 
 class Routed:
@@ -229,7 +160,7 @@ class Routed:
     ) -> list[Any]:
         configs = get_config_list(config, len(inputs))
         calls = self._route_many(inputs, configs, kwargs)
-        return _CALLS.batch(calls, configs, return_exceptions=return_exceptions)
+        return CALLS.batch(calls, configs, return_exceptions=return_exceptions)
 
     async def abatch(
         self,
@@ -241,7 +172,7 @@ class Routed:
     ) -> list[Any]:
         configs = get_config_list(config, len(inputs))
         calls = await self._aroute_many(inputs, configs, kwargs)
-        return await _CALLS.abatch(calls, configs, return_exceptions=return_exceptions)
+        return await CALLS.abatch(calls, configs, return_exceptions=return_exceptions)
 
     def batch_as_completed(
         self,
@@ -254,7 +185,7 @@ class Routed:
         configs = get_config_list(config, len(inputs))
         calls = self._route_many(inputs, configs, kwargs)
         handed: Any = {"return_exceptions": return_exceptions}
-        yield from _CALLS.batch_as_completed(calls, configs, **handed)
+        yield from CALLS.batch_as_completed(calls, configs, **handed)
 
     async def abatch_as_completed(
         self,
@@ -267,7 +198,7 @@ class Routed:
         configs = get_config_list(config, len(inputs))
         calls = await self._aroute_many(inputs, configs, kwargs)
         handed: Any = {"return_exceptions": return_exceptions}
-        async for outcome in _CALLS.abatch_as_completed(calls, configs, **handed):
+        async for outcome in CALLS.abatch_as_completed(calls, configs, **handed):
             yield outcome
 
     def _route(

@@ -17,7 +17,7 @@ from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
-from .deciding.reasoning import drop_foreign_reasoning
+from .deciding.reasoning import drop_foreign_reasoning, drop_reasoning_before_attempt
 from .groups.costs import Costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
@@ -110,6 +110,15 @@ class RouteLLMProxyHandler(CustomLogger):
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
         add_guardrails(data)
+
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, Any], call_type: Any
+    ) -> dict[str, Any]:
+        """Leave out what the other group cannot read, where an attempt falls back to that; LiteLLM
+        calls this before each attempt.
+        """
+        drop_reasoning_before_attempt(kwargs)
+        return kwargs
 
     async def async_logging_hook(
         self, kwargs: dict[str, Any], result: Any, call_type: str

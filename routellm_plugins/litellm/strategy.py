@@ -20,7 +20,7 @@ from routellm_core.policy.policies import decide
 from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, routing_parts, shortened
 from .config.versions import version_warning
-from .deciding.answers import answer_log
+from .deciding.application import application_callback
 from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
 from .deciding.shared import SharedConversations
@@ -101,7 +101,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            request = self.request(model, route, kwargs, messages)
+            request = self.request(model, route, kwargs, messages, sent_as_is=True)
             routed = request.routed_before()
             if routed is None:
                 routed = request.routed(self.decide(request))
@@ -149,8 +149,16 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         route: Route,
         kwargs: Mapping[str, Any],
         messages: Sequence[Mapping[str, Any]] | None = None,
+        sent_as_is: bool = False,
     ) -> Request:
         """Return a request for a routed alias, with what it may and does set about routing.
+
+        Args:
+            model: the alias.
+            route: of the alias.
+            kwargs: the request.
+            messages: as ``Request`` takes them.
+            sent_as_is: likewise; LiteLLM has a hook before an attempt for calls that are async.
 
         Raises:
             litellm.BadRequestError: what it sets is malformed, or is not for it to set.
@@ -160,7 +168,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         entries, abilities = self.access.entries, self._abilities.of
-        return Request(model, route, kwargs, entries, abilities, messages)
+        return Request(model, route, kwargs, entries, abilities, messages, sent_as_is)
 
     async def adecide(self, request: Request) -> Decision:
         """Decide on a request.
@@ -237,7 +245,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     if problems:
         raise ConfigError("\n".join(problems))
     strategy.access.install(strategy, strategy.entry_put)
-    litellm.logging_callback_manager.add_litellm_callback(answer_log)
+    litellm.logging_callback_manager.add_litellm_callback(application_callback)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()
     return strategy

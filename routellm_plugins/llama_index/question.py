@@ -29,9 +29,9 @@ def asked_in_text(prompt: str, settings: RouteSettings) -> Asked:
     question, to write search queries, to state an agent's memory, to give its answer a form). The
     question is found in those, and it alone is scored.
     """
-    return side_call([{"role": "user", "content": prompt}], settings) or Asked(
-        (_question_in(prompt),)
-    )
+    said = [{"role": "user", "content": prompt}]
+    found = [{"role": "user", "content": _question_in(prompt)}]
+    return side_call(said, settings) or asked_in(found, settings, said)
 
 
 def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> Asked:

@@ -86,6 +86,59 @@ generateText({{ model: proxy("coder"), messages: said, ...settings }}).then((don
 );
 """
 
+CLINE_AGAIN = """
+id=$(cline history --json | grep -om1 '"sessionId": *"[^"]*' | cut -d'"' -f4)
+# It goes on with a session in a terminal alone, where the words and the key are typed.
+timeout -k 1 45 script -qec "cline --id $id -P openai -m coder" /dev/null < <(
+  sleep 15; printf '%s' '{ask}'; sleep 2; printf '\\r'; sleep 30)
+"""
+
+OPENAI_AGENTS = """
+from agents import Agent, Runner, RunConfig, function_tool
+from agents import set_default_openai_api, set_tracing_disabled
+set_default_openai_api("chat_completions"); set_tracing_disabled(True)
+@function_tool
+def lookup(city: str) -> str:
+    return "a long proof " * 20
+other = Agent(name="b", instructions="Help.", model="coder", tools=[lookup])
+agent = Agent(name="a", instructions="Help.", model="coder", {handoffs})
+said = []
+for ask in asks:
+    said.append(dict(role="user", content=ask))
+    said = Runner.run_sync(agent, said, {config}).to_input_list()
+"""
+
+SMOLAGENTS = """
+from smolagents import OpenAIServerModel, ToolCallingAgent
+model = OpenAIServerModel("coder", api_base="{{url}}/v1", api_key="{{key}}")
+given = dict(model=model, max_steps=3)
+agent = {runs}
+for at, ask in enumerate(asks):
+    agent.run(ask, reset=at == 0)
+"""
+
+AUTOGEN = """
+import asyncio
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.conditions import MaxMessageTermination
+from autogen_agentchat.teams import MagenticOneGroupChat, SelectorGroupChat
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+can = dict.fromkeys(["function_calling", "json_output", "structured_output"], True)
+client = OpenAIChatCompletionClient(
+    model="coder", base_url="{{url}}/v1", api_key="{{key}}",
+    model_info=dict(can, vision=False, family="unknown"),
+)
+def lookup(city: str) -> str:
+    return "a long proof " * 20
+agents = [AssistantAgent(name, client, description=name) for name in ("writer", "critic")]
+end = MaxMessageTermination(3)
+runs = {runs}
+async def main():
+    for ask in asks:
+        await runs.run(task=ask)
+asyncio.run(main())
+"""
+
 PROGRAMS: dict[str, Program] = {
     "Claude Code": Program(
         "@anthropic-ai/claude-code", "claude -p '{ask}'", "claude -p -c '{ask}'", env=CLAUDE
@@ -130,7 +183,8 @@ PROGRAMS: dict[str, Program] = {
     "Cline": Program(
         "cline",
         "cline auth -p openai -k {key} -b {url}/v1 -m coder; cline -P openai -m coder '{ask}'",
-        "true",  # it goes on with a session in a terminal alone
+        CLINE_AGAIN,
+        env=(("TERM", "xterm"),),
     ),
     "Vercel AI SDK": Program(
         "ai",  # with @ai-sdk/openai-compatible and zod
@@ -166,15 +220,9 @@ PROGRAMS: dict[str, Program] = {
         "sgpt --no-functions --chat talk --model coder '{ask}'",
         env=(*OPENAI, ("API_BASE_URL", "{url}/v1"), ("USE_LITELLM", "false")),
     ),
-    "smolagents": Program(
-        "smolagents",
-        """
-from smolagents import OpenAIServerModel, ToolCallingAgent
-model = OpenAIServerModel("coder", api_base="{url}/v1", api_key="{key}")
-agent = ToolCallingAgent([], model, max_steps=3)
-for at, ask in enumerate(asks):
-    agent.run(ask, reset=at == 0)
-""",
+    "smolagents": Program("smolagents", SMOLAGENTS.format(runs="ToolCallingAgent([], **given)")),
+    "smolagents, plans": Program(
+        "smolagents", SMOLAGENTS.format(runs="ToolCallingAgent([], planning_interval=1, **given)")
     ),
     "mini-swe-agent": Program(
         "mini-swe-agent",
@@ -183,11 +231,25 @@ import yaml
 from minisweagent.agents.default import DefaultAgent
 from minisweagent.config import get_config_path
 from minisweagent.environments.local import LocalEnvironment
+from minisweagent.exceptions import FormatError, LimitsExceeded
 from minisweagent.models import get_model
 config = yaml.safe_load(get_config_path("mini").read_text())
 model = get_model("openai/coder", {{**config["model"], "cost_tracking": "ignore_errors"}})
 agent = DefaultAgent(model, LocalEnvironment(), **{{**config["agent"], "step_limit": 3}})
 agent.run(asks[0])
+for ask in asks[1:]:  # as its InteractiveAgent goes on, which needs a terminal
+    agent.config.step_limit += 3
+    del agent.messages[-1]
+    said = f"The user added a new task: {{ask}}"
+    agent.add_messages(agent.model.format_message(role="user", content=said))
+    try:
+        while True:
+            try:
+                agent.step()
+            except FormatError as error:
+                agent.add_messages(*error.messages)
+    except LimitsExceeded:
+        pass
 """,
         env=OPENAI,
     ),
@@ -207,34 +269,16 @@ for ask in asks:
 """,
     ),
     "openai-agents": Program(
-        "openai-agents",
-        """
-from agents import Agent, Runner, function_tool, set_default_openai_api, set_tracing_disabled
-set_default_openai_api("chat_completions"); set_tracing_disabled(True)
-@function_tool
-def lookup(city: str) -> str:
-    return "a long proof " * 20
-agent = Agent(name="a", instructions="Help.", model="coder", tools=[lookup])
-said = []
-for ask in asks:
-    said = Runner.run_sync(agent, [*said, dict(role="user", content=ask)]).to_input_list()
-""",
-        env=OPENAI,
+        "openai-agents", OPENAI_AGENTS.format(handoffs="tools=[lookup]", config=""), env=OPENAI
     ),
     "openai-agents, handoffs": Program(
+        "openai-agents", OPENAI_AGENTS.format(handoffs="handoffs=[other]", config=""), env=OPENAI
+    ),
+    "openai-agents, nested history": Program(
         "openai-agents",
-        """
-from agents import Agent, Runner, function_tool, set_default_openai_api, set_tracing_disabled
-set_default_openai_api("chat_completions"); set_tracing_disabled(True)
-@function_tool
-def lookup(city: str) -> str:
-    return "a long proof " * 20
-other = Agent(name="b", instructions="Help.", model="coder", tools=[lookup])
-agent = Agent(name="a", instructions="Help.", model="coder", handoffs=[other])
-said = []
-for ask in asks:
-    said = Runner.run_sync(agent, [*said, dict(role="user", content=ask)]).to_input_list()
-""",
+        OPENAI_AGENTS.format(
+            handoffs="handoffs=[other]", config="run_config=RunConfig(nest_handoff_history=True)"
+        ),
         env=OPENAI,
     ),
     "pydantic-ai": Program(
@@ -280,44 +324,16 @@ for ask in asks:
     ),
     "AutoGen": Program(
         "autogen-agentchat",
-        """
-import asyncio
-from autogen_agentchat.agents import AssistantAgent
-from autogen_ext.models.openai import OpenAIChatCompletionClient
-can = dict.fromkeys(["function_calling", "json_output", "structured_output"], True)
-client = OpenAIChatCompletionClient(
-    model="coder", base_url="{url}/v1", api_key="{key}",
-    model_info=dict(can, vision=False, family="unknown"),
-)
-def lookup(city: str) -> str:
-    return "a long proof " * 20
-agent = AssistantAgent("a", client, tools=[lookup], reflect_on_tool_use=True)
-async def main():
-    for ask in asks:
-        await agent.run(task=ask)
-asyncio.run(main())
-""",
+        AUTOGEN.format(
+            runs="AssistantAgent('a', client, tools=[lookup], reflect_on_tool_use=True)"
+        ),
     ),
     "AutoGen, team": Program(
         "autogen-agentchat",
-        """
-import asyncio
-from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.conditions import MaxMessageTermination
-from autogen_agentchat.teams import SelectorGroupChat
-from autogen_ext.models.openai import OpenAIChatCompletionClient
-can = dict.fromkeys(["function_calling", "json_output", "structured_output"], True)
-client = OpenAIChatCompletionClient(
-    model="coder", base_url="{url}/v1", api_key="{key}",
-    model_info=dict(can, vision=False, family="unknown"),
-)
-agents = [AssistantAgent(name, client, description=name) for name in ("writer", "critic")]
-team = SelectorGroupChat(agents, client, termination_condition=MaxMessageTermination(3))
-async def main():
-    for ask in asks:
-        await team.run(task=ask)
-asyncio.run(main())
-""",
+        AUTOGEN.format(runs="SelectorGroupChat(agents, client, termination_condition=end)"),
+    ),
+    "AutoGen, MagenticOne": Program(
+        "autogen-agentchat", AUTOGEN.format(runs="MagenticOneGroupChat(agents, client)")
     ),
     "CrewAI": Program(
         "crewai",

@@ -135,6 +135,7 @@ HOSTILE = {
     "pairs": "<a-b>x</a-b>",
     "spaces": " \n\t <system>",
     "task": "\nNew task:\n",
+    "frames": "Recall we are working on the following request:\n\n",
 }
 
 
@@ -163,3 +164,82 @@ def test_work_is_linear_in_hostile_text(kind):
 def test_ten_megabytes_are_read(kind):
     text = HOSTILE[kind] * (10_000_000 // len(HOSTILE[kind]))
     assert len(human_turns([user(text)])) <= 1
+
+
+TEAM = "the following team:\n\n" + "A prover. " * 50
+MAGENTIC_ONE = (
+    "Below I will present you a request. Before we begin addressing the request, please answer it."
+    "\n\nHere is the request:\n\n{}\n\nHere is the pre-survey:\n\n    1. Prove it.",
+    "\nWe are working to address the following user request:\n\n{}\n\n\n"
+    f"To answer this request we have assembled {TEAM}",
+    f"\nRecall we are working on the following request:\n\n{{}}\n\nAnd we have assembled {TEAM}",
+    "As a reminder, we are working to solve the following task:\n\n{}\n\n"
+    "It's clear we aren't making as much progress as we would like, but prove it.",
+    "\nWe are working on the following task:\n{}\n\nWe have completed the task.\n\n"
+    "The above messages contain the conversation that took place to prove it.",
+)
+"""What AutoGen's MagenticOne writes around a task, the only words of the human in its requests."""
+
+
+@pytest.mark.parametrize("text", MAGENTIC_ONE)
+def test_the_task_of_magentic_one_is_found(text):
+    steps = [
+        user(f"Fantastic. To address this request we have assembled {TEAM}"),
+        user(
+            "Please briefly explain what went wrong on this last run (the root cause of "
+            "the failure), and prove it."
+        ),
+    ]
+    for ask in (HARD, f"{HARD}\n\nIn two parts:\n\n1. a"):
+        assert human_turns([user(text.format(ask)), ANSWER, *steps]) == (ask,)
+
+
+TOLD = "For context, here is the conversation so far:\n<CONVERSATION HISTORY>\n"
+"""How openai-agents begins a history that it hands over."""
+
+
+def told(*records):
+    text = "\n".join(f"{at}. {record}" for at, record in enumerate(records, 1))
+    return {"role": "assistant", "content": f"{TOLD}{text}\n</CONVERSATION HISTORY>"}
+
+
+def test_a_told_history_is_read_like_its_messages():
+    messages = [told(f"user: {HARD}", "assistant: Done.", '{"role": "user", "content": "a\\nb"}')]
+    assert human_turns(messages) == (HARD, "a\nb")
+    assert human_turns([*messages, user("Why?")]) == (HARD, "a\nb", "Why?")
+    assert human_turns([told("user: 2. to 3.\n4. be")]) == ("2. to 3.",)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "",
+        "user",
+        "{",
+        '{"role": "user"}',
+        '{"role": ["user"]}',
+        "[1]",
+        "{" * 9000,
+        '{"a": 1}',
+        "x: y",
+    ],
+)
+def test_odd_records_are_passed_over(record):
+    assert human_turns([told(record, f"user: {HARD}")]) == (HARD,)
+
+
+def test_a_human_who_tells_a_history_is_read_as_one():
+    text = told(f"user: {HARD}")["content"]
+    assert human_turns([user(text)]) == (text,)
+    unclosed = {"role": "assistant", "content": TOLD + "1. user: x"}
+    assert human_turns([user(HARD), unclosed]) == (HARD,)
+
+
+@pytest.mark.parametrize("part", ["1. user: a\n", "1. ", "9", "1. {\n", "\n"])
+def test_a_told_history_takes_linear_time(part):
+    messages = [
+        {"role": "assistant", "content": f"{TOLD}{part * 500_000}\n</CONVERSATION HISTORY>"}
+    ]
+    begun = time.process_time()
+    human_turns(messages)
+    assert time.process_time() - begun < 4.0  # a quadratic one takes minutes

@@ -40,6 +40,31 @@ SIDE: dict[str, list[dict[str, Any]]] = {
         user("Generate a title for this conversation:"),
         user("Prove that it is correct."),
     ],
+    "Goose, title": [
+        system("Generate a short title (four words or less) for this conversation.\n\nRules: ..."),
+        user("Prove that it is correct."),
+    ],
+    "Goose, title of messages": [
+        system(
+            "Generate a short title (four words or less) that describes the topic of the user's "
+            "messages."
+        ),
+        user("---BEGIN USER MESSAGES---\nProve it.\n---END USER MESSAGES---"),
+    ],
+    "Goose, title alone": [
+        user(
+            "---BEGIN USER MESSAGES---\nProve it.\n---END USER MESSAGES---\n\n"
+            "Generate a short title for the above messages."
+        )
+    ],
+    "Goose, description": [
+        system("Reply with only a description in four words or less"),
+        user("Prove that it is correct."),
+    ],
+    "Goose, compaction": [
+        system("## Task Context\n- A limit was reached.\n[user]: Prove that it is correct."),
+        user("Please summarize the conversation history provided in the system prompt."),
+    ],
     "aider, commit": [
         system(
             "You are an expert software engineer that generates concise, one-line Git commit "

@@ -1,4 +1,4 @@
-"""What 21 clients send, in our own words: `python -m tests.fakes.client_shapes` prints the table.
+"""What clients send, in our own words: `python -m tests.fakes.client_shapes` prints the table.
 
 A shape is a function from the human's words, oldest first, to the messages that the client sends
 when the last of them was just written; or, in a loop, when a tool's result came back.
@@ -6,6 +6,7 @@ when the last of them was just written; or, in a loop, when a tool's result came
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +122,24 @@ def cline(asks: list[str]) -> Messages:
     return _talk(asks, lambda ask, at: [_user([_text(ask), _text(details)])])
 
 
+def goose(asks: list[str]) -> Messages:
+    now = "<info-msg>\nIt is Monday.\nWorking directory: /proof\nProve it all.\n</info-msg>"
+    return _talk(asks, lambda ask, at: [_user(f"{ask}\n{now}")])
+
+
+def goose_loop(asks: list[str]) -> Messages:
+    call = {"role": "assistant", "content": "I look.", "tool_calls": [{"id": "1"}]}
+    now = _user("<info-msg>\nWorking directory: /proof\nProve it all.\n</info-msg>")
+    result = {"role": "tool", "tool_call_id": "1", "content": "a long proof"}
+    return [*plain(asks), call, result, now, call, result]
+
+
+def goose_compacted(asks: list[str]) -> Messages:
+    told = "Your context was compacted. The previous message contains a summary of it all."
+    summary = [_user("## Goal\n" + "Prove it. " * 50), {"role": "assistant", "content": told}]
+    return [*summary, *plain(asks)[1:]]
+
+
 def gptme(asks: list[str]) -> Messages:
     nudge = _user("<system>No tool was called. Did you mean to finish? Prove it.</system>")
     return [*plain(asks), {"role": "assistant", "content": "Done."}, nudge]
@@ -149,6 +168,17 @@ def mini_swe_agent(asks: list[str]) -> Messages:
     return [*plain(asks), {"role": "assistant", "content": "THOUGHT: look"}, result]
 
 
+def mini_swe_agent_interrupted(asks: list[str]) -> Messages:
+    said = (
+        "The user added a new task: ",
+        "Interrupted by user: ",
+        "Commands not executed. The user rejected your commands with the following message: ",
+    )
+    error = _user("Tool call error:\n\n<error>\nNo tool calls found.\n</error>\n\nProve it all.")
+    talk = _talk(asks, lambda ask, at: [_user(said[(at - 1) % 3] + ask if at else ask)])
+    return [*talk, _done(), error]
+
+
 def cursor_like(asks: list[str]) -> Messages:
     context = "<open_files>proof.cpp</open_files>\n"
     return _talk(asks, lambda ask, at: [_user(f"{context}<user_query>\n{ask}\n</user_query>")])
@@ -164,6 +194,42 @@ def image_of_a_tool(asks: list[str]) -> Messages:
 def autogen_team(asks: list[str]) -> Messages:
     said = {"role": "user", "name": "writer", "content": "A long proof of it all. " * 10}
     return _talk(asks, lambda ask, at: [{**_user(ask), "name": "user"}, said])
+
+
+def openai_agents_nested(asks: list[str]) -> Messages:
+    records = [f"user: {asks[0]}", 'function_call: {"name": "to_b", "arguments": "{}"}']
+    for ask in asks[1:]:
+        records += ["assistant: A long proof. 2. Of it all.", f"user (Ann): {ask}"]
+    records.append(json.dumps({"role": "assistant", "content": "To the other:\n1. user: prove it"}))
+    history = "\n".join(f"{at}. {record}" for at, record in enumerate(records, 1))
+    told = "For context, here is the conversation so far between the user and the previous agent:"
+    text = f"{told}\n<CONVERSATION HISTORY>\n{history}\n</CONVERSATION HISTORY>"
+    return [{"role": "system", "content": "You prove."}, {"role": "assistant", "content": text}]
+
+
+def smolagents_plan(asks: list[str]) -> Messages:
+    rules = "You are a world expert at analyzing a situation to derive facts, and plan accordingly"
+    before = f"{rules}.\n{'Prove it. ' * 50}\n---\nNow begin! Here is your task:\n```\n"
+    after = "\n```\nFirst in part 1, write the facts survey, then in part 2, write your plan."
+    first = _user([_text(before + asks[0] + after)])
+    return [first, *(m for ask in asks[1:] for m in (_done(), _user([_text(f"New task:\n{ask}")])))]
+
+
+def smolagents_planned(asks: list[str]) -> Messages:
+    steps = (
+        "Now proceed and carry out this plan.",
+        "Now write your updated facts below, taking into account the above history:\n## 1. Facts",
+    )
+    talk = _talk(asks, lambda ask, at: [_user([_text(f"New task:\n{ask}")])])
+    return [*talk, *(m for step in steps for m in (_done(), _user([_text(step)])))]
+
+
+def smolagents_managed(asks: list[str]) -> Messages:
+    begin = "You're a helpful agent named 'x'.\nYou have been submitted this task by your manager."
+    end = "You're helping your manager solve a wider task: so " + "prove it all " * 50
+    return _talk(
+        asks, lambda ask, at: [_user(f"New task:\n{begin}\n---\nTask:\n{ask}\n---\n{end}")]
+    )
 
 
 def summarised_by_langchain(asks: list[str]) -> Messages:
@@ -259,13 +325,21 @@ RIGHT: dict[str, Shape] = {
     "opencode, with a file": opencode_file,
     "Qwen Code": qwen_code,
     "Cline": cline,
+    "Goose": goose,
+    "Goose, in its loop": goose_loop,
+    "Goose, after compaction": goose_compacted,
     "gptme, nudge": gptme,
     "gptme, unknown model": gptme_unknown_model,
     "smolagents, in its loop": smolagents,
     "mini-swe-agent, tool result": mini_swe_agent,
+    "mini-swe-agent, interrupted": mini_swe_agent_interrupted,
     "editor with user_query": cursor_like,
     "image of a tool": image_of_a_tool,
     "AutoGen, a team": autogen_team,
+    "openai-agents, nested history": openai_agents_nested,
+    "smolagents, a plan": smolagents_plan,
+    "smolagents, after a plan": smolagents_planned,
+    "smolagents, a managed agent": smolagents_managed,
     "LangChain's summary": summarised_by_langchain,
 }
 """The human's words are found."""

@@ -37,6 +37,12 @@ IMAGE = {"type": "image", "url": "https://example.org/sky.png"}
         ([ASKED, CALL, ToolMessage("Forty pages", tool_call_id="1")], ASKED.content),
         ([HumanMessageChunk(content="a")], "a"),
         ([ChatMessage("a", role="user"), ChatMessage("b", role="critic")], "a"),
+        ([HumanMessage("a", name="user"), HumanMessage("b", name="critic")], "a"),
+        ([HumanMessage("a"), HumanMessage("b", name="Ann")], "b"),
+        (
+            [ASKED, ChatMessage("x", role="Assistant"), HumanMessage("Observation: y")],
+            ASKED.content,
+        ),
         ([HumanMessage(["what is", {"type": "text", "text": "this?"}, IMAGE])], "what is\nthis?"),
         ([ASKED, HumanMessage([IMAGE])], None),
         ([ASKED, HumanMessage("  ")], None),
@@ -92,3 +98,9 @@ def test_answers_that_say_who_gave_them_settle_a_conversation():
     settled = asked_by(later, CONVERSATION, {})
     assert (settled.settled, settled.cause) == ("strong", "conversation")
     assert asked_by(later, TURN, {}).settled is None
+
+
+@pytest.mark.parametrize("role", ["system", "Developer"])
+def test_system_messages_of_any_class_are_read(role):
+    settings = PolicySettings(threshold=0.5, scored="system+last")
+    assert asked_in([ChatMessage("Be brief.", role=role), ASKED], settings, {}).before

@@ -11,6 +11,7 @@ pytest.importorskip("langchain")
 pytest.importorskip("langchain_openai")
 
 from langchain.agents import create_agent
+from langchain.agents.middleware import LLMToolSelectorMiddleware
 from langchain.chat_models import init_chat_model
 from langchain_core.messages import HumanMessage
 
@@ -54,6 +55,11 @@ def test_tokens_are_counted_by_the_strong_model(strong: Upstream, mini: Any, wra
         assert llm.get_num_tokens(EASY) == bare.get_num_tokens(EASY)
 
 
+def look_further(city: str) -> str:
+    """Look further."""
+    return "seen"
+
+
 AGENTS: dict[str, Callable[[Any], Any]] = {
     "with_retry": lambda model: model.with_retry(stop_after_attempt=2),
     "with_fallbacks": lambda model: model.with_fallbacks([model]),
@@ -77,6 +83,25 @@ async def test_wrapped_models_in_an_agent(
     assert [len(each.requests) for each in (strong, weak)] == [4, 4]
     if wrap == "bind":
         assert {request["seed"] for request in (*strong.requests, *weak.requests)} == {7}
+
+
+@pytest.mark.parametrize("wrap", AGENTS)
+def test_other_middleware_asks_wrapped_models_for_a_form(
+    gpt_4o: Any, mini: Any, strong: Upstream, weak: Upstream, wrap: str
+) -> None:
+    selector = LLMToolSelectorMiddleware()
+    bare = create_agent(gpt_4o, [lookup, look_further], middleware=[selector])
+    expected = bare.invoke(asked(HARD))["messages"]
+    sent = [{k: v for k, v in each.items() if k != "messages"} for each in strong.requests]
+    strong.requests.clear()
+    routing = RouteLLMMiddleware(*(AGENTS[wrap](each) for each in (mini, gpt_4o)), **LENGTH)
+    agent = create_agent(gpt_4o, [lookup, look_further], middleware=[routing, selector])
+    answered = agent.invoke(asked(HARD))["messages"]
+    assert [each.content for each in answered] == [each.content for each in expected]
+    asked_for = [
+        {k: v for k, v in each.items() if k not in ("messages", "seed")} for each in strong.requests
+    ]
+    assert (asked_for, weak.requests) == (sent, [])
 
 
 def test_what_a_wrapper_does_is_done_in_an_agent(gpt_4o: Any, mini: Any, weak: Upstream) -> None:

@@ -152,6 +152,19 @@ def test_a_turn_without_words_goes_where_it_is_told_to(
     assert made(output)["cause"] == "no_text"
 
 
+@pytest.mark.parametrize("scored", ["system+last", "all"])
+async def test_the_agents_system_prompt_is_scored_if_it_is_to_be(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, scored: Any
+) -> None:
+    middleware = RouteLLMMiddleware(mini, **LENGTH, scored=scored)
+    for system, model in ((HARD, "gpt-4o"), (None, "gpt-4o-mini")):
+        agent = create_agent(gpt_4o, middleware=[middleware], system_prompt=system)
+        assert who(agent.invoke(asked("Go."))) == [model]
+        assert who(await agent.ainvoke(asked("Go."))) == [model]
+    agent = create_agent(gpt_4o, [lookup], middleware=[middleware], system_prompt=HARD)
+    assert who(agent.invoke(asked("Go."))) == ["gpt-4o", "gpt-4o"]
+
+
 async def test_route_on_is_honoured(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
     agent = create_agent(gpt_4o, [lookup], middleware=[RouteLLMMiddleware(mini, **LENGTH)])
     with route_on(HARD):

@@ -65,17 +65,23 @@ def test_a_sticky_conversation_is_known_by_the_messages_an_application_keeps(
     assert who(agent.invoke({"messages": [*history, HumanMessage(EASY)]})) == ["gpt-4o"]
 
 
-def test_a_sticky_conversation_outlives_its_messages(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:
+@pytest.mark.parametrize("scored", ["last", "system+last"])
+def test_a_sticky_conversation_outlives_its_messages(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, scored: Any
+) -> None:
     @before_agent
     def forget(state: Any, runtime: Any) -> dict[str, Any]:
         return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), state["messages"][-1]]}
 
     agent = create_agent(
         gpt_4o,
-        middleware=[forget, RouteLLMMiddleware(mini, sticky="conversation", **LENGTH)],
+        middleware=[
+            forget,
+            RouteLLMMiddleware(mini, sticky="conversation", scored=scored, **LENGTH),
+        ],
         checkpointer=InMemorySaver(),
     )
-    thread: Any = {"configurable": {"thread_id": "1"}}
+    thread: Any = {"configurable": {"thread_id": f"outlives, {scored}"}}
     outputs = [agent.invoke(asked(text), thread) for text in (HARD, EASY, EASY)]
     assert [who(output) for output in outputs] == [["gpt-4o"]] * 3
     assert len(outputs[-1]["messages"]) == 2

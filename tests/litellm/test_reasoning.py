@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
+from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 pytest.importorskip("litellm")
 
+from litellm import Router
+
 from routellm_core import Decision
 from routellm_plugins.demo.proxy_process import ProxyProcess
+from routellm_plugins.litellm import install
 from routellm_plugins.litellm.deciding.answers import note_answers, tier_of_answers
 from routellm_plugins.litellm.deciding.reasoning import drop_foreign_reasoning
 from routellm_plugins.litellm.reporting.routed_request import RoutedRequest
 from tests.fakes.client_shapes import EASY, HARD
 from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY as SHORT
+from tests.litellm.application import WARNINGS, answered_by, user
 from tests.litellm.calls import post
+
+pytestmark = WARNINGS
 
 USER = {"role": "user", "content": "Prove it."}
 CALL = {"id": "call_of_weak", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -139,3 +150,69 @@ def test_messages_of_any_form_are_taken(odd: Any) -> None:
     drop_foreign_reasoning("alias", "strong", request)
     assert request == {"messages": answers, "input": answers}
     assert tier_of_answers("alias", answers, request) is None
+
+
+def _answered(router: Router, asked: str) -> list[dict[str, Any]]:
+    """Return a conversation that begins with an ask, its answer with signed thinking."""
+    answer = router.completion("gpt-4o-router", user(asked))
+    said = answer.choices[0].message.model_dump(exclude_none=True)
+    return [*user(asked), {**said, "thinking_blocks": [THOUGHT]}]
+
+
+async def _sent(upstream: Upstream, call: Callable[[], Any], reaches: bool) -> None:
+    """Make a call until its thinking reaches the upstream or not; LiteLLM logs after the answer."""
+    for _ in range(40):
+        answer = call()
+        await answer if isawaitable(answer) else None
+        sent = "'signature': 'sig'" in str(upstream.requests[-1])
+        if sent is reaches:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(upstream.requests[-1])
+
+
+async def test_in_an_application(router: Router, strong: Upstream, weak: Upstream) -> None:
+    begun = _answered(router, f"{SHORT}{uuid4()}")
+    for ask, upstream, reaches in ((SHORT, weak, True), (HARD, strong, False)):
+        messages = [*begun, *user(ask)]
+        given = copy.deepcopy(messages)
+        await _sent(upstream, lambda m=messages: router.acompletion("gpt-4o-router", m), reaches)
+        assert messages == given
+        stream = await router.acompletion("gpt-4o-router", messages, stream=True)
+        assert [chunk async for chunk in stream]
+        assert ("'signature': 'sig'" in str(upstream.requests[-1])) is reaches
+    # A group that is asked by its own name gets what it is sent.
+    await _sent(strong, lambda: router.acompletion("gpt-4o", [*begun, *user(HARD)]), True)
+
+
+def test_a_call_that_is_not_async_stays_with_the_author(
+    router: Router, strong: Upstream, weak: Upstream
+) -> None:
+    begun = _answered(router, f"{SHORT}{uuid4()}")
+    for _ in range(40):
+        answer = router.completion("gpt-4o-router", [*begun, *user(HARD)])
+        if answered_by(answer) == "gpt-4o-mini":
+            break
+        time.sleep(0.05)
+    assert answered_by(answer) == "gpt-4o-mini"
+    assert "'signature': 'sig'" in str(weak.requests[-1])
+    plain = [{k: v for k, v in each.items() if k != "thinking_blocks"} for each in begun]
+    assert answered_by(router.completion("gpt-4o-router", [*plain, *user(HARD)])) == "gpt-4o"
+
+
+async def test_a_fallback_reads_its_own(
+    model_list: list[dict[str, Any]], strong: Upstream, weak: Upstream
+) -> None:
+    router = Router(model_list=model_list, num_retries=0, fallbacks=[{"gpt-4o-mini": ["gpt-4o"]}])
+    install(router)
+    weak.failing_with = 500
+    try:
+        begun = _answered(router, f"{SHORT}{uuid4()}")
+        assert begun[-1]["content"].startswith("gpt-4o ")
+        again = [*begun, *user(SHORT)]
+        await _sent(strong, lambda: router.acompletion("gpt-4o-router", again), True)
+    finally:
+        weak.failing_with = None
+    # The fallback's thinking is not for the weak group, which was chosen and had not answered.
+    await _sent(weak, lambda: router.acompletion("gpt-4o-router", again), False)
+    router.discard()

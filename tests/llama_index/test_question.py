@@ -190,3 +190,18 @@ async def test_the_application_can_say_so_for_async_streams(pair: Routed):
         stream = await llm.astream_chat([user(EASY)])
     assert [chunk async for chunk in stream]
     assert pair.answered() == {"strong": 1, "weak": 0}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "settings"),
+    [
+        (f"<system-reminder>\nProve it.\n</system-reminder>\n{EASY}", {}),
+        (f"Rules: prove it. ASK: {EASY}", {"extract": [r"ASK: (.*)"]}),
+        (f"{EASY}\n\nRules: prove it.", {"ignore": [r"\n\nRules: .*"]}),
+    ],
+)
+def test_what_is_not_the_humans_in_a_completion(
+    pair: Routed, prompt: str, settings: dict[str, Any]
+):
+    assert pair.llm(**settings).complete(prompt).text.startswith("gpt-4o-mini ")
+    assert pair.texts == [EASY]

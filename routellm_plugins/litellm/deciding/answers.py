@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from litellm.integrations.custom_logger import CustomLogger
 from litellm.types.utils import ModelResponse
 
 from routellm_core import Tier
@@ -54,30 +53,12 @@ def note_answers(kwargs: Mapping[str, Any], response: Any) -> None:
     if not isinstance(params, Mapping):
         return
     routed = routed_request(params)
-    if routed is None:
+    tier = routed.served_by(params) if routed is not None else None
+    if routed is None or tier is None:
         return
     scope = scope_of(routed.alias, params)
     for answer in _answers_in(response):
-        note_answer(_names(answer, scope), routed.decision.tier)
-
-
-class AnswerLog(CustomLogger):
-    """Remembers answers to what an application's own ``litellm.Router`` routes."""
-
-    async def async_log_success_event(
-        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
-        """Remember an answer; LiteLLM calls this after it."""
-        note_answers(kwargs, response_obj)
-
-    def log_success_event(
-        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
-        """Remember the answer of a call that was not async."""
-        note_answers(kwargs, response_obj)
-
-
-answer_log = AnswerLog()
+        note_answer(_names(answer, scope), tier)
 
 
 def _answers_in(response: Any) -> Iterator[Mapping[str, Any]]:

@@ -6,17 +6,20 @@ the whole request (400) if it finds it in the conversation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routellm_core import Tier
 
+from ..reporting.routed_request import routed_request
 from .answers import author_of, scope_of
 
 _PARTS = ("thinking", "redacted_thinking", "reasoning")
 """Types of parts of a message, or of items, that hold reasoning."""
 _KEYS = ("reasoning_content", "reasoning_items", "thinking_blocks")
 """Where a message of the chat form has it."""
+_SIGNED = ("reasoning_items", "thinking_blocks")
+"""Which of these providers check."""
 _ITEMS = ("msg_", "fc_", "rs_")
 """How ids begin of items that OpenAI accepts only beside the reasoning that led to them."""
 
@@ -39,6 +42,24 @@ def drop_foreign_reasoning(alias: str, tier: Tier, request: dict[str, Any]) -> N
             kept = readable(given, tier, scope_of(alias, request))
             if kept is not given:
                 request[name] = kept
+
+
+def drop_reasoning_before_attempt(request: dict[str, Any]) -> None:
+    """Leave out of a routed request what the group that an attempt goes to cannot read, which may
+    be the other one of its alias where the request falls back.
+
+    Args:
+        request: the arguments that LiteLLM makes the attempt with.
+    """
+    routed = routed_request(request)
+    tier = routed.served_by(request) if routed is not None else None
+    if routed is not None and tier is not None:
+        drop_foreign_reasoning(routed.alias, tier, request)
+
+
+def has_signed_reasoning(messages: Iterable[object]) -> bool:
+    """Return whether a conversation holds reasoning that its author alone can be sent."""
+    return any(_is_reasoning(message) or _has_reasoning(message, _SIGNED) for message in messages)
 
 
 def _of_messages(messages: list[Any], tier: Tier, scope: tuple[str, ...]) -> list[Any]:
@@ -71,12 +92,12 @@ def _of_items(items: list[Any], tier: Tier, scope: tuple[str, ...]) -> list[Any]
     return items if len(kept) == len(items) else kept[::-1]
 
 
-def _has_reasoning(message: object) -> bool:
+def _has_reasoning(message: object, keys: Iterable[str] = _KEYS) -> bool:
     if not isinstance(message, Mapping):
         return False
     content = message.get("content")
     parts = content if isinstance(content, list) else ()
-    return any(message.get(key) for key in _KEYS) or any(map(_is_reasoning, parts))
+    return any(message.get(key) for key in keys) or any(map(_is_reasoning, parts))
 
 
 def _without_reasoning(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from .answers import tier_of_answers
 from .conversation import begins, session_of_request, tier_of_previous
 from .messages import messages_of, system_messages
 from .needs import lacking_for
+from .reasoning import has_signed_reasoning
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Request:
     """Gives what the models of a route can do."""
     messages: Sequence[Mapping[str, Any]] | None = None
     """The conversation, if it is not in ``kwargs``."""
+    sent_as_is: bool = False
+    """Whether nothing can be left out of the conversation on its way to a model."""
 
     def asked(self) -> Asked:
         """Return what the request asks the route's policy to decide."""
@@ -56,6 +59,8 @@ class Request:
         if side is not None:
             return side
         asked = self._asked
+        if self.sent_as_is and (tier := self._only_reader()):
+            return replace(asked, settled=tier, cause="conversation")
         if not asked.turns:
             # Trimmed in the middle of a loop, which stays where its last answer came from.
             tier = tier_of_answers(self.alias, self._conversation, self.kwargs)
@@ -65,6 +70,14 @@ class Request:
         session, given = session_of_request(self.alias, self._conversation, self.kwargs)
         starts = not given and begins(self._conversation)
         return replace(asked, session=session, begins=starts)
+
+    def _only_reader(self) -> Tier | None:
+        """Return the tier that wrote the reasoning in the conversation; None if there is none that
+        the other cannot be sent, or its author is not known.
+        """
+        if not has_signed_reasoning(self._conversation):
+            return None
+        return tier_of_answers(self.alias, self._conversation, self.kwargs)
 
     def routed_before(self) -> RoutedRequest | None:
         """Return the decision on an earlier attempt at this request."""
@@ -79,7 +92,9 @@ class Request:
         """Return the request with its decision, which was made now and is counted."""
         group = self.route.settings.group(decision.tier)
         metrics.note(self.route.name, group, decision)
-        return RoutedRequest(self.alias, group, decision, self._fingerprint, settled)
+        return RoutedRequest(
+            self.alias, group, decision, self._fingerprint, settled, self.route.entries
+        )
 
     @cached_property
     def _asked(self) -> Asked:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from routellm_core import Decision
+from routellm_core import Decision, Tier
 
 from .response_headers import announce
 
@@ -16,6 +16,8 @@ METADATA_KEY = "routellm"
 _LITELLM_KEY = "routing_decision"
 BUCKETS = ("litellm_metadata", "metadata")
 """Where LiteLLM keeps what travels with a request."""
+_DEPLOYMENT = "deployment_model_name"
+"""Where LiteLLM notes the ``model_name`` of the entry that an attempt is sent to."""
 _LITELLM_NAMES = {
     "model": "routed_model",
     "tier": "tier",
@@ -44,6 +46,22 @@ class RoutedRequest:
     """Of what the decision depends on; None if that could not be read."""
     settled: bool = False
     """Whether the request names the group already, so that it is LiteLLM's own from here on."""
+    entries: Mapping[Tier, str | None] = field(default_factory=dict)
+    """The ``model_name`` of the entries that serve each tier, as in ``Route``."""
+
+    def served_by(self, request: Mapping[str, Any]) -> Tier | None:
+        """Return the tier that serves an attempt at the request; None if that is another group,
+        such as one that it falls back to.
+
+        Args:
+            request: as LiteLLM sends it to a deployment, or logs it.
+        """
+        names = (bucket.get(_DEPLOYMENT) for bucket in buckets(request))
+        name = next(filter(None, names), None)
+        if name is None or name == self.entries.get(self.decision.tier):
+            return self.decision.tier
+        tiers = [tier for tier, entry in self.entries.items() if entry == name]
+        return tiers[0] if len(tiers) == 1 else None
 
     @cached_property
     def metadata(self) -> Mapping[str, str | float]:
