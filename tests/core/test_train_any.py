@@ -285,7 +285,7 @@ def test_a_wrong_configuration_is_named(
 def test_a_configuration_that_is_no_yaml(trainer: Trainer, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("a: [")
-    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+    with pytest.raises(ConfigError, match="not valid YAML"):
         read_config(path, trainer.config)
 
 
@@ -337,7 +337,7 @@ def test_what_is_set_comes_before_the_file_and_is_in_the_card(
         ("validation_shar=0.3", "unknown key 'validation_shar': did you mean 'validation_share'"),
         ("validation_share=3", "'validation_share' is 3"),
         ("validation_share", "write a key and its value"),
-        ("validation_share=[", "cannot be read as YAML"),
+        ("validation_share=[", "not valid YAML"),
     ],
 )
 def test_what_is_set_wrongly_is_named(
