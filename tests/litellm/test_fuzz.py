@@ -113,10 +113,12 @@ def client(
         "litellm_settings": {"callbacks": [HANDLER]},
     }
     key = {"Authorization": f"Bearer {KEY}"}
-    # One client for all, as making one takes as long as a request.
+    # One client for all, as making one takes as long as a request. No connection is kept: uvicorn
+    # closes one after an error that LiteLLM does not catch.
+    once = httpx.Limits(max_keepalive_connections=0)
     with (
         proxy_with(config) as proxy,
-        httpx.Client(base_url=proxy.url, headers=key, timeout=120) as of_proxy,
+        httpx.Client(base_url=proxy.url, headers=key, timeout=120, limits=once) as of_proxy,
     ):
         yield of_proxy
 
