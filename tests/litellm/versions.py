@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build/versions"
 LATEST = "latest"
 TOOLS = ("prometheus-client>=0.20", "pytest-asyncio>=0.24", "pytest-timeout>=2.3")
+NEWER = ("semver>=3",)
+"""What the proxies of releases after the one that pip takes want besides."""
 FILE_S = 900
 """Most seconds that one file of tests may take."""
 COUNTED = ("passed", "failed", "skipped")
@@ -49,7 +51,7 @@ def python_of(version: str) -> Path:
         # An index may lack a package that this release's proxy wants, and the tests do not.
         _say(f"{version}: with the other packages of the release that pip takes")
         subprocess.run([*install, *own], check=True)
-        subprocess.run([*install, f"litellm=={version}"], check=True)
+        subprocess.run([*install, f"litellm=={version}", *NEWER], check=True)
     ready.touch()
     return python
 
