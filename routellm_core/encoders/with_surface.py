@@ -65,9 +65,5 @@ class Projected(Encoder):
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim)."""
         centred = self._encoder.encode(prompts) - self._mean
-        vectors = np.empty((len(centred), self.dim), np.float32)
-        # One product for each: BLAS rounds by how many there are, and a prompt's vector must not
-        # depend on those beside it.
-        for vector, row in zip(vectors, centred, strict=True):
-            np.dot(row, self._projection, out=vector)
+        vectors: NDArray[np.float32] = np.dot(centred, self._projection)
         return vectors

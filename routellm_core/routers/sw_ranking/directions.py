@@ -18,10 +18,10 @@ _BLOCK = 400_000
 """Numbers turned into float32 at a time: few enough to stay in the cache until they are used, and
 enough that threads seldom wait for each other's Python code."""
 
-_SMALL_PRODUCT = 9_000
-"""Most multiplications in one product of many rows with a vector. OpenBLAS splits larger ones among
-threads that wait for each other by spinning, which takes a hundred times as long on a machine that
-is busy."""
+_SMALL_PRODUCT, _SMALL_PRODUCT_WITH_ONE = 1 << 18, 9_000
+"""Most multiplications in one product, of many rows with many vectors and with a single one.
+OpenBLAS splits larger ones among threads that wait for each other by spinning, which takes a
+hundred times as long on a machine that is busy."""
 
 _THREADS = 4
 """Threads for a comparison of more than ``INSTANT_SIZE`` numbers."""
@@ -43,42 +43,41 @@ class Directions:
         self._scales = _inverse_lengths(vectors)
 
     def cosines(self, others: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the cosine of each vector with each other; with a vector of zeros it is 0. Those
-        with one are the same to the bit, whatever others there are.
+        """Return the cosine of each vector with each other; with a vector of zeros it is 0.
 
         Args:
             others: shape (m, dim), of any length.
 
         Returns:
-            Shape (n, m), each column contiguous.
+            Shape (n, m).
         """
         units = others.astype(np.float32)
         units *= _inverse_lengths(units)[:, None]
-        cosines = np.empty((len(units), len(self.vectors)), np.float32)
-        rows = max(1, _SMALL_PRODUCT // max(1, units.shape[1]))
+        columns = np.ascontiguousarray(units.T)
+        cosines = np.empty((len(self.vectors), len(units)), np.float32)
+        rows = _rows_at_a_time(columns)
         blocks = list(_blocks(self.vectors, rows))
         if self.instant:
-            self._compare(units, rows, blocks, cosines)
+            self._compare(columns, rows, blocks, cosines)
         else:
             shares = (blocks[start::_THREADS] for start in range(_THREADS))
             threads = _threads(os.getpid())
-            list(threads.map(lambda share: self._compare(units, rows, share, cosines), shares))
-        columns: NDArray[np.float32] = cosines.T
-        return columns
+            list(threads.map(lambda share: self._compare(columns, rows, share, cosines), shares))
+        return cosines
 
     def _compare(
         self,
-        units: NDArray[np.float32],
+        columns: NDArray[np.float32],
         rows: int,
         blocks: Sequence[slice],
         cosines: NDArray[np.float32],
     ) -> None:
         """Fill in the cosines of some blocks, in products of ``rows`` rows each."""
-        dim = units.shape[1]
+        dim, others = columns.shape
         most = max((block.stop - block.start for block in blocks), default=0)
         # One buffer for all blocks: allocating one each time is slower.
         plain = np.zeros((_whole(most, rows), dim), np.float32)
-        products = np.empty(len(plain), np.float32)
+        products = np.empty((len(plain), others), np.float32)
         for block in blocks:
             stored = self.vectors[block]
             size = _whole(len(stored), rows)
@@ -86,12 +85,13 @@ class Directions:
                 plain[: len(stored)] = stored
                 stored = plain[:size]
             operand = stored.reshape(size // rows, rows, dim)
-            out = products[:size].reshape(size // rows, rows)
+            out = products[:size].reshape(size // rows, rows, others)
+            if others == 1:
+                np.matmul(operand, columns[:, 0], out=out[..., 0])
+            else:
+                np.matmul(operand, columns, out=out)
             own = slice(block.stop - block.start)
-            # One vector at a time: BLAS rounds by how many there are.
-            for unit, found in zip(units, cosines, strict=True):
-                np.matmul(operand, unit, out=out)
-                np.multiply(products[own], self._scales[block], out=found[block])
+            np.multiply(products[own], self._scales[block, None], out=cosines[block])
 
 
 def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -105,6 +105,11 @@ def shortened(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 def _threads(process: int) -> ThreadPoolExecutor:
     """Return the threads of a process. A forked child does not have its parent's."""
     return ThreadPoolExecutor(_THREADS, thread_name_prefix=f"routellm-directions-{process}")
+
+
+def _rows_at_a_time(columns: NDArray[np.float32]) -> int:
+    most = _SMALL_PRODUCT_WITH_ONE if columns.shape[1] == 1 else _SMALL_PRODUCT
+    return max(1, most // max(1, columns.size))
 
 
 def _whole(count: int, rows: int) -> int:

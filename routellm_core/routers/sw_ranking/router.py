@@ -274,9 +274,7 @@ class SWRankingRouter(Router):
         """
         strengths = np.empty((len(vectors), self._players))
         for start in range(0, len(vectors), _QUERIES):
-            cosines = self._directions.cosines(vectors[start : start + _QUERIES])
-            for at, own in enumerate(cosines.T, start):
-                strengths[at] = self._fit(own)
+            strengths[start : start + _QUERIES] = self._fit(vectors[start : start + _QUERIES])
         return strengths
 
     @property
@@ -302,18 +300,14 @@ class SWRankingRouter(Router):
             digest.update(np.ascontiguousarray(array).data)
         return f"sw_ranking:{digest.hexdigest()}:{self.encoder.fingerprint}"
 
-    def _fit(self, cosines: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the strengths of the tiers by the cosines of one prompt with all battles, which
-        are overwritten.
-
-        One prompt at a time: sums round, and the fit stops, by what else is in an array, and a
-        prompt's score must not depend on those beside it.
-        """
-        wins = self._wins(self._weights(cosines)[:, None])
-        return np.asarray(fit_strengths(wins, self._usual)[0])
+    def _fit(self, queries: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the strengths of the tiers, as ``tier_strengths`` does."""
+        weights = self._weights(self._directions.cosines(queries))
+        return fit_strengths(self._wins(weights), self._usual)
 
     def _wins(self, weights: NDArray[Any]) -> NDArray[np.float64]:
         """Return how often each tier beat each, of weights of shape (n, m): (m, tiers, tiers)."""
+        # In float64: products of one query and of many add up in different orders.
         totals = np.empty((len(self._segments), 2, weights.shape[1]))
         for total, part in zip(totals, self._segments, strict=True):
             np.dot(self._results[:, part], weights[part].astype(np.float64), out=total)
@@ -325,9 +319,9 @@ class SWRankingRouter(Router):
 
     def _weights(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how often each battle counts, at most 1, in place of the similarities."""
-        nearest = similarities.max(initial=0.0)
+        nearest = similarities.max(axis=0, initial=0.0)
         # If nothing resembles the prompt, all battles count alike.
-        similarities *= self._sharpness / nearest if nearest > 0 else 0.0
+        similarities *= self._sharpness / np.where(nearest > 0, nearest, np.inf)
         similarities -= self._sharpness
         return np.exp(similarities, out=similarities)
 
