@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,20 @@ def test_a_store_that_cannot_be_opened_says_what_to_do(tmp_path: Path):
     with pytest.raises(ConfigError, match="there is no store"):
         Store(str(tmp_path / "absent.db"), make=False)
     assert not (tmp_path / "absent.db").exists()
+
+
+def test_several_open_a_new_file_at_once(tmp_path: Path):
+    # SQLite fails for one in some hundred of them, if nothing is tried again.
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(100):
+            path, ready = str(tmp_path / f"{number}.db"), threading.Barrier(8)
+
+            def opened(path: str = path, ready: threading.Barrier = ready) -> int:
+                ready.wait()
+                return len(list(Store(path).answers()))
+
+            found = [threads.submit(opened) for _ in range(8)]
+            assert [each.result() for each in found] == [0] * 8
 
 
 def test_a_store_of_another_version_is_refused(tmp_path: Path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +27,8 @@ _SQLITE = b"SQLite format 3"
 
 _WAIT_S = 30.0
 """How long a connection waits for another process that writes."""
+
+_RETRY_S = 0.01
 
 _FETCHED = 1000
 """Rows that are in memory at once."""
@@ -125,11 +128,30 @@ class _Sqlite:
         connection = sqlite3.connect(
             self.name, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
         )
-        # What retention deletes is overwritten, and readers do not wait for writers.
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            # What retention deletes is overwritten, and readers do not wait for writers.
+            connection.execute("PRAGMA secure_delete = ON")
+            _write_ahead(connection)
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let a file have a write-ahead log. SQLite does not wait here for others that open the same
+    file at the same time, whatever the connection's time limit is.
+    """
+    until = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_RETRY_S)
 
 
 def _number(path: str) -> tuple[int, int] | None:
