@@ -74,4 +74,4 @@ def test_answers_name_the_model_that_was_asked_for(
     for model in ("pair", "gpt-4o-router"):
         answer = send(proxy, endpoint, model, HARD, stream=stream)
         named = set(re.findall(r'"model": ?"([^"]*)"', answer.text))
-        assert named - inner == {model}
+        assert named - inner == {model}, (answer.status_code, answer.text)
