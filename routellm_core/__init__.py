@@ -18,7 +18,7 @@ from .hookspecs import hookimpl
 from .model_names import parse_model_name
 from .policy.policy import RoutingPolicy
 from .policy.route_on import route_on
-from .prompt_text import human_turns, scored_text
+from .prompt.turns import human_turns, scored_text
 from .registry.loading import load_encoder, load_router
 from .registry.plugins import register_plugin, unregister_plugin
 from .version import __version__

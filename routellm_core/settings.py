@@ -19,7 +19,7 @@ from pydantic import (
 
 from .decision import Tier
 from .errors import ConfigError, did_you_mean
-from .patterns import EXTRACT, IGNORE, check_pattern
+from .prompt.patterns import EXTRACT, IGNORE, check_pattern
 
 
 def _no_truth_value(value: object) -> object:

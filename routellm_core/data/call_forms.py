@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-from ..prompt_text import human_turns
+from ..prompt.turns import human_turns
 from .call_facts import CallFacts, facts_of, tokens_of
 
 

@@ -13,7 +13,7 @@ from ..data.digests import TextsDigest
 from ..decision import Asked
 from ..errors import DataError
 from ..progress import SILENT, Progress
-from ..side_calls import is_side_call
+from ..prompt.side_calls import is_side_call
 from .policy import RoutingPolicy
 
 _BATCH = 512

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..decision import Asked
 from ..policy.conversations import session_of
-from ..reading import asked_in
+from ..prompt.reading import asked_in
+from ..prompt.side_calls import side_call
 from ..routers.remote.wire import BUSY, DECIDE, ROUTER, SCORE
 from ..settings import HOW_MUCH
-from ..side_calls import side_call
 from .batcher import BusyError
 from .scorer import Limits, Scorer
 

@@ -17,10 +17,11 @@ from langchain_core.messages import (
 )
 from langchain_core.prompt_values import PromptValue
 
-from routellm_core import Asked, PolicySettings, Tier, reading
+from routellm_core import Asked, PolicySettings, Tier
 from routellm_core.policy.conversations import session_of
+from routellm_core.prompt import reading
+from routellm_core.prompt.side_calls import side_call
 from routellm_core.rules.fits import Abilities, lacking
-from routellm_core.side_calls import side_call
 
 from .needs import needs_of
 from .questions import with_question

@@ -6,8 +6,8 @@ from typing import Any
 
 from routellm_core import Asked, ConfigError, PolicySettings, validate_settings
 from routellm_core.policy.policies import adecide, policy_of
-from routellm_core.reading import asked_in
-from routellm_core.side_calls import side_call
+from routellm_core.prompt.reading import asked_in
+from routellm_core.prompt.side_calls import side_call
 
 
 class RouteLLMClassifier:

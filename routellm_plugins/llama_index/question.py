@@ -15,8 +15,8 @@ from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_core import Asked
 from routellm_core.policy.conversations import session_of
-from routellm_core.reading import asked_in
-from routellm_core.side_calls import side_call
+from routellm_core.prompt.reading import asked_in
+from routellm_core.prompt.side_calls import side_call
 
 from .answers import tier_of_answers
 from .settings import RouteSettings

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from routellm_core import PolicySettings, RoutingPolicy
-from routellm_core.reading import asked_in
+from routellm_core.prompt.reading import asked_in
 
 from .common_sense import prompts
 

@@ -13,7 +13,7 @@ import random
 import pytest
 
 from routellm_core import RoutingPolicy
-from routellm_core.reading import asked_in
+from routellm_core.prompt.reading import asked_in
 
 from .measure import race
 

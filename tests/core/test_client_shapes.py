@@ -8,8 +8,8 @@ import time
 import pytest
 
 from routellm_core import RoutingPolicy, human_turns, scored_text
-from routellm_core.patterns import EXTRACT, IGNORE, patterns_of
-from routellm_core.reading import asked_in
+from routellm_core.prompt.patterns import EXTRACT, IGNORE, patterns_of
+from routellm_core.prompt.reading import asked_in
 from tests.fakes import routers
 from tests.fakes.client_shapes import ASKS, HARD, REMINDER, RIGHT, UNTAGGED, settings_of
 

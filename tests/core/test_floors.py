@@ -19,8 +19,7 @@ PLUGINS = "routellm_plugins"
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("version", "errors", "contracts", "decision", "hookspecs", "model_names"),
-        *("prompt_text", "harness_text", "told_history", "patterns", "reading", "side_calls"),
-        *("settings", "overrides"),
+        *("prompt", "settings", "overrides"),
         *("optional", "openai_client", "progress"),
     ),
     ("data",),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from routellm_core import PolicySettings
-from routellm_core.side_calls import is_side_call, side_call
+from routellm_core.prompt.side_calls import is_side_call, side_call
 
 
 def user(content: Any) -> dict[str, Any]:

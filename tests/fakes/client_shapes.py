@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from routellm_core import PolicySettings
-from routellm_core.reading import asked_in
+from routellm_core.prompt.reading import asked_in
 
 EASY = "What is the capital of France, in one word?"
 HARD = "Write a thread-safe cache with expiry in C++ and prove that it is correct."

@@ -12,7 +12,7 @@ from ...data.calls import REMEDY, Skipped
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError
-from ...prompt_text import human_turns
+from ...prompt.turns import human_turns
 
 _FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
 

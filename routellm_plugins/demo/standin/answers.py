@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from routellm_core.prompt_text import scored_text
+from routellm_core.prompt.turns import scored_text
 
 _CHARACTERS_PER_TOKEN = 4
 _EXAMPLES: dict[str, object] = {"integer": 1, "number": 1.0, "boolean": True, "null": None}

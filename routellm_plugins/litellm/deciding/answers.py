@@ -9,7 +9,7 @@ from litellm.types.utils import ModelResponse
 
 from routellm_core import Tier
 from routellm_core.policy.conversations import names_of_answer, note_answer, tier_of_answer
-from routellm_core.prompt_text import text_of
+from routellm_core.prompt.turns import text_of
 
 from ..reporting.routed_request import buckets, routed_request
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from routellm_core import Asked, Decision, Tier
 from routellm_core.policy.route_on import text_to_route_on
-from routellm_core.reading import asked_in
+from routellm_core.prompt.reading import asked_in
+from routellm_core.prompt.side_calls import side_call
 from routellm_core.rules.fits import Abilities
-from routellm_core.side_calls import side_call
 
 from ..config.routes import Route
 from ..reporting.metrics import metrics

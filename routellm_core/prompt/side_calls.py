@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .decision import Asked
+from ..decision import Asked
 
 if TYPE_CHECKING:
-    from .settings import PolicySettings
+    from ..settings import PolicySettings
 
 _READ = 200
 """Characters of a message in which an instruction is looked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .harness_text import (
+from .harness import (
     framed,
     is_harness_part,
     is_of_harness,
@@ -39,10 +39,10 @@ def human_turns(
     - tool results, with whatever words or images a message has beside them; text that begins with
       ``Observation:`` or ``<returncode>`` after an answer; an image without words after a tool's
       message;
-    - blocks of agent harnesses (``harness_text``). Where at most ``REMAINDER`` bytes remain
+    - blocks of agent harnesses (``harness``). Where at most ``REMAINDER`` bytes remain
       and the human wrote before, the message is left out;
     - summaries of earlier turns, and what a program says to lead an agent through its task, or
-      writes around that task (``harness_text``);
+      writes around that task (``harness``);
     - what other agents say, who have names where the human's is ``user``.
 
     A history that an agent was handed in one message of text (``told_history``) is read like the

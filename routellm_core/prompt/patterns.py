@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from .errors import did_you_mean
+from ..errors import did_you_mean
 
 IGNORE: Mapping[str, str] = {
     # Rules after the ask, and messages that list files.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .decision import Asked
+from ..decision import Asked
 from .patterns import patterns_of
-from .prompt_text import human_turns, text_of
+from .turns import human_turns, text_of
 
 if TYPE_CHECKING:
-    from .settings import PolicySettings
+    from ..settings import PolicySettings
 
 _SYSTEM = ("system", "developer")
 
