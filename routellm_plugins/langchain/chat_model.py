@@ -25,9 +25,10 @@ from routellm_core.traffic.shadow.other_model import TwoModels, two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
 from ..model_pair import is_for_models, settings_of_pair
-from .bound_tools import BoundTools
-from .generating import agenerated, carrying, combined, generated
-from .inner_models import (
+from .asking.needs import known_abilities
+from .asking.questions import watch_prompts
+from .models.bound_tools import BoundTools
+from .models.inner import (
     InnerModel,
     as_model,
     check_models,
@@ -38,13 +39,12 @@ from .inner_models import (
     unbound,
     with_fields,
 )
-from .needs import known_abilities
-from .questions import watch_prompts
-from .routed import Routed
-from .routed_call import RoutedCall
-from .routed_output import RoutedOutput
+from .models.wrappers import unwrapped
+from .routed.call import RoutedCall
+from .routed.generating import agenerated, carrying, combined, generated
+from .routed.output import RoutedOutput
+from .routed.runnable import Routed
 from .settings import QUESTION_KEYS, RouteSettings
-from .wrappers import unwrapped
 
 _HANDED_ON = {
     "temperature": None,

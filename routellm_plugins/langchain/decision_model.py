@@ -22,7 +22,7 @@ from routellm_core import (
 from routellm_core.policy.policies import adecide, decide, policy_of
 from routellm_core.policy.policy import Call
 
-from .asking import asked_in
+from .asking.calls import asked_in
 
 try:
     from langchain_core.decisions import (  # type: ignore[import-not-found, unused-ignore]

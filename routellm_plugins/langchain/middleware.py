@@ -31,15 +31,15 @@ from routellm_core.traffic.shadow.other_model import TwoModels, two_models
 from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
 
 from ..model_pair import is_for_models, settings_of_pair
-from .asking import asked_in, asked_in_thread
-from .inner_models import AgentModel, InnerModel, as_model, check_models, for_models, name_of
-from .needs import known_abilities, needs_of
-from .overrides import take_settings
-from .reasoning import readable_by
+from .asking.calls import asked_in, asked_in_thread
+from .asking.needs import known_abilities, needs_of
+from .asking.overrides import take_settings
+from .asking.reasoning import readable_by
+from .models.inner import AgentModel, InnerModel, as_model, check_models, for_models, name_of
+from .models.wrappers import inside, unwrapped
 from .reporting import LEVEL, trace_metadata, with_decision
-from .routed import Routed
+from .routed.runnable import Routed
 from .shadow import ShadowCallback
-from .wrappers import inside, unwrapped
 
 _FIRST_MODEL = "routellm_first_model"
 """Under which the state of a step tells the model that was first given to be routed."""

@@ -17,7 +17,7 @@ from langchain_core.messages import (
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 
 from routellm_core import Asked, PolicySettings
-from routellm_plugins.langchain.asking import asked_by, asked_in
+from routellm_plugins.langchain.asking.calls import asked_by, asked_in
 
 TURN = PolicySettings(threshold=0.5)
 CONVERSATION = PolicySettings(threshold=0.5, sticky="conversation")

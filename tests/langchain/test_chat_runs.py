@@ -24,7 +24,7 @@ from langchain_core.tracers.schemas import Run
 from pydantic import BaseModel
 
 from routellm_plugins.langchain import ChatRouteLLM
-from routellm_plugins.langchain.generating import combined
+from routellm_plugins.langchain.routed.generating import combined
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.clients import client

@@ -10,9 +10,9 @@ from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables.config import merge_configs
 
-from .inner_models import unbound
-from .routed import Routed
-from .routed_call import RoutedCall
+from ..models.inner import unbound
+from .call import RoutedCall
+from .runnable import Routed
 
 _USAGE = "token_usage"
 

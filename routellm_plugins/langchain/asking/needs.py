@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 from routellm_core import Tier
 from routellm_core.rules.fits import Abilities, Needs, tokens_at_most
 
-from .wrappers import unwrapped
+from ..models.wrappers import unwrapped
 
 _NONE: Mapping[str, Any] = {}
 _IMAGES = ("image", "image_url", "input_image")

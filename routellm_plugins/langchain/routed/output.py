@@ -12,9 +12,9 @@ from routellm_core import Tier
 from routellm_core.rules.fits import Abilities
 from routellm_core.traffic.shadow.other_model import TwoModels
 
-from .needs import arguments_of
-from .routed import Routed
-from .settings import RouteSettings
+from ..asking.needs import arguments_of
+from ..settings import RouteSettings
+from .runnable import Routed
 
 
 class RoutedOutput(Routed, Runnable[LanguageModelInput, Any]):

@@ -23,9 +23,9 @@ from routellm_core.prompt import reading
 from routellm_core.prompt.side_calls import side_call
 from routellm_core.rules.fits import Abilities, lacking
 
+from ..reporting import level_of, tier_of, tiers_of
 from .needs import needs_of
 from .questions import with_question
-from .reporting import level_of, tier_of, tiers_of
 
 _HUMAN_ROLES = ("user", "human")
 _ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}

@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from routellm_core import Decision
 from routellm_core.policy.route_on import held
 
-from .reporting import with_decision
+from ..reporting import with_decision
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 
 from routellm_core import ConfigError, MissingExtraError, Tier
 
-from ..model_pair import check_pair
+from ...model_pair import check_pair
 from .wrappers import unwrapped
 
 InnerModel = Runnable[LanguageModelInput, AIMessage]

@@ -15,7 +15,7 @@ from langchain_core.prompt_values import PromptValue
 
 from routellm_core import Tier
 
-from .reporting import tier_of
+from ..reporting import tier_of
 
 _BLOCKS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "compaction")
 """Types of content that hold reasoning (Anthropic, OpenAI, Bedrock, LangChain's own)."""

@@ -24,15 +24,15 @@ from routellm_core.policy.route_on import held, text_to_route_on, texts_to_route
 from routellm_core.rules.fits import Abilities
 from routellm_core.traffic.shadow.other_model import TwoModels
 
-from .asking import asked_by
-from .overrides import take_settings
-from .questions import question_in_call
-from .reasoning import readable_by
-from .reporting import LEVEL, level_of, trace_metadata
-from .routed_call import CALLS, RoutedCall
-from .settings import RouteSettings
-from .shadow import ShadowCallback
-from .wrappers import inside
+from ..asking.calls import asked_by
+from ..asking.overrides import take_settings
+from ..asking.questions import question_in_call
+from ..asking.reasoning import readable_by
+from ..models.wrappers import inside
+from ..reporting import LEVEL, level_of, trace_metadata
+from ..settings import RouteSettings
+from ..shadow import ShadowCallback
+from .call import CALLS, RoutedCall
 
 
 class Routed:

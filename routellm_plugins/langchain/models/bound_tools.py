@@ -11,7 +11,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from routellm_core import Tier
 
-from .inner_models import TOOL_ARGUMENTS, InnerModel, derived
+from .inner import TOOL_ARGUMENTS, InnerModel, derived
 
 
 class BoundTools(list[Any]):

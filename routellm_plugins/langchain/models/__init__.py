@@ -1,0 +1,1 @@
+"""The models behind a routed one: made, checked, unwrapped, and given tools."""

@@ -1,0 +1,1 @@
+"""Runnables that hand each call, whole, to the model that a decision picks."""
