@@ -113,7 +113,7 @@ results: $(VENV)/.dev
 
 thresholds: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make thresholds DATA=<folder with eval/routellm_evals and validation/>"; exit 2; }
-	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.core.measure_thresholds
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.measure_thresholds
 
 learning-curves: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make learning-curves DATA=<folder with eval/, train/ and validation/>"; exit 2; }

@@ -148,7 +148,7 @@ def test_a_wish_that_cannot_be_met_is_one_line_before_traffic(
 def test_adapt_keeps_the_share_and_a_wish_of_one_call_does_not_move(
     kind: type[Adapter], adapter: Any
 ) -> None:
-    # That it moves at all takes a thousand calls: tests/core/test_adapt.py.
+    # That it moves at all takes a thousand calls: tests/core/rules/test_adapt.py.
     asking = adapter(router="graded", strong_share=0.2, adapt=True)
     assert outcome(asking.ask(EASY))[0] == "weak"
     if kind.name != "litellm":  # where a name would be a route of its own

@@ -43,11 +43,17 @@ FACADES = {CORE, f"{CORE}.testing"}
 FRAMEWORKS = ("litellm", "langchain", "langgraph", "llama_index")
 ADAPTERS = ("litellm", "langchain", "llama_index")
 
-LITELLM_FLOORS = (
-    *("config", "reporting", "groups", "deciding", "shadow"),
-    *("classifier", "strategy", "proxy"),
-)
-"""The modules and folders of the LiteLLM adapter, lowest floor first."""
+ADAPTER_FLOORS = {
+    "litellm": (
+        *("config", "reporting", "groups", "deciding", "shadow"),
+        *("classifier", "strategy", "proxy"),
+    ),
+    "langchain": (
+        *("models", "reporting", "settings", "asking", "shadow", "routed"),
+        *("chat_model", "middleware", "decision_model"),
+    ),
+}
+"""The modules and folders of adapters that have rooms, lowest floor first."""
 
 
 def module_of(path: Path) -> str:
@@ -163,16 +169,17 @@ def test_an_adapter_imports_no_other(adapter: str):
     assert unwanted == []
 
 
-def test_the_litellm_adapter_has_floors_as_well():
+@pytest.mark.parametrize("adapter", ADAPTER_FLOORS)
+def test_an_adapter_with_rooms_has_floors_as_well(adapter: str):
     """Its ``__init__`` loads on first use what users name."""
-    package = f"{PLUGINS}.litellm."
+    floors, package = ADAPTER_FLOORS[adapter], f"{PLUGINS}.{adapter}."
     inner = {m: m.removeprefix(package).split(".")[0] for m in SOURCES if m.startswith(package)}
-    assert set(inner.values()) == set(LITELLM_FLOORS)
+    assert set(inner.values()) == set(floors)
     upwards = [
         f"{module} imports {other}"
         for module, room in inner.items()
         for other in sorted(IMPORTS[module] & inner.keys())
-        if LITELLM_FLOORS.index(inner[other]) > LITELLM_FLOORS.index(room)
+        if floors.index(inner[other]) > floors.index(room)
     ]
     assert upwards == []
 

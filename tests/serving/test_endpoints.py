@@ -275,7 +275,7 @@ def test_a_changed_checkpoint_is_taken_up(tmp_path: Path) -> None:
     import shutil
 
     from routellm_core.checkpoints.store import BUNDLED, WEIGHTS, write_whole
-    from tests.core.test_reload import weights
+    from tests.core.policy.test_reload import weights
 
     folder = Path(shutil.copytree(BUNDLED / "mf", tmp_path / "router"))
     args = ("--checkpoint", str(folder))

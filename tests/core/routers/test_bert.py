@@ -27,7 +27,7 @@ from routellm_core.routers.bert.classifier import BERTRouter
 from routellm_core.routers.transformer.pretrained import DESCRIPTION, TOKENIZER
 from tests.fakes.transformer_checkpoints import write_bert
 
-DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 PARITY = DATA.parent / "parity" / "bert"
 
 PROMPTS = ["why?", "what is 2 + 2?", "", "prove that " + "p is prime and " * 9, "a", "why? " * 400]

@@ -12,7 +12,7 @@ from routellm_core.data.answer_options import count_options
 from routellm_core.data.label_check import Report, alike_names, check_battles, check_gold
 from routellm_core.data.labels import Battle, Gold
 
-DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 MMLU = DATA / "eval" / "routellm_evals" / "mmlu" / "responses"
 
 TOPICS = ["tides", "taxes", "verbs", "ferns", "loans", "stars", "knots", "bread", "glass", "moths"]

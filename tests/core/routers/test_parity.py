@@ -12,7 +12,7 @@ import pytest
 from routellm_core.routers.mf.router import MatrixFactorizationRouter
 from routellm_core.routers.sw_ranking.router import SWRankingRouter
 
-DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 PARITY = DATA.parent / "parity"
 
 pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason="the reference outputs are not here")

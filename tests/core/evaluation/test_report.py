@@ -17,7 +17,7 @@ from routellm_core.evaluation.reporting.wording import digits, estimated, percen
 from routellm_core.evaluation.results import BenchmarkResult
 from tests.fakes.evaluation import Fixed, result_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 COMMAND = "routellm evaluate --router first --benchmark own.jsonl"
 

@@ -23,7 +23,7 @@ from routellm_core.routers.causal_llm.router import CausalLLMRouter
 from routellm_core.routers.transformer.pretrained import DESCRIPTION
 from tests.fakes.transformer_checkpoints import FIRST, LABELS, write_causal_llm
 
-DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 PARITY = DATA.parent / "parity" / "causal_llm"
 
 PROMPTS = ["why?", "what is 2 + 2?", "", "prove that p is prime", "a", "why? " * 400, "é🤷 文"]

@@ -1,7 +1,7 @@
 """Measure how often what `routellm calibrate` promises holds, and what it is worth.
 
-``python -m tests.core.measure_thresholds``, with ``ROUTELLM_DATA``, prints the tables and writes
-them into docs/thresholds.md, with a plot beside. Takes some minutes.
+``python -m tests.benchmarks.measure_thresholds``, with ``ROUTELLM_DATA``, prints the tables and
+writes them into docs/thresholds.md, with a plot beside. Takes some minutes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from routellm_core.cli import app
 from routellm_core.evaluation.reporting.paper import PAPER
 from routellm_core.evaluation.reporting.wording import plain
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 DATA = Path(os.environ.get("ROUTELLM_DATA", ROOT / ".." / "shared" / "data"))
 PUBLISHED = DATA / "eval" / "routellm_evals"

@@ -22,7 +22,7 @@ from routellm_core.evaluation.benchmarks.benchmark import (
 from routellm_core.evaluation.compare import compare
 from routellm_core.evaluation.metrics import apgr
 
-DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 PUBLISHED = DATA / "eval" / "routellm_evals"
 GOLD = DATA / "eval" / "mmlu_gold_1500.sha256.json"
 

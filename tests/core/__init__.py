@@ -1,0 +1,1 @@
+"""The tests of routellm_core, in rooms like its own."""

@@ -1,0 +1,1 @@
+"""The policy: from what is asked to a decision."""

@@ -1,0 +1,1 @@
+"""Routers: scores, contracts, checkpoints."""

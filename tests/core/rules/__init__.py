@@ -1,0 +1,1 @@
+"""Rules: from scores to a choice, and what calibrates them."""

@@ -1,0 +1,1 @@
+"""Training of all four routers, and cross-validation."""
