@@ -91,7 +91,7 @@ def test_the_notebook_still_gives_its_outputs(tmp_path: Path) -> None:
     pytest.importorskip("ipykernel")
     again = tmp_path / "again.ipynb"
     run = subprocess.run(
-        [sys.executable, EXAMPLES / "run_notebook.py", again],
+        [sys.executable, EXAMPLES.parent / "run_notebook.py", EXAMPLES / "routing.ipynb", again],
         capture_output=True,
         text=True,
         timeout=150,

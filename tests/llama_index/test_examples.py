@@ -76,7 +76,10 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(notebook: Path) -> Iterator[dict[str, Future[Run]]]:
     """Everything there is to run, two at a time, because each takes seconds to import."""
     commands: dict[str, tuple[Sequence[str | Path], str]] = {
-        "notebook": ([EXAMPLES / "run_notebook.py", notebook], ""),
+        "notebook": (
+            [EXAMPLES.parent / "run_notebook.py", EXAMPLES / "routing.ipynb", notebook],
+            "",
+        ),
         "samples": (["-c", RUN_SAMPLES], json.dumps([code for code, _ in SAMPLES])),
         **{script: ([EXAMPLES / script], "\n".join([*typed, "", ""])) for script, typed in SCRIPTS},
     }

@@ -1,6 +1,6 @@
-"""Run the notebook against a stand-in model, and keep its outputs.
+"""Run a notebook against a stand-in model, and keep its outputs.
 
-Usage: python run_notebook.py [OUTPUT]    (into routing.ipynb itself if no other file is named)
+Usage: python run_notebook.py NOTEBOOK [OUTPUT]    (into the notebook itself if no OUTPUT is named)
 
 Needs nbclient and ipykernel.
 """
@@ -19,8 +19,6 @@ from nbclient import NotebookClient
 from routellm_plugins.demo.standin import StandIn
 from routellm_plugins.demo.standin.answers import Answer
 
-NOTEBOOK = Path(__file__).with_name("routing.ipynb")
-
 
 class EitherModel(StandIn):
     """Stands for the model that a request names, and says which that is."""
@@ -30,20 +28,21 @@ class EitherModel(StandIn):
         return replace(Answer.to(body, model), text=f"This is the answer of {model}.")
 
 
-def main() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+def main(path: Path, output: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
     metadata = dict(notebook.metadata)
     with EitherModel("gpt-4o") as stand_in:
-        os.environ.update(OPENAI_API_KEY="unused", OPENAI_API_BASE=stand_in.url)
+        os.environ.update(OPENAI_API_KEY="unused", OPENAI_BASE_URL=stand_in.url)
+        os.environ["OPENAI_API_BASE"] = stand_in.url  # LlamaIndex reads this one
         NotebookClient(
             notebook,
-            resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+            resources={"metadata": {"path": str(path.parent)}},
             record_timing=False,
             timeout=120,
         ).execute()
     notebook.metadata = metadata  # without the version of the Python that ran it
-    nbformat.write(notebook, sys.argv[1] if len(sys.argv) > 1 else NOTEBOOK)
+    nbformat.write(notebook, output)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), Path(sys.argv[-1]))
