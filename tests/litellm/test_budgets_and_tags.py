@@ -1,4 +1,4 @@
-"""Budgets of providers and deployments, and deployments chosen by tags, for a group and its alias."""
+"""Budgets of providers and deployments, and choice by tags, for a group and for its alias."""
 
 from __future__ import annotations
 
