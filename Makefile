@@ -65,7 +65,7 @@ database: $(VENV)/.dev
 	  PRISMA_QUERY_ENGINE_BINARY="$(CURDIR)/build/database/engine.cjs" \
 	  PRISMA_SCHEMA_ENGINE_BINARY="$(CURDIR)/build/database/engine.cjs" \
 	  $(BIN)/python -m prisma generate --schema build/database/schema.prisma
-	$(BIN)/python -m pytest -q tests/litellm/test_database.py tests/litellm/test_database_syncs.py
+	$(BIN)/python -m pytest -q tests/litellm/test_database.py tests/litellm/test_database_access.py tests/litellm/test_database_syncs.py
 
 fuzz: $(VENV)/.dev
 	ROUTELLM_FUZZ=$(BODIES) $(BIN)/python -m pytest -q tests/litellm/test_fuzz.py

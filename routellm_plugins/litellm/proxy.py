@@ -52,6 +52,8 @@ _SERVED = {
     "responses",
     "text_completion",
 }
+_PASSED_THROUGH = "pass_through_endpoint"
+"""The model of such a request is the provider's own name for it, and no model group."""
 
 
 class RouteLLMProxyHandler(CustomLogger):
@@ -84,7 +86,7 @@ class RouteLLMProxyHandler(CustomLogger):
         drop_forged_decisions(data)
         strategy = self._installed_strategy()
         model = data.get("model")
-        if strategy is None or not isinstance(model, str):
+        if strategy is None or not isinstance(model, str) or call_type == _PASSED_THROUGH:
             return
         route = strategy.find(model)
         if route is None:

@@ -72,11 +72,14 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            request = self.request(model, route, kwargs, messages)
-            routed = request.routed_before()
-            if routed is None:
-                routed = request.routed(await self.adecide(request))
-            group = routed.group
+            if _asks_nothing(messages, input, kwargs):
+                group = route.strong_group
+            else:
+                request = self.request(model, route, kwargs, messages)
+                routed = request.routed_before()
+                if routed is None:
+                    routed = request.routed(await self.adecide(request))
+                group = routed.group
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
                 model=group,
@@ -101,11 +104,14 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            request = self.request(model, route, kwargs, messages, sent_as_is=True)
-            routed = request.routed_before()
-            if routed is None:
-                routed = request.routed(self.decide(request))
-            group = routed.group
+            if _asks_nothing(messages, input, kwargs):
+                group = route.strong_group
+            else:
+                request = self.request(model, route, kwargs, messages, sent_as_is=True)
+                routed = request.routed_before()
+                if routed is None:
+                    routed = request.routed(self.decide(request))
+                group = routed.group
         with _on_record(routed, kwargs):
             deployment = self.access.select(
                 model=group,
@@ -259,6 +265,11 @@ def bad_request(model: str, message: object) -> BadRequestError:
 def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
     # The responses API has its input among the keyword arguments as well.
     return messages is None and given is not None and "input" not in kwargs
+
+
+def _asks_nothing(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a deployment is looked for and no answer, as LiteLLM does to count tokens by it."""
+    return messages is None and given is None and not kwargs
 
 
 def _settled(kwargs: Mapping[str, Any]) -> RoutedRequest | None:

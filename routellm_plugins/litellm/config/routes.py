@@ -38,6 +38,11 @@ class Route:
     """What a request has set in place of the entry's threshold, and is not a threshold; it is in
     ``settings``."""
 
+    @property
+    def strong_group(self) -> str:
+        """The strong model group; the weak one where the entries have no strong one."""
+        return self.settings.group("strong" if self.entries["strong"] else "weak")
+
     def tier_of(self, name: object) -> Tier | None:
         """Return the tier that only the entries of a name serve."""
         tiers = [tier for tier, entry in self.entries.items() if entry == name and name is not None]

@@ -1,0 +1,114 @@
+"""An upstream with the endpoints of OpenAI's API that generate no text, and those that do."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from routellm_plugins.demo.running import Running
+from routellm_plugins.demo.standin.answers import Answer, chat_answer, responses_answer
+
+USAGE = {"prompt_tokens": 1, "total_tokens": 1}
+FILE = {
+    "id": "file-1",
+    "object": "file",
+    "bytes": 1,
+    "created_at": 1,
+    "filename": "a.jsonl",
+    "purpose": "batch",
+    "status": "processed",
+}
+ANSWERS: list[tuple[str, dict[str, Any]]] = [
+    ("POST /responses/input_tokens", {"object": "response.input_tokens", "input_tokens": 7}),
+    ("DELETE /responses/", {"id": "resp_1", "object": "response", "deleted": True}),
+    (
+        "POST /embeddings",
+        {
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.1]}],
+            "usage": USAGE,
+        },
+    ),
+    ("POST /images/", {"created": 1, "data": [{"url": "http://127.0.0.1/image"}]}),
+    ("POST /audio/", {"text": "heard"}),
+    ("POST /moderations", {"id": "modr_1", "results": []}),
+    ("GET /files/", FILE),
+    ("GET /files", {"object": "list", "data": []}),
+    ("POST /files", FILE),
+    ("GET /batches", {"object": "list", "data": []}),
+    ("POST /assistants", {"id": "asst_1", "object": "assistant", "created_at": 1, "tools": []}),
+    ("POST /vector_stores", {"id": "vs_1", "object": "vector_store", "created_at": 1}),
+]
+"""What is answered to requests that begin so; the first that fits."""
+
+
+class OtherEndpoints(Running):
+    """Answers, as ``model``, what is asked; keeps the method, path and model of each request."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.asked: list[tuple[str, str, Any]] = []
+        self._server: _Server | None = None
+        self.url = ""
+
+    def start(self) -> OtherEndpoints:
+        """Listen on a free port."""
+        self._server = _Server(self)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a request."""
+        if path == "/chat/completions":
+            return chat_answer(Answer.to(body, self.model))
+        if path == "/responses" or (method == "GET" and path.startswith("/responses/")):
+            return responses_answer(Answer.to({"input": "hello", **body}, self.model))
+        request = f"{method} {path}"
+        known = (answer for start, answer in ANSWERS if request.startswith(start))
+        return {"model": self.model, **next(known, {})}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, upstream: OtherEndpoints) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.upstream = upstream
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def _serve(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = json.loads(raw) if raw.startswith(b"{") else {}
+        path = re.sub("^/v1", "", self.path.split("?")[0])
+        self.server.upstream.asked.append((self.command, path, body.get("model")))
+        data = json.dumps(self.server.upstream.answer(self.command, path, body)).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def log_message(self, *args: object) -> None:
+        pass
