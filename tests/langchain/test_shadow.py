@@ -130,6 +130,20 @@ def test_another_model_that_fails_is_a_row(strong: Upstream, weak: Upstream, pat
     assert rows["strong"]["error"].startswith("error:")
 
 
+def test_another_model_that_is_down_is_let_alone(
+    strong: Upstream, weak: Upstream, path: str
+) -> None:
+    llm = routed(strong, weak, path, concurrency=1)
+    strong.failing_with = 500
+    try:
+        for _ in range(8):
+            assert llm.invoke(EASY).text
+            rows = [row["error"] for row in kept(llm, path) if row["tier"] == "strong"]
+    finally:
+        strong.failing_with = None
+    assert [each.partition(":")[0] for each in rows] == ["error"] * 5 + ["paused"] * 3
+
+
 def test_copies_share_limits_and_the_store(strong: Upstream, weak: Upstream, path: str) -> None:
     first, second = routed(strong, weak, path), routed(strong, weak, path)
     assert first._two_models is not None

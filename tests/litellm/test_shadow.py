@@ -77,6 +77,18 @@ def proxy(
                 strong="breakable",
                 shadow=shadow(folder, "broken", timeout_s=5, concurrency=2, waiting=3),
             ),
+            alias(
+                "hung",
+                **length,
+                strong="breakable",
+                shadow=shadow(folder, "hung", timeout_s=5, concurrency=2, waiting=3),
+            ),
+            alias(
+                "down",
+                **length,
+                strong="breakable",
+                shadow=shadow(folder, "down", concurrency=1),
+            ),
             observed(
                 group("plain", strong),
                 **{**both, "strong": "plain"},
@@ -273,6 +285,25 @@ def test_another_group_that_fails_cools_nothing_down(
     assert send(proxy, "chat/completions", "breakable", "Who mended it?").status_code == 200
 
 
+def test_another_group_that_is_down_is_let_alone(
+    proxy: ProxyProcess, folder: Path, breakable: Upstream
+) -> None:
+    asked = [f"Who is down, {n}?" for n in range(12)]
+    breakable.failing_with = 503
+    try:
+        ids = [call_id(send(proxy, "chat/completions", "down", words)) for words in asked]
+        errors = [rows_of(folder, "down", each)["strong"]["error"] for each in ids]
+    finally:
+        breakable.failing_with = None
+    assert errors == ["error:ServiceUnavailableError"] * 5 + ["paused"] * 7
+    assert len(breakable.asked("Who is down")) == 5
+    # That they were drawn is kept: the share that was drawn for a call is the configured one.
+    kept = {row["request_id"]: row for row in Store(str(folder / "down.db")).requests()}
+    assert {(kept[each]["sampled"], kept[each]["propensity"]) for each in ids} == {(1, 1.0)}
+    told = routellm("report", str(folder / "down.db"))
+    assert "paused 7, error:ServiceUnavailableError 5" in " ".join(told.stdout.split())
+
+
 def test_another_group_that_hangs_delays_nobody_and_fills_nothing(
     proxy: ProxyProcess, folder: Path, breakable: Upstream
 ) -> None:
@@ -280,11 +311,9 @@ def test_another_group_that_hangs_delays_nobody_and_fills_nothing(
     try:
         with ThreadPoolExecutor(12) as pool:
             asked = [f"Who waits, {n}?" for n in range(12)]
-            answers = pool.map(
-                lambda words: send(proxy, "chat/completions", "broken", words), asked
-            )
+            answers = pool.map(lambda words: send(proxy, "chat/completions", "hung", words), asked)
             ids = [call_id(each) for each in answers]
-        rows = [rows_of(folder, "broken", each)["strong"] for each in ids]
+        rows = [rows_of(folder, "hung", each)["strong"] for each in ids]
     finally:
         breakable.delay_s = 0.0
     errors = [row["error"] for row in rows]

@@ -122,6 +122,22 @@ async def test_the_other_group_gets_the_same_request(
     assert "user" not in sent
 
 
+async def test_a_failed_call_is_neither_repeated_nor_changes_litellms_retries(
+    router: Router, store: Path, strong: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litellm, "num_retries", 2)
+    words = "Who repeats the question?"
+    strong.failing_with = 500
+    try:
+        await router.acompletion("routed", user(words))
+        rows = await pair(store, words)
+    finally:
+        strong.failing_with = None
+    assert rows["strong"]["error"] == "error:InternalServerError"
+    assert len(strong.asked(words)) == 1
+    assert litellm.num_retries == 2
+
+
 async def test_another_router_of_the_process_is_not_kept(
     router: Router, store: Path, strong: Upstream, weak: Upstream
 ) -> None:

@@ -141,6 +141,23 @@ def test_another_llm_that_fails_is_a_row(strong: Upstream, weak: Upstream, tmp_p
     assert rows["strong"]["error"].startswith("error:")
 
 
+def test_another_llm_that_is_down_is_let_alone(
+    strong: Upstream, weak: Upstream, tmp_path: Path
+) -> None:
+    path = tmp_path / "traffic.db"
+    llm = routed(strong, weak, path, concurrency=1)
+    strong.failing_with = 500
+    try:
+        for _ in range(8):
+            assert llm.chat([ChatMessage(EASY)]).message.content
+            assert llm._two_models is not None
+            assert llm._two_models.shadow.flush(30)
+    finally:
+        strong.failing_with = None
+    rows = [row["error"] for row in Store(str(path)).sampled() if row["tier"] == "strong"]
+    assert [each.partition(":")[0] for each in rows] == ["error"] * 5 + ["paused"] * 3
+
+
 def test_feedback_names_the_answer_by_its_id(
     strong: Upstream, weak: Upstream, tmp_path: Path
 ) -> None:

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from ...breaker import Breaker
 from ...errors import ConfigError, ScoringError
 from ...optional import require
-from .breaker import Breaker
 from .wire import ABSENT, BUSY, ROUTER, SCORE
 
 WHY = "the router 'remote'"
@@ -78,7 +78,7 @@ class ScoringServer:
             **_authorization(token_env, self.url),
         }
         self._timeout_s = timeout_ms / 1000
-        self.breaker = Breaker(f"the scoring server {self.url}", self._answers, retry_ms / 1000)
+        self.breaker = Breaker(f"the scoring server {self.url}", retry_ms / 1000, self._answers)
         self.renew()
         _servers.add(self)
 

@@ -16,14 +16,19 @@ _LOOK_S = 1.0
 """How often overdue calls are looked for."""
 
 
+class OverdueError(Exception):
+    """A call gave no answer within its time."""
+
+
 @dataclass(eq=False)
 class Job:
     """A call that is to be made."""
 
     make: Callable[[], Answer]
     """Makes the call. Raises whatever the model raises."""
-    settle: Callable[[Answer | str], None]
-    """Is told the answer, or why there is none, once, on a thread of the background."""
+    settle: Callable[[Answer | BaseException], None]
+    """Is told the answer, or the error or ``OverdueError`` in its place, once, on a thread of the
+    background."""
     late: Callable[[], None]
     """Is called instead where the answer comes after its time."""
     size: int
@@ -118,7 +123,7 @@ class Calls:
                     overdue = self._overdue()
                     self._start(self._waiting.popleft())
             for job in overdue:
-                job.settle("timeout")
+                job.settle(OverdueError())
                 job.told = True
             if overdue:
                 with self._changed:
@@ -146,13 +151,13 @@ class Calls:
         ).start()
 
     def _make(self, job: Job) -> None:
-        outcome: Answer | str
+        outcome: Answer | BaseException
         try:
             outcome = job.make()
         except Exception as error:
-            outcome = f"error:{type(error).__name__}"
+            outcome = error
         except BaseException as error:  # SystemExit would end this thread with its job unsettled
-            outcome = f"error:{type(error).__name__}"
+            outcome = error
         with self._changed:
             late, job.settled = job.settled, True
         try:

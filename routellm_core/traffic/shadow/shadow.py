@@ -6,21 +6,33 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...breaker import Breaker
 from ...decision import Tier
+from ...errors import ServerAwayError
 from ..store.keeping import Keeping, redact_of
 from ..store.kept import About, Answer, Request
 from ..store.writer import Writer, writer_of
-from .calls import Calls, Job
+from .calls import Calls, Job, OverdueError
 from .settings import ShadowSettings
 
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 << 20
 """What sampled requests that wait may hold together, in each process and for each route."""
+
+_FAILURES = 5
+"""Calls of a model in a row that fail before it is let alone."""
+
+_PAUSE_S = 30.0
+"""Between two calls of a model that is let alone."""
+
+_REFUSALS = frozenset((400, 413, 422))
+"""Status codes of a model that answers, and does not take a request."""
 
 OTHER: Mapping[Tier, Tier] = {"strong": "weak", "weak": "strong"}
 """The tier that did not answer."""
@@ -67,6 +79,15 @@ class Shadow:
             settings.waiting,
             _MOST_BYTES,
         )
+        self._breakers: dict[Tier, Breaker] = {
+            tier: Breaker(
+                f"shadow mode of '{route}': the {tier} model",
+                _PAUSE_S,
+                after=_FAILURES,
+                meanwhile="requests that are drawn for it are kept without its answer, as 'paused'",
+            )
+            for tier in OTHER
+        }
         self._begin_money()
         self._said: set[str] = set()
         self._random = random.Random()
@@ -132,23 +153,33 @@ class Shadow:
 
     def _call(self, request: Request, other: OtherCall) -> None:
         nothing = Answer(other.tier, other.model, shadow=True)
+        breaker, began = self._breakers[other.tier], 0.0
 
-        def settle(outcome: Answer | str) -> None:
+        def settle(outcome: Answer | BaseException) -> None:
             if isinstance(outcome, Answer):
+                if outcome.error is None:
+                    breaker.succeeded()
                 answer = replace(outcome, shadow=True)
             else:
-                answer = replace(nothing, error=outcome)
-                if outcome == "timeout":  # the provider may charge for it all the same
+                why = _why(outcome)
+                if getattr(outcome, "status_code", None) in _REFUSALS:
+                    breaker.succeeded()
+                else:
+                    breaker.failed(why, began)
+                if isinstance(outcome, OverdueError):  # the provider may charge for it all the same
                     self._charge(other.estimate_usd or 0.0)
+                answer = replace(nothing, error=why)
             self._put((request.request_id, answer))
 
         def late() -> None:  # it has charged itself
             self._charge(-(other.estimate_usd or 0.0))
 
         def make() -> Answer:
-            refusal = self._reserve(other)
+            nonlocal began
+            refusal = self._refusal(other)
             if refusal:
                 return replace(nothing, error=refusal)
+            began = time.monotonic()
             try:
                 answer = other.make()
                 self._charge(answer.cost_usd or 0.0)
@@ -157,9 +188,28 @@ class Shadow:
                 with self._money:
                     self._reserved -= other.estimate_usd or 0.0
 
-        refusal = self._calls.offer(Job(make, settle, late, other.size))
+        # A pause is known before anything of the request is, so that those which it leaves out are
+        # as good a sample as those which were called.
+        refusal = (
+            "paused" if breaker.refuses else self._calls.offer(Job(make, settle, late, other.size))
+        )
         if refusal:
             self._put((request.request_id, replace(nothing, error=refusal)))
+
+    def _refusal(self, other: OtherCall) -> str | None:
+        """Return why a call may not be made now; if it may, what it may cost is set aside."""
+        try:
+            refusal = self._reserve(other)
+        except Exception as error:  # of a store that cannot be read: then nothing may be spent
+            return _why(error)
+        if refusal is None:
+            try:
+                self._breakers[other.tier].check()
+            except ServerAwayError:
+                refusal = "paused"
+                with self._money:
+                    self._reserved -= other.estimate_usd or 0.0
+        return refusal
 
     def _reserve(self, other: OtherCall) -> str | None:
         """Set aside what a call may cost; returns why it may not be made, if it may not."""
@@ -171,7 +221,7 @@ class Shadow:
             )
             return "price"
         with self._money:
-            # Of all processes. A store that cannot be read raises: then nothing may be spent.
+            # Of all processes.
             spent = self._writer.store.spent(self.route) + self._uncharged + self._reserved
             if spent + other.estimate_usd > self.settings.budget_usd:
                 budget = f"the {self.settings.budget_usd:g} dollars of 'budget_usd' are spent"
@@ -199,6 +249,10 @@ class Shadow:
             logger.warning("shadow mode of '%s': %s", self.route, message)
 
 
+def _why(error: BaseException) -> str:
+    return "timeout" if isinstance(error, OverdueError) else f"error:{type(error).__name__}"
+
+
 _shadows: dict[tuple[str, ShadowSettings], Shadow] = {}
 
 
@@ -218,11 +272,13 @@ def shadow_of(route: str, settings: ShadowSettings) -> Shadow:
     return _shadows[key]
 
 
-def _forget_money() -> None:
+def _forget_calls() -> None:
     for shadow in list(_shadows.values()):
         shadow._begin_money()
+        for breaker in shadow._breakers.values():
+            breaker.renew()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     # The calls in flight are the parent's, and what they cost; a thread of it may hold the lock.
-    os.register_at_fork(after_in_child=_forget_money)
+    os.register_at_fork(after_in_child=_forget_calls)

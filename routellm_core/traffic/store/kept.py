@@ -20,8 +20,8 @@ class Answer:
     text: str | None = None
     text_sha256: str | None = None
     error: str | None = None
-    """Why there is no answer: ``error:<Type>``, ``timeout``, ``budget``, ``price``, ``queue`` or
-    ``memory``."""
+    """Why there is no answer: ``error:<Type>``, ``timeout``, ``budget``, ``price``, ``queue``,
+    ``memory``, or ``paused``: its last calls failed."""
     input_tokens: int | None = None
     cached_tokens: int | None = None
     """Those of ``input_tokens`` that the provider read from its cache."""

@@ -12,6 +12,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -130,11 +131,26 @@ def other_call(
     def make() -> Answer:
         function, arguments = _as_call(call_type, given, parameters)
         start = time.perf_counter()
-        response = function(**{**chosen, **arguments, **_APART, "timeout": timeout_s})
+        with _own_failure():
+            response = function(**{**chosen, **arguments, **_APART, "timeout": timeout_s})
         elapsed_ms = (time.perf_counter() - start) * 1000
         return answer_of(tier, group, response.model_dump(), prices, elapsed_ms)
 
     return OtherCall(tier, group, make, size, _estimate(parameters, size, prices))
+
+
+def _own_failure() -> AbstractContextManager[None]:
+    """Return a context in which a failure is not that of a user's request for LiteLLM.
+
+    Without it a failed call is repeated as often as ``litellm.num_retries`` says, in spite of
+    ``num_retries: 0``; that is set to None for the whole process; and the traceback is written out
+    for callbacks, which takes longer than all else.
+    """
+    try:
+        from litellm._internal_context import resent_on
+    except ImportError:  # a LiteLLM that does not have it yet
+        return nullcontext()
+    return resent_on(lambda error: True)
 
 
 def _as_call(
