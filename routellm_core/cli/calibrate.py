@@ -47,6 +47,7 @@ from .options import (
     RouterOptions,
     StrongPrice,
     WeakPrice,
+    check_is_not_read,
     model_prices,
     options_of_router,
     tell_if_cheaper,
@@ -255,6 +256,7 @@ def _check_files(
     for path in filter(None, (out, plot)):
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+        check_is_not_read(path, (prompts, labelled))
 
 
 def _costs(

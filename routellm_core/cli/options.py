@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -34,6 +36,17 @@ WeakPrice = Annotated[
 OutputTokens = Annotated[
     float, typer.Option(min=0.0, help="Tokens of an answer, where no log tells.")
 ]
+
+
+def check_is_not_read(out: Path | None, inputs: Iterable[Path | None]) -> None:
+    """Refuse to write where the command reads, since its input would be lost.
+
+    Raises:
+        ConfigError: the file to write is one of the inputs.
+    """
+    for each in inputs:
+        if out and each and out.exists() and each.exists() and out.samefile(each):
+            raise ConfigError(f"{out} is an input of this command: name another file to write")
 
 
 def options_of_router(option: list[str] | None, checkpoint: str | None) -> dict[str, object]:

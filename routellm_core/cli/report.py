@@ -26,7 +26,7 @@ from ..traffic.store.database import is_store
 from ..traffic.store.export import exported
 from ..traffic.store.feedback_file import read_feedback
 from ..traffic.store.store import Store
-from .options import StrongPrice, WeakPrice, model_prices
+from .options import StrongPrice, WeakPrice, check_is_not_read, model_prices
 
 store_app = typer.Typer(
     name="store", help="Export or delete what shadow mode has stored.", no_args_is_help=True
@@ -95,6 +95,8 @@ def report(
     if kind == "metrics" and feedback is not None:
         raise ConfigError("--feedback is for a store or for logs: metrics name no answer")
     began = None if since is None else _time(since)
+    if kind != "metrics":
+        check_is_not_read(markdown, (*map(Path, source), feedback))
     if kind == "metrics":
         # What asks over HTTP takes long to import.
         from ..traffic.report.metrics import read_metrics
@@ -183,6 +185,7 @@ def export(
     ] = False,
 ) -> None:
     """Write the sampled requests, with both answers and their known quality."""
+    check_is_not_read(out, (Path(store),))
     opened, n, one_sided = Store(store, make=False), 0, 0
     rows = (row for row in exported(opened) if "correct" in row or not judged)
     with written_rows(out, {}) as write:

@@ -19,7 +19,7 @@ from ..data.tables import count_rows, table_rows
 from ..decision import Decision
 from ..errors import ConfigError, DataError
 from ..policy.policy import RoutingPolicy
-from .options import Checkpoint, RouterName, options_of_router
+from .options import Checkpoint, RouterName, check_is_not_read, options_of_router
 from .progress import messages, shown_progress
 
 _BATCH = 512
@@ -71,6 +71,7 @@ def score(
         raise ConfigError("nothing to score: give a prompt in quotes, or --file prompts.jsonl")
     if as_json and out:
         raise ConfigError("--json prints and --out writes: keep one of them")
+    check_is_not_read(out, (file,))
     routed = any(each is not None for each in (strong_share, threshold, calibration))
     policy = RoutingPolicy(
         router,

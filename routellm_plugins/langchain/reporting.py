@@ -63,6 +63,28 @@ def with_decision(output: T, decision: Decision, nested: bool = False) -> T:
     return output
 
 
+def with_tier_alone(message: T) -> T:
+    """Return a message whose decision, if it carries one, is reduced to the tiers.
+
+    A copy, or the message itself if there is nothing to leave out.
+    """
+    if not isinstance(message, AIMessage):
+        return message
+    made = message.response_metadata.get(METADATA_KEY)
+    alone = _tiers_alone(made)
+    if alone == made:
+        return message
+    metadata = {**message.response_metadata, METADATA_KEY: alone}
+    return message.model_copy(update={"response_metadata": metadata})
+
+
+def _tiers_alone(made: Any) -> Any:
+    if not isinstance(made, dict):
+        return made
+    alone = {key: made[key] for key in ("tier", _THEN) if key in made}
+    return {**alone, _THEN: _tiers_alone(made[_THEN])} if _THEN in alone else alone
+
+
 def tier_of(message: BaseMessage, level: int = 0) -> Any:
     """Return the tier of an answer that carries a decision; None for other messages.
 

@@ -331,3 +331,22 @@ def test_a_wish_that_cannot_be_met_is_one_line_and_nothing_is_written(
     assert message in errors[0]
     assert all(done.stderr.splitlines())
     assert not (tmp_path / "support.json").exists()
+
+
+def test_an_input_is_not_overwritten(prompts, tmp_path):
+    before = prompts.read_text()
+    plot = tmp_path / "prompts.svg"
+    plot.write_text(before)
+    share = ["--strong-share", "0.3"]
+    for arguments in (
+        ["calibrate", "--prompts", str(prompts), *share, "--out", str(prompts)],
+        ["calibrate", "--prompts", str(plot), *share, "--plot", str(plot)],
+        ["score", "--file", str(prompts), "--out", str(prompts)],
+        ["report", str(prompts), "--markdown", str(prompts)],
+        ["store", "export", str(prompts), "--out", str(prompts)],
+    ):
+        done = called(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "is an input of this command: name another file to write" in done.stderr
+    assert prompts.read_text() == plot.read_text() == before

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("langchain")
 pytest.importorskip("langchain_openai")
 
+from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
+from langchain_core.messages import HumanMessage
 
-from routellm_plugins.langchain import ChatRouteLLM
+from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import HARD
+from tests.langchain.agents import lookup
 from tests.langchain.clients import client
 
 pytestmark = pytest.mark.usefixtures("fresh")
@@ -88,3 +92,28 @@ def test_a_setting_that_is_changed_later_counts(cache: Any, strong: Upstream, mi
     routed.temperature = 0.9
     routed.invoke(HARD)
     assert [request["temperature"] for request in strong.requests] == [0.1, 0.9]
+
+
+@pytest.mark.parametrize("kind", ["model", "middleware"])
+def test_the_tool_loop_of_an_agent_is_cached(
+    cache: Any, strong: Upstream, mini: Any, kind: str
+) -> None:
+    asked = {"messages": [HumanMessage(HARD, id="asked")]}
+
+    def counts(agent: Any) -> list[int]:
+        """Return how many requests there were after each of four equal runs."""
+        cache.clear()
+        strong.requests.clear()
+        seen = []
+        for _ in range(4):
+            agent.invoke(asked)
+            seen.append(len(strong.requests))
+        return seen
+
+    bare = client(strong)
+    settings: dict[str, Any] = {"router": "length", "threshold": 0.8}
+    if kind == "model":
+        routed = create_agent(ChatRouteLLM(bare, mini, **settings), [lookup])
+    else:
+        routed = create_agent(bare, [lookup], middleware=[RouteLLMMiddleware(mini, **settings)])
+    assert counts(routed) == counts(create_agent(bare, [lookup]))

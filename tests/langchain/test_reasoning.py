@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.prompt_values import ChatPromptValue
 
 from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
+from routellm_plugins.langchain.reporting import with_tier_alone
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.agents import LENGTH
 
@@ -160,4 +161,4 @@ def test_a_conversation_of_one_model_stays_whole(form: str) -> None:
     unknown = AIMessage(**_filled(FORMS[form], "large"))
     history = [HumanMessage(HARD), first, HumanMessage(HARD), unknown, HumanMessage(HARD)]
     llm.invoke(history)
-    assert seen[-1] == history
+    assert seen[-1] == [with_tier_alone(message) for message in history]

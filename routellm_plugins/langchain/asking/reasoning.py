@@ -1,7 +1,9 @@
-"""What of an answer its author alone can read, and must not be sent to another model.
+"""Earlier answers as the called model gets them.
 
-Reasoning is signed or encrypted by the provider for the model that wrote it; another one refuses
-the whole request (400) if it finds it in the conversation.
+Reasoning is signed or encrypted by the provider for the model that wrote it. Another model refuses
+the whole request (400) if the conversation contains it, so it is removed. Decisions on earlier
+answers are reduced to their tiers: LangChain's cache keys include each message's metadata, and the
+time that a decision took differs in every run.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from langchain_core.prompt_values import PromptValue
 
 from routellm_core import Tier
 
-from ..reporting import tier_of
+from ..reporting import tier_of, with_tier_alone
 
 _BLOCKS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "compaction")
 """Types of content that hold reasoning (Anthropic, OpenAI, Bedrock, LangChain's own)."""
@@ -33,7 +35,8 @@ _ADDITIONAL = (
 
 
 def readable_by(tier: Tier, model_input: LanguageModelInput, level: int = 0) -> LanguageModelInput:
-    """Return an input without the reasoning in answers that came from another tier.
+    """Return an input without the reasoning in answers that came from another tier, and with the
+    tier alone of each decision.
 
     Args:
         tier: that is called.
@@ -42,7 +45,7 @@ def readable_by(tier: Tier, model_input: LanguageModelInput, level: int = 0) -> 
         level: of the router, as ``reporting.level_of`` tells.
 
     Returns:
-        ``model_input`` itself if there is nothing to leave out.
+        ``model_input`` itself if nothing is left out.
     """
     if isinstance(model_input, PromptValue):
         messages: Sequence[Any] = model_input.to_messages()
@@ -50,12 +53,12 @@ def readable_by(tier: Tier, model_input: LanguageModelInput, level: int = 0) -> 
         return model_input  # of no input of a chat model, the model that is called says what it is
     else:
         messages = model_input
-    if not any(_is_foreign(message, tier, level) for message in messages):
-        return model_input
-    return [
-        without_reasoning(message) if _is_foreign(message, tier, level) else message
-        for message in messages
+    readable = [
+        with_tier_alone(without_reasoning(each) if _is_foreign(each, tier, level) else each)
+        for each in messages
     ]
+    changed = any(one is not other for one, other in zip(readable, messages, strict=True))
+    return readable if changed else model_input
 
 
 def without_reasoning(message: AIMessage) -> AIMessage:
