@@ -111,6 +111,7 @@ def proxy(
             group("pair", strong),
             group("pair", broken),
             group("down", broken),
+            group("house-model", strong),
             alias("gpt-4o-router", router="length", threshold=0.6),
             alias("fragile-router", router="length", threshold=0.6, strong="fragile"),
             alias("pair-router", router="length", threshold=0.6, strong="pair"),
