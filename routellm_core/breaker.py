@@ -98,9 +98,6 @@ class Breaker:
                 if opens or self._is_back is None:
                     self._next_look = time.monotonic() + self._retry_s
         if opens:
-            self._why = why
-            self._next_look = time.monotonic() + self._retry_s
-        if opens:
             logger.warning(
                 "%s is away (%s): until it is back, %s", self._name, why, self._meanwhile
             )
