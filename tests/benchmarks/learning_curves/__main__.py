@@ -4,8 +4,8 @@
 
 With ``ROUTELLM_DATA``. Trains a base router without each judged source into FOLDER
 (build/learning-curves), keeps the figures of each pair and split there in cells.jsonl, so that a
-run that was interrupted goes on, and writes the table and the plot of docs/own-traffic-reference.md. About
-ten minutes of one core.
+run that was interrupted goes on, and writes the table and the plot of
+docs/own-traffic-reference.md. About ten minutes of one core.
 """
 
 from __future__ import annotations
