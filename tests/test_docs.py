@@ -23,7 +23,7 @@ from routellm_core import RoutingPolicy, hookimpl, hookspecs, load_router
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-OWN_TRAFFIC = ROOT / "docs/own-traffic.md"
+OWN_TRAFFIC = [ROOT / "docs/own-traffic.md", ROOT / "docs/own-traffic-reference.md"]
 PLUGIN_PAGE = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
 
 
@@ -175,7 +175,12 @@ def _typed(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "words", [pytest.param(words, id=" ".join(words)[:60]) for words in _typed(OWN_TRAFFIC)]
+    "words",
+    [
+        pytest.param(words, id=" ".join(words)[:60])
+        for page in OWN_TRAFFIC
+        for words in _typed(page)
+    ],
 )
 def test_the_commands_of_the_road_are_as_they_are_typed(words):
     """Each option of the page's commands exists; values are those of the page."""

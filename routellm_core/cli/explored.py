@@ -13,26 +13,30 @@ from rich.console import Console
 from rich.table import Table
 
 from ..data.calls import Skipped
+from ..errors import ConfigError
 from ..evaluation.reporting.wording import UNDEFINED, percent, plain
 from ..traffic.exploration.estimate import Bounded, estimate
 from ..traffic.exploration.logs import read_explored, read_judgements
+from ..traffic.exploration.stored import route_explored
+from ..traffic.store.database import is_store
+from ..traffic.store.store import Store
 from .options import StrongPrice, WeakPrice, model_prices
 
 
 def explored(
-    logs: Annotated[
-        list[Path],
+    source: Annotated[
+        list[str],
         typer.Argument(
-            metavar="LOG",
-            help="LiteLLM's spend logs, or rows with the metadata of decisions.",
-            exists=True,
-            dir_okay=False,
+            metavar="SOURCE",
+            help="LiteLLM's spend logs, or rows with the metadata of decisions, one file or "
+            "several; or the file or URL of the store of a route with `explore`.",
         ),
     ],
     judgements: Annotated[
         Path | None,
         typer.Option(
-            help="Rows with 'request_id' and 'score' from 0 to 1, such as thumbs.",
+            help="For logs: rows with 'request_id' and 'score' from 0 to 1, such as thumbs. To a "
+            "store, `routellm report STORE --feedback FILE` adds them.",
             exists=True,
             dir_okay=False,
         ),
@@ -45,15 +49,30 @@ def explored(
     ] = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
+    route: Annotated[
+        str | None,
+        typer.Option(help="Of a store, the route; may be left out where only one has `explore`."),
+    ] = None,
 ) -> None:
-    """Estimate quality and saving of routing without bias, from logs of calls with `explore`.
+    """Estimate quality and saving of routing without bias, from calls with `explore`.
 
     The intervals stay valid however often you look at them.
     """
     prices = model_prices((strong_model, weak_model), (strong_price, weak_price), required=False)
     skipped = Skipped()
-    judged = {} if judgements is None else read_judgements(judgements)
-    found = estimate(read_explored(logs, judged, skipped), prices)
+    if any(map(is_store, source)):
+        if len(source) > 1 or judgements is not None:
+            raise ConfigError(
+                "give one store alone: its scores are in it, and `routellm report STORE --feedback "
+                "FILE` adds others"
+            )
+        calls = route_explored(Store(source[0], make=False), route)
+    else:
+        if route is not None:
+            raise ConfigError("--route is for a store, which keeps calls by route")
+        judged = {} if judgements is None else read_judgements(judgements)
+        calls = read_explored(map(Path, source), judged, skipped)
+    found = estimate(calls, prices)
     table = Table(
         title=f"{found.calls:,} calls, {found.explored:,} of them sent to the other model; judged: "
         f"{found.judged:,}, {found.judged_explored:,} of them there",
@@ -78,7 +97,10 @@ def explored(
     console = Console()
     console.print(table)
     if not found.judged:
-        console.print("No answer is judged, so nothing is said of quality: give --judgements FILE")
+        console.print(
+            "No answer is judged, so nothing is said of quality: give --judgements FILE with logs, "
+            "or add scores to a store with `routellm report STORE --feedback FILE`"
+        )
     for line in skipped.lines():
         typer.secho(line, err=True, fg="yellow")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..prompt.turns import human_turns
 from .call_facts import CallFacts, facts_of, tokens_of
+from .logged_decisions import logged_decision
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ _NO_TEXT = "the last message of the human has no text, or there is none"
 _NOT_STORED = "LiteLLM stored no prompt: set store_prompts_in_spend_logs: true"
 _NO_MESSAGES = "a span without gen_ai.input.messages"
 _NO_GENERATION = "an observation of Langfuse that is not a generation"
+_FAILED = "a call that failed, by its status"
 _NO_CHAT = "no chat but another kind of call, by its call_type"
 
 _OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "ocr")
@@ -75,6 +77,8 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
 def _litellm(row: Row) -> LoggedCall | str:
     if any(kind in str(row.get("call_type")).lower() for kind in _OTHER_CALLS):
         return _NO_CHAT
+    if row.get("status") == "failure":  # what comes of it is a row of its own: a repeated call
+        return _FAILED
     body = _mapping(row.get("proxy_server_request"))
     found = _messages(body) or _list(_parsed(row.get("messages")))
     if not found:
@@ -85,7 +89,9 @@ def _litellm(row: Row) -> LoggedCall | str:
     usage["prompt_tokens"] = row.get("prompt_tokens")
     usage["completion_tokens"] = row.get("completion_tokens")
     model = row.get("model_group") or row.get("model")
-    return _call(found, row, usage, model, metadata=metadata)
+    alias = (logged_decision(row) or {}).get("alias")
+    facts = row if alias is None else {**row, "model_group": alias}  # else of who answered
+    return _call(found, facts, usage, model, metadata=metadata)
 
 
 def _openai(row: Row) -> LoggedCall | str:

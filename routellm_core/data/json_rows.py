@@ -115,8 +115,9 @@ def json_objects(
     Args:
         path: the file.
         remedy: what to do if it cannot be read.
-        broken: is told of lines that are no JSON object, which are then skipped; None: they are
-            errors.
+        broken: is told of lines that are no JSON object, which are then skipped, and an array of
+            objects is read as APIs and databases export it: on one line, or with one object on
+            each. None: both are errors.
 
     Raises:
         DataError: the file cannot be read, or a line is no JSON object.
@@ -126,20 +127,33 @@ def json_objects(
             continue
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
+            found = json.loads(line) if broken is None else _parsed(line)
         except (ValueError, RecursionError) as error:
             if broken is None:
                 raise DataError(f"{where}: not JSON ({error}): {remedy}") from error
             broken(where, "not JSON")
             continue
-        if isinstance(row, dict):
-            yield where, row
-        elif broken is None:
-            raise DataError(f"{where}: not a JSON object but a {type(row).__name__}: {remedy}")
-        elif isinstance(row, list) and row and isinstance(row[0], dict):
-            broken(where, "an array of rows: `jq -c '.[]'` makes a line of each")
-        else:
-            broken(where, "not a JSON object")
+        rows = found if broken and isinstance(found, list) else [found]
+        for at, row in enumerate(rows, 1):
+            if len(rows) > 1:
+                where = f"{path}, row {at}"
+            if isinstance(row, dict):
+                yield where, row
+            elif broken is None:
+                raise DataError(f"{where}: not a JSON object but a {type(row).__name__}: {remedy}")
+            else:
+                broken(where, "not a JSON object")
+
+
+def _parsed(line: str) -> Any:
+    """Return what a line says, alone or as a line of an array."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        element = line.strip().lstrip("[, ").rstrip("], ")
+        if element == line.strip() or (not element and line.strip() not in "[]"):
+            raise
+        return json.loads(element) if element else []
 
 
 def number(where: str, row: dict[str, Any], column: str, what: str) -> float:

@@ -25,41 +25,8 @@ from routellm_core.traffic.audit.names import shown_name
 from tests.fakes import routers
 from tests.fakes.routers import EASY, HARD
 
+from .audits import AT, HASH, PRICES, found_in, lines, row
 from .command import called
-
-HASH = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
-PRICES = [
-    *("--strong-price", "10,30", "--strong-cache-price", "1,12.5"),
-    *("--weak-price", "1,3", "--weak-cache-price", "0.1,1.25"),
-]
-AT = ["--router", "length", "--threshold", "0.9"]
-
-
-def row(*turns: str, **changes: Any) -> dict[str, Any]:
-    """A row of LiteLLM's spend logs, with an answer between two turns."""
-    messages = []
-    for turn in turns:
-        messages += [{"role": "user", "content": turn}, {"role": "assistant", "content": "Done."}]
-    return {
-        "request_id": "chatcmpl-1",
-        "call_type": "acompletion",
-        "api_key": HASH,
-        "team_id": "support",
-        "startTime": "2026-11-02T10:00:00.123Z",
-        "model": "gpt-4o-2024-08-06",
-        "model_group": "gpt-4o",
-        "prompt_tokens": 2000,
-        "completion_tokens": 100,
-        "spend": 0.01,
-        "proxy_server_request": json.dumps({"messages": messages[:-1]}),
-        "metadata": json.dumps({"usage_object": {"prompt_tokens_details": {"cached_tokens": 0}}}),
-        **changes,
-    }
-
-
-def lines(path: Path, *rows: dict[str, Any]) -> Path:
-    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
-    return path
 
 
 @pytest.fixture
@@ -81,11 +48,6 @@ def log(tmp_path: Path, plugin: Any) -> Path:
         row(title),
         row(EASY, proxy_server_request=json.dumps({"messages": step}), model_group="agent"),
     )
-
-
-def found_in(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "audit.json").read_text())
-    return found
 
 
 def test_what_would_have_gone_where(log, tmp_path):
@@ -247,75 +209,11 @@ def test_a_pipe_is_read_once(log, tmp_path):
     assert found_in(tmp_path / "out")["calls"] == 5
 
 
-BROKEN = {
-    "another encoding": (b'{"prompt": "caf\xe9 SECRET"}\n', "skipped 1: not UTF-8 ({}, line 2)"),
-    "no JSON": (b'{"prompt": "SECRET\n', "skipped 1: not JSON ({}, line 2)"),
-    "no object": (b'["SECRET"]\n', "skipped 1: not a JSON object ({}, line 2)"),
-    "deep": (b'{"a":' * 100_000 + b"\n", "skipped 1: not JSON ({}, line 2)"),
-    "bytes": (bytes(range(256)).replace(b"\n", b"") + b"\n", "skipped 1: not UTF-8 ({}, line 2)"),
-    "half a row": (b'{"messages": [{"role": "us', "skipped 1: not JSON ({}, line 2)"),
-    "an embedding": (
-        json.dumps(row("SECRET", call_type="aembedding")).encode(),
-        "skipped 1: no chat but another kind of call, by its call_type ({}, line 2)",
-    ),
-}
-
-
-@pytest.mark.parametrize("broken", BROKEN)
-def test_broken_rows_are_told_and_skipped(tmp_path, broken, plugin):
-    plugin(routers)
-    content, said = BROKEN[broken]
-    log = tmp_path / "log.jsonl"
-    good = json.dumps({"prompt": EASY}).encode() + b"\n"
-    log.write_bytes(good + content + (b"" if broken == "half a row" else b"\n" + good))
-    done = called("audit", str(log), *AT, "--out", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
-    assert found_in(tmp_path / "out")["calls"] == (1 if broken == "half a row" else 2)
-    assert said.format(log) in " ".join(found_in(tmp_path / "out")["skipped"])
-    assert "SECRET" not in done.stdout + done.stderr
-
-
 def test_prices_the_wrong_way_round_are_told(log):
     done = called("audit", str(log), *AT, "--strong-price", "0.15,0.6", "--weak-price", "2.5,10")
     assert done.returncode == 0, done.stderr
     said = "The strong model is the cheaper one at these prices, so routing cannot save"
     assert said in " ".join(done.stdout.split())
-
-
-WHOLE = {
-    "nothing": (b"", "holds no prompts"),
-    "UTF-16": ('{"prompt": "x"}\n'.encode("utf-16"), "not UTF-8 but UTF-16: convert"),
-    "a list": (b'[{"prompt": "SECRET"}, {"prompt": "x"}]\n', "`jq -c '.[]'` makes a line of each"),
-    "damaged gzip": (b"\x1f\x8bSECRET", "damaged gzip"),
-}
-
-
-@pytest.mark.parametrize("whole", WHOLE)
-def test_a_log_without_calls_is_an_error_of_one_line(tmp_path, whole):
-    log = tmp_path / "log.jsonl"
-    log.write_bytes(WHOLE[whole][0])
-    done = called("audit", str(log))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert WHOLE[whole][1] in done.stderr
-    assert done.stderr.strip().count("\n") == 0
-    assert "SECRET" not in done.stderr
-
-
-def test_a_log_that_ends_early_counts_as_far_as_it_goes(tmp_path, plugin):
-    import gzip
-
-    plugin(routers)
-    packed = gzip.compress(
-        b"".join(json.dumps({"prompt": f"{EASY} {at}"}).encode() + b"\n" for at in range(3_000))
-    )
-    log = tmp_path / "log.jsonl.gz"
-    log.write_bytes(packed[: len(packed) // 2])
-    other = lines(tmp_path / "other.jsonl", {"prompt": HARD})
-    done = called("audit", str(log), str(other), *AT, "--out", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
-    found = found_in(tmp_path / "out")
-    assert 1 < found["calls"] < 3_000
-    assert "damaged gzip" in found["skipped"][0]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import pytest
 
 from routellm_core import RoutingPolicy
 from routellm_core.policy import exploration
+from routellm_core.traffic.store.kept import Answer, Feedback, Request
+from routellm_core.traffic.store.store import Store
 
 from .command import called
 
@@ -82,6 +84,54 @@ def test_quality_and_saving(logged):
     assert low <= 54 <= high
     value, low, high = found["quality of always weak (DR)"]
     assert low <= 0.6 <= high
+
+
+def test_a_store_tells_the_same_as_logs(logged, tmp_path):
+    log, thumbs = logged
+    policy = RoutingPolicy("random", threshold=0.6, explore=0.05)
+    decisions = policy.decide_many([f"prompt {at}" for at in range(3_000)])
+    store = Store(str(tmp_path / "traffic.db"))
+    kept = []
+    for at, each in enumerate(decisions):
+        name = f"chatcmpl-{at}"
+        kept.append(Request(name, float(at), "chat", each))
+        kept.append((name, Answer(each.tier, input_tokens=1_000, output_tokens=100)))
+    store.add(kept)
+    rows = map(json.loads, thumbs.read_text().splitlines())
+    store.add_feedback(Feedback(each["request_id"], each["score"]) for each in rows)
+    of_logs = called("explored", str(log), "--judgements", str(thumbs), *PRICES)
+    of_store = called("explored", store.name, *PRICES)
+    assert of_store.returncode == 0, of_store.stderr
+    assert figures(of_store.stdout) == figures(of_logs.stdout)
+    assert of_store.stdout == of_logs.stdout
+    assert called("explored", store.name, *PRICES, "--route", "chat").stdout == of_store.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["traffic.db"], "name one of 'chat', 'other'"),
+        (["traffic.db", "--route", "none"], "of 'chat', 'other' alone"),
+        (["traffic.db", "--judgements", "thumbs.jsonl"], "give one store alone"),
+        (["traffic.db", "traffic.db"], "give one store alone"),
+        (["empty.db"], "no call that was decided with exploration"),
+        (["thumbs.jsonl", "--route", "chat"], "--route is for a store"),
+        (["none.jsonl"], "none.jsonl cannot be read"),
+    ],
+)
+def test_mistakes_about_a_store_are_one_line(tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    lines(tmp_path / "thumbs.jsonl", [{"request_id": "a", "score": 1}])
+    Store("empty.db")
+    store = Store("traffic.db")
+    decision = RoutingPolicy("random", threshold=0.5, explore=0.1).decide("hello")
+    for route in ("chat", "other"):
+        answer = Answer(decision.tier)
+        store.add([Request(route, 0.0, route, decision), (route, answer)])
+    done = called("explored", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.strip().count("\n") == 0
 
 
 def test_plain_rows_and_rows_without_exploration(tmp_path):

@@ -3,55 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("openai")
 
-from tests.cli.command import Done, called
+from tests.cli.command import called
 from tests.fakes.judge_upstream import BIG, JUDGE, SMALL, JudgeUpstream
-from tests.fakes.refusing_judge import WAYS, RefusingJudge
 
-N = 12
-
-
-@pytest.fixture
-def upstream() -> Iterator[JudgeUpstream]:
-    with JudgeUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-def prompts(tmp_path: Path) -> Path:
-    path = tmp_path / "prompts.jsonl"
-    rows = [
-        {"prompt": f"{'hard' if number % 3 == 0 else 'easy'} question {number}", "answer": "Right"}
-        for number in range(N)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def label(upstream: JudgeUpstream, prompts: Path, *more: str) -> Done:
-    out = prompts.parent / "labels.jsonl"
-    return called(
-        *("label", "--prompts", str(prompts), "--out", str(out), "--base-url", upstream.url),
-        *("--strong-model", BIG, "--weak-model", SMALL, "--retries", "0", "--workers", "2"),
-        *(
-            more
-            if "--judge" in more or "--judge-model" in more
-            else (*more, "--judge-model", JUDGE)
-        ),
-    )
-
-
-def labels(prompts: Path) -> list[dict[str, Any]]:
-    text = (prompts.parent / "labels.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+from .labelling import N, label, labels
 
 
 def test_labels_pairwise_in_both_orders(upstream: JudgeUpstream, prompts: Path):
@@ -115,87 +76,6 @@ def test_max_cost_ends_it_and_more_goes_on(upstream: JudgeUpstream, prompts: Pat
     assert len(labels(prompts)) == N
     assert len(upstream.of(BIG)) == len(upstream.of(SMALL)) == N  # nothing was asked twice
     assert len(upstream.requests) == 4 * N > before
-
-
-def test_a_judge_that_goes_by_position_is_told(upstream: JudgeUpstream, prompts: Path):
-    upstream.mood = "first"
-    done = label(upstream, prompts)
-    assert done.returncode == 0
-    assert "position: 100.0 %" in done.stdout
-    assert "on 100.0 % of 12 prompts the order decides" in done.stdout
-    assert "the judge goes by the order of the answers" in done.stderr
-    assert {(row["strong"], row["weak"]) for row in labels(prompts)} == {(0.5, 0.5)}
-
-
-def test_a_judge_that_talks_nonsense_labels_nothing(upstream: JudgeUpstream, prompts: Path):
-    upstream.mood = "nonsense"
-    done = label(upstream, prompts)
-    assert done.returncode == 1
-    assert f"0 of {N} prompts labelled" in done.stdout
-    assert f"no label for {N}: the judge's reply has no verdict" in done.stderr
-    assert labels(prompts) == []
-    asked = len(upstream.requests)
-    label(upstream, prompts)
-    assert len(upstream.requests) == asked  # nobody pays twice for the same nonsense
-    upstream.mood = "fair"
-    edited = prompts.parent / "judge.txt"
-    edited.write_text(called("label", "--print-judge-prompt").stdout + "Only that line.\n")
-    done = label(upstream, prompts, "--judge-prompt", str(edited))
-    assert len(labels(prompts)) == N
-    assert len(upstream.of(BIG)) == N
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_judge_that_refuses_labels_nothing_and_is_not_asked_again(
-    upstream: JudgeUpstream, prompts: Path, way: str
-):
-    with RefusingJudge(way) as refusing:
-        done = label(upstream, prompts, "--judge-model", f"{JUDGE}@{refusing.url}")
-        assert done.returncode == 1
-        assert f"0 of {N} prompts labelled" in done.stdout
-        assert f"no label for {N}: the judge refused" in done.stderr
-        assert labels(prompts) == []
-        asked = refusing.asked
-        label(upstream, prompts, "--judge-model", f"{JUDGE}@{refusing.url}")
-        assert refusing.asked == asked == N  # one refusal is enough, and is kept
-    done = label(upstream, prompts, "--judge-model", "another-judge")
-    assert done.returncode == 0, done.stderr
-    assert len(labels(prompts)) == N
-    assert len(upstream.of(BIG)) == len(upstream.of(SMALL)) == N  # no answer was asked for again
-
-
-def test_an_outage_of_the_judge_loses_no_answer(upstream: JudgeUpstream, prompts: Path):
-    upstream.failing = {JUDGE: 500}
-    done = label(upstream, prompts)
-    assert done.returncode == 1
-    assert "judge 'judge': 10 calls in a row failed, HTTP 500" in done.stderr
-    assert "run it again to go on" in done.stderr
-    answered = len(upstream.of(BIG))
-    upstream.failing = {}
-    done = label(upstream, prompts)
-    assert done.returncode == 0, done.stderr
-    assert len(upstream.of(BIG)) == N >= answered
-
-
-def test_out_of_money_ends_it_at_once(upstream: JudgeUpstream, prompts: Path):
-    upstream.most = 13
-    done = label(upstream, prompts)
-    assert done.returncode == 1
-    assert "out of money: HTTP 402" in done.stderr
-    assert len(upstream.requests) <= 16
-    upstream.most = None
-    assert label(upstream, prompts).returncode == 0
-    assert len(labels(prompts)) == N
-
-
-def test_a_judge_that_hangs_is_told(upstream: JudgeUpstream, prompts: Path):
-    upstream.delay_s = 1.0
-    done = label(upstream, prompts, "--timeout", "0.1", "--workers", "12")
-    assert done.returncode == 1
-    assert "timed out after 0.1 s" in done.stderr
-    upstream.delay_s = 0
-    assert label(upstream, prompts).returncode == 0
-    assert len(labels(prompts)) == N
 
 
 def test_a_line_that_was_cut_off_is_asked_again(upstream: JudgeUpstream, prompts: Path):
@@ -297,72 +177,6 @@ def test_a_key_goes_only_where_it_is_meant_to(
         assert len(local.of(SMALL)) == N
     assert upstream.of(SMALL) == []
     assert "secret" not in (prompts.parent / "labels.jsonl.journal.jsonl").read_text()
-
-
-QUALITY = """
-def quality(answer, row):
-    if row.get("broken"):
-        raise KeyError("prompt")
-    return answer.endswith(row["answer"].lower()) * row.get("worth", 1)
-"""
-
-
-def own_judge(prompts: Path, text: str = QUALITY) -> str:
-    path = prompts.parent / "my_judge.py"
-    path.write_text(text)
-    return f"{path}:quality"
-
-
-def test_a_function_of_ones_own_judges(upstream: JudgeUpstream, prompts: Path):
-    done = label(upstream, prompts, "--judge", own_judge(prompts))
-    assert done.returncode == 0, done.stderr
-    for row in labels(prompts):
-        assert (row["strong"], row["weak"]) == (1.0, float("easy" in row["prompt"]))
-    assert upstream.of(JUDGE) == []
-
-
-def test_a_module_of_this_folder_is_found(
-    upstream: JudgeUpstream, prompts: Path, monkeypatch: pytest.MonkeyPatch
-):
-    own_judge(prompts)
-    monkeypatch.chdir(prompts.parent)
-    assert label(upstream, prompts, "--judge", "my_judge:quality").returncode == 0
-    sys.modules.pop("my_judge")
-    sys.path.remove(str(prompts.parent))
-
-
-def test_where_the_function_fails_there_is_no_label_and_nothing_is_lost(
-    upstream: JudgeUpstream, prompts: Path
-):
-    rows = [json.loads(line) for line in prompts.read_text().splitlines()]
-    rows[1]["broken"], rows[2]["worth"] = True, 7
-    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    judge = own_judge(prompts)
-    done = label(upstream, prompts, "--judge", judge)
-    assert done.returncode == 1
-    assert f"no label for 1: --judge {judge}: it raised KeyError" in done.stderr
-    assert f"no label for 1: --judge {judge}: it returned 7, not 0 to 1" in done.stderr
-    assert len(labels(prompts)) == N - 2
-    own_judge(prompts, "def quality(answer, row): return 0.5\n")
-    assert label(upstream, prompts, "--judge", judge).returncode == 0
-    assert {(row["strong"], row["weak"]) for row in labels(prompts)} == {(0.5, 0.5)}
-    assert len(upstream.requests) == 2 * N  # no answer was paid for twice
-
-
-def test_a_function_that_always_fails_ends_the_run(upstream: JudgeUpstream, prompts: Path):
-    done = label(upstream, prompts, "--judge", own_judge(prompts, "def quality(): return 1\n"))
-    assert done.returncode == 1
-    assert "10 calls in a row failed, it raised TypeError: mend that" in done.stderr
-
-
-@pytest.mark.parametrize("name", ["nowhere.py:quality", "no_such_module:quality", "json:no"])
-def test_a_function_that_is_not_there_is_told_first(
-    upstream: JudgeUpstream, prompts: Path, name: str
-):
-    done = label(upstream, prompts, "--judge", name)
-    assert done.returncode == 2
-    assert f"--judge {name} cannot be imported" in done.stderr
-    assert upstream.requests == []
 
 
 def exported(prompts: Path, weak: str = SMALL) -> None:

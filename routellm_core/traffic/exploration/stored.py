@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...errors import DataError
 from ..store.store import Store
 from .estimate import Explored
 
@@ -32,6 +33,32 @@ def stored_explored(store: Store, since: float = 0.0) -> Mapping[str, Explored]:
             )
         )
     return {route: _explored(values) for route, values in found.items()}
+
+
+def route_explored(store: Store, route: str | None) -> Explored:
+    """Return the calls of one route that were decided with exploration.
+
+    Args:
+        store: what shadow mode kept.
+        route: its name; None: the only one that has such calls.
+
+    Raises:
+        DataError: there is none, or no call of it, or there are several and none is named.
+    """
+    found = stored_explored(store)
+    names = ", ".join(f"'{name}'" for name in sorted(found))
+    if not found:
+        raise DataError(
+            f"the store {store.name} has no call that was decided with exploration: set "
+            "explore: 0.01 beside `shadow`"
+        )
+    if route is None:
+        if len(found) > 1:
+            raise DataError(f"the store {store.name} has several routes: name one of {names}")
+        return next(iter(found.values()))
+    if route not in found:
+        raise DataError(f"the store {store.name} has calls with exploration of {names} alone")
+    return found[route]
 
 
 def _explored(values: array[float]) -> Explored:

@@ -1,0 +1,149 @@
+"""`routellm audit` on logs as people have them: real exports, broken rows, other encodings."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import routers
+from tests.fakes.routers import EASY, HARD
+
+from .audits import AT, found_in, lines, row
+from .command import called
+
+SPEND_LOGS = Path(__file__).parent / "spend_logs.jsonl"
+"""Rows that a LiteLLM proxy with `store_prompts_in_spend_logs` wrote into PostgreSQL, as psql gives
+them with `row_to_json`; less descriptions of models, headers and tracebacks."""
+
+
+def exported(form: str, folder: Path) -> Path:
+    """Write the rows as one of the ways of getting them out of the database gives them."""
+    rows = [json.loads(line) for line in SPEND_LOGS.read_text("utf-8").splitlines()]
+    if form == "lines":
+        return SPEND_LOGS
+    if form == "csv":  # psql: COPY ... TO STDOUT WITH CSV HEADER
+        path = folder / "rows.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            for each in rows:
+                writer.writerow(
+                    {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in each.items()}
+                )
+        return path
+    path = folder / "rows.json"
+    if form == "api":  # GET /spend/logs
+        path.write_text(json.dumps(rows), "utf-8")
+    else:  # psql: json_agg
+        path.write_text("[" + ", \n ".join(map(json.dumps, rows)) + "]\n", "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("form", ["lines", "csv", "api", "json_agg"])
+def test_spend_logs_of_a_real_proxy(tmp_path, plugin, form):
+    plugin(routers)
+    out = tmp_path / "out"
+    done = called("audit", str(exported(form, tmp_path)), *AT, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    found = found_in(out)
+    names = {
+        column: {part["name"]: part["calls"] for part in found["parts"][column]}
+        for column in ("route", "key", "team", "turn")
+    }
+    assert names == {
+        # A routed call is one for the alias, which the client asked, whichever group answered.
+        "route": {"router": 7, "gpt-4o": 2},
+        "key": {"chat-app": 8, "batch": 1},
+        "team": {"support": 8, "(not said)": 1},
+        "turn": {"first turn": 8, "later turn, a follow-up": 1},
+    }
+    skipped = [line.partition(" (")[0] for line in found["skipped"]]
+    assert skipped[:2] == [
+        "skipped 2: a call that failed, by its status",
+        "skipped 1: no chat but another kind of call, by its call_type",
+    ]
+
+
+def test_only_the_calls_of_an_alias(tmp_path, plugin):
+    plugin(routers)
+    out = tmp_path / "out"
+    done = called("audit", str(SPEND_LOGS), *AT, "--route", "router", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert found_in(out)["calls"] == 7
+
+
+@pytest.mark.parametrize("line", ['{"prompt": "a"}, {"prompt": "b"}', "]{", "[1]", "[,"])
+def test_what_only_looks_like_part_of_an_array_is_skipped(tmp_path, plugin, line):
+    plugin(routers)
+    log = tmp_path / "log.jsonl"
+    log.write_text(f'{{"prompt": "{EASY}"}}\n{line}\n')
+    done = called("audit", str(log), *AT, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert found_in(tmp_path / "out")["calls"] == 1
+    assert any("skipped 1: not " in each for each in found_in(tmp_path / "out")["skipped"])
+
+
+BROKEN = {
+    "another encoding": (b'{"prompt": "caf\xe9 SECRET"}\n', "skipped 1: not UTF-8 ({}, line 2)"),
+    "no JSON": (b'{"prompt": "SECRET\n', "skipped 1: not JSON ({}, line 2)"),
+    "no object": (b'["SECRET"]\n', "skipped 1: not a JSON object ({}, line 2)"),
+    "deep": (b'{"a":' * 100_000 + b"\n", "skipped 1: not JSON ({}, line 2)"),
+    "bytes": (bytes(range(256)).replace(b"\n", b"") + b"\n", "skipped 1: not UTF-8 ({}, line 2)"),
+    "half a row": (b'{"messages": [{"role": "us', "skipped 1: not JSON ({}, line 2)"),
+    "an embedding": (
+        json.dumps(row("SECRET", call_type="aembedding")).encode(),
+        "skipped 1: no chat but another kind of call, by its call_type ({}, line 2)",
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_broken_rows_are_told_and_skipped(tmp_path, broken, plugin):
+    plugin(routers)
+    content, said = BROKEN[broken]
+    log = tmp_path / "log.jsonl"
+    good = json.dumps({"prompt": EASY}).encode() + b"\n"
+    log.write_bytes(good + content + (b"" if broken == "half a row" else b"\n" + good))
+    done = called("audit", str(log), *AT, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert found_in(tmp_path / "out")["calls"] == (1 if broken == "half a row" else 2)
+    assert said.format(log) in " ".join(found_in(tmp_path / "out")["skipped"])
+    assert "SECRET" not in done.stdout + done.stderr
+
+
+WHOLE = {
+    "nothing": (b"", "holds no prompts"),
+    "UTF-16": ('{"prompt": "x"}\n'.encode("utf-16"), "not UTF-8 but UTF-16: convert"),
+    "damaged gzip": (b"\x1f\x8bSECRET", "damaged gzip"),
+}
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+def test_a_log_without_calls_is_an_error_of_one_line(tmp_path, whole):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(WHOLE[whole][0])
+    done = called("audit", str(log))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert WHOLE[whole][1] in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+    assert "SECRET" not in done.stderr
+
+
+def test_a_log_that_ends_early_counts_as_far_as_it_goes(tmp_path, plugin):
+    import gzip
+
+    plugin(routers)
+    packed = gzip.compress(
+        b"".join(json.dumps({"prompt": f"{EASY} {at}"}).encode() + b"\n" for at in range(3_000))
+    )
+    log = tmp_path / "log.jsonl.gz"
+    log.write_bytes(packed[: len(packed) // 2])
+    other = lines(tmp_path / "other.jsonl", {"prompt": HARD})
+    done = called("audit", str(log), str(other), *AT, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    found = found_in(tmp_path / "out")
+    assert 1 < found["calls"] < 3_000
+    assert "damaged gzip" in found["skipped"][0]
