@@ -114,7 +114,7 @@ def warn_of_limits(key: Any, alias: str) -> None:
     model that a request names when it is served, which is the group.
     """
     for holder in ("metadata", "team_metadata"):
-        metadata = getattr(key, holder, None)
+        metadata = getattr(key, holder, None) or {}
         for name in _LIMITS if metadata else ():
             limits = metadata.get(name)
             if isinstance(limits, Mapping) and alias in limits and alias not in _warned:
