@@ -108,9 +108,6 @@ def session_of(system: str, first: str, tools: Iterable[str] = ()) -> str:
     Returns:
         64 hexadecimal digits (SHA-256 over the parts, each with its length before it).
     """
-    digest = hashlib.sha256()
-    for part in (system, first, *tools):
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.hexdigest()
+    parts = [part.encode("utf-8", "surrogatepass") for part in (system, first, *tools)]
+    told = b"".join(b"%b%b" % (len(part).to_bytes(8, "big"), part) for part in parts)
+    return hashlib.sha256(told).hexdigest()

@@ -35,6 +35,8 @@ class _Policies:
         self._of_one_call: OrderedDict[Hashable, Reloaded] = OrderedDict()
         self._lock = threading.Lock()
         self._failures: dict[str, Failures] = {}
+        self._keys: dict[int, tuple[PolicySettings, int, Hashable]] = {}
+        """Of settings that last, by ``id``, with the version of the plugins."""
 
     def get(self, settings: PolicySettings) -> RoutingPolicy:
         policy = self.find(settings)
@@ -44,23 +46,39 @@ class _Policies:
             made = Reloaded(settings)
             kept = self._of(settings)
             with self._lock:
-                policy = kept.setdefault(_key(settings), made).current()
+                policy = kept.setdefault(self._key(settings), made).current()
                 while len(kept) > self._size:
                     kept.popitem(last=False)
         return policy
 
     def find(self, settings: PolicySettings) -> RoutingPolicy | None:
-        try:
-            key = _key(settings)
-        except TypeError:  # an option that is not hashable, which load_router refuses
-            return None
-        kept = self._of(settings)
+        known = self._keys.get(id(settings))
+        if known is not None and known[0] is settings and known[1] == plugins.version:
+            key, kept = known[2], self._lasting
+        else:
+            try:
+                key = self._key(settings)
+            except TypeError:  # an option that is not hashable, which load_router refuses
+                return None
+            kept = self._of(settings)
         with self._lock:
             found = kept.get(key)
             if found is None:
                 return None
             kept.move_to_end(key)
         return found.current()
+
+    def _key(self, settings: PolicySettings) -> Hashable:
+        """Return the key of settings, and remember it: making it takes longer than all else that
+        finds a policy, and those of a route are the same object at each call.
+        """
+        version = plugins.version
+        key = _key(settings, version)
+        if not settings.is_of_one_call:
+            if len(self._keys) >= self._size:
+                self._keys.clear()
+            self._keys[id(settings)] = settings, version, key
+        return key
 
     def _of(self, settings: PolicySettings) -> OrderedDict[Hashable, Reloaded]:
         return self._of_one_call if settings.is_of_one_call else self._lasting
@@ -159,12 +177,12 @@ async def adecide_each(
     return await asyncio.to_thread(decide_each, calls)
 
 
-def _key(settings: PolicySettings) -> Hashable:
+def _key(settings: PolicySettings, version: int) -> Hashable:
     # With types, since True and 1 are equal; with the plugins' version, so that a router whose
     # plugin was replaced is not used on.
     options = [(name, type(value), value) for name, value in settings.router_options.items()]
     return (
-        plugins.version,
+        version,
         settings.router,
         frozenset(options),
         settings.threshold,

@@ -74,6 +74,8 @@ def lacking(needs: Needs, models: Mapping[Tier, Abilities]) -> dict[Tier, str]:
     the longest window only if even an estimate from below says so.
     """
     found = {tier: lacks(needs, abilities) for tier, abilities in models.items()}
+    if not any(found.values()):
+        return {}
     lack = {tier: cause for tier, cause in found.items() if cause is not None}
     if len(lack) == 2 and set(lack.values()) == {_WINDOW}:
         longest = max(models[tier].context_window or 0 for tier in lack)

@@ -111,7 +111,8 @@ class RouteLLMProxyHandler(CustomLogger):
         drop_override(data)
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
-        add_guardrails(data)
+        if strategy.known_routes.any_guarded:
+            add_guardrails(data)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any

@@ -86,6 +86,11 @@ class Routes:
             elif "routellm" in _mapping(entry, "model_info"):
                 self._observe(entry["model_name"], entry)
 
+    @property
+    def any_guarded(self) -> bool:
+        """Whether any entry of the model list has guardrails."""
+        return any(self._guardrails.values())
+
     def __iter__(self) -> Iterator[Route]:
         """Yield the routes without mistakes, but that a group may be missing; a wildcard's has no
         threshold.

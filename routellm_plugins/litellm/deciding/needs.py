@@ -55,9 +55,9 @@ def needs_of(request: Mapping[str, Any], messages: Sequence[Any] | None = None) 
     texts: list[str] = []
     kinds: list[str] = []
     names = _INSTRUCTIONS if messages is not None else (*_MESSAGES, *_INSTRUCTIONS)
-    _read([messages, *(request.get(name) for name in names)], texts, kinds)
+    _read([value for value in (messages, *map(request.get, names)) if value], texts, kinds)
     tools = [tool for name in _TOOLS for tool in _listed(request.get(name))]
-    texts.extend(str(tool) for tool in tools)
+    texts.extend(map(str, tools))
     return Needs(
         tokens=tokens_at_most(texts, kinds.count("image")),
         images="image" in kinds,
@@ -78,7 +78,7 @@ def _read(values: list[Any], texts: list[str], kinds: list[str]) -> None:
             texts.append(value)
         elif isinstance(value, list):
             values.extend(value)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, (dict, Mapping)):  # a dict is found to be one much sooner
             kind = value.get("type")
             if isinstance(kind, str) and kind in _KINDS:
                 kinds.append(_KINDS[kind])

@@ -52,7 +52,8 @@ class Request:
         if len(there) == 1:  # a group may be deleted while the proxy runs
             return Asked(settled=there[0], cause="no_group")
         lacking = lacking_for(self.kwargs, self.messages, self.abilities(self.route))
-        return replace(self._question(), lacking=lacking)
+        asked = self._question()
+        return replace(asked, lacking=lacking) if lacking else asked
 
     def _question(self) -> Asked:
         side = side_call(self._conversation, self.route.settings)

@@ -21,6 +21,8 @@ _BUDGETS = (
     *("team_model_max_budget", "team_member_model_max_budget"),
 )
 _KEY_BUDGET = "user_api_key_model_max_budget"
+_LOGGED_BUDGETS = tuple(f"user_api_key_{name}" for name in _BUDGETS)
+"""Where the metadata of a request has the budgets."""
 _warned: set[str] = set()
 
 
@@ -112,8 +114,9 @@ def warn_of_limits(key: Any, alias: str) -> None:
     model that a request names when it is served, which is the group.
     """
     for holder in ("metadata", "team_metadata"):
-        for name in _LIMITS:
-            limits = (getattr(key, holder, None) or {}).get(name)
+        metadata = getattr(key, holder, None) or {}
+        for name in _LIMITS if metadata else ():
+            limits = metadata.get(name)
             if isinstance(limits, Mapping) and alias in limits and alias not in _warned:
                 _warned.add(alias)
                 logger.warning(
@@ -145,8 +148,8 @@ async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times:
     budgets = {
         name: budget
         for bucket in buckets(params)
-        for name, budget in bucket.items()
-        if isinstance(name, str) and name.endswith(_BUDGETS[0]) and budget
+        for name in _LOGGED_BUDGETS
+        if (budget := bucket.get(name))
     }
     if not budgets:
         return

@@ -82,13 +82,14 @@ class RoutedRequest:
         """
         announce(self.headers)
         bucket = _bucket(request_kwargs)
-        bucket[METADATA_KEY] = self
-        bucket[_LITELLM_KEY] = dict(self._routing_decision)
+        bucket[_LITELLM_KEY] = dict(self._routing_decision)  # which each attempt clears
         logged = bucket.get("spend_logs_metadata")
-        bucket["spend_logs_metadata"] = {
-            **(logged if isinstance(logged, dict) else {}),
-            METADATA_KEY: {"alias": self.alias, **self.metadata},
-        }
+        if not isinstance(logged, dict):
+            logged = {}
+        if bucket.get(METADATA_KEY) is not self or METADATA_KEY not in logged:
+            bucket[METADATA_KEY] = self
+            told = {"alias": self.alias, **self.metadata}
+            bucket["spend_logs_metadata"] = {**logged, METADATA_KEY: told}
 
     @cached_property
     def _routing_decision(self) -> Mapping[str, str | float]:
@@ -103,10 +104,12 @@ class RoutedRequest:
 
 def routed_request(request: Mapping[str, Any]) -> RoutedRequest | None:
     """Return the decision a request carries, if one was made."""
-    for bucket in buckets(request):
-        found = bucket.get(METADATA_KEY)
-        if isinstance(found, RoutedRequest):
-            return found
+    for name in BUCKETS:  # not by buckets(), since it is asked several times for each request
+        bucket = request.get(name)
+        if isinstance(bucket, dict):
+            found = bucket.get(METADATA_KEY)
+            if isinstance(found, RoutedRequest):
+                return found
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from routellm_core import ConfigError, Router, hookimpl
@@ -28,6 +30,17 @@ def test_policies_are_kept_up_to_a_number():
     kept.get(settings(0.3))
     assert kept.get(settings(0.1)) is first
     assert kept.get(settings(0.2)) is not second
+
+
+def test_settings_are_known_again_until_the_plugins_change(plugin):
+    asked = settings(0.1)
+    first = policy_of(asked)
+    assert policy_of(asked) is first
+    assert policy_of(settings(0.1)) is first
+    plugin(SimpleNamespace(routellm_decided=hookimpl(lambda decision: None)))
+    second = policy_of(asked)
+    assert second is not first
+    assert policy_of(settings(0.1)) is second
 
 
 def test_policies_of_single_calls_push_out_no_other():
