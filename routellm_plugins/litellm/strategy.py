@@ -88,7 +88,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
-        return _callable(deployment, model)
+        return self._callable(deployment, model)
 
     def get_available_deployment(
         self,
@@ -120,7 +120,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
-        return _callable(deployment, model)
+        return self._callable(deployment, model)
+
+    def _callable(self, deployment: Any, model: str) -> Any:
+        """Return a deployment, unless it is a routed entry, reached by its id or in another way."""
+        if isinstance(deployment, Mapping) and is_routed(deployment):
+            problem = self.known_routes.problems.get(str(deployment.get("model_name")))
+            leads = f"'{shortened(model)}' leads to a routed alias: ask for the alias by name"
+            raise bad_request(model, problem or leads)
+        return deployment
 
     def _still_to_route(self, model: str, routed: RoutedRequest | None) -> Route | None:
         """Return the route of a request, unless it names the group that was chosen for it."""
@@ -296,12 +304,3 @@ def _on_record(routed: RoutedRequest | None, kwargs: dict[str, Any]) -> Iterator
                 logger.exception(
                     "the decision on a request for '%s' was not recorded", routed.alias
                 )
-
-
-def _callable(deployment: Any, model: str) -> Any:
-    """Return the deployment, unless it is a routed entry, reached by its id or in another way."""
-    if isinstance(deployment, Mapping) and is_routed(deployment):
-        raise bad_request(
-            model, f"'{shortened(model)}' leads to a routed alias: ask for the alias by name"
-        )
-    return deployment

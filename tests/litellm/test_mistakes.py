@@ -185,6 +185,15 @@ def test_mistakes_in_names() -> None:
     assert star.endswith("a routed wildcard must begin with router-: write model_name: router-*")
 
 
+def test_an_entry_of_one_team() -> None:
+    entry = alias("gpt-4o-router", **USUAL)
+    entry["model_info"]["team_id"] = "sales"
+    assert problems(entry) == [
+        f"{ENTRY}'team_id' keeps an entry for one team, and groups are the proxy's: leave it out, "
+        "and add the alias to the models of that team"
+    ]
+
+
 def test_a_wildcard_leaves_router_and_threshold_to_the_name() -> None:
     assert problems(alias("router-*", on_error="weak")) == []
     (line,) = problems(alias("router-*", router="mf", threshold=0.2))

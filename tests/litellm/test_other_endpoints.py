@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from anthropic import Anthropic
 from openai import APIStatusError, OpenAI
 from websockets.sync.client import connect
 
@@ -210,7 +209,8 @@ def test_sessions_are_refused(proxy: ProxyProcess, path: str) -> None:
 
 
 def test_anthropics_client_counts_tokens(proxy: ProxyProcess) -> None:
-    with Anthropic(base_url=proxy.url, api_key=KEY, max_retries=0) as client:
+    anthropic = pytest.importorskip("anthropic")
+    with anthropic.Anthropic(base_url=proxy.url, api_key=KEY, max_retries=0) as client:
         counts = {
             model: client.messages.count_tokens(model=model, messages=said(HARD)).input_tokens
             for model in ("gpt-4o", ALIAS)

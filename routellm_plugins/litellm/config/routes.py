@@ -152,6 +152,12 @@ class Routes:
         mistakes.extend(self._mistakes_in_name(name))
         if not isinstance(_mapping(entry, "litellm_params").get("model"), str):
             mistakes.append(f"'litellm_params' names no model: write litellm_params: {_MARKER}")
+        if _mapping(entry, "model_info").get("team_id") is not None:
+            # Another team could use it, and its own could reach groups that are not for that team.
+            mistakes.append(
+                "'team_id' keeps an entry for one team, and groups are the proxy's: leave it out, "
+                "and add the alias to the models of that team"
+            )
         missing: list[str] = []
         if isinstance(value, Mapping):
             mistakes.extend(self._mistakes_in_groups(value))
@@ -250,6 +256,7 @@ def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ..
             params.get("guardrails"),
             (info := entry.get("model_info") or _EMPTY).get("routellm"),
             "routellm" in info,
+            info.get("team_id"),
             *map(info.get, _ABILITIES),
         )
         for entry in entries
