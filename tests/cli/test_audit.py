@@ -322,9 +322,9 @@ def test_a_log_that_ends_early_counts_as_far_as_it_goes(tmp_path, plugin):
     ("arguments", "said"),
     [
         (["--strong-share", ".3", "--threshold", ".5"], "keep one of them"),
-        (["--strong-price", "1,2"], "a price of one model is given"),
+        (["--strong-price", "1,2"], "only one model has a price"),
         (["--strong-price", "1", "--weak-price", "1,2"], "write dollars for a million tokens"),
-        (["--strong-cache-price", "1"], "goes with --strong-price or --weak-price"),
+        (["--strong-cache-price", "1"], "a cache price needs the model's"),
         (
             [*PRICES[:2], "--weak-price", "1,2", "--weak-cache-price", "1,2,3"],
             "price of a cache is",

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Breaker:
-    """Whether a server is taken for away.
+    """Whether a server is considered unavailable.
 
     No thread waits for it to come back: a call that finds the breaker open fails at once and, at
     most once in ``retry_s`` seconds, has a thread look. Thread-safe.
@@ -41,24 +41,24 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server is taken for away."""
+        """Whether the server is considered unavailable."""
         return self._why is not None
 
     def check(self) -> None:
         """Let a call through, or fail it at once.
 
         Raises:
-            ServerAwayError: the server is taken for away.
+            ServerAwayError: the server is considered unavailable.
         """
         why = self._why
         if why is None:
             return
         if time.monotonic() >= self._next_look:
             self._look()
-        raise ServerAwayError(f"{self._name} is away ({why})")
+        raise ServerAwayError(f"{self._name} is unavailable ({why})")
 
     def failed(self, why: str, began: float) -> ServerAwayError:
-        """Take down that the server gave no answer; returns the error to raise.
+        """Record that the server gave no answer; returns the error to raise.
 
         Args:
             why: what happened, in a few words.
@@ -72,11 +72,11 @@ class Breaker:
                 self._next_look = time.monotonic() + self._retry_s
         if opens:
             logger.warning(
-                "%s is away (%s): until it is back, calls go to 'on_error' without waiting",
+                "%s is unavailable (%s): until it is back, calls go to 'on_error' without waiting",
                 self._name,
                 why,
             )
-        return ServerAwayError(f"{self._name} is away ({why})")
+        return ServerAwayError(f"{self._name} is unavailable ({why})")
 
     def _look(self) -> None:
         with self._lock:
