@@ -169,6 +169,8 @@ def test_nothing_is_left_however_it_is_ended(name: str, while_starting: bool):
         demo.send_signal(getattr(signal, name))
         demo.wait(60)
         _, left = psutil.wait_procs(children, timeout=60)
+        for child in left:
+            child.kill()
         assert not left
     finally:
         ended(demo)
