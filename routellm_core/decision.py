@@ -1,4 +1,4 @@
-"""The values that travel through routing: what a call asks, and the decision on it."""
+"""The values passed through routing: what a call asks, and the decision on it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Register(Protocol):
-    """What a registering hook is handed."""
+    """The function passed to a hook that registers something."""
 
     def __call__(self, name: str, factory: Callable[..., object]) -> None:
         """Make ``factory`` available under ``name``; it is called with the user's options on
@@ -65,4 +65,4 @@ def routellm_scored_routers() -> Collection[str]:
 
 @hookspec
 def routellm_decided(decision: Decision) -> None:
-    """Observe a decision. What is raised here is logged and goes no further."""
+    """Observe a decision. An exception raised here is logged and does not reach the call."""

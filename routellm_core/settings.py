@@ -1,4 +1,4 @@
-"""What a user can set about routing, validated in one place for every adapter."""
+"""The settings of routing, validated in one place for all adapters."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _as_patterns(value: object, ready: Mapping[str, str], groups: int) -> tuple[
     patterns = (value,) if isinstance(value, str) else value
     if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
         raise ValueError(
-            f"write regular expressions, or of these names: {', '.join(sorted(ready))}"
+            f"write regular expressions, or names of predefined ones: {', '.join(sorted(ready))}"
         )
     for pattern in patterns:
         check_pattern(pattern, ready, groups)
@@ -90,7 +90,7 @@ HOW_MUCH = ("threshold", "strong_share", "saving", "max_cost_per_1k_requests", "
 
 
 class PolicySettings(BaseModel):
-    """How scores become tiers. Adapters extend it with what their framework needs."""
+    """Settings that turn scores into tiers. Adapters add those of their framework."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -183,7 +183,7 @@ class PolicySettings(BaseModel):
 
     @property
     def is_of_one_call(self) -> bool:
-        """Whether a call brought some of them; there may be any number of such settings."""
+        """Whether some of them came with a call; there may be any number of such settings."""
         return self._of_one_call
 
     @property
@@ -195,7 +195,7 @@ class PolicySettings(BaseModel):
 
     @property
     def subject(self) -> str:
-        """What a log line about them begins with."""
+        """How a log line about these settings begins."""
         router = f"router '{self.router}'"
         return f"{self._owner}: {router}" if self._owner else router
 
@@ -224,7 +224,7 @@ class PolicySettings(BaseModel):
             raise ValueError(f"{every} {' and '.join(given)} are set: keep one of them")
         if self.adapt and self.threshold is not None:
             raise ValueError(
-                "'adapt' keeps a share, and 'threshold' names none: set strong_share, or remove "
+                "'adapt' keeps a share, and 'threshold' sets none: set strong_share, or remove "
                 "'adapt'"
             )
         return self
@@ -255,7 +255,7 @@ def of_one_call(settings: S) -> S:
 
 
 def belonging_to(settings: S, owner: str) -> S:
-    """Return the same settings, marked with whose they are."""
+    """Return the same settings, marked with their owner."""
     marked = settings.model_copy()
     marked._owner = owner
     return marked
@@ -276,7 +276,7 @@ def with_prices(settings: S, strong: object, weak: object) -> S:
 
 
 def unknown(what: str, key: str, known: Iterable[str], where: str = "") -> str:
-    """Return what to say of a setting that there is not.
+    """Return the error message for an unknown setting.
 
     Args:
         what: a word for settings, such as ``key``.

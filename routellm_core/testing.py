@@ -259,7 +259,8 @@ class RouterContractTests:
             if abs(one - other) > self.tolerance:
                 raise AssertionError(
                     f"{self._name} gave {one} for {_shown(prompt)}, and {other} {when}: "
-                    f"at most {self.tolerance:g} may lie between them, here up to {apart.max():.2g}"
+                    f"they may differ by {self.tolerance:g} at most, and differ by "
+                    f"{apart.max():.2g}"
                 )
 
 

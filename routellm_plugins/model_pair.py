@@ -91,7 +91,7 @@ def check_pair(
         raise ConfigError(f"'strong' and 'weak' are the same model{called}: name two models")
     if strong_name and weak_name and _is_smaller(strong_name, weak_name):
         logger.warning(
-            "'strong' is '%s', by its name a smaller sibling of '%s', which is 'weak': swap them, "
+            "by their names, 'strong' ('%s') is a smaller version of 'weak' ('%s'): swap them, "
             "unless the smaller one answers better",
             strong_name,
             weak_name,

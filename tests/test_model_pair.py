@@ -47,7 +47,7 @@ UNRELATED = [
 @pytest.mark.parametrize(("small", "large"), SWAPPED)
 def test_a_smaller_sibling_as_the_strong_model_is_warned_of(small, large, caplog):
     check_pair(small, large, small, large)
-    assert f"'strong' is '{small}', by its name a smaller sibling of '{large}'" in caplog.text
+    assert f"'strong' ('{small}') is a smaller version of 'weak' ('{large}')" in caplog.text
     caplog.clear()
     check_pair(large, small, large, small)
     assert not caplog.records

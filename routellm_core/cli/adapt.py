@@ -53,7 +53,7 @@ def adapt(
     ] = None,
     weak_model: Annotated[str | None, typer.Option(help="Name of the weak model.")] = None,
     max_quality_loss: Annotated[
-        float, typer.Option(help="Most that mean quality may be below always strong.")
+        float, typer.Option(help="Maximum loss of mean quality against always strong.")
     ] = 0.02,
     confidence: Annotated[float, typer.Option(help="Confidence of that bound.")] = 0.95,
     strong_price: Annotated[

@@ -32,7 +32,7 @@ from .progress import messages, shown_progress
 
 _TIMEOUT_MS = 3_600_000.0
 _USUAL_SHARE = 0.3
-"""Where nothing says how much goes to the strong model."""
+"""The share for the strong model if none is given."""
 
 
 def audit(

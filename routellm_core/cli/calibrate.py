@@ -65,7 +65,7 @@ _RANGES = {
 }
 
 _OFF = 0.01
-"""A share that differs by more from the one asked for is told."""
+"""A share that differs by more from the requested one is reported."""
 
 
 def calibrate(
@@ -94,11 +94,11 @@ def calibrate(
         float | None, typer.Option(help="How much cheaper than always strong: 0.6 is 60 %.")
     ] = None,
     max_cost_per_1k_requests: Annotated[
-        float | None, typer.Option(help="Most dollars that 1,000 requests may cost.")
+        float | None, typer.Option(help="Maximum dollars that 1,000 requests may cost.")
     ] = None,
     max_quality_loss: Annotated[
         float | None,
-        typer.Option(help="Most that mean quality may be below always strong; needs --labelled."),
+        typer.Option(help="Maximum loss of mean quality against always strong; needs --labelled."),
     ] = None,
     confidence: Annotated[
         float | None, typer.Option(help="Confidence of that bound; 0.95 if left out.")
@@ -214,7 +214,7 @@ def calibrate(
 
 
 def _one(wishes: dict[str, float | None], confidence: float | None) -> str | None:
-    """Return the one wish that is given, in its range; None if none is."""
+    """Return the one target that is given, checked to be in range; None if none is."""
     given = {name: value for name, value in wishes.items() if value is not None}
     if len(given) > 1:
         names = " and ".join(_flag(name) for name in given)
@@ -222,7 +222,8 @@ def _one(wishes: dict[str, float | None], confidence: float | None) -> str | Non
     if confidence is not None:
         if MAX_LOSS not in given:
             raise ConfigError(
-                f"--confidence goes with {_flag(MAX_LOSS)}: add that, or leave it out"
+                f"--confidence only works with {_flag(MAX_LOSS)}: add that, or leave "
+                "--confidence out"
             )
         given["confidence"] = confidence
     for name, value in given.items():
@@ -247,7 +248,7 @@ def _check_files(
         )
     if out and wish is None:
         raise ConfigError(
-            f"--out has no threshold to write: say what you want, such as {_flag(STRONG_SHARE)} 0.3"
+            f"--out needs a threshold to write: give a target, such as {_flag(STRONG_SHARE)} 0.3"
         )
     if plot:
         if plot.suffix.lower().lstrip(".") not in FORMATS:
@@ -268,8 +269,8 @@ def _costs(
     usual = float(sample.answered[is_known].mean()) if is_known.any() else output_tokens
     if not is_known.all():
         typer.secho(
-            f"{int((~is_known).sum()):,} answers of unknown length are taken for {usual:.0f} tokens"
-            + ("" if is_known.any() else " (--output-tokens)"),
+            f"{int((~is_known).sum()):,} answers of unknown length are counted as {usual:.0f} "
+            "tokens" + ("" if is_known.any() else " (--output-tokens)"),
             err=True,
         )
     answered = np.where(is_known, sample.answered, usual)
@@ -297,13 +298,13 @@ def _lines(choice: Choice, traffic: Sample, router: str, fingerprint: str | None
     wanted = choice.rule.get(STRONG_SHARE)
     if wanted is not None and abs(share - wanted) > max(_OFF, 1 / len(traffic.scores)):
         lines.append(
-            f"{wanted:.1%} cannot be had: many prompts have the same score, and a threshold parts "
-            "none of them"
+            f"{wanted:.1%} cannot be reached: many prompts have the same score, and no threshold "
+            "separates them"
         )
     if not fingerprint:
         lines.append(
-            f"router '{router}' has no fingerprint, so a change of it later goes unnoticed: "
-            "calibrate again after one"
+            f"router '{router}' has no fingerprint, so later changes go unnoticed: "
+            "calibrate again after each change"
         )
     if choice.guarantee:
         lines.append(f"guaranteed: {choice.guarantee}")
@@ -315,23 +316,25 @@ def _tell(skipped: Skipped, sample: Sample) -> None:
         typer.secho(line, err=True, fg="yellow")
     if sample.side_calls:
         typer.secho(
-            f"{sample.side_calls:,} calls serve the application, such as titles and summaries, and "
-            "go to the weak model unscored: left out",
+            f"{sample.side_calls:,} side calls, such as titles and summaries, are left out: they "
+            "go to the weak model without being scored",
             err=True,
             fg="yellow",
         )
     if sample.repeated:
         typer.secho(
-            f"{sample.repeated:,} rows with labels repeat the prompt of another one: where they "
-            "are answers to one request, keep one row with the mean qualities, since a guarantee "
-            "takes rows as independent",
+            f"{sample.repeated:,} labelled rows repeat the prompt of another one: if they "
+            "answer the same request, keep one row with the mean qualities, since a guarantee "
+            "assumes independent rows",
             err=True,
             fg="yellow",
         )
     if sample.learned:
         typer.secho(
-            f"the router learned {sample.learned:,} of the labelled prompts, on which it is better "
-            "than on others, so a guarantee does not hold: calibrate on labels it did not learn",
+            f"the router was trained on {sample.learned:,} of the labelled prompts and is "
+            "better on them "
+            "than on others, so a guarantee does not hold: calibrate on labels it was not "
+            "trained on",
             err=True,
             fg="yellow",
         )

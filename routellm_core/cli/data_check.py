@@ -42,8 +42,8 @@ def check(
         int | None,
         typer.Option(
             min=2,
-            help="How many answers every prompt of the gold labels offers; counted in the "
-            "prompts if left out.",
+            help="Number of answer options in each prompt of the gold labels; by default, "
+            "counted in the prompts.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -22,7 +22,7 @@ def distill(
     dim: Annotated[int, typer.Option(min=1, help="Length of a vector.")] = 256,
     sif_coefficient: Annotated[
         float,
-        typer.Option(min=1e-9, max=0.999, help="The smaller, the less frequent words weigh."),
+        typer.Option(min=1e-9, max=0.999, help="The smaller, the less frequent words count."),
     ] = 1e-4,
 ) -> None:
     """Distil a sentence encoder into a static table of token vectors (StaticEncoder)."""

@@ -58,8 +58,8 @@ def evaluate(
             metavar="mmlu|gsm8k|mt-bench|conversations|FILE",
             help="What to judge on; may be repeated. A file (JSON lines, CSV or parquet) has rows "
             "with 'prompt' and the qualities 'strong' and 'weak', or 'correct' by model. "
-            "Conversations tell what becomes of follow-ups, beside a router that knows "
-            "the written labels; conversations:test are those that no rule was written on.",
+            "'conversations' shows where follow-ups go, beside a router that knows the labels; "
+            "'conversations:test' has only those that no rule was developed on.",
         ),
     ],
     data: Annotated[
@@ -138,11 +138,11 @@ def evaluate(
     if checkpoint and len(router) > 1:
         raise ConfigError("--checkpoint goes with a single --router: run them one by one")
     if strong_price == 0:
-        raise ConfigError("--strong-price is 0: without a price there is nothing to save")
+        raise ConfigError("--strong-price is 0: write what a query costs on the strong model")
     if math.inf in (strong_price, weak_price):
         raise ConfigError("a price is infinite: write what a query costs, like 24.7")
     if scores and out is None:
-        raise ConfigError("--scores go to a file: say where with --out FOLDER")
+        raise ConfigError("--scores writes to a file: give --out FOLDER")
     if strong_model is not None and strong_model == weak_model:
         raise ConfigError(
             f"--strong-model and --weak-model are both '{strong_model}': name two models"
@@ -154,8 +154,7 @@ def evaluate(
         raise ConfigError("--calibration goes with --benchmark conversations and a single --router")
     if out and not benchmark:
         raise ConfigError(
-            "conversations are printed, and not written: leave out --out, or name another "
-            "benchmark too"
+            "results on conversations are only printed: leave out --out, or add another benchmark"
         )
     shares = tuple(dict.fromkeys(strong_share or [0.5]))
     thresholds = _thresholds(named, shares, calibration) if talks else {}
@@ -176,7 +175,7 @@ def evaluate(
     for loaded in benchmarks:
         tell_if_cheaper(names, given, loaded.costs, loaded.name)
     if exclude and not any(loaded.excluded for loaded in benchmarks):
-        typer.secho(f"--exclude {exclude} names no prompt of these benchmarks", err=True)
+        typer.secho(f"--exclude {exclude} matches no prompt of these benchmarks", err=True)
     if out:
         with _writable(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -250,7 +249,7 @@ def _routers(named: Mapping[str, NamedRouter]) -> dict[str, Router | Exception]:
 
 @contextmanager
 def _writable(out: Path) -> Iterator[None]:
-    """Turn a failure to write into an error that says what to do."""
+    """Turn a failure to write into an error with advice."""
     try:
         yield
     except OSError as error:

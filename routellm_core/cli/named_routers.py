@@ -1,4 +1,4 @@
-"""Routers that are trained already, as they are named at the terminal: ``NAME`` or
+"""Trained routers, as they are named on the command line: ``NAME`` or
 ``NAME=FOLDER``.
 """
 

@@ -34,7 +34,7 @@ WeakPrice = Annotated[
     str | None, typer.Option(metavar="IN,OUT", help="The same of the weak model.")
 ]
 OutputTokens = Annotated[
-    float, typer.Option(min=0.0, help="Tokens of an answer, where no log tells.")
+    float, typer.Option(min=0.0, help="Tokens per answer, where the log does not say.")
 ]
 
 
@@ -50,7 +50,7 @@ def check_is_not_read(out: Path | None, inputs: Iterable[Path | None]) -> None:
 
 
 def options_of_router(option: list[str] | None, checkpoint: str | None) -> dict[str, object]:
-    """Return what ``load_router`` takes, of ``--option`` and ``--checkpoint``.
+    """Return the options for ``load_router``, from ``--option`` and ``--checkpoint``.
 
     Raises:
         ConfigError: an option is no pair.
@@ -60,7 +60,7 @@ def options_of_router(option: list[str] | None, checkpoint: str | None) -> dict[
 
 
 def _router_option(text: str) -> tuple[str, object]:
-    """Return name and value of ``--option NAME=VALUE``: a number, or else text.
+    """Return name and value of ``--option NAME=VALUE``; the value is a number if it can be.
 
     Raises:
         ConfigError: it is no such pair.
@@ -82,8 +82,8 @@ def tell_if_cheaper(
     costs: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     file: str,
 ) -> None:
-    """Print a line on stderr if the strong model is the cheaper one, by what is known first: the
-    costs that a file has, the prices given, LiteLLM's table.
+    """Print a line on stderr if the strong model is the cheaper one, by the first that is known:
+    the costs that a file has, the prices given, LiteLLM's table.
 
     Args:
         models: names of the strong and the weak model.
@@ -127,7 +127,9 @@ def model_prices(
     found = []
     for model, price, cache in zip(models, prices, caches, strict=True):
         if price is None and cache is not None:
-            raise ConfigError("a price of a cache goes with --strong-price or --weak-price: add it")
+            raise ConfigError(
+                "a cache price needs the model's --strong-price or --weak-price: add it"
+            )
         if price is not None:
             found.append(price_of(price, cache))
         elif model is not None:
@@ -139,5 +141,5 @@ def model_prices(
                 typer.secho(f"without costs: {error}", err=True)
                 return None
     if len(found) == 1:
-        raise ConfigError("a price of one model is given: give those of both, or of none")
+        raise ConfigError("only one model has a price: give prices for both models, or for neither")
     return (found[0], found[1]) if found else None

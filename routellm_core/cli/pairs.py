@@ -41,8 +41,8 @@ def pairs(
         bool,
         typer.Option(
             "--abilities",
-            help="Find the models' abilities on the scale of each router that tells difficulty "
-            "(mf, bert), and how far the win rates that follow are from probabilities.",
+            help="Estimate the models' abilities on the scale of each router that estimates "
+            "difficulty (mf, bert), and the calibration error of the resulting win rates.",
         ),
     ] = False,
 ) -> None:
@@ -62,7 +62,7 @@ def pairs(
     named = named_routers(router or ["mf"])
     routers = {name: each.load() for name, each in named.items()}
     if abilities and not any(hasattr(each, "tell") for each in routers.values()):
-        raise ConfigError("--abilities: none of these routers tells difficulty: name mf or bert")
+        raise ConfigError("--abilities needs a router that estimates difficulty: name mf or bert")
     without: list[str] = []
     shown: list[tuple[Table, list[str]]] = []
     table = Table("outcomes of", "prompts", "pairs", *named, "prompt length")

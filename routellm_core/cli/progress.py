@@ -32,7 +32,7 @@ class _Shown(Progress):
 
 
 def messages() -> Console:
-    """Return the console for what is no result: stderr.
+    """Return the console for messages, which is stderr.
 
     Of several training processes, which accelerate numbers, only the first one shows anything.
     """

@@ -59,21 +59,21 @@ def report(
     since: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE|DAYSd", help="Only requests from then on: 2026-11-28T12:00, or 7d."
+            metavar="DATE|DAYSd", help="Only requests since then: 2026-11-28T12:00, or 7d."
         ),
     ] = None,
     strong_model: Annotated[
         str | None,
-        typer.Option(help="Of logs, the strong model in LiteLLM's table of prices."),
+        typer.Option(help="For logs: the strong model's name in LiteLLM's price table."),
     ] = None,
     weak_model: Annotated[
-        str | None, typer.Option(help="Of logs, the weak model in LiteLLM's table of prices.")
+        str | None, typer.Option(help="For logs: the weak model's name in LiteLLM's price table.")
     ] = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
     strong_cache_price: Annotated[
         str | None,
-        typer.Option(metavar="READ", help="Beside --strong-price: for tokens of a prompt cache."),
+        typer.Option(metavar="READ", help="With --strong-price: for tokens from a prompt cache."),
     ] = None,
     weak_cache_price: Annotated[
         str | None, typer.Option(metavar="READ", help="The same for the weak model.")
@@ -91,9 +91,13 @@ def report(
     models, prices = (strong_model, weak_model), (strong_price, weak_price)
     caches = (strong_cache_price, weak_cache_price)
     if kind != "logs" and any((*models, *prices, *caches)):
-        raise ConfigError("prices are for logs: a store and metrics have those of the proxy")
+        raise ConfigError(
+            "price options are for logs only: a store and metrics hold the proxy's prices"
+        )
     if kind == "metrics" and feedback is not None:
-        raise ConfigError("--feedback is for a store or for logs: metrics name no answer")
+        raise ConfigError(
+            "--feedback needs a store or logs: metrics do not identify single answers"
+        )
     began = None if since is None else _time(since)
     if kind != "metrics":
         check_is_not_read(markdown, (*map(Path, source), feedback))
@@ -138,7 +142,9 @@ def _kind(source: list[str]) -> Source:
     """Return what is to be read: several files are logs, one by how it begins."""
     kinds: set[Source] = {_kind_of(each) for each in source}
     if len(source) > 1 and kinds != {"logs"}:
-        raise ConfigError("several sources are for logs: give one store, or one address of metrics")
+        raise ConfigError(
+            "only logs can be several sources: give one store, or one address of metrics"
+        )
     return kinds.pop()
 
 
@@ -170,7 +176,7 @@ def _of_logs(
 
 @store_app.callback()
 def _store() -> None:
-    """What shadow mode has kept: take it out, or delete it."""
+    """Export or delete what shadow mode has stored."""
 
 
 @store_app.command()
@@ -199,8 +205,8 @@ def export(
     typer.echo(f"{n:,} requests written to {out}")
     if judged and one_sided:
         typer.secho(
-            f"of {one_sided:,} only one answer was judged, which is not a label of both models: "
-            "`routellm label` judges both of an export without --judged",
+            f"for {one_sided:,} only one of the two answers was judged, which is no label of both: "
+            "export without --judged, and `routellm label` judges both",
             err=True,
             fg="yellow",
         )

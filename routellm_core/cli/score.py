@@ -28,7 +28,7 @@ _ROWS = 1_000
 """How many prompts a table shows."""
 
 _TIMEOUT_MS = 3_600_000.0
-"""An hour a prompt: nobody waits for an answer here, as they do at a gateway."""
+"""An hour per prompt: unlike at a gateway, nobody waits for an answer."""
 
 _COLUMNS: dict[str, type] = {"prompt": str, "strong_win_rate": float, "cause": str}
 _ROUTED: dict[str, type] = {"threshold": float, "tier": str}

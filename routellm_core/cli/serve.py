@@ -92,8 +92,9 @@ def _token(host: str, token_env: str | None) -> str | None:
     if token_env is None:
         if host not in _LOOPBACK:
             raise ConfigError(
-                f"--host {host} lets other machines ask: write --token-env NAME, the environment "
-                "variable with a token that they must send"
+                f"--host {host} accepts requests from other machines: give --token-env NAME, an "
+                "environment "
+                "variable that holds the token they must send"
             )
         return None
     token = os.environ.get(token_env, "").strip()

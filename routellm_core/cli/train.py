@@ -61,7 +61,7 @@ Settings = Annotated[
 
 
 _FEW = 100
-"""Validation prompts with fewer of which no router is to be chosen."""
+"""With fewer validation prompts, no router should be chosen by them."""
 
 
 def train(
@@ -130,7 +130,8 @@ def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> N
         few |= result["n"] < _FEW
     if few:
         console.print(
-            f"fewer than {_FEW} validation prompts say little: `routellm cross-validate` judges on "
+            f"fewer than {_FEW} validation prompts are too few to judge by: `routellm "
+            "cross-validate` uses "
             "all that have labels",
             highlight=False,
             soft_wrap=True,

@@ -1,4 +1,4 @@
-"""What a policy's settings aim at: the threshold, and the share of calls that it is to give."""
+"""What a policy's settings ask for: the threshold, and the share of calls it should give."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ USUAL_TOKENS = (500.0, 300.0)
 
 @dataclass(frozen=True)
 class Aim:
-    """What a policy does, and what that is meant to give."""
+    """What a policy does, and the share that this should give."""
 
     threshold: float
     """Least strong win rate that goes to the strong model."""
@@ -41,7 +41,7 @@ class Aim:
 
 
 def aim_of(settings: PolicySettings, router: Router) -> Aim:
-    """Return what settings aim at with a router.
+    """Return what the settings ask for with a router.
 
     Raises:
         ConfigError: they do not say how much goes to the strong model, or that cannot be had.
@@ -60,7 +60,8 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
         calibration.check(settings.calibration, settings.router, router.fingerprint)
         if settings.adapt and calibration.guarantee:
             raise ConfigError(
-                f"what calibration {settings.calibration} guarantees holds for its own threshold: "
+                f"the guarantee of calibration {settings.calibration} holds only for its own "
+                "threshold: "
                 "remove 'adapt'"
             )
         return Aim(calibration.threshold, calibration.share, calibration.quantiles, calibration)
@@ -77,7 +78,7 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
     if quantiles[0] == quantiles[-1]:
         raise ConfigError(
             f"router '{settings.router}' gives all usual prompts the score {quantiles[0]:.4g}, so "
-            f"no threshold parts them for '{wish}': use another router"
+            f"no threshold separates them for '{wish}': use another router"
         )
     threshold = threshold_for_share(quantiles, share)
     return Aim(threshold, share, quantiles.tolist(), warning=ties(quantiles, threshold, share))
@@ -99,7 +100,7 @@ def _share(settings: PolicySettings) -> tuple[str, float]:
     if settings.tokens_per_request is None:
         raise ConfigError(
             f"'{wish}' needs to know how long requests are: write tokens_per_request: [500, 300], "
-            "the means of what they read and write, or calibrate on logs, which tell: "
+            "the mean tokens read and written, or calibrate on logs, which hold them: "
             f"routellm calibrate --prompts FILE --{wish.replace('_', '-')} {most:g}"
         )
     return wish, share_for_cost(_costs(settings, wish), most)

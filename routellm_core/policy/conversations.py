@@ -81,12 +81,12 @@ def note_answer(names: Iterable[str], tier: Tier) -> None:
 
 
 def tier_of_answer(names: Iterable[str]) -> Tier | None:
-    """Return who gave an answer in this process of late; None if that is not known."""
+    """Return which tier gave a recent answer in this process; None if that is not known."""
     return next((tier for name in names for tier in _answers if name in _answers[tier]), None)
 
 
 def names_of_answer(text: str, calls: Iterable[str], scope: Iterable[str] = ()) -> list[str]:
-    """Return the names under which an answer is remembered; never its words.
+    """Return the names under which an answer is remembered; they are hashes, not its words.
 
     Args:
         text: of the answer.
@@ -98,7 +98,7 @@ def names_of_answer(text: str, calls: Iterable[str], scope: Iterable[str] = ()) 
 
 
 def session_of(system: str, first: str, tools: Iterable[str] = ()) -> str:
-    """Return a name for the conversation that begins like this; never its words.
+    """Return a name for the conversation that begins like this: a hash, not its words.
 
     Args:
         system: the system message, or whatever else stays the same in all turns; may be empty.

@@ -141,7 +141,7 @@ _by_router: dict[int, Executor] = {}
 
 
 def executor_of(router: Router, size: int) -> Executor:
-    """Return the executor that scores with ``router``, whatever policy asks.
+    """Return the executor that scores with ``router``, shared by all policies.
 
     Args:
         router: the router.

@@ -21,7 +21,7 @@ class Failures:
         self._lock = threading.Lock()
 
     def note(self, error: Exception, settings: PolicySettings) -> str:
-        """Count a failure, and return the cause of the decision on the call that met it."""
+        """Count a failure, and return the cause for the decision on its call."""
         kind = type(error).__name__
         with self._lock:
             self.counts[kind] += 1

@@ -1,4 +1,4 @@
-"""Keep a threshold that was moved in a file, so that a new process begins with it."""
+"""Keep a moved threshold in a file, so that a new process starts with it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class KeptThreshold:
         return moved(float(self._kept["threshold"]), share, self._aim.quantiles).threshold
 
     def write(self, threshold: float) -> None:
-        """Keep a threshold; that it cannot be kept is logged once."""
+        """Write the threshold; a failure to write is logged once."""
         values = {"routellm_adapted": _VERSION, "threshold": threshold, **self._of}
         try:
             write_whole(self._path, (json.dumps(values) + "\n").encode())
@@ -71,5 +71,6 @@ class KeptThreshold:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         raise ConfigError(
-            f"adapt: {self._path} holds no threshold that was kept: name another file, or remove it"
+            f"adapt: {self._path} does not hold a threshold kept by 'adapt': name another file, "
+            "or remove it"
         )

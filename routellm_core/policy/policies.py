@@ -1,4 +1,4 @@
-"""Decide by settings: each policy is built, and its router loaded, on first use, and anew when its
+"""Decide by settings: each policy is built, and its router loaded, on first use, and again when its
 files change.
 """
 
@@ -84,7 +84,7 @@ class _Policies:
         return self._of_one_call if settings.is_of_one_call else self._lasting
 
     def failed(self, settings: PolicySettings, error: Exception, start: float) -> Decision:
-        """Return the decision on a call for which there is no policy."""
+        """Return the decision on a call whose policy could not be built."""
         cause = self._failures.setdefault(settings.subject, Failures()).note(error, settings)
         elapsed_ms = (time.perf_counter() - start) * 1000
         threshold, router = settings.threshold, settings.router
@@ -106,7 +106,7 @@ def policy_of(settings: PolicySettings) -> RoutingPolicy:
 
 
 async def apolicy_of(settings: PolicySettings) -> RoutingPolicy:
-    """Like ``policy_of``, without holding up the event loop while a router loads."""
+    """Like ``policy_of``, without blocking the event loop while a router loads."""
     import asyncio
 
     policy = _policies.find(settings)
@@ -136,7 +136,7 @@ def decide(settings: PolicySettings, call: Call, *, checked: bool = False) -> De
 
 
 async def adecide(settings: PolicySettings, call: Call, *, checked: bool = False) -> Decision:
-    """Like ``decide``, without holding up the event loop."""
+    """Like ``decide``, without blocking the event loop."""
     start = time.perf_counter()
     try:
         policy = await apolicy_of(settings)
@@ -148,7 +148,7 @@ async def adecide(settings: PolicySettings, call: Call, *, checked: bool = False
 
 
 def decide_each(calls: Sequence[tuple[PolicySettings, Call]]) -> list[Decision | RouteLLMError]:
-    """Decide on calls with settings of their own; those of equal settings are scored together.
+    """Decide on calls that each have settings; calls with equal settings are scored together.
 
     Returns:
         For each the decision, or why its settings are wrong, in their order.
@@ -171,7 +171,7 @@ def decide_each(calls: Sequence[tuple[PolicySettings, Call]]) -> list[Decision |
 async def adecide_each(
     calls: Sequence[tuple[PolicySettings, Call]],
 ) -> list[Decision | RouteLLMError]:
-    """Like ``decide_each``, without holding up the event loop."""
+    """Like ``decide_each``, without blocking the event loop."""
     import asyncio
 
     return await asyncio.to_thread(decide_each, calls)

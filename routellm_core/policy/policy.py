@@ -123,7 +123,7 @@ class RoutingPolicy:
 
     @property
     def warning(self) -> str | None:
-        """What to say of the threshold, such as that no score reaches it."""
+        """A warning about the threshold, such as that no score reaches it."""
         return self.aim.warning
 
     @property
@@ -160,7 +160,7 @@ class RoutingPolicy:
         return self._scored(scores, deciding, asked, start, kept=not missing)
 
     async def adecide(self, call: Call) -> Decision:
-        """Like ``decide``, without holding up the event loop while a slow router scores."""
+        """Like ``decide``, without blocking the event loop while a slow router scores."""
         if self.scoring.is_instant:
             return self.decide(call)
         start = time.perf_counter()
@@ -231,7 +231,7 @@ class RoutingPolicy:
         return [decided[at] for at in range(len(calls))]
 
     def scores(self, calls: Sequence[Call]) -> NDArray[np.float64]:
-        """Return the scores by which calls would be decided, of which no observer is told.
+        """Return the scores by which calls would be decided, without notifying observers.
 
         Args:
             calls: as ``decide`` takes them.
@@ -270,7 +270,7 @@ class RoutingPolicy:
         return known
 
     async def adecide_many(self, calls: Sequence[Call]) -> list[Decision]:
-        """Like ``decide_many``, without holding up the event loop."""
+        """Like ``decide_many``, without blocking the event loop."""
         import asyncio
 
         return await asyncio.to_thread(self.decide_many, calls)

@@ -31,7 +31,7 @@ LEAST_TOKENS = 1024
 
 
 def calls_until_it_pays(strong: Price, weak: Price) -> float:
-    """Return how many calls must follow for going to the weak model to pay; infinity for never."""
+    """Return after how many more calls switching to the weak model pays off; infinity for never."""
     gained = cached(strong) - cached(weak)
     return (written(weak) - cached(weak)) / gained if gained > 0 else math.inf
 
@@ -51,7 +51,7 @@ def written(price: Price) -> float:
 
 
 class PromptCaches:
-    """Which beginnings of conversations the providers of strong models have read of late.
+    """Which beginnings of conversations the strong models' providers have read recently.
 
     They are known by whose strong model it is (``PolicySettings.owner``), and by digest, so that a
     conversation needs no name, and one that was summarised or trimmed is another. Bounded in number
@@ -69,7 +69,7 @@ class PromptCaches:
         self._lock = threading.Lock()
 
     def is_warm(self, owner: str, parts: Sequence[str]) -> bool:
-        """Whether enough of what a conversation begins with was read by the strong model.
+        """Whether the strong model has read enough of the conversation's beginning.
 
         Args:
             owner: whose strong model that is.
@@ -86,12 +86,12 @@ class PromptCaches:
         return warm > LEAST_TOKENS
 
     def read(self, owner: str, parts: Sequence[str]) -> None:
-        """Take down that the owner's strong model reads these messages now."""
+        """Record that the owner's strong model reads these messages now."""
         *_, digest = _digests(owner, parts)
         self._keep(digest, 0.0)
 
     def learn(self, name: str, ago_s: float) -> None:
-        """Take down what another process says.
+        """Record what another process reports.
 
         Args:
             name: of a beginning, one of ``beginnings``.

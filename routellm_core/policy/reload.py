@@ -27,7 +27,7 @@ find it the same, so that nothing half-written is."""
 
 
 class Reloaded:
-    """A policy that is made anew when its files change; until that has worked, the old one holds.
+    """A policy that is rebuilt when its files change; until that succeeds, the old one is used.
 
     No thread waits for changes: the files are looked at by calls, at most every ``INTERVAL_S``
     seconds. A new checkpoint is loaded beside the traffic, in a thread that ends with that. So is a
@@ -59,7 +59,7 @@ class Reloaded:
         self._complaint = ""
 
     def current(self) -> RoutingPolicy:
-        """Return the policy to decide by now."""
+        """Return the policy to use now."""
         may_have_changed = self._has_files or self._policy.router.is_stale
         if may_have_changed and time.monotonic() >= self._next_look:
             self._look()

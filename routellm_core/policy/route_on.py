@@ -1,4 +1,4 @@
-"""For applications that know better which words a call is about."""
+"""Set the text that is scored, for applications that know what a call is about."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def route_on(text: str | Sequence[str]) -> Iterator[None]:
     texts = (text,) if isinstance(text, str) else text
     if not isinstance(texts, (list, tuple)) or not texts or not all(map(_has_words, texts)):
         raise ConfigError(
-            f"route_on takes the text to score, or for a batch a list of them, got {text!r}"
+            f"route_on takes the text to score, or a list of texts for a batch, but got {text!r}"
         )
     with _set(text if isinstance(text, str) else tuple(texts)):
         yield
@@ -48,7 +48,7 @@ def text_to_route_on() -> str | None:
     text = _text.get()
     if isinstance(text, tuple):
         raise ConfigError(
-            f"route_on got {len(text)} texts, and this is one call: give it one text, or make the "
+            f"route_on got {len(text)} texts for a single call: give it one text, or make the "
             "calls with LangChain's batch"
         )
     return text
@@ -70,7 +70,7 @@ def texts_to_route_on(count: int) -> list[str | None]:
 
 @contextmanager
 def held(text: str | None) -> Iterator[None]:
-    """Let a text that was taken down hold inside, in place of whatever ``route_on`` says now.
+    """Use a recorded text inside, in place of the one that ``route_on`` has set now.
 
     Args:
         text: of ``text_to_route_on`` or ``texts_to_route_on``.

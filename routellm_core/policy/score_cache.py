@@ -1,4 +1,4 @@
-"""Scores of texts that were scored before, so that a conversation costs one score per turn."""
+"""A cache of scores, so that a conversation costs one score per turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 100_000
 
 
 class KeptScores:
-    """Scores of one router, by text. Bounded: the longest unused is dropped first.
+    """Scores of one router, by text. Bounded: the least recently used is dropped first.
 
     Args:
         size: how many scores are kept.
@@ -65,5 +65,5 @@ _of_routers: weakref.WeakKeyDictionary[Router, KeptScores] = weakref.WeakKeyDict
 
 
 def scores_of(router: Router) -> KeptScores:
-    """Return the scores that this process keeps of a router, whatever policy asks."""
+    """Return the score cache of a router, shared by all policies of this process."""
     return _of_routers.setdefault(router, KeptScores())

@@ -1,4 +1,4 @@
-"""Score calls as they are read, a batch at a time, and keep nothing of their text."""
+"""Score calls as they are read, a batch at a time, without keeping their text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HELD = 1 << 23
 
 
 class ScoreStream:
-    """Scores of calls, as a gateway with a policy would score them.
+    """Scores calls as a gateway with a policy would.
 
     Args:
         policy: scores; its threshold does not matter.
@@ -82,7 +82,7 @@ class ScoreStream:
         return scores
 
     def failed(self, scores: NDArray[np.float64]) -> int:
-        """Return how many of the calls could not be scored, side calls apart."""
+        """Return how many of the calls could not be scored, not counting side calls."""
         return int((np.isnan(scores) & ~self.is_side).sum())
 
     @property

@@ -54,7 +54,7 @@ class Scoring:
         return self._router.instant and not self.is_intercepted
 
     def kept(self, texts: Iterable[str]) -> dict[str, float]:
-        """Return the scores that are kept of texts, by text."""
+        """Return the cached scores of texts, by text."""
         return {} if self.is_intercepted else self._kept.known(texts)
 
     def batch(self, texts: list[str], budgets: int = 1) -> dict[str, float]:
@@ -141,7 +141,7 @@ def _checked(answers: Sequence[object] | NDArray[np.float64]) -> list[float]:
 
 
 def checked_win_rate(answer: object) -> float:
-    """Return what a scorer answered as a float.
+    """Return a scorer's answer as a float.
 
     Raises:
         ScoringError: it is no number in [0, 1].
@@ -152,7 +152,7 @@ def checked_win_rate(answer: object) -> float:
 
 
 def result(outcome: T | Exception) -> T:
-    """Return what came of some work, or raise the error that it came to."""
+    """Return the result of some work, or raise its error."""
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -1,4 +1,4 @@
-"""Watch whether what a policy does is what was meant, and, if told so, keep it that way."""
+"""Watch whether a policy gives the intended share and, with ``adapt``, keep it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOOKED_AT = 1_000
 
 
 class Watch:
-    """Counts what a policy decides; warns once if it is no longer what was meant.
+    """Counts a policy's decisions; warns once if they drift from what was intended.
 
     With the setting ``adapt``, moves the threshold to where the share is what was meant.
 
@@ -54,7 +54,7 @@ class Watch:
             self._look()
 
     def status(self, errors: Mapping[str, int]) -> Status:
-        """Return what was done of late; ``errors`` are the failures to score, by kind."""
+        """Return what was done recently; ``errors`` are the failures to score, by kind."""
         scored, share, distance = self._sketch.figures()
         calibration = self._aim.calibration
         chance = None

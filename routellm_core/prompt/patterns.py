@@ -102,12 +102,14 @@ def check_pattern(pattern: str, ready: Mapping[str, str], groups: int) -> None:
     if pattern in ready:
         return
     if _NAME.fullmatch(pattern):
-        raise ValueError(f"there is no ready pattern '{pattern}': {did_you_mean(pattern, ready)}")
+        raise ValueError(
+            f"there is no predefined pattern '{pattern}': {did_you_mean(pattern, ready)}"
+        )
     try:
         compiled = re.compile(pattern, re.DOTALL)
     except re.error as error:
         raise ValueError(f"'{pattern}' is not a regular expression ({error})") from None
     if compiled.groups < groups:
-        raise ValueError(f"'{pattern}' has no group: put the human's words in (...)")
+        raise ValueError(f"'{pattern}' has no group: put the part with the user's words in (...)")
     if compiled.fullmatch(""):
-        raise ValueError(f"'{pattern}' matches the empty text: say what is around the words")
+        raise ValueError(f"'{pattern}' matches empty text: add what surrounds the words")

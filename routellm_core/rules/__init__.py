@@ -1,1 +1,1 @@
-"""Thresholds named by what people want."""
+"""Rules that turn what users ask for into thresholds."""

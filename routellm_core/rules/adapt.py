@@ -1,4 +1,4 @@
-"""Move a threshold so that the share of calls it gives stays what was meant.
+"""Move a threshold so that its share of calls stays as intended.
 
 Scores do not depend on the threshold, so the threshold that would have given the share on the last
 calls can be read off their scores; there is nothing to tune, and nothing that could swing. How far
@@ -29,7 +29,7 @@ class Moved:
 
 
 def moved(wanted: float, share: float, quantiles: Sequence[float]) -> Moved:
-    """Return the threshold that comes nearest to what is wanted within the bounds.
+    """Return the threshold nearest to the wanted one within the bounds.
 
     The bounds are the thresholds at which half of the share and twice the share (from a share of
     1/3 on, half way to all) of the calibration sample would go to the strong model.

@@ -1,4 +1,4 @@
-"""Thresholds from money: what requests cost on both models, and the most that is to be spent."""
+"""Thresholds from cost: what requests cost on both models, and the most to spend."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Costs:
     """Shape (n,)."""
 
     def of(self, is_strong: NDArray[np.bool_]) -> float:
-        """Return what ``PER_REQUESTS`` requests cost, if these go to the strong model."""
+        """Return what ``PER_REQUESTS`` requests cost if these go to the strong model."""
         return float(np.where(is_strong, self.strong, self.weak).mean()) * PER_REQUESTS
 
     @property
     def always_strong(self) -> float:
-        """Of ``PER_REQUESTS`` requests."""
+        """Dollars for ``PER_REQUESTS`` requests."""
         return float(self.strong.mean()) * PER_REQUESTS
 
     @property
     def always_weak(self) -> float:
-        """Of ``PER_REQUESTS`` requests."""
+        """Dollars for ``PER_REQUESTS`` requests."""
         return float(self.weak.mean()) * PER_REQUESTS
 
 

@@ -1,4 +1,4 @@
-"""Calibration files: a threshold, and everything that says for what it holds."""
+"""Calibration files: a threshold, and what it was chosen for."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Calibration:
         if self.fingerprint != fingerprint:
             raise ConfigError(
                 f"calibration {path} was made for another checkpoint of router '{router}' or other "
-                f"options, so its threshold means nothing here: {_REMEDY} for this one"
+                f"options, so its threshold does not apply here: {_REMEDY} for this one"
             )
 
 
@@ -138,10 +138,14 @@ def read_calibration(path: str) -> Calibration:
     if not isinstance(values, dict) or "routellm_calibration" not in values:
         raise ConfigError(f"calibration {path} is not a calibration file: {_REMEDY}")
     if values.pop("routellm_calibration") != VERSION:
-        raise ConfigError(f"calibration {path} is of another version of this package: {_REMEDY}")
+        raise ConfigError(
+            f"calibration {path} was written by another version of this package: {_REMEDY}"
+        )
     wrong = _wrong(values)
     if wrong is not None:
-        raise ConfigError(f"calibration {path} is damaged, '{wrong}' is not as written: {_REMEDY}")
+        raise ConfigError(
+            f"calibration {path} is damaged: '{wrong}' is missing, unknown or invalid: {_REMEDY}"
+        )
     return Calibration(**{**values, "quantiles": tuple(values["quantiles"])})
 
 

@@ -28,7 +28,7 @@ _P_VALUE = 1e-4
 
 @dataclass(frozen=True)
 class Status:
-    """What a policy has done of late, and what it was to do."""
+    """What a policy has done recently, and what it should do."""
 
     router: str
     threshold: float
@@ -72,7 +72,7 @@ class Sketch:
         self._before = self._new()
 
     def add(self, score: float, is_strong: bool) -> int:
-        """Count a scored call; returns how many the present window holds."""
+        """Count a scored call; returns the number of calls in the current window."""
         place = bisect_left(self._edges, score)
         with self._lock:
             counts = self._counts
@@ -118,7 +118,7 @@ class Sketch:
 
 
 def p_value(distance: float, n: int, m: int) -> float:
-    """Return how likely two samples, of n and m, differ by so much if both are of one source.
+    """Return how likely samples of sizes n and m differ this much if both have one source.
 
     The limit for large samples, of the distance of Kolmogorov and Smirnov.
     """
@@ -130,7 +130,7 @@ def p_value(distance: float, n: int, m: int) -> float:
 
 
 def drifted(status: Status, calibration: str | None) -> str | None:
-    """Return what to warn of, if traffic is no longer what the threshold was chosen for.
+    """Return a warning if traffic is no longer like what the threshold was chosen on.
 
     Args:
         status: of the policy.

@@ -1,4 +1,4 @@
-"""Which model can serve a call at all: checked before what it costs."""
+"""Which models can serve a call at all; checked before cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What is known of a model; None is not known, and counts as able."""
+    """What is known about a model; None means unknown, and counts as able."""
 
     context_window: int | None = None
     """Tokens that it reads."""
@@ -68,7 +68,7 @@ def lacks(needs: Needs, abilities: Abilities) -> str | None:
 
 
 def lacking(needs: Needs, models: Mapping[Tier, Abilities]) -> dict[Tier, str]:
-    """Return what each model lacks for a call, of those that lack something.
+    """Return what each model that cannot serve a call lacks.
 
     Tokens are estimated from above. So where a prompt may be too long for all, it is for those with
     the longest window only if even an estimate from below says so.

@@ -1,4 +1,4 @@
-"""Words that bring nothing of their own to a turn, and words that refer to an earlier one.
+"""Words that add nothing to a turn, and words that refer to an earlier one.
 
 English, German, Spanish and Chinese. A further language is a paragraph in each of the tables.
 """

@@ -1,4 +1,4 @@
-"""What tokens cost: prices that are given, or those of LiteLLM's table where it is installed."""
+"""Token prices: those given, or those of LiteLLM's table where it is installed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BYTES_PER_TOKEN = 4.0
 
 @dataclass(frozen=True)
 class Price:
-    """Of a model's tokens, in dollars for a million."""
+    """The price of a model's tokens, in dollars per million."""
 
     given: float
     """For what it reads."""
@@ -70,7 +70,7 @@ class Price:
 
 
 def price_of(text: str, of_cache: str | None = None) -> Price:
-    """Return the price that is written, in dollars for a million tokens.
+    """Parse a price, in dollars per million tokens.
 
     Args:
         text: for those read and those written, such as ``2.5,10``.

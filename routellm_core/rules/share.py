@@ -71,8 +71,8 @@ def cut(values: NDArray[np.float64], below: int) -> float:
 
 
 def ties(quantiles: NDArray[np.float64], threshold: float, strong_share: float) -> str | None:
-    """Return what to say where a share cannot be had, since many usual prompts have the same score;
-    else None.
+    """Return a warning if a share cannot be reached, because many usual prompts have the same
+    score; else None.
 
     Args:
         quantiles: of a router's scores, ascending, at evenly spaced levels from 0 to 1.
@@ -90,7 +90,7 @@ def ties(quantiles: NDArray[np.float64], threshold: float, strong_share: float) 
 
 
 def outside_range(threshold: float, quantiles: NDArray[np.float64]) -> str | None:
-    """Return what to say of a threshold that no usual prompt, or every one, reaches; else None.
+    """Return a warning about a threshold that no usual prompt, or every one, reaches; else None.
 
     0 and 1 are taken for what is meant.
 

@@ -82,7 +82,7 @@ class Batcher(Generic[K, T, R]):
             Exception: what its outcome was.
         """
         if self._queue and self._size + size > self._most_waiting:
-            raise BusyError("too much is waiting: ask again later")
+            raise BusyError("too many prompts are waiting: try again later")
         future = asyncio.get_running_loop().create_future()
         until = time.monotonic() + self._wait_s
         self._queue.append(_Waiting(key, item, size, until, future))

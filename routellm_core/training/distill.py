@@ -63,7 +63,7 @@ def packaged_minilm() -> Path:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Refuse a file of another content.
+    """Raise an error if a file's content has another digest.
 
     Raises:
         CheckpointError: the file is missing, or its SHA-256 (64 hex digits) is another.

@@ -55,7 +55,9 @@ def demo(
 ) -> None:
     """Route real prompts through a real LiteLLM proxy. No key, no download, no GPU."""
     # So that the proxy ends with the demo, however the demo is stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     console = Console()
     started = time.perf_counter()
     key = f"sk-demo-{secrets.token_hex(8)}"
@@ -72,9 +74,9 @@ def demo(
         console.print(
             f"Two stand-in models: [bold]{STRONG}[/] at {strong.url}, [bold]{WEAK}[/] at {weak.url}"
         )
-        with console.status(f"litellm --config {example_config().name} --port {proxy.port}"):
-            proxy.start()
         try:
+            with console.status(f"litellm --config {example_config().name} --port {proxy.port}"):
+                proxy.start()
             console.print(
                 f"LiteLLM proxy up at [bold]{proxy.url}[/] "
                 f"after {time.perf_counter() - started:.0f} s"

@@ -19,9 +19,16 @@ from routellm_core import MissingExtraError, RouteLLMError
 
 from .running import Running
 
+_STOP_AT_END_OF_INPUT = (
+    "import os, signal, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), signal.SIGTERM)"
+)
+"""A program that sends SIGTERM to a process when its own input ends, as it does when the process
+that holds the other end of the pipe is gone, however that was ended."""
+
 
 class ProxyProcess(Running):
-    """Runs ``litellm --config CONFIG`` on loopback, from ``start`` to ``stop``.
+    """Runs ``litellm --config CONFIG`` on loopback, from ``start`` to ``stop``, or to the end of
+    this process, even if that is killed.
 
     Args:
         config: the proxy's config file.
@@ -40,6 +47,7 @@ class ProxyProcess(Running):
         self._folder = Path(tempfile.mkdtemp(prefix="routellm-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._process: subprocess.Popen[str] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -70,6 +78,13 @@ class ProxyProcess(Running):
                 stderr=subprocess.STDOUT,
                 text=True,
             )
+        self._watcher = subprocess.Popen(
+            [sys.executable, "-c", _STOP_AT_END_OF_INPUT, str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # the terminal's signals are for this process to handle
+        )
         deadline = time.monotonic() + timeout_s
         while not self._ready():
             if self._process.poll() is not None:
@@ -88,6 +103,10 @@ class ProxyProcess(Running):
 
     def stop(self) -> None:
         """Stop the proxy: with SIGTERM, and if that does not end it, with SIGKILL."""
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.communicate()
+            self._watcher = None
         if self._process is None or self._process.poll() is not None:
             return
         self._process.terminate()

@@ -1,4 +1,4 @@
-"""The chat model that stands where an application's own stood."""
+"""The chat model that takes the place of an application's own."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         for name in settings:
             if name == "model":
                 raise ConfigError(
-                    "'model' names one model, and here are two: write strong='openai:gpt-4o', "
+                    "'model' names one model, but two are needed: write strong='openai:gpt-4o', "
                     "weak='openai:gpt-4o-mini', and for the routing router=, threshold="
                 )
             if name not in known and is_for_models(name, unwrapped(strong), unwrapped(weak)):
@@ -337,7 +337,7 @@ class ChatRouteLLM(Routed, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        """For code that has opened a run of its own; the public methods do not come here."""
+        """For code that has opened a run itself; the public methods do not call this."""
         call = self._route(messages, None, _with_stop(kwargs, stop))
         model, bound, _ = unbound(call.target)
         if model is None:

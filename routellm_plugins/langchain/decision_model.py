@@ -101,7 +101,8 @@ def _answer(name: str, question: Question, decision: Decision) -> Answer:
         return NoulAnswer(type="noul", noul=win_rate)
     if not isinstance(question, Choice):
         raise ConfigError(
-            f"question '{name}' is a {type(question).__name__}, and a router answers Choice and "
+            f"question '{name}' is a {type(question).__name__}, and a router only answers "
+            "Choice and "
             "Noul"
         )
     probabilities = {"strong": win_rate, "weak": 1.0 - win_rate}

@@ -145,7 +145,7 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
         runtime: Runtime[Any],
         config: Optional[RunnableConfig] = None,  # noqa: UP045
     ) -> dict[str, Any] | None:
-        """Like ``before_agent``, without holding up the event loop."""
+        """Like ``before_agent``, without blocking the event loop."""
         if self._reads_system:
             return None
         decision = await adecide(*self._asking(state, config))

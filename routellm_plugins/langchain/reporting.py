@@ -1,4 +1,4 @@
-"""Where a decision travels in LangChain: the metadata of the model's run and of the answer."""
+"""Where LangChain users find a decision: the metadata of the run and of the answer."""
 
 from __future__ import annotations
 

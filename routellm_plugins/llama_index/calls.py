@@ -223,7 +223,7 @@ class RoutedCalls(HandedOn):
     def _prepare_chat_with_tools(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         # Abstract in the base class, whose *_with_tools call it; ours go to the picked LLM's.
         raise NotImplementedError(
-            "tools take the form of the LLM that is picked: use chat_with_tools"
+            "the LLM that is chosen sets the format of the tools: use chat_with_tools"
         )
 
     # -- templates

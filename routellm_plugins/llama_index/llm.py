@@ -176,7 +176,7 @@ def _check_models(strong: LLM, weak: LLM) -> None:
             )
         if not isinstance(llm, LLM):
             raise ConfigError(
-                f"'{name}' is {_shown(llm)}, and no LLM of LlamaIndex: write "
+                f"'{name}' is {_shown(llm)}, which is not a LlamaIndex LLM: write "
                 f'{name}=OpenAI("...") of llama_index.llms.openai, or the like'
             )
     check_pair(strong, strong if _same(strong, weak) else weak, _name(strong), _name(weak))

@@ -91,11 +91,11 @@ def test_a_template_of_one_s_own(adapter: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"ignore": ["aidr"]}, "there is no ready pattern 'aidr': did you mean 'aider'?"),
+        ({"ignore": ["aidr"]}, "there is no predefined pattern 'aidr': did you mean 'aider'?"),
         ({"ignore": ["(x"]}, "'(x' is not a regular expression"),
-        ({"ignore": [".*"]}, "'.*' matches the empty text"),
-        ({"extract": r"<q>.*</q>"}, "has no group: put the human's words in (...)"),
-        ({"extract": 3}, "write regular expressions, or of these names: crewai, dspy"),
+        ({"ignore": [".*"]}, "'.*' matches empty text"),
+        ({"extract": r"<q>.*</q>"}, "has no group: put the part with the user's words in (...)"),
+        ({"extract": 3}, "write regular expressions, or names of predefined ones: crewai, dspy"),
         ({"scored": "first"}, "'scored' is 'first'"),
     ],
 )

@@ -131,8 +131,8 @@ NO_TOKENS = {key: PRICES[key] for key in ("strong_price", "weak_price")}
         ({"calibration": "/"}, "calibration / is not a calibration file: make it again"),
         ({"calibration": __file__}, "cannot be read (not JSON): make it again with `routellm cal"),
         ({"router": "constant", "strong_share": 0.3}, "gives all usual prompts the score 0.5"),
-        ({"router": "constant", **PRICES, "saving": 0.3}, "parts them for 'saving'"),
-        ({"threshold": 0.5, "adapt": True}, "'adapt' keeps a share, and 'threshold' names none"),
+        ({"router": "constant", **PRICES, "saving": 0.3}, "separates them for 'saving'"),
+        ({"threshold": 0.5, "adapt": True}, "'adapt' keeps a share, and 'threshold' sets none"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_one_line_before_traffic(

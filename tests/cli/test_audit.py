@@ -220,9 +220,9 @@ def test_prices_the_wrong_way_round_are_told(log):
     ("arguments", "said"),
     [
         (["--strong-share", ".3", "--threshold", ".5"], "keep one of them"),
-        (["--strong-price", "1,2"], "a price of one model is given"),
+        (["--strong-price", "1,2"], "only one model has a price"),
         (["--strong-price", "1", "--weak-price", "1,2"], "write dollars for a million tokens"),
-        (["--strong-cache-price", "1"], "goes with --strong-price or --weak-price"),
+        (["--strong-cache-price", "1"], "a cache price needs the model's"),
         (
             [*PRICES[:2], "--weak-price", "1,2", "--weak-cache-price", "1,2,3"],
             "price of a cache is",

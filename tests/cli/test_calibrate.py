@@ -97,12 +97,12 @@ def test_calls_that_no_threshold_decides_are_left_out(plugin, tmp_path):
     base = ["calibrate", "--router", "length", "--prompts", str(file)]
     done = called(*base, "--strong-share", "0.5", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    assert "20 calls serve the application" in done.stderr
+    assert "20 side calls, such as titles" in done.stderr
     found = read_calibration(str(out))
     assert (found.n, found.share) == (40, 0.5)
     file.write_text(json.dumps({"messages": [asked[-1]]}))
     none = called(*base, "--strong-share", "0.5")
-    assert "all 1 calls serve the application" in none.stderr
+    assert "all 1 calls are side calls" in none.stderr
 
 
 def test_the_table_alone(prompts):
@@ -159,7 +159,7 @@ def test_a_saving_and_a_budget(prompts, tmp_path):
     assert done.returncode == 0, done.stderr
     # A tenth of the price for the weak model: two thirds of the calls save 60 %.
     assert read_calibration(str(out)).share == pytest.approx(1 / 3, abs=0.03)
-    assert "400 answers of unknown length are taken for 100 tokens" in done.stderr
+    assert "400 answers of unknown length are counted as 100 tokens" in done.stderr
     done = called(*base, *prices, "--max-cost-per-1k-requests", "1.5")
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if line.rstrip().endswith("<"))
@@ -190,7 +190,7 @@ def test_labelled_rows_that_repeat_a_prompt_are_told(labelled, tmp_path):
     file.write_text("".join(lines + lines[:100]))
     base = ["calibrate", "--router", "random", "--max-quality-loss", "0.05", "--labelled"]
     done = called(*base, str(file))
-    assert "100 rows with labels repeat the prompt of another one" in done.stderr
+    assert "100 labelled rows repeat the prompt of another one" in done.stderr
     assert "repeat" not in called(*base, str(labelled)).stderr
 
 
@@ -211,7 +211,7 @@ def test_a_router_without_a_fingerprint_and_ties(prompts, plugin, tmp_path):
     out = tmp_path / "support.json"
     base = ["calibrate", "--prompts", str(prompts), "--strong-share", "0.5", "--out", str(out)]
     done = called(*base, "--router", "coarse")
-    assert "50.0% cannot be had: many prompts have the same score" in done.stdout
+    assert "50.0% cannot be reached: many prompts have the same score" in done.stdout
     assert "has no fingerprint" in done.stdout
     assert RoutingPolicy("coarse", calibration=str(out)).threshold == 0.5
     out.unlink()
@@ -231,7 +231,10 @@ MISTAKES = {
     "not a number": (["--prompts", "P", "--strong-share", "nan"], "--strong-share is nan"),
     "loss 0": (["--labelled", "L", "--max-quality-loss", "0"], "--max-quality-loss is 0: write"),
     "loss without labels": (["--prompts", "P", "--max-quality-loss", ".1"], "give --labelled"),
-    "confidence alone": (["--prompts", "P", "--confidence", ".9"], "goes with --max-quality-loss"),
+    "confidence alone": (
+        ["--prompts", "P", "--confidence", ".9"],
+        "only works with --max-quality-loss",
+    ),
     "confidence 1": (
         ["--labelled", "L", "--max-quality-loss", ".1", "--confidence", "1"],
         "--confidence is 1: write",
@@ -255,7 +258,10 @@ MISTAKES = {
         "nothing to save",
     ),
     "no prices": (["--prompts", "P", "--saving", ".1"], "needs prices"),
-    "one price": (["--prompts", "P", "--saving", ".1", "--weak-price", "2,2"], "of one model"),
+    "one price": (
+        ["--prompts", "P", "--saving", ".1", "--weak-price", "2,2"],
+        "only one model has",
+    ),
     "no price": (
         ["--prompts", "P", "--saving", ".1", "--weak-price", "2", "--strong-price", "3,3"],
         "a price is '2': write",

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from subprocess import PIPE, STDOUT, Popen
+from typing import Any
 
 import pytest
 
@@ -147,6 +148,32 @@ def test_it_takes_the_proxy_along_when_stopped(up: tuple[Popen[str], str]):
     assert demo.wait(60) == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
+
+
+@pytest.mark.parametrize(
+    ("name", "while_starting"), [("SIGHUP", False), ("SIGKILL", False), ("SIGTERM", True)]
+)
+def test_nothing_is_left_however_it_is_ended(name: str, while_starting: bool):
+    psutil = pytest.importorskip("psutil")
+    demo = started("--port", "0")
+    assert demo.stdout is not None
+    try:
+        output = ""
+        while ("Two stand-in models" if while_starting else "Ctrl-C") not in output:
+            line = demo.stdout.readline()
+            assert line, output
+            output += line
+        children: list[Any] = []
+        while not children:
+            children = psutil.Process(demo.pid).children(recursive=True)
+        demo.send_signal(getattr(signal, name))
+        demo.wait(60)
+        _, left = psutil.wait_procs(children, timeout=60)
+        for child in left:
+            child.kill()
+        assert not left
+    finally:
+        ended(demo)
 
 
 @pytest.mark.parametrize("port", ["99999", "-1"])

@@ -84,7 +84,10 @@ def test_words_for_right_and_wrong_are_read_as_programs_write_them(
     path.write_text("\n".join(["prompt,correct.big,correct.small", *rows]) + "\n")
     done = trained(path, *PAIR)
     assert done.returncode == 0, done.stderr
-    assert "fewer than 100 validation prompts say little: `routellm cross-validate`" in done.stderr
+    assert (
+        "fewer than 100 validation prompts are too few to judge by: `routellm cross-validate`"
+        in done.stderr
+    )
 
 
 def test_rows_with_strong_and_weak_are_learned_from(tmp_path: Path) -> None:
@@ -244,8 +247,8 @@ def test_candidates_share_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--folds", "59"), "--folds is 59, and of 60 prompts so many folds leave one empty"),
-        (("--by", "source"), "--by source: no prompt is left to learn from beside the one source"),
+        (("--folds", "59"), "--folds is 59, which leaves a fold without any of the 60"),
+        (("--by", "source"), "--by source: no prompt is left to train on while the only"),
         (("--by", "task", "--folds", "2"), "--by task needs gold of two tasks or more"),
     ],
 )
@@ -270,8 +273,8 @@ def test_a_router_that_is_judged_on_what_it_learned_says_so(tmp_path: Path) -> N
     calibrate = ("calibrate", *NAMED, "--labelled", str(path), "--max-quality-loss", "0.3")
     prices = ("--strong-price", "10,30", "--weak-price", "1,3")
     done = called(*calibrate, *prices, "--checkpoint", router)
-    assert f"the router learned {count} of the labelled prompts" in done.stderr
-    assert "learned" not in called(*calibrate, *prices).stderr
+    assert f"the router was trained on {count} of the labelled prompts" in done.stderr
+    assert "was trained on" not in called(*calibrate, *prices).stderr
     pairs = called("pairs", str(path), "--router", f"mf={router}", "--draws", "50")
     assert f"mf=router learned {count} of the 60 prompts of own.jsonl" in pairs.stderr
     other = tmp_path / "other.jsonl"

@@ -95,4 +95,4 @@ def test_a_router_that_tells_no_difficulty_has_no_abilities(plugin, tmp_path: Pa
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = CliRunner().invoke(app, ["pairs", str(file), "--router", "random", "--abilities"])
     assert done.exit_code != 0
-    assert "none of these routers tells difficulty: name mf or bert" in str(done.exception)
+    assert "needs a router that estimates difficulty: name mf or bert" in str(done.exception)

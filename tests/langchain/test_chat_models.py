@@ -347,7 +347,7 @@ def test_a_missing_package_names_the_extra(monkeypatch, name, module, package, e
     [
         ({"treshold": 0.1}, "unknown argument 'treshold': did you mean 'threshold'?"),
         ({"timeout": 60}, r"'timeout' is for the models: .*init_chat_model\(.*timeout=\.\.\.\)"),
-        ({"model": "router-mf-0.1"}, "'model' names one model, and here are two: write strong="),
+        ({"model": "router-mf-0.1"}, "'model' names one model, but two are needed: write strong="),
         ({"weak": " "}, "'weak' is an empty name: write one such as 'openai:gpt-4o'"),
         ({"threshold": 2}, "'threshold' is 2: input should be less than or equal to 1"),
         ({"strong_share": 0.3}, "both 'threshold' and 'strong_share' are set: keep one of them"),
@@ -369,7 +369,7 @@ def test_mistakes_say_what_to_write(models, arguments, message):
 
 def test_the_pair_is_checked(models, caplog):
     ChatRouteLLM(*reversed(models), **LENGTH)
-    assert "'strong' is 'gpt-4o-mini', by its name a smaller sibling of 'gpt-4o'" in caplog.text
+    assert "'strong' ('gpt-4o-mini') is a smaller version of 'weak' ('gpt-4o')" in caplog.text
     with pytest.raises(ConfigError, match="the same model 'gpt-4o': name two models"):
         ChatRouteLLM(models[0], models[0], **LENGTH)
 

@@ -105,7 +105,7 @@ def test_questions_it_cannot_answer_say_what_to_ask() -> None:
 
     with pytest.raises(ConfigError, match="labels fast, slow: name the choices 'strong' and"):
         answered(EASY, choice("fast", "slow"))
-    with pytest.raises(ConfigError, match="is a Score, and a router answers Choice and Noul"):
+    with pytest.raises(ConfigError, match="is a Score, and a router only answers Choice and Noul"):
         answered(EASY, Score(instructions="How hard?", criteria=["not", "very"]))
 
 

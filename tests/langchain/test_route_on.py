@@ -48,9 +48,9 @@ def test_texts_and_inputs_are_as_many(llm: ChatRouteLLM) -> None:
     with route_on(TEXTS):
         with pytest.raises(ConfigError, match="route_on got 3 texts for 2 inputs"):
             llm.batch([HARD] * 2)
-        with pytest.raises(ConfigError, match="got 3 texts, and this is one call"):
+        with pytest.raises(ConfigError, match="got 3 texts for a single call"):
             llm.invoke(HARD)
-        with pytest.raises(ConfigError, match="got 3 texts, and this is one call"):
+        with pytest.raises(ConfigError, match="got 3 texts for a single call"):
             llm.stream(HARD)
 
 

@@ -35,7 +35,7 @@ SCRIPTS: list[tuple[str, list[str]]] = [
     ),
     ("agent.py", []),
 ]
-"""The examples, and what is typed into them."""
+"""The examples, and what is typed into them, before the input ends (Ctrl-D)."""
 
 
 class OneApi(Upstream):
@@ -81,7 +81,7 @@ def runs(notebook: Path) -> Iterator[dict[str, Future[Run]]]:
             "",
         ),
         "samples": (["-c", RUN_SAMPLES], json.dumps([code for code, _ in SAMPLES])),
-        **{script: ([EXAMPLES / script], "\n".join([*typed, "", ""])) for script, typed in SCRIPTS},
+        **{script: ([EXAMPLES / script], "\n".join([*typed, ""])) for script, typed in SCRIPTS},
     }
     with ThreadPoolExecutor(2) as pool:
         yield {name: pool.submit(run, *command) for name, command in commands.items()}

@@ -37,8 +37,11 @@ def make(**given: Any) -> RouteLLM:
         ({"on_error": "fail"}, "'on_error' is 'fail'"),
         ({"temperature": 0.3}, "unknown key 'temperature'"),
         ({"system_prompt": "Be brief."}, "'system_prompt' is a setting of the models: set it on"),
-        ({"strong": "gpt-4o"}, "'strong' is 'gpt-4o', and no LLM of LlamaIndex: write strong="),
-        ({"weak": None}, "'weak' is of type NoneType, and no LLM of LlamaIndex: write weak="),
+        (
+            {"strong": "gpt-4o"},
+            "'strong' is 'gpt-4o', which is not a LlamaIndex LLM: write strong=",
+        ),
+        ({"weak": None}, "'weak' is of type NoneType, which is not a LlamaIndex LLM: write weak="),
         ({"weak": gpt("gpt-4o")}, "'strong' and 'weak' are the same model 'gpt-4o'"),
     ],
 )
@@ -50,7 +53,7 @@ def test_a_mistake_is_an_error(given: dict[str, Any], message: str):
 
 def test_a_smaller_model_as_the_strong_one_is_warned_of(caplog: pytest.LogCaptureFixture):
     make(strong=gpt("gpt-4o-mini"), weak=gpt("gpt-4o"))
-    assert "'strong' is 'gpt-4o-mini', by its name a smaller sibling of 'gpt-4o'" in caplog.text
+    assert "'strong' ('gpt-4o-mini') is a smaller version of 'weak' ('gpt-4o')" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["strong", "weak", "settings", "threshold", "temperature"])

@@ -94,7 +94,7 @@ async def test_work_that_raises_fails_its_batch_alone() -> None:
 async def test_more_than_may_wait_is_refused(make: Callable[..., object], held: Held) -> None:
     batcher = make(waiting=3)
     tasks = await asked(batcher, 0, 1, 2, 3)
-    with pytest.raises(BusyError, match="too much is waiting"):
+    with pytest.raises(BusyError, match="too many prompts are waiting"):
         await batcher.done("a", 4, 1, 1)
     held.release.set()
     assert await asyncio.gather(*tasks) == [0, 2, 4, 6]

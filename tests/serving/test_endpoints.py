@@ -300,7 +300,7 @@ def test_a_changed_checkpoint_is_taken_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0 lets other machines ask: write --token-env NAME"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 accepts requests from other machines"),
         (["--token-env", "NOT_SET"], "--token-env NOT_SET: that environment variable is not set"),
         (["--router", "mff"], "no router named 'mff': did you mean 'mf'?"),
         (["--strong-share", "2"], "'strong_share' is 2.0: input should be less than or equal to 1"),

@@ -38,7 +38,7 @@ TEXTS = [
     "Prove that p^2 - 1 is divisible by 24. " * 9,
     "x" * 5000,
 ]
-AWAY = "is away ("
+AWAY = "is unavailable ("
 LOOKS = 600
 
 
@@ -160,8 +160,8 @@ class TestAbsence:
         assert decide(remote, "x" * 90).score == 0.9  # which is kept
         (line,) = lines(caplog, AWAY)
         assert line == (
-            f"the scoring server {stub.url} is away (no answer within 200 ms): until it is back, "
-            "calls go to 'on_error' without waiting"
+            f"the scoring server {stub.url} is unavailable (no answer within 200 ms): until it is "
+            "back, calls go to 'on_error' without waiting"
         )
 
     def test_it_is_used_once_it_is_back(
@@ -296,7 +296,9 @@ def test_one_that_cannot_be_used_is_told_once(
 )
 def test_another_server_is_a_mistake_before_traffic(stub: ScoringStub, description: Any) -> None:
     stub.description = description
-    with pytest.raises(ConfigError, match=r"answers something else \(200\): is this a server of"):
+    with pytest.raises(
+        ConfigError, match=r"did not answer as expected \(200\): is this a server of"
+    ):
         load_router("remote", url=stub.url)
 
 

@@ -101,7 +101,7 @@ def _judgements(path: Path) -> dict[tuple[str, str], dict[int, float]]:
         if not 1 <= score <= 10:
             raise DataError(f"{where}: 'score' is {score:g}: write a score from 1 to 10")
         if turn in scores.setdefault(key, {}):
-            raise DataError(f"{where}: turn {turn} of question {key[0]} again: {_RESTORE}")
+            raise DataError(f"{where}: turn {turn} of question {key[0]} occurs twice: {_RESTORE}")
         scores[key][turn] = score
     return scores
 

@@ -73,7 +73,7 @@ def _bounded(
     if np.array_equal(sample.strong, sample.weak):
         raise DataError(
             f"both models have the same quality in all {len(sample.scores):,} rows, so these "
-            "labels tell nothing about a loss: check them, or call the cheaper model"
+            "labels cannot bound a loss: check them, or use the cheaper model"
         )
     found = bounded_loss(
         sample.scores,

@@ -128,8 +128,8 @@ def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) 
     of_side = int(stream.is_side.sum())
     if not sound.any():
         raise DataError(
-            f"all {of_side:,} calls serve the application, such as titles and summaries, which are "
-            "not scored: give prompts of people"
+            f"all {of_side:,} calls are side calls, such as titles and summaries, which are "
+            "not scored: give prompts that people wrote"
         )
     failed = stream.failed(scores)
     scores = scores[sound]
@@ -138,7 +138,7 @@ def _sample(stream: ScoreStream, policy: RoutingPolicy, *columns: array[float]) 
     if np.ptp(scores) < _SAME:
         raise ConfigError(
             f"router '{policy.settings.router}' gives all {len(scores):,} prompts the "
-            f"score {scores[0]:.4g}, so no threshold parts them: use another router, or "
+            f"score {scores[0]:.4g}, so no threshold separates them: use another router, or "
             "prompts that differ"
         )
     given, answered, *labels = (np.array(column)[sound] for column in columns)

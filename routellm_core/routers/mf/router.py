@@ -230,7 +230,8 @@ class MatrixFactorizationRouter(Router):
         """
         if self._strong_ability is None:
             raise ConfigError(
-                "this checkpoint of 'mf' learned one pair, so it knows no difficulty: train one "
+                "this checkpoint of 'mf' was trained on one pair, so it has no difficulty: "
+                "train one "
                 "with learn: outcomes"
             )
         values = self.encoder.encode(prompts) @ self._weights + self._intercept

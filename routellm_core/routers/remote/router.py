@@ -78,7 +78,7 @@ class RemoteRouter(Router):
             answer = self._server.scores(some)
             if answer.fingerprint != self.fingerprint:
                 self._is_stale = True
-                raise ScoringError(f"{self._server.url} scores with another checkpoint by now")
+                raise ScoringError(f"{self._server.url} now scores with another checkpoint")
             values.extend(answer.values)
         try:
             return np.array(values, np.float64)
@@ -87,7 +87,7 @@ class RemoteRouter(Router):
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
-        """Quantiles of the scores, as the server tells them."""
+        """Quantiles of the scores, as the server reports them."""
         return self._description.score_quantiles
 
     @property
@@ -134,7 +134,9 @@ class AwayRouter(Router):
             ServerAwayError: always.
         """
         self._server.breaker.check()
-        raise ServerAwayError(f"{self._server.url} is back, and its router is being loaded")
+        raise ServerAwayError(
+            f"{self._server.url} is available again, and its router is being loaded"
+        )
 
     @property
     def is_stale(self) -> bool:

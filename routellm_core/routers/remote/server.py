@@ -104,7 +104,7 @@ class ScoringServer:
         description = _described(_object(response))
         if response.status != 200 or description is None:
             raise ConfigError(
-                f"{WHY}: {self.url} answers something else ({response.status}): {_NO_SERVER}"
+                f"{WHY}: {self.url} did not answer as expected ({response.status}): {_NO_SERVER}"
             )
         return description
 
@@ -123,7 +123,7 @@ class ScoringServer:
             raise ScoringError(f"{self.url} gives no score ({_refusal(response, answer)})")
         values, fingerprint = answer.get("scores"), answer.get("fingerprint")
         if not isinstance(values, list) or len(values) != len(prompts):
-            raise ScoringError(f"{self.url} answers something else than scores: {_NO_SERVER}")
+            raise ScoringError(f"{self.url} did not answer with scores: {_NO_SERVER}")
         return Scores(values, fingerprint)
 
     def _asked(self, method: str, path: str, content: bytes | None = None, budgets: int = 1) -> Any:

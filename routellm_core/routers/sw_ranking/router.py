@@ -110,7 +110,7 @@ class SWRankingRouter(Router):
             raise ConfigError(
                 f"'{strong_model}' and '{weak_model}' are both in tier {self._strong}, so "
                 "every prompt would get the win rate 0.5: name models further apart, or set a "
-                "greater num_tiers"
+                "larger num_tiers"
             )
         cell, p_one = cells_of(columns, tiers, num_tiers, compat)
         order = np.argsort(cell, kind="stable")[: int((cell < left_out(num_tiers)).sum())]

@@ -95,7 +95,9 @@ def load_base(
         )
     reads = getattr(model.config, "max_position_embeddings", config.max_length)
     if config.max_length > reads:
-        raise ConfigError(f"'max_length' is {config.max_length}: {folder} reads {reads} tokens")
+        raise ConfigError(
+            f"'max_length' is {config.max_length}: {folder} reads at most {reads} tokens"
+        )
     return model, tokenizer
 
 

@@ -78,7 +78,7 @@ class FinetuneTrainingConfig(TrainingConfig, FinetuneConfig):
     )
 
     def source(self, name: str) -> FinetuneSourceConfig:
-        """Return how a source is used; plainly, where nothing is set."""
+        """Return how a source is used; the defaults where nothing is set."""
         return self.sources.get(name, FinetuneSourceConfig())
 
     def named(self: Named) -> Named:

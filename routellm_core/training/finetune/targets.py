@@ -58,7 +58,7 @@ def targets_of(comparisons: Comparisons, config: FinetuneTrainingConfig) -> Targ
     compared = ~np.isnan(margin)
     if not compared.any():
         raise ConfigError(
-            f"nothing to learn from compares '{config.strong_model}' with '{config.weak_model}': "
+            f"no training data compares '{config.strong_model}' with '{config.weak_model}': "
             "under 'models', say which models count as them"
         )
     teacher = linear_teacher(comparisons, config) if config.teacher_weight else None

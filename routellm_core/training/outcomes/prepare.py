@@ -141,7 +141,7 @@ def prepare_outcomes(
     measured = [data.rows(source)[source.measured > 0] for source in data.sources]
     used = np.unique(np.concatenate(measured))
     if not learned[used].any():
-        raise DataError("no prompt of gold is left to learn from: give more gold")
+        raise DataError("no gold prompt is left to train on: give more gold")
     raw = np.hstack([vectors, surface_features(data.prompts)])
     mean, scale = standardisation(raw[used[learned[used]]], encoder.dim, config.embedding_scale)
     features = ((raw - mean) * scale).astype(np.float64)

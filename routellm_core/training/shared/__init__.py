@@ -1,1 +1,1 @@
-"""What the training of every router shares."""
+"""Code that the training of all routers shares."""

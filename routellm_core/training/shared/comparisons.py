@@ -24,7 +24,7 @@ _LEAST = 1e-9
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Everything that is learned from. Models and sources are numbered as in their lists."""
+    """All training comparisons. Models and sources are numbered as in their lists."""
 
     models: list[str]
     sources: list[str]
@@ -110,7 +110,7 @@ def compare_models(
 def check_direction(
     comparisons: Comparisons, config: TrainingConfig, progress: Progress = SILENT
 ) -> None:
-    """Make sure that the pair is not given the wrong way round.
+    """Make sure that strong and weak model are not swapped.
 
     Args:
         comparisons: of all models.

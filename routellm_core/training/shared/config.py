@@ -1,4 +1,4 @@
-"""What can be set about the training of any router: the pair, the features, use of the data."""
+"""Training settings of any router: the pair, the features, use of the data."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class TrainingConfig(PairConfig):
     notes: str = Field(default="", description="Markdown for the end of the card")
 
     def source(self, name: str) -> SourceConfig:
-        """Return how a source is used; plainly, where nothing is set."""
+        """Return how a source is used; the defaults where nothing is set."""
         return self.sources.get(name, self.source_kind())
 
     def canonical(self) -> dict[str, str]:

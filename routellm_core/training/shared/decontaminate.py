@@ -1,4 +1,4 @@
-"""Leave out what resembles an evaluation prompt, so that results mean something."""
+"""Leave out prompts that resemble an evaluation prompt, so that results are valid."""
 
 from __future__ import annotations
 

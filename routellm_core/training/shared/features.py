@@ -1,4 +1,4 @@
-"""Bring the features of prompts to comparable spreads."""
+"""Scale the features of prompts to comparable spreads."""
 
 from __future__ import annotations
 

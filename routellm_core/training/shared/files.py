@@ -42,7 +42,7 @@ class TrainingFiles:
     """Models whose outcomes are not learned from, by the one name of each."""
 
     def command(self, router: str) -> str:
-        """Return what to type to train on these files, which are named without folders."""
+        """Return the command that trains on these files, named without folders."""
         return " \\\n  ".join([f"routellm train {router} --out DIR", *self.options()])
 
     def options(self) -> list[str]:
@@ -62,7 +62,7 @@ class TrainingFiles:
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What stands in the files, by name of the source."""
+    """The rows of the files, by name of the source."""
 
     battles: dict[str, list[Battle]]
     gold: dict[str, list[Gold]]

@@ -1,4 +1,4 @@
-"""Check gold labels before training, and leave out those that would teach the wrong model."""
+"""Check gold labels before training, and leave out those that would mislead the router."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder that a run writes to: checked, and held, before any work."""
+"""The folder that a run writes to: checked and locked before any work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OURS = frozenset(("router", "fingerprint"))
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a folder while something is written to it; a new one that stays empty is removed.
+    """Lock a folder while something is written to it; a new one that stays empty is removed.
 
     Args:
         folder: made if absent.
@@ -53,7 +53,7 @@ def _probe(folder: Path) -> None:
 
 @contextmanager
 def held_for_checkpoint(folder: Path) -> Iterator[None]:
-    """Hold a folder for a checkpoint, which may take the place of an older one.
+    """Lock a folder for a checkpoint, which may replace an older one.
 
     Raises:
         ConfigError: as for ``held``; or a file there has the name of a checkpoint's and belongs to

@@ -1,4 +1,4 @@
-"""What happens before and after any router learns: splits, features, validation figures."""
+"""What happens before and after training any router: splits, features, validation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .label_faults import usable_gold
 
 @dataclass(frozen=True)
 class Split:
-    """Comparisons, and which of their prompts are for what."""
+    """Comparisons, and which of their prompts are for training and for validation."""
 
     comparisons: Comparisons
     train: NDArray[np.bool_]
@@ -167,7 +167,7 @@ def _split(
     train, validation = ~held_out & ~copies, held_out & ~copies
     if not train.any():
         raise DataError(
-            "no prompt is left to learn from beside those held out and the near copies of "
+            "no prompt is left to train on, apart from those held out and near-copies of "
             "evaluation prompts: give more battles or gold"
         )
     usual = usual_prompts(comparisons, validation, config)

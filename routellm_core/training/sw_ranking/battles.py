@@ -77,7 +77,7 @@ def _level(comparisons: Comparisons, is_gold: NDArray[np.bool_], config: SWRanki
         if not ((votes.first == model) | (votes.second == model)).any():
             raise ConfigError(
                 f"'traffic' is '{config.traffic}', which has no battle of "
-                f"'{comparisons.models[model]}': name a source that has, or none"
+                f"'{comparisons.models[model]}': name a source that has one, or leave 'traffic' out"
             )
     strengths = votes.strengths()
     level = float(sigmoid(strengths[strong] - strengths[weak]))

@@ -119,7 +119,7 @@ def _sources(files: TrainingFiles, config: TrainingConfig, progress: Progress) -
     rows = read_files(files)
     if len(rows.gold) < 2:
         raise DataError(
-            "--by source: no prompt is left to learn from beside the one source that is held out: "
+            "--by source: no prompt is left to train on while the only source is held out: "
             "give more files, or hold out by fold"
         )
     leave_out = config.model_copy(update={"keep_format_failures": False})

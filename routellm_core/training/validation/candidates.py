@@ -43,6 +43,6 @@ def check_candidates(candidates: Sequence[Candidate], checkpoints: Collection[st
         for key in ("strong_model", "weak_model", "models"):
             if getattr(other.config, key) != getattr(first.config, key):
                 raise ConfigError(
-                    f"'{first.name}' and '{other.name}' differ in '{key}', so they do not predict "
-                    "the same: write the same in both, or set it in all with --set"
+                    f"'{first.name}' and '{other.name}' differ in '{key}', so they are not "
+                    "comparable: write the same value in both, or set it for all with --set"
                 )

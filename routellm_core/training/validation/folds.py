@@ -84,8 +84,8 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
     fold = np.array([int(split_position(p) * folds) for p in data.comparisons.prompts], np.int64)
     if not np.bincount(fold, minlength=folds).all():
         raise ConfigError(
-            f"--folds is {folds}, and of {len(fold):,} prompts so many folds leave one empty: "
-            "write fewer, or give more prompts"
+            f"--folds is {folds}, which leaves a fold without any of the {len(fold):,} prompts: "
+            "write fewer folds, or give more prompts"
         )
     return Folds(
         [_fold(data, number, fold == number) for number in range(folds)],
@@ -96,7 +96,7 @@ def make_folds(data: Split, by: By, folds: int, gold_mmlu: Path | None = None) -
 def _by_source(data: Split) -> Folds:
     if len(data.comparisons.sources) < 2:
         raise DataError(
-            "--by source: no prompt is left to learn from beside the one source that is held out: "
+            "--by source: no prompt is left to train on while the only source is held out: "
             "give more files, or hold out by fold"
         )
     judged = list(_benchmarks(data, np.zeros(len(data.comparisons.prompts), np.int64)))

@@ -83,7 +83,7 @@ class Run:
         content = json.loads(path.read_bytes())
         if content["run"] != self.digest:
             raise ConfigError(
-                f"{path} is of another run, with other files, settings or folds: name another "
+                f"{path} belongs to another run, with other files, settings or folds: name another "
                 "--out, or remove that folder"
             )
         scores: dict[str, float] = content["scores"]

@@ -66,7 +66,8 @@ def as_model(tier: Tier, given: object) -> InnerModel:
         return given
     raise ConfigError(
         f"'{tier}' is {_described(given)}, which is not a chat model: give one such as "
-        "ChatOpenAI(...) or 'openai:gpt-4o', and put what comes before or after it around this"
+        "ChatOpenAI(...) or 'openai:gpt-4o', and put prompts, parsers and the like around the "
+        "routed model"
     )
 
 
@@ -231,7 +232,7 @@ def with_fields(tier: Tier, model: InnerModel, fields: Mapping[str, Any]) -> Inn
     if unknown:
         raise ConfigError(
             f"the {tier} model {_described(model)} has no '{unknown[0]}': "
-            "leave it out here, and set what it has instead on the model itself"
+            "leave it out here, and set the field that this model has on the model itself"
         )
     assert isinstance(model, BaseChatModel)
     return _copied(model, {names[name]: value for name, value in fields.items()})

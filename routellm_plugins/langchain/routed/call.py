@@ -1,4 +1,4 @@
-"""A call that is decided on: it is made of the runnable that was chosen."""
+"""A call with its decision, made by the runnable that was chosen."""
 
 # ruff: noqa: A002  # `input` is what LangChain calls it
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..reporting import with_decision
 
 @dataclass(frozen=True)
 class RoutedCall:
-    """A call that is decided on."""
+    """A call with its decision."""
 
     target: Runnable[LanguageModelInput, Any]
     model_input: LanguageModelInput
@@ -65,7 +65,7 @@ class RoutedCall:
 
 
 class Calls(Runnable["RoutedCall | Exception", Any]):
-    """Makes calls that are decided on already; what Runnable adds is how batches run."""
+    """Makes calls whose decision is known; Runnable adds how batches run."""
 
     def invoke(
         self, input: RoutedCall | Exception, config: RunnableConfig | None = None, **kwargs: Any

@@ -88,7 +88,7 @@ def test_the_command_prints_a_table():
     assert "router: mf, strong_share 0.3: threshold" in done.stdout
     for options, message in (
         (("--benchmark", "conversations:tset"), "no conversations of part 'tset'"),
-        (("--benchmark", "conversations", "--out", "out"), "conversations are printed"),
+        (("--benchmark", "conversations", "--out", "out"), "conversations are only printed"),
         (("--benchmark", "mmlu", "--calibration", "x"), "goes with --benchmark conversations"),
     ):
         wrong = called(*evaluate, *options)

@@ -217,11 +217,11 @@ def test_prompts_are_excluded_by_file(own: str, tmp_path: Path) -> None:
     hashes.write_text(json.dumps([hashlib.sha256(b"word 0").hexdigest().upper()]))
     result = _run(*arguments, "--out", str(tmp_path / "out"))
     assert "own, n = 29" in result.output
-    assert "names no prompt" not in result.stderr
+    assert "matches no prompt" not in result.stderr
     (benchmark,) = json.loads((tmp_path / "out" / "results.json").read_text())["benchmarks"]
     assert benchmark["excluded"] == 1
     hashes.write_text(json.dumps([hashlib.sha256(b"another").hexdigest()]))
-    assert "hashes.json names no prompt of these benchmarks" in _run(*arguments).stderr
+    assert "hashes.json matches no prompt of these benchmarks" in _run(*arguments).stderr
 
 
 class Slow(Router):

@@ -123,7 +123,12 @@ def test_a_wrong_published_file_is_named(folder: Path, text: str | bytes, messag
         ("question.jsonl", '"turns"', '"turn"', "line 1: no 'turns'"),
         ("judgements.jsonl", '"score": 2.5', '"score": -1', "line 4: 'score' is -1"),
         ("judgements.jsonl", '"score": 9', '"score": "good"', "line 1: 'score' is 'good'"),
-        ("judgements.jsonl", '"turn": 2', '"turn": 1', "line 2: turn 1 of question 81 again"),
+        (
+            "judgements.jsonl",
+            '"turn": 2',
+            '"turn": 1',
+            "line 2: turn 1 of question 81 occurs twice",
+        ),
         (
             "judgements.jsonl",
             '"model": "gpt-4',

@@ -44,7 +44,7 @@ def test_several_texts_are_for_as_many_calls_at_once():
         assert texts_to_route_on(2) == ["a", "b"]
         with pytest.raises(ConfigError, match=r"route_on got 2 texts for 3 inputs"):
             texts_to_route_on(3)
-        with pytest.raises(ConfigError, match=r"got 2 texts, and this is one call"):
+        with pytest.raises(ConfigError, match=r"got 2 texts for a single call"):
             text_to_route_on()
         with held("taken down"):
             assert text_to_route_on() == "taken down"

@@ -109,7 +109,9 @@ def test_a_kept_threshold_is_used_within_the_bounds(tmp_path: Path):
 def test_another_file_is_not_written_over(tmp_path: Path, content: str):
     other = tmp_path / "notes.json"
     other.write_text(content)
-    with pytest.raises(ConfigError, match="holds no threshold that was kept: name another file"):
+    with pytest.raises(
+        ConfigError, match="does not hold a threshold kept by 'adapt': name another"
+    ):
         RoutingPolicy("even", strong_share=0.3, adapt=other)
     assert other.read_text() == content
     with pytest.raises(ConfigError, match="there is no such folder"):
@@ -130,7 +132,7 @@ def test_a_guarantee_of_quality_does_not_move(tmp_path: Path):
     )
     path.write_text(calibration.as_json())
     assert RoutingPolicy("even", calibration=path).threshold == 0.6
-    with pytest.raises(ConfigError, match="holds for its own threshold: remove 'adapt'"):
+    with pytest.raises(ConfigError, match="holds only for its own threshold: remove 'adapt'"):
         RoutingPolicy("even", calibration=path, adapt=True)
 
 

@@ -180,7 +180,7 @@ def test_changed_settings_are_another_run(files: TrainingFiles, tmp_path: Path) 
     files.config.write_text(f"{SETTINGS}gamma: 20\n")
     refused = _run(files, tmp_path / "out", f"sw_ranking={files.config}")
     assert isinstance(refused.exception, ConfigError)
-    assert "is of another run" in str(refused.exception)
+    assert "belongs to another run" in str(refused.exception)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_the_only_source_cannot_be_held_out(files: TrainingFiles, tmp_path: Path
     given = ["--gold", str(files.gold[0]), "--out", str(tmp_path / "out"), "--by", "source"]
     refused = CliRunner().invoke(app, ["cross-validate", f"sw_ranking={files.config}", *given])
     assert isinstance(refused.exception, DataError)
-    assert "no prompt is left to learn from" in str(refused.exception)
+    assert "no prompt is left to train on" in str(refused.exception)
 
 
 def test_gold_on_which_the_strong_model_is_no_better_is_no_source_to_judge_on(

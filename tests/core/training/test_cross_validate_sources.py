@@ -159,7 +159,7 @@ def test_a_source_without_a_clear_pair_is_named(sources: list[Path]) -> None:
 def test_the_only_source_cannot_be_held_out(sources: list[Path]) -> None:
     refused = _run(sources[:1])
     assert isinstance(refused.exception, DataError)
-    assert "beside the one source that is held out" in str(refused.exception)
+    assert "while the only source is held out" in str(refused.exception)
 
 
 def test_a_checkpoint_that_does_not_exist_is_an_error_before_training(

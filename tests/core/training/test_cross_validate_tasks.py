@@ -186,7 +186,7 @@ def test_another_runs_folder_is_refused(evals: Path, config: Path, tmp_path: Pat
     for arguments in ((), ("--folds", "2")):
         refused = _run(evals, config, out, *arguments)
         assert isinstance(refused.exception, ConfigError)
-        assert "is of another run" in str(refused.exception)
+        assert "belongs to another run" in str(refused.exception)
 
 
 @pytest.mark.parametrize("folds", ["1", "7"])

@@ -206,7 +206,7 @@ def test_a_classifier_of_other_labels_gets_a_new_head(
 def test_more_tokens_than_the_base_reads_are_an_error(
     files: TrainingFiles, config: BERTConfig, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"'max_length' is 129: .* reads 128 tokens"):
+    with pytest.raises(ConfigError, match=r"'max_length' is 129: .* reads at most 128 tokens"):
         train_bert(files, tmp_path, config.model_copy(update={"max_length": 129}))
 
 
