@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Breaker:
-    """Whether a server is taken for away.
+    """Whether a server is considered unavailable.
 
     No thread waits for it to come back. At most once in ``retry_s`` seconds, a call that finds the
     breaker open has a thread look, or is let through to see for itself; all others fail at once.
@@ -57,7 +57,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server is taken for away."""
+        """Whether the server is considered unavailable."""
         return self._why is not None
 
     @property
@@ -71,17 +71,17 @@ class Breaker:
         """Let a call through, or fail it at once.
 
         Raises:
-            ServerAwayError: the server is taken for away.
+            ServerAwayError: the server is considered unavailable.
         """
         why = self._why
         if why is None:
             return
         if time.monotonic() >= self._next_look and self._look():
             return
-        raise ServerAwayError(f"{self._name} is away ({why})")
+        raise ServerAwayError(f"{self._name} is unavailable ({why})")
 
     def failed(self, why: str, began: float) -> ServerAwayError:
-        """Take down that the server gave no answer; returns the error to raise.
+        """Record that the server gave no answer; returns the error to raise.
 
         Args:
             why: what happened, in a few words.
@@ -99,12 +99,12 @@ class Breaker:
                     self._next_look = time.monotonic() + self._retry_s
         if opens:
             logger.warning(
-                "%s is away (%s): until it is back, %s", self._name, why, self._meanwhile
+                "%s is unavailable (%s): until it is back, %s", self._name, why, self._meanwhile
             )
-        return ServerAwayError(f"{self._name} is away ({why})")
+        return ServerAwayError(f"{self._name} is unavailable ({why})")
 
     def succeeded(self) -> None:
-        """Take down that the server answered a call."""
+        """Record that the server answered a call."""
         if not self._failures:
             return
         with self._lock:
