@@ -176,8 +176,8 @@ def test_a_model_that_fails_is_let_alone_and_tried_until_it_is_back(
     assert found["error:RuntimeError"] == while_down + 1
     assert found["paused"] == 26 - 4 - while_down - 1
     assert [each.message for each in caplog.records] == [
-        "shadow mode of 'chat': the strong model is unavailable (error:RuntimeError): until it is back, "
-        "requests that are drawn for it are kept without its answer, as 'paused'",
+        "shadow mode of 'chat': the strong model is unavailable (error:RuntimeError): until it is "
+        "back, requests that are drawn for it are kept without its answer, as 'paused'",
         "shadow mode of 'chat': the strong model is back",
     ]
 
