@@ -88,6 +88,7 @@ class ProxyProcess(Running):
         deadline = time.monotonic() + timeout_s
         while not self._ready():
             if self._process.poll() is not None:
+                self.stop()
                 raise RouteLLMError(f"the proxy ended at start:\n{self._last_lines()}")
             if time.monotonic() > deadline:
                 self.stop()

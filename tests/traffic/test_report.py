@@ -208,7 +208,7 @@ def test_what_is_exported_is_read_by_train_and_calibrate(path: str, tmp_path: Pa
     store.add_feedback([Feedback("r2", 1.0)])
     done = called("store", "export", path, "--judged", "--out", str(out))
     assert done.returncode == 0
-    assert "of 1 only one answer was judged" in done.stderr
+    assert "for 1 only one of the two answers was judged" in done.stderr
     first, second = read_gold(out)
     assert (first.prompt, first.task) == ("Question 0", "chat")
     assert first.correct == {"strong-model": 1.0, "weak-model": 0.25}

@@ -152,12 +152,12 @@ def test_fallbacks_failures_and_cached_answers_are_no_cost_of_a_decision(tmp_pat
     ("arguments", "advice"),
     [
         (["calls.jsonl"], "hold no decision of a router"),
-        (["calls.jsonl", "http://127.0.0.1:9/metrics"], "several sources are for logs"),
+        (["calls.jsonl", "http://127.0.0.1:9/metrics"], "only logs can be several sources"),
         (["none.db"], "there is no store"),
         (["http://127.0.0.1:9/metrics"], "cannot be reached"),
         (["http://127.0.0.1:9/metrics", "--since", "7d"], "leave out --since"),
-        (["http://127.0.0.1:9", "--feedback", "calls.jsonl"], "metrics name no answer"),
-        (["http://127.0.0.1:9", "--strong-price", "1,2"], "prices are for logs"),
+        (["http://127.0.0.1:9", "--feedback", "calls.jsonl"], "metrics do not identify single answers"),
+        (["http://127.0.0.1:9", "--strong-price", "1,2"], "price options are for logs only"),
     ],
 )
 def test_what_is_no_source_is_one_line(
