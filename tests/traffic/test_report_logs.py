@@ -156,7 +156,7 @@ def test_fallbacks_failures_and_cached_answers_are_no_cost_of_a_decision(tmp_pat
         (["none.db"], "there is no store"),
         (["http://127.0.0.1:9/metrics"], "cannot be reached"),
         (["http://127.0.0.1:9/metrics", "--since", "7d"], "leave out --since"),
-        (["http://127.0.0.1:9", "--feedback", "calls.jsonl"], "metrics do not identify single answers"),
+        (["http://127.0.0.1:9", "--feedback", "calls.jsonl"], "do not identify single answers"),
         (["http://127.0.0.1:9", "--strong-price", "1,2"], "price options are for logs only"),
     ],
 )
