@@ -1,4 +1,4 @@
-"""The command line: `routellm`, one file per command."""
+"""The command line: `routellm`, by what they are for."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import typer
 
 from ..errors import RouteLLMError
 from ..version import __version__
-from .adapt import adapt
-from .audit import audit
 from .calibrate import calibrate
-from .cross_validate import cross_validate
-from .data_check import data_app
-from .distill import distill
 from .evaluate import evaluate
-from .explored import explored
-from .label import label
 from .pairs import pairs
-from .push import push
-from .report import report, store_app
 from .score import score
 from .serve import serve
-from .train import train
+from .traffic.adapt import adapt
+from .traffic.audit import audit
+from .traffic.explored import explored
+from .traffic.label import label
+from .traffic.report import report, store_app
+from .training.cross_validate import cross_validate
+from .training.data_check import data_app
+from .training.distill import distill
+from .training.push import push
+from .training.train import train
 
 app = typer.Typer(
     name="routellm",

@@ -40,7 +40,7 @@ from ..rules.budget import Costs
 from ..rules.calibration import calibration_of
 from ..rules.prices import Price
 from ..rules.share import NEVER
-from .options import (
+from .shared.options import (
     Checkpoint,
     OutputTokens,
     RouterName,
@@ -52,7 +52,7 @@ from .options import (
     options_of_router,
     tell_if_cheaper,
 )
-from .progress import messages, shown_progress
+from .shared.progress import messages, shown_progress
 
 _TIMEOUT_MS = 3_600_000.0
 
@@ -331,10 +331,9 @@ def _tell(skipped: Skipped, sample: Sample) -> None:
         )
     if sample.learned:
         typer.secho(
-            f"the router was trained on {sample.learned:,} of the labelled prompts and is "
-            "better on them "
-            "than on others, so a guarantee does not hold: calibrate on labels it was not "
-            "trained on",
+            f"the router was trained on {sample.learned:,} of the labelled prompts and is better "
+            "on them than on others, so a guarantee does not hold: calibrate on labels it was "
+            "not trained on",
             err=True,
             fg="yellow",
         )

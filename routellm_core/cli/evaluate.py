@@ -36,9 +36,9 @@ from ..evaluation.reporting.terminal import tables
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
 from ..policy.policy import RoutingPolicy
-from .named_routers import NamedRouter, learned_lines, named_routers
-from .options import tell_if_cheaper
-from .progress import messages, shown_progress
+from .shared.named_routers import NamedRouter, learned_lines, named_routers
+from .shared.options import tell_if_cheaper
+from .shared.progress import messages, shown_progress
 
 CONVERSATIONS = "conversations"
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import ConfigError
-from .named_routers import learned_lines, named_routers
-from .progress import messages, shown_progress
+from .shared.named_routers import learned_lines, named_routers
+from .shared.progress import messages, shown_progress
 
 if TYPE_CHECKING:
     from ..contracts import Router

@@ -19,8 +19,8 @@ from ..data.tables import count_rows, table_rows
 from ..decision import Decision
 from ..errors import ConfigError, DataError
 from ..policy.policy import RoutingPolicy
-from .options import Checkpoint, RouterName, check_is_not_read, options_of_router
-from .progress import messages, shown_progress
+from .shared.options import Checkpoint, RouterName, check_is_not_read, options_of_router
+from .shared.progress import messages, shown_progress
 
 _BATCH = 512
 _SHOWN = 1_000

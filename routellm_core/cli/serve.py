@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..policy.policies import policy_of
 from ..routers.remote.server import TOKEN, is_token
 from ..settings import PolicySettings, validate_settings
-from .options import Checkpoint, RouterName, RouterOptions, options_of_router
+from .shared.options import Checkpoint, RouterName, RouterOptions, options_of_router
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -119,7 +119,7 @@ def tiny_bert(tmp_path_factory):
 def test_distil_a_tiny_bert_twice(tiny_bert, tmp_path):
     import typer
 
-    from routellm_core.cli.distill import distill
+    from routellm_core.cli.training.distill import distill
 
     app = typer.Typer()
     app.command()(distill)

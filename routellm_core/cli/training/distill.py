@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .progress import messages, shown_progress
+from ..shared.progress import messages, shown_progress
 
 
 def distill(
@@ -26,8 +26,8 @@ def distill(
     ] = 1e-4,
 ) -> None:
     """Distil a sentence encoder into a static table of token vectors (StaticEncoder)."""
-    from ..training.distill import distil
-    from ..training.shared.out_folder import held_for_checkpoint
+    from ...training.distill import distil
+    from ...training.shared.out_folder import held_for_checkpoint
 
     console = messages()
     with held_for_checkpoint(output), shown_progress(console) as progress:

@@ -29,7 +29,7 @@ def push(
 
     The token is read from HF_TOKEN, or from `hf auth login`.
     """
-    from ..checkpoints.hub import push_to_hub
+    from ...checkpoints.hub import push_to_hub
 
     pushed = push_to_hub(folder, hub_id, public=public)
     typer.echo(f"pushed: checkpoint: {pushed}")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .progress import messages, shown_progress
+from ..shared.progress import messages, shown_progress
 
 if TYPE_CHECKING:
-    from ..training.shared.config import TrainingConfig
+    from ...training.shared.config import TrainingConfig
 
 BattleFiles = Annotated[
     list[Path] | None,
@@ -91,10 +91,10 @@ def train(
     settings: Settings = None,
 ) -> None:
     """Train a router. Writes the checkpoint, metrics.json and a model card."""
-    from ..training.shared.config import read_config
-    from ..training.shared.files import TrainingFiles
-    from ..training.shared.out_folder import held_for_checkpoint
-    from ..training.trainers import find_trainer
+    from ...training.shared.config import read_config
+    from ...training.shared.files import TrainingFiles
+    from ...training.shared.out_folder import held_for_checkpoint
+    from ...training.trainers import find_trainer
 
     trainer = find_trainer(router)
     configuration = read_config(config, trainer.config, settings or ())
@@ -111,7 +111,7 @@ def train(
 
 def pair_faults(config: TrainingConfig) -> Iterator[str]:
     """Yield a line if the strong model of a pair that is to be learned is the cheaper one."""
-    from ..evaluation.pair_faults import cheaper_by_table
+    from ...evaluation.pair_faults import cheaper_by_table
 
     if getattr(config, "learn", "pair") == "pair":
         line = cheaper_by_table(config.strong_model, config.weak_model)

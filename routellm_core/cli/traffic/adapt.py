@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import ConfigError
-from .options import tell_if_cheaper
-from .progress import messages, shown_progress
+from ...errors import ConfigError
+from ..shared.options import tell_if_cheaper
+from ..shared.progress import messages, shown_progress
 
 if TYPE_CHECKING:
-    from ..evaluation.results import BenchmarkResult, Prices
-    from ..traffic.adapt.adapt import Adapted
-    from ..traffic.adapt.labels import Labels
+    from ...evaluation.results import BenchmarkResult, Prices
+    from ...traffic.adapt.adapt import Adapted
+    from ...traffic.adapt.labels import Labels
 
 
 def adapt(
@@ -73,16 +73,16 @@ def adapt(
     It takes seconds and learns in closed form. --out holds the checkpoint, which every adapter
     takes, and calibration.json where a threshold keeps --max-quality-loss.
     """
-    from ..data.calls import Skipped
-    from ..data.labelled import read_labelled
-    from ..traffic.adapt.adapt import adapt as moved
-    from ..traffic.adapt.adapt import check_folder
-    from ..traffic.adapt.base import read_base
-    from ..traffic.adapt.labels import Labels
-    from ..traffic.adapt.votes import read_stored_votes, read_votes
-    from ..traffic.exploration.logs import read_judgements
-    from ..traffic.store.database import is_store
-    from ..traffic.store.store import Store
+    from ...data.calls import Skipped
+    from ...data.labelled import read_labelled
+    from ...traffic.adapt.adapt import adapt as moved
+    from ...traffic.adapt.adapt import check_folder
+    from ...traffic.adapt.base import read_base
+    from ...traffic.adapt.labels import Labels
+    from ...traffic.adapt.votes import read_stored_votes, read_votes
+    from ...traffic.exploration.logs import read_judgements
+    from ...traffic.store.database import is_store
+    from ...traffic.store.store import Store
 
     for name, value, low in (
         ("--max-quality-loss", max_quality_loss, 0.0),
@@ -125,7 +125,7 @@ def adapt(
 
 
 def _prices(strong: float | None, weak: float | None) -> Prices | None:
-    from ..evaluation.results import Prices
+    from ...evaluation.results import Prices
 
     if strong is None and weak is None:
         return None
@@ -140,7 +140,7 @@ def _tell_faults(
     labels: Labels, models: tuple[str | None, str | None], prices: Prices | None, file: str
 ) -> None:
     """Print a line on stderr if the strong model is no better, and one if it is cheaper."""
-    from ..evaluation.pair_faults import no_better
+    from ...evaluation.pair_faults import no_better
 
     line = no_better(float(labels.strong.mean()), float(labels.weak.mean()), file)
     if line:
@@ -150,9 +150,9 @@ def _tell_faults(
 
 
 def _table(result: BenchmarkResult, base: str) -> Table:
-    from ..evaluation.reporting.wording import estimated, signed
-    from ..evaluation.results import LENGTH, MIX
-    from ..traffic.adapt.judged import ADAPTED, BASE
+    from ...evaluation.reporting.wording import estimated, signed
+    from ...evaluation.results import LENGTH, MIX
+    from ...traffic.adapt.judged import ADAPTED, BASE
 
     table = Table(
         title=f"{result.n:,} labels, each judged by a router that did not learn it",
@@ -171,7 +171,7 @@ def _table(result: BenchmarkResult, base: str) -> Table:
 
 
 def _lines(done: Adapted, base: str) -> list[str]:
-    from ..evaluation.reporting.wording import estimated, percent, signed
+    from ...evaluation.reporting.wording import estimated, percent, signed
 
     judged = done.judged
     if judged is None:

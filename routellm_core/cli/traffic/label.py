@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError, DataError, MissingExtraError
-from .progress import messages, shown_progress
+from ...errors import ConfigError, DataError, MissingExtraError
+from ..shared.progress import messages, shown_progress
 
 if TYPE_CHECKING:
-    from ..rules.prices import Price
-    from ..traffic.label.ask import Model
-    from ..traffic.label.prompts import Prompt
-    from ..traffic.label.run import Done, Labelling
+    from ...rules.prices import Price
+    from ...traffic.label.ask import Model
+    from ...traffic.label.prompts import Prompt
+    from ...traffic.label.run import Done, Labelling
 
 Price_ = Annotated[
     str | None,
@@ -123,10 +123,10 @@ def label(
     Started again with the same --out, it continues where it stopped. The exit code is 1 if some
     prompts could not be labelled.
     """
-    from ..traffic.label.ask import Asker, Pace, Purse
-    from ..traffic.label.journal import Journal
-    from ..traffic.label.judges import EXACT, GRADED, PAIRWISE, make_judge, template_text
-    from ..traffic.label.run import Labelling
+    from ...traffic.label.ask import Asker, Pace, Purse
+    from ...traffic.label.journal import Journal
+    from ...traffic.label.judges import EXACT, GRADED, PAIRWISE, make_judge, template_text
+    from ...traffic.label.run import Labelling
 
     judging = make_judge(judge, judge_prompt)
     if print_judge_prompt:
@@ -193,9 +193,9 @@ def _model(
     price: str | None,
     needs_price: bool,
 ) -> Model:
-    from ..openai_client import Server
-    from ..rules.prices import price_of, price_of_model
-    from ..traffic.label.ask import Model
+    from ...openai_client import Server
+    from ...rules.prices import price_of, price_of_model
+    from ...traffic.label.ask import Model
 
     name, at, url = written.partition("@http")
     if not name.strip():
@@ -238,8 +238,8 @@ def _asked(models: dict[str, Model], todo: list[Prompt]) -> list[str]:
 
 
 def _people(check: Path, models: dict[str, Model]) -> dict[str, tuple[float, float]]:
-    from ..data.calls import Skipped
-    from ..data.labelled import read_labelled
+    from ...data.calls import Skipped
+    from ...data.labelled import read_labelled
 
     names = models["strong"].name, models["weak"].name
     return {row.prompt: (row.strong, row.weak) for row in read_labelled(check, names, Skipped())}
@@ -255,10 +255,10 @@ def _prompts(
     """Return the prompts to label: those that people labelled first, then those chosen."""
     import numpy as np
 
-    from ..data.calls import Skipped
-    from ..registry.loading import load_encoder, load_router
-    from ..traffic.label.choose import choose
-    from ..traffic.label.prompts import read_prompts
+    from ...data.calls import Skipped
+    from ...registry.loading import load_encoder, load_router
+    from ...traffic.label.choose import choose
+    from ...traffic.label.prompts import read_prompts
 
     skipped = Skipped()
     found = read_prompts(path, skipped)
@@ -293,10 +293,10 @@ def _tell(
     *,
     priced: bool,
 ) -> None:
-    from ..evaluation.calibration.curve import share_interval
-    from ..evaluation.reporting.wording import estimated, percent
-    from ..traffic.label.agreement import agreement
-    from ..traffic.label.judges import WEAK_FIRST, position_bias
+    from ...evaluation.calibration.curve import share_interval
+    from ...evaluation.reporting.wording import estimated, percent
+    from ...traffic.label.agreement import agreement
+    from ...traffic.label.judges import WEAK_FIRST, position_bias
 
     cost = f", ${done.spent:.4f} spent in all" if priced else ", cost unknown (no prices)"
     typer.echo(f"{len(done.labels):,} of {len(todo):,} prompts labelled{cost}: {out}")

@@ -12,15 +12,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..data.calls import Skipped
-from ..errors import ConfigError
-from ..evaluation.reporting.wording import UNDEFINED, percent, plain
-from ..traffic.exploration.estimate import Bounded, estimate
-from ..traffic.exploration.logs import read_explored, read_judgements
-from ..traffic.exploration.stored import route_explored
-from ..traffic.store.database import is_store
-from ..traffic.store.store import Store
-from .options import StrongPrice, WeakPrice, model_prices
+from ...data.calls import Skipped
+from ...errors import ConfigError
+from ...evaluation.reporting.wording import UNDEFINED, percent, plain
+from ...traffic.exploration.estimate import Bounded, estimate
+from ...traffic.exploration.logs import read_explored, read_judgements
+from ...traffic.exploration.stored import route_explored
+from ...traffic.store.database import is_store
+from ...traffic.store.store import Store
+from ..shared.options import StrongPrice, WeakPrice, model_prices
 
 
 def explored(

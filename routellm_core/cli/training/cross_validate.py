@@ -11,13 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..data.labels import read_gold
-from .named_routers import learned_lines, named_routers
-from .progress import messages, shown_progress
+from ...data.labels import read_gold
+from ..shared.named_routers import learned_lines, named_routers
+from ..shared.progress import messages, shown_progress
 from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings, pair_faults
 
 if TYPE_CHECKING:
-    from ..training.validation.candidates import Candidate
+    from ...training.validation.candidates import Candidate
 
 
 def cross_validate(
@@ -70,13 +70,13 @@ def cross_validate(
     are ranked within each fold; every figure has its bootstrap 95 % interval. By source, candidates
     that learn outcomes are judged on every pair of the source's models, and learn neither.
     """
-    from ..training.shared.files import TrainingFiles
-    from ..training.shared.out_folder import held
-    from ..training.validation.by_source import by_source
-    from ..training.validation.candidates import check_candidates
-    from ..training.validation.compared import Compared, tables
-    from ..training.validation.cross_validate import cross_validate as measure
-    from ..training.validation.folds import checked_by
+    from ...training.shared.files import TrainingFiles
+    from ...training.shared.out_folder import held
+    from ...training.validation.by_source import by_source
+    from ...training.validation.candidates import check_candidates
+    from ...training.validation.compared import Compared, tables
+    from ...training.validation.cross_validate import cross_validate as measure
+    from ...training.validation.folds import checked_by
 
     files = TrainingFiles(
         battles or (), gold or (), gold_mmlu, decontaminate or (), settings=settings or ()
@@ -121,9 +121,9 @@ def cross_validate(
 
 
 def _candidate(written: str, settings: Sequence[str]) -> Candidate:
-    from ..training.shared.config import read_config
-    from ..training.trainers import find_trainer
-    from ..training.validation.candidates import Candidate
+    from ...training.shared.config import read_config
+    from ...training.trainers import find_trainer
+    from ...training.validation.candidates import Candidate
 
     router, _, path = written.partition("=")
     config = read_config(Path(path) if path else None, find_trainer(router).config, settings)

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from ..errors import ConfigError
-from ..evaluation.reporting.plots import require_matplotlib
-from ..policy.policy import RoutingPolicy
-from ..traffic.audit.config_entry import config_entry
-from ..traffic.audit.pages import CALIBRATION, write_audit
-from ..traffic.audit.run import Found, audit_logs, changed_settings
-from ..traffic.audit.sections import Table, headline, notes, tables, title
-from .options import (
+from ...errors import ConfigError
+from ...evaluation.reporting.plots import require_matplotlib
+from ...policy.policy import RoutingPolicy
+from ...traffic.audit.config_entry import config_entry
+from ...traffic.audit.pages import CALIBRATION, write_audit
+from ...traffic.audit.run import Found, audit_logs, changed_settings
+from ...traffic.audit.sections import Table, headline, notes, tables, title
+from ..shared.options import (
     Checkpoint,
     OutputTokens,
     RouterName,
@@ -28,7 +28,7 @@ from .options import (
     model_prices,
     options_of_router,
 )
-from .progress import messages, shown_progress
+from ..shared.progress import messages, shown_progress
 
 _TIMEOUT_MS = 3_600_000.0
 _USUAL_SHARE = 0.3

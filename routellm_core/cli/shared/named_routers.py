@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checkpoints.learned import count_learned, learned_hashes
-from ..checkpoints.store import local_folder
-from ..contracts import Router
-from ..errors import ConfigError
+from ...checkpoints.learned import count_learned, learned_hashes
+from ...checkpoints.store import local_folder
+from ...contracts import Router
+from ...errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class NamedRouter:
 
     def load(self) -> Router:
         """Return the router. Raises what ``load_router`` does."""
-        from ..registry.loading import load_router
+        from ...registry.loading import load_router
 
         return load_router(self.router, **self.options)
 

@@ -14,19 +14,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..data.calls import Skipped
-from ..data.row_files import written_rows
-from ..errors import ConfigError, did_you_mean
-from ..rules.prices import Price
-from ..traffic.report.figures import Figures, Source, figures_of
-from ..traffic.report.logs import requests_in_logs
-from ..traffic.report.requests import requests_of
-from ..traffic.report.wording import as_json, as_markdown, lines_of
-from ..traffic.store.database import is_store
-from ..traffic.store.export import exported
-from ..traffic.store.feedback_file import read_feedback
-from ..traffic.store.store import Store
-from .options import StrongPrice, WeakPrice, check_is_not_read, model_prices
+from ...data.calls import Skipped
+from ...data.row_files import written_rows
+from ...errors import ConfigError, did_you_mean
+from ...rules.prices import Price
+from ...traffic.report.figures import Figures, Source, figures_of
+from ...traffic.report.logs import requests_in_logs
+from ...traffic.report.requests import requests_of
+from ...traffic.report.wording import as_json, as_markdown, lines_of
+from ...traffic.store.database import is_store
+from ...traffic.store.export import exported
+from ...traffic.store.feedback_file import read_feedback
+from ...traffic.store.store import Store
+from ..shared.options import StrongPrice, WeakPrice, check_is_not_read, model_prices
 
 store_app = typer.Typer(
     name="store", help="Export or delete what shadow mode has stored.", no_args_is_help=True
@@ -103,7 +103,7 @@ def report(
         check_is_not_read(markdown, (*map(Path, source), feedback))
     if kind == "metrics":
         # What asks over HTTP takes long to import.
-        from ..traffic.report.metrics import read_metrics
+        from ...traffic.report.metrics import read_metrics
 
         found = read_metrics(source[0], began, key)
     elif kind == "store":

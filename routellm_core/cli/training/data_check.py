@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ..data.label_check import Report, alike_names, check_battles, check_gold
-from ..data.labels import read_battles, read_gold
-from ..data.tables import table_rows
-from ..errors import DataError, MissingExtraError
+from ...data.label_check import Report, alike_names, check_battles, check_gold
+from ...data.labels import read_battles, read_gold
+from ...data.tables import table_rows
+from ...errors import DataError, MissingExtraError
 
 data_app = typer.Typer(name="data", help="Check training data.", no_args_is_help=True)
 

@@ -10,9 +10,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ..errors import ConfigError, MissingExtraError
-from ..evaluation.pair_faults import cheaper, cheaper_by_table
-from ..rules.prices import Price, price_of, price_of_model
+from ...errors import ConfigError, MissingExtraError
+from ...evaluation.pair_faults import cheaper, cheaper_by_table
+from ...rules.prices import Price, price_of, price_of_model
 
 Pair = tuple[str | None, str | None]
 """Of the strong and of the weak model."""

@@ -1,0 +1,1 @@
+"""Commands that train routers, or check what they learn from."""
