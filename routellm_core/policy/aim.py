@@ -61,8 +61,7 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
         if settings.adapt and calibration.guarantee:
             raise ConfigError(
                 f"the guarantee of calibration {settings.calibration} holds only for its own "
-                "threshold: "
-                "remove 'adapt'"
+                "threshold: remove 'adapt'"
             )
         return Aim(calibration.threshold, calibration.share, calibration.quantiles, calibration)
     quantiles = router.score_quantiles

@@ -69,11 +69,13 @@ class _Policies:
         return found.current()
 
     def _key(self, settings: PolicySettings) -> Hashable:
-        """Return the key of settings, and remember it: making it takes longer than all else that
-        finds a policy, and those of a route are the same object at each call.
+        """Return the key of settings, and remember it for the next call with the same object.
+
+        A route's settings are one object, and building their key takes longer than the rest of
+        finding a policy.
         """
         version = plugins.version
-        key = _key(settings, version)
+        key = _key_of(settings, version)
         if not settings.is_of_one_call:
             if len(self._keys) >= self._size:
                 self._keys.clear()
@@ -177,7 +179,7 @@ async def adecide_each(
     return await asyncio.to_thread(decide_each, calls)
 
 
-def _key(settings: PolicySettings, version: int) -> Hashable:
+def _key_of(settings: PolicySettings, version: int) -> Hashable:
     # With types, since True and 1 are equal; with the plugins' version, so that a router whose
     # plugin was replaced is not used on.
     options = [(name, type(value), value) for name, value in settings.router_options.items()]

@@ -102,8 +102,7 @@ def _answer(name: str, question: Question, decision: Decision) -> Answer:
     if not isinstance(question, Choice):
         raise ConfigError(
             f"question '{name}' is a {type(question).__name__}, and a router only answers "
-            "Choice and "
-            "Noul"
+            "Choice and Noul"
         )
     probabilities = {"strong": win_rate, "weak": 1.0 - win_rate}
     if question.criteria.keys() != probabilities.keys():

@@ -15,12 +15,11 @@ import pytest
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
-from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, get
 from tests.litellm.configs import HANDLER, KEY, alias, group
 from tests.litellm.database.asking import ask, changed, key, listed, made, once
-from tests.litellm.database.setting import database_missing, environment, migrations
+from tests.litellm.database.setting import database_missing, with_database
 
 pytestmark = [
     pytest.mark.skipif(database_missing() is not None, reason=str(database_missing())),
@@ -55,14 +54,8 @@ def proxy(
         "general_settings": {"store_model_in_db": True, "proxy_batch_write_at": 1},
         "litellm_settings": {"callbacks": [HANDLER]},
     }
-    with PostgresServer() as postgres:
-        postgres.run(migrations())
-        process = proxy_with(config, **environment(postgres.url, plugin_path))
-        process.start(timeout_s=400)
-        try:
-            yield process
-        finally:
-            process.stop()
+    with with_database(proxy_with, config, plugin_path) as (process,):
+        yield process
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

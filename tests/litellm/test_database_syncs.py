@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
-from tests.fakes.postgres_server import PostgresServer
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import get
 from tests.litellm.configs import HANDLER, KEY, alias, group
 from tests.litellm.database.asking import ask, changed, listed, made, once
-from tests.litellm.database.setting import database_missing, environment, migrations
+from tests.litellm.database.setting import database_missing, with_database
 
 pytestmark = [
     pytest.mark.skipif(database_missing() is not None, reason=str(database_missing())),
@@ -61,12 +59,7 @@ def proxies(
         },
         "litellm_settings": {"callbacks": [HANDLER]},
     }
-    with PostgresServer() as postgres, ExitStack() as stack:
-        postgres.run(migrations())
-        both = [proxy_with(config, **environment(postgres.url, plugin_path)) for _ in range(2)]
-        for proxy in both:
-            stack.callback(proxy.stop)
-            proxy.start(timeout_s=400)
+    with with_database(proxy_with, config, plugin_path, 2) as both:
         yield both
 
 

@@ -231,8 +231,7 @@ class MatrixFactorizationRouter(Router):
         if self._strong_ability is None:
             raise ConfigError(
                 "this checkpoint of 'mf' was trained on one pair, so it has no difficulty: "
-                "train one "
-                "with learn: outcomes"
+                "train one with learn: outcomes"
             )
         values = self.encoder.encode(prompts) @ self._weights + self._intercept
         return np.stack([self._strong_ability - values[:, 0], values[:, 2]], axis=1)

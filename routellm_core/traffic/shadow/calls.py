@@ -154,8 +154,6 @@ class Calls:
         outcome: Answer | BaseException
         try:
             outcome = job.make()
-        except Exception as error:
-            outcome = error
         except BaseException as error:  # SystemExit would end this thread with its job unsettled
             outcome = error
         with self._changed:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from tests.fakes.postgres_server import postgres_missing
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.postgres_server import PostgresServer, postgres_missing
 
 PREPARED = Path(__file__).parents[3] / "build/database"
 """What ``make database`` makes: LiteLLM's database client for Python, and its query engine."""
@@ -53,3 +56,20 @@ def environment(url: str, pythonpath: str) -> dict[str, str]:
         yield "PYTHONPATH", os.pathsep.join([str(PREPARED / "python"), pythonpath])
 
     return dict(variables())
+
+
+@contextmanager
+def proxies(
+    proxy_with: Callable[..., ProxyProcess],
+    config: dict[str, Any],
+    plugin_path: str,
+    number: int = 1,
+) -> Iterator[list[ProxyProcess]]:
+    """Run proxies of one config, which share a new database."""
+    with PostgresServer() as postgres, ExitStack() as stack:
+        postgres.run(migrations())
+        made = [proxy_with(config, **environment(postgres.url, plugin_path)) for _ in range(number)]
+        for proxy in made:
+            stack.callback(proxy.stop)
+            proxy.start(timeout_s=400)
+        yield made
