@@ -59,7 +59,7 @@ def environment(url: str, pythonpath: str) -> dict[str, str]:
 
 
 @contextmanager
-def proxies(
+def with_database(
     proxy_with: Callable[..., ProxyProcess],
     config: dict[str, Any],
     plugin_path: str,
