@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,16 @@ os.environ["ROUTELLM_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
 from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
 from tests.fakes.scripted import ScriptedPlugin
+
+
+class _Loggers(dict[str, Any]):
+    """The process's loggers: pytest reads them before each test while threads may make new ones."""
+
+    def values(self) -> Any:
+        return list(super().values())
+
+
+logging.root.manager.loggerDict = _Loggers(logging.root.manager.loggerDict)
 
 
 @pytest.fixture
