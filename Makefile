@@ -43,7 +43,7 @@ demo: $(VENV)/.demo
 	$(BIN)/routellm demo $(if $(ONCE),--once)
 
 # In a process of its own: after the other benchmarks it measures a third of the ratio.
-ALONE := tests/benchmarks/test_sw_ranking_speed.py
+ALONE := tests/benchmarks/speed/test_sw_ranking_speed.py
 
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/benchmarks
@@ -65,19 +65,19 @@ database: $(VENV)/.dev
 	  PRISMA_QUERY_ENGINE_BINARY="$(CURDIR)/build/database/engine.cjs" \
 	  PRISMA_SCHEMA_ENGINE_BINARY="$(CURDIR)/build/database/engine.cjs" \
 	  $(BIN)/python -m prisma generate --schema build/database/schema.prisma
-	$(BIN)/python -m pytest -q tests/litellm/test_database.py tests/litellm/test_database_access.py tests/litellm/test_database_syncs.py
+	$(BIN)/python -m pytest -q tests/litellm/database
 
 fuzz: $(VENV)/.dev
-	ROUTELLM_FUZZ=$(BODIES) $(BIN)/python -m pytest -q tests/litellm/test_fuzz.py
+	ROUTELLM_FUZZ=$(BODIES) $(BIN)/python -m pytest -q tests/litellm/requests/test_fuzz.py
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.litellm.faults --requests $(REQUESTS)
 
 overhead: $(VENV)/.dev
-	$(BIN)/python -m tests.litellm.overhead
+	$(BIN)/python -m tests.litellm.measure.overhead
 
 blocking: $(VENV)/.dev
-	$(BIN)/python -m tests.litellm.blocking
+	$(BIN)/python -m tests.litellm.measure.blocking
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -89,16 +89,16 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ALONE) -q -s --benchmark-only
 
 stream: $(VENV)/.dev
-	$(BIN)/python -m tests.benchmarks.stream --prompts $(PROMPTS)
+	$(BIN)/python -m tests.benchmarks.speed.stream --prompts $(PROMPTS)
 
 shadow-load: $(VENV)/.dev
-	$(BIN)/python -m tests.benchmarks.shadow_load
+	$(BIN)/python -m tests.benchmarks.speed.shadow_load
 
 own-traffic: $(VENV)/.dev
 	$(BIN)/python -m examples.own_traffic
 
 common-sense: $(VENV)/.dev
-	$(BIN)/python -m tests.benchmarks.common_sense $(ROUTERS)
+	$(BIN)/python -m tests.benchmarks.quality.common_sense $(ROUTERS)
 
 # Random is in every table. bert takes two minutes of processor time, causal_llm five.
 ROUTERS ?= mf sw_ranking bert causal_llm
@@ -113,15 +113,15 @@ results: $(VENV)/.dev
 
 thresholds: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make thresholds DATA=<folder with eval/routellm_evals and validation/>"; exit 2; }
-	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.measure_thresholds
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.quality.measure_thresholds
 
 learning-curves: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make learning-curves DATA=<folder with eval/, train/ and validation/>"; exit 2; }
-	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.learning_curves
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.quality.learning_curves
 
 label-choice: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo "say where: make label-choice DATA=<folder with eval/, train/ and validation/>"; exit 2; }
-	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.label_choice
+	ROUTELLM_DATA=$(DATA) $(BIN)/python -m tests.benchmarks.quality.label_choice
 
 build: $(VENV)/.dev
 	rm -rf build dist

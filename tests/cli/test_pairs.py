@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from routellm_core import load_router
 from routellm_core.cli import app
 from routellm_core.routers.item_response import win_rates
-from tests.benchmarks.common_sense import prompts
+from tests.benchmarks.quality.common_sense import prompts
 from tests.fakes import routers
 
 

@@ -120,7 +120,7 @@ def main() -> int:
     given = parser.parse_args()
     files = [
         file
-        for file in sorted((ROOT / "tests/litellm").glob("test_*.py"))
+        for file in sorted((ROOT / "tests/litellm").rglob("test_*.py"))
         if re.search(given.only, file.name)
     ]
     commit, lines, failed = _commit(), [], 0

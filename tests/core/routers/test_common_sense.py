@@ -10,7 +10,7 @@ import pytest
 
 import routellm_core.training
 from routellm_core import load_encoder, load_router
-from tests.benchmarks.common_sense import APART, PAIRS, prompts, sense_of
+from tests.benchmarks.quality.common_sense import APART, PAIRS, prompts, sense_of
 
 TRAINING = Path(routellm_core.training.__file__).parent
 SIMILAR = {PAIRS: 0.8, APART: 0.95}

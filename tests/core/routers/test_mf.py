@@ -21,7 +21,7 @@ from routellm_core.errors import CheckpointError, ConfigError
 from routellm_core.registry.loading import load_encoder
 from routellm_core.routers.embedding_checkpoint import sigmoid
 from routellm_core.routers.mf.router import MatrixFactorizationRouter
-from tests.benchmarks.common_sense import prompts
+from tests.benchmarks.quality.common_sense import prompts
 
 ODD = ["", " \n\t", "🤷‍♀️" * 50, "\ud800", "x" * 10_000_000, "\0", "何" * 1000, "A. \nB. \nC. "]
 

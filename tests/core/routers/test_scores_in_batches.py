@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routellm_core import load_router
-from tests.benchmarks.common_sense import prompts
+from tests.benchmarks.quality.common_sense import prompts
 
 EXTRA = {"bert": "onnxruntime", "causal_llm": "transformers"}
 BOUND = {"sw_ranking": 1e-6, "causal_llm": 1e-5}

@@ -26,7 +26,7 @@ from tests.litellm.configs import KEY
 from tests.litellm.faults.load import Load, Outcome
 from tests.litellm.faults.phases import STAGES, Phase, Site, Stage, config
 from tests.litellm.faults.report import Size, print_table, verdicts
-from tests.litellm.measured_proxy import MeasuredProxy
+from tests.litellm.measure.measured_proxy import MeasuredProxy
 
 UPSTREAMS = ("strong", "weak", "killed", "dead")
 PROGRESS_S = 10.0

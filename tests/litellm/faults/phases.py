@@ -13,7 +13,7 @@ from tests.fakes.redis_server import RedisServer, redis_missing
 from tests.fakes.routers import EASY
 from tests.litellm.configs import HANDLER, alias, group
 from tests.litellm.faults.load import Load
-from tests.litellm.measured_proxy import MeasuredProxy
+from tests.litellm.measure.measured_proxy import MeasuredProxy
 
 USUAL = {"router": "length", "threshold": 0.6}
 # So many, because LiteLLM may pick the deployment that is dead again, time after time.

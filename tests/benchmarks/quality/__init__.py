@@ -1,0 +1,1 @@
+"""How well routers, thresholds and labels do."""

@@ -1,0 +1,1 @@
+"""A ``litellm.Router`` that an application builds itself."""

@@ -1,0 +1,1 @@
+"""Configs: their mistakes, starts, versions and deployment files."""

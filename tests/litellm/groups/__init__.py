@@ -1,0 +1,1 @@
+"""An alias beside the plain group that it chooses."""

@@ -1,0 +1,1 @@
+"""What a proxy logs, counts and shows of its routing."""

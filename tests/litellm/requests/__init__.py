@@ -1,0 +1,1 @@
+"""What clients send by each endpoint, and where it goes."""

@@ -1,0 +1,1 @@
+"""Shadow mode, and the road from logs to a better router."""
