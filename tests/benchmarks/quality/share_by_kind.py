@@ -1,8 +1,8 @@
 """How much of each kind of traffic a strong share of usual traffic sends to the strong model.
 
 `python -m tests.benchmarks.quality.share_by_kind [ROUTER ...]` prints it, by default for `mf` and
-`bert`, with bootstrap 95 % intervals. The prompts are under `$ROUTELLM_DATA`; the bundled routers learned
-none of the first three kinds' prompts, and were calibrated on none of them:
+`bert`, with bootstrap 95 % intervals. The prompts are under `$ROUTELLM_DATA`; the bundled routers
+learned none of the first three kinds' prompts, and were calibrated on none of them:
 
 - chat: the last message of people in OpenAssistant conversations (`train/judge_oasst_winrate`)
 - exams: MMLU's questions that are not among RouteLLM's gold labels
