@@ -23,6 +23,11 @@ from routellm_core import RoutingPolicy, hookimpl, hookspecs, load_router
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [
+    *PAGES,
+    *sorted((ROOT / "examples").rglob("README.md")),
+    *sorted((ROOT / "routellm_core/checkpoints/bundled").rglob("README.md")),
+]
 OWN_TRAFFIC = [ROOT / "docs/own-traffic.md", ROOT / "docs/own-traffic-reference.md"]
 PLUGIN_PAGE = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
 
@@ -196,11 +201,24 @@ def test_the_commands_of_the_road_are_as_they_are_typed(words):
     assert {word for word in given if word.startswith("--") and word != "..."} <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
-    local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (page.parent / link).exists()] == []
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    broken = []
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    assert broken == []
 
 
 def test_the_extras_named_in_the_docs_exist():
