@@ -53,11 +53,9 @@ class RouteLLM(RoutedCalls):
             ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
             ``query_keys``: the template variables that hold a question, best first;
-            ``utility``: where filled templates without a question go, which extraction,
-            indexing and HyDE use: ``weak`` (default), ``strong``, or ``score`` to score the whole
-            text. Long texts score high whatever they say: of LlamaIndex's own templates, filled
-            with its default chunks of documentation, the bundled router sends 86 % or more to the
-            strong LLM even with ``strong_share=0.1``;
+            ``utility``: where templates without a question go, as extraction, indexing and HyDE
+            use them: ``weak`` (default), ``strong``, or ``score`` to score the whole text, which
+            says little about the task;
             ``fallback``: ``strong`` calls the strong LLM if the weak one fails before it answers.
 
     Raises:
