@@ -23,7 +23,11 @@ from routellm_core import RoutingPolicy, hookimpl, hookspecs, load_router
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-OWN_TRAFFIC = [ROOT / "docs/own-traffic.md", ROOT / "docs/own-traffic-reference.md"]
+LINKED = [
+    *PAGES,
+    *sorted((ROOT / "examples").rglob("README.md")),
+    *sorted((ROOT / "routellm_core/checkpoints/bundled").rglob("README.md")),
+]
 PLUGIN_PAGE = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
 
 
@@ -166,41 +170,48 @@ def test_the_sample_of_the_contract_runs(tmp_path):
 
 
 def _typed(page: Path) -> list[list[str]]:
-    """Return the words of each `routellm` command in the page's blocks of a console."""
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    """Return the words of each `routellm` command in the page's code and text."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:console)?\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [
-        shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ routellm ")
-    ]
+    typed = [line.strip().removeprefix("$ ") for line in lines]
+    typed += re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return [shlex.split(line, comments=True) for line in typed if re.match("routellm [a-z]", line)]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(words, id=" ".join(words)[:60])
-        for page in OWN_TRAFFIC
-        for words in _typed(page)
-    ],
-)
-def test_the_commands_of_the_road_are_as_they_are_typed(words):
-    """Each option of the page's commands exists; values are those of the page."""
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_exist_with_their_options(page):
     import typer
 
     from routellm_plugins.cli import app
 
-    command = typer.main.get_command(app)
-    given = list(words[1:])
-    while hasattr(command, "commands"):
-        command = command.commands[given.pop(0)]
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert {word for word in given if word.startswith("--") and word != "..."} <= known
+    for words in _typed(page):
+        command = typer.main.get_command(app)
+        given = list(words[1:])
+        while hasattr(command, "commands"):
+            command = command.commands[given.pop(0)]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in given if word.startswith("--") and word != "..."} <= known, words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
-    local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (page.parent / link).exists()] == []
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    broken = []
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    assert broken == []
 
 
 def test_the_extras_named_in_the_docs_exist():

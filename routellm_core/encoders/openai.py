@@ -25,27 +25,27 @@ _SHORTENING = "text-embedding-3"
 
 
 class OpenAIEncoder(Encoder):
-    """Asks an embeddings endpoint.
+    """Gets vectors from an embeddings endpoint.
 
-    Only the first 8,191 bytes of a prompt (UTF-8) are sent, and nothing for a blank one, whose
-    vector is zero. A failed request is repeated, after growing pauses. Thread-safe.
+    Only the first 8,191 bytes of a prompt (UTF-8) are sent. A blank prompt is not sent; its vector
+    is zero. A failed request is retried with growing pauses. Thread-safe.
 
     Args:
         model: name of the embedding model.
         dim: length of its vectors.
-        dimensions: length that the server is asked to shorten its vectors to; ``dim`` is then the
-            same. None: ``dim`` for OpenAI's text-embedding-3 models, and for others the server is
-            not asked.
-        base_url: address of the server. None: ``OPENAI_BASE_URL`` of the environment, or else
-            OpenAI's own.
+        dimensions: length to which the server is asked to shorten its vectors, which replaces
+            ``dim``. None: OpenAI's text-embedding-3 models are asked for ``dim``, others for
+            nothing.
+        base_url: address of the server. None: the environment variable ``OPENAI_BASE_URL``, or
+            else OpenAI's own address.
         api_key_env: environment variable that holds the key. None: ``OPENAI_API_KEY``, or no key
-            if ``base_url`` names another server than OpenAI's.
-        batch_size: most prompts in one request.
-        timeout_s: time limit of one attempt of a request, in seconds.
-        max_retries: how often a failed request is repeated.
+            if ``base_url`` is not OpenAI's own address.
+        batch_size: maximum number of prompts in one request.
+        timeout_s: time limit of each attempt of a request, in seconds.
+        max_retries: how often a failed request is retried.
 
     Raises:
-        ConfigError: a length is less than 1.
+        ConfigError: ``dim`` or ``dimensions`` is less than 1.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class OpenAIEncoder(Encoder):
     ) -> None:
         self.dim = dim if dimensions is None else dimensions
         if self.dim < 1:
-            raise ConfigError(f"the encoder 'openai' cannot have vectors of length {self.dim}")
+            raise ConfigError(f"the encoder 'openai' has dim {self.dim}: write 1 or more")
         self._server = Server.of(base_url, api_key_env)
         self.fingerprint = f"openai:{model}:{self.dim}:{self._server.base_url}"
         self._asked: dict[str, Any] = {"model": model, "encoding_format": "float"}
@@ -73,11 +73,11 @@ class OpenAIEncoder(Encoder):
         self._max_retries = max_retries
 
     def check(self) -> None:
-        """Raise what would keep it from encoding, without sending anything.
+        """Raise an error if it cannot encode; nothing is sent.
 
         Raises:
-            ConfigError: the variable that should hold the key is not set.
-            MissingExtraError: the client is not installed.
+            ConfigError: the environment variable of the key is not set.
+            MissingExtraError: the OpenAI client is not installed.
         """
         _ = self._client
 
@@ -87,7 +87,7 @@ class OpenAIEncoder(Encoder):
         Raises:
             ConfigError: as ``check`` does.
             MissingExtraError: likewise.
-            ScoringError: the endpoint fails, or answers with vectors of another length.
+            ScoringError: the endpoint fails, or returns vectors of another length.
         """
         vectors = np.zeros((len(prompts), self.dim), np.float32)
         texts = [_cut(prompt) for prompt in prompts]

@@ -1,4 +1,4 @@
-"""Sentence embeddings from any model that the sentence-transformers library reads."""
+"""Sentence embeddings from any model of the sentence-transformers library."""
 
 from __future__ import annotations
 
@@ -36,20 +36,18 @@ _PROBE = "The quick brown fox jumps over the lazy dog."
 
 
 class SentenceTransformerEncoder(Encoder):
-    """Vectors of length 1 from a neural network, in float32, on a GPU if there is one.
+    """Unit vectors from a neural network, in float32, on a GPU if there is one.
 
-    Only the first 16,384 characters of a prompt are read, and of those as many tokens as the
-    model takes. Lone surrogates are read as "?". Thread-safe: one call encodes at a time, on all
-    of torch's threads. Weights are read from safetensors only, and no code that comes with a
-    model is run.
+    Only the first 16,384 characters of a prompt are read, and as many of their tokens as the model
+    accepts. Lone surrogates are replaced by "?". Thread-safe: one call encodes at a time, on all
+    of torch's threads. Weights are read only from safetensors, and no code from a model is run.
 
     Args:
-        model: a folder or a Hugging Face id ``owner/name``, the only case that touches the
-            network.
+        model: a folder, or a Hugging Face id ``owner/name``, which is downloaded.
 
     Raises:
         MissingExtraError: sentence-transformers is not installed.
-        CheckpointError: there is no such model, or it is damaged, incomplete or pickled.
+        CheckpointError: the model does not exist, or is damaged, incomplete or pickled.
     """
 
     def __init__(self, model: Checkpoint) -> None:

@@ -28,14 +28,14 @@ _BLOCK = 512
 class StaticEncoder(Encoder):
     """Averages the vectors of a prompt's tokens, and scales the average to length 1.
 
-    Only the first 16,384 characters of a prompt are read. Word order does not matter, nor does
-    upper or lower case. A prompt without a known token (empty, blank, only control characters)
-    gives the zero vector. Thread-safe.
+    Only the first 16,384 characters of a prompt are read. Word order and case do not matter. A
+    prompt without a known token (empty, blank, only control characters) gives the zero vector.
+    Thread-safe.
 
     Args:
-        table: a row per token, int8 of shape (tokens, dim).
-        scales: factor of each row, float32 of shape (tokens,).
-        vocabulary: the row of each token; ``##`` marks tokens that continue a word.
+        table: token vectors, int8 of shape (tokens, dim).
+        scales: factor of each row of ``table``, float32 of shape (tokens,).
+        vocabulary: row number of each token; ``##`` marks tokens that continue a word.
         fingerprint: as ``Encoder.fingerprint``.
     """
 
@@ -100,7 +100,7 @@ class StaticEncoder(Encoder):
 
 
 def fingerprint_of(table: NDArray[np.int8], scales: NDArray[np.float32], tokenizer: bytes) -> str:
-    """Return the name of an encoder: it changes with any byte of what the vectors depend on."""
+    """Return a digest of everything that the vectors depend on."""
     digest = hashlib.sha256()
     for tensor in (table, scales):
         digest.update(np.ascontiguousarray(tensor).data)

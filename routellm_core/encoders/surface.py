@@ -1,7 +1,7 @@
-"""Features of a prompt's surface: how long it is, what it is made of, how it asks.
+"""Surface features of a prompt: length, kinds of characters, form of the question.
 
-Normalised mean-pooled embeddings do not contain them, and on benchmarks prompt length alone is a
-strong baseline, so a router reads both.
+Normalised mean-pooled embeddings do not contain them, and prompt length alone is a strong baseline
+on benchmarks, so routers use both.
 """
 
 from __future__ import annotations

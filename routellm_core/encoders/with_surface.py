@@ -13,7 +13,7 @@ from .surface import SURFACE_DIM, SURFACE_VERSION, write_surface_features
 
 
 class WithSurface(Encoder):
-    """The vector of another encoder followed by the surface features.
+    """Appends the surface features to the vectors of another encoder.
 
     Args:
         encoder: the other encoder.
@@ -39,12 +39,12 @@ class WithSurface(Encoder):
 
 
 class Projected(Encoder):
-    """The centred vector of another encoder, projected on some directions.
+    """Centres the vectors of another encoder and projects them onto a few directions.
 
     Args:
         encoder: the other encoder.
-        mean: subtracted from its vectors, shape (encoder.dim,).
-        projection: a column for each direction, shape (encoder.dim, dim).
+        mean: vector that is subtracted, shape (encoder.dim,).
+        projection: the directions as columns, shape (encoder.dim, dim).
     """
 
     def __init__(

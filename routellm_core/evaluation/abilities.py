@@ -1,5 +1,5 @@
-"""Abilities of models on a router's scale, from labels, and whether the win rates that follow from
-them are probabilities.
+"""Abilities of models on a router's scale, estimated from labels, and whether the win rates that
+result are probabilities.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ LIMIT = 0.05
 
 
 def abilities(difficulty: Floats, quality: Floats) -> Floats:
-    """Return the ability of each model, in logits, shape (models,): the one by which its mean
-    quality is what the difficulties of the prompts lead to expect; NaN if it was not measured.
+    """Return the ability of each model in logits, shape (models,).
+
+    It is the value at which the quality expected from the prompts' difficulties equals the model's
+    mean quality; NaN for a model without labels.
 
     Args:
-        difficulty: of the prompts, in logits, shape (n,).
-        quality: of each model's answers, in [0, 1], NaN where missing, shape (n, models).
+        difficulty: difficulty of each prompt in logits, shape (n,).
+        quality: quality of each model's answers, in [0, 1], NaN if missing, shape (n, models).
     """
     found = np.full(quality.shape[1], np.nan)
     for model, column in enumerate(quality.T):
@@ -69,13 +71,13 @@ def abilities(difficulty: Floats, quality: Floats) -> Floats:
 def calibration(
     items: Floats, quality: Floats, ability: Sequence[float] | Floats, seed: int = 0
 ) -> Calibration | None:
-    """Return how far the win rates of pairs are from what happened; None if there is no pair.
+    """Return the calibration error of the win rates of pairs; None if there is no pair.
 
     Args:
-        items: difficulty and contrast of the prompts, shape (n, 2).
-        quality: of each model's answers, NaN where missing, shape (n, models).
-        ability: of each model, in logits, shape (models,).
-        seed: draws pairs, where there are more than ``MOST_PAIRS``.
+        items: difficulty and contrast of each prompt, shape (n, 2).
+        quality: quality of each model's answers, NaN if missing, shape (n, models).
+        ability: ability of each model in logits, shape (models,).
+        seed: random seed for drawing pairs, if there are more than ``MOST_PAIRS``.
     """
     rng = np.random.default_rng(seed)
     pairs = [(s, w) for s, w in clear_pairs(quality, rng) if ability[s] > ability[w]]

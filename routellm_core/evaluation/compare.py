@@ -1,4 +1,4 @@
-"""Judge routers and baselines on a benchmark, all on the same resamples."""
+"""Evaluate routers and baselines on a benchmark, all on the same resamples."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def compare(
     cache: Path | None = None,
     progress: Progress = SILENT,
 ) -> BenchmarkResult:
-    """Return every figure of the routers and of the baselines.
+    """Return all figures of the routers and of the baselines.
 
-    A router that fails to score gets a result with an error, and the others go on.
+    A router that fails to score gets a result with an error; the others are still measured.
 
     Args:
-        benchmark: what to measure on.
-        routers: by name; an exception stands for one that failed to load.
-        shares: of strong calls at which to give quality and cost, in [0, 1].
-        prices: of queries, if the benchmark has no costs.
-        draws: resamples for the intervals.
-        cache: folder with scores of earlier runs; None to score anew.
+        benchmark: the benchmark to measure on.
+        routers: routers by name; an exception in place of one that failed to load.
+        shares: shares of strong calls, in [0, 1], at which to report quality and cost.
+        prices: what a query costs on each model, if the benchmark has no costs.
+        draws: number of resamples for the intervals.
+        cache: folder with scores of earlier runs; None to score again.
         progress: receives how many prompts are scored.
 
     Raises:

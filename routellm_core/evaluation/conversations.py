@@ -1,4 +1,4 @@
-"""Judge which turn decides, on conversations of hard and easy tasks with follow-ups.
+"""Evaluate rules for which turn decides, on conversations of hard and easy tasks with follow-ups.
 
 The bundled conversations were written for this benchmark, in English, German, Spanish and
 Chinese. Each turn is labelled: ``hard`` and ``easy`` are questions of their own, ``follow_up`` is
@@ -76,7 +76,7 @@ class RuleResult:
 
 
 class WrittenLabels(Router):
-    """Scores 1 what holds a question that is labelled hard, else 0: a router without mistakes."""
+    """Scores 1 for text with a question labelled hard, else 0: a router without mistakes."""
 
     instant = True
 
@@ -126,7 +126,7 @@ def load_conversations(path: Path = BUNDLED, part: str | None = None) -> list[Co
 
 
 def last_turn(turns: Sequence[str], score: Score) -> float:
-    """Judge the last turn alone."""
+    """Score only the last turn."""
     return score(turns[-1])
 
 
@@ -136,7 +136,7 @@ def largest(turns: Sequence[str], score: Score) -> float:
 
 
 def joined(turns: Sequence[str], score: Score) -> float:
-    """Judge the last three turns as one text."""
+    """Score the last three turns as one text."""
     return score("\n".join(turns[-_WINDOW:]))
 
 

@@ -29,13 +29,13 @@ class Estimate:
 def resamples(units: NDArray[np.int64], draws: int, seed: int) -> Iterator[Floats]:
     """Yield how often each query is in each resample, some resamples at a time.
 
-    Units of queries are drawn with replacement, as many as there are, so that queries that are
-    not independent come and go together.
+    Units of queries are drawn with replacement, as many as there are, so that dependent queries
+    are drawn together.
 
     Args:
-        units: which unit each query belongs to, numbered from 0, shape (n,).
-        draws: how many resamples.
-        seed: of the drawing.
+        units: the unit of each query, numbered from 0, shape (n,).
+        draws: number of resamples.
+        seed: random seed.
 
     Yields:
         Counts of shape (r, n); the r add up to ``draws``.
@@ -61,14 +61,15 @@ def bootstrap_apgr(
     """Return the APGR of each router over resampled queries, the same for all routers.
 
     Args:
-        scores: by router, shape (n,).
+        scores: scores of each router, shape (n,).
         strong: quality of the strong model's answers, shape (n,).
-        weak: quality of the weak model's, shape (n,).
-        draws: how many resamples.
-        seed: of the resampling.
+        weak: quality of the weak model's answers, shape (n,).
+        draws: number of resamples.
+        seed: random seed.
 
     Returns:
-        By router, shape (draws,); NaN for a resample in which the strong model is no better.
+        APGR of each router, shape (draws,); NaN for a resample in which the strong model is no
+        better.
     """
     rankings = {name: Ranking(values) for name, values in scores.items()}
     blocks = [
@@ -81,8 +82,9 @@ def bootstrap_apgr(
 def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
     """Return the percentile interval of bootstrap ``draws``, shape (draws,), NaN left out.
 
-    Both ends are NaN if all draws are. The quantiles are at p (draws + 1): beyond one lies p of
-    the truth on average, however few draws there are (Hyndman and Fan 1996, definition 6).
+    Both ends are NaN if all draws are. Quantile p is at position p (draws + 1), so that on average
+    a share p of the distribution lies beyond it, however few draws there are (Hyndman and Fan
+    1996, definition 6).
     """
     defined = draws[~np.isnan(draws)]
     if not len(defined):
@@ -95,8 +97,8 @@ def band(draws: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Return the percentile interval of each column: twice shape (s,).
 
     Args:
-        draws: of s figures, shape (draws, s), none of them NaN.
-        level: how often an interval is to hold the truth.
+        draws: bootstrap draws of s figures, shape (draws, s), without NaN.
+        level: confidence level of the intervals.
     """
     ends = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(draws, ends, axis=0, method="weibull")

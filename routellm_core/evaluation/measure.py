@@ -1,4 +1,4 @@
-"""Take every figure of every router's order of the queries, on many resamples at once."""
+"""Compute all figures of all routers on many resamples at once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ are given at those asked for, then at 0 and at 1."""
 
 
 class Measuring:
-    """Knows the benchmark and the orders, and measures on whatever resamples it is given.
+    """Computes the figures of each order of a benchmark's queries on given resamples.
 
     Args:
-        benchmark: n queries.
-        prices: of queries, if the benchmark has no costs.
-        shares: of strong calls, in [0, 1].
-        orders: scores by name, each of shape (n,); ``ORACLE`` among them.
+        benchmark: the benchmark, with n queries.
+        prices: what a query costs on each model, if the benchmark has no costs.
+        shares: shares of strong calls, in [0, 1].
+        orders: scores by name, each of shape (n,), including ``ORACLE``.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Measuring:
         """Return the figures of each order, by name.
 
         Args:
-            blocks: how often each query is in each resample, each of shape (r, n).
+            blocks: arrays of shape (r, n): how often each resample contains each query.
         """
         parts: dict[str, list[Figures]] = {name: [] for name in self._rankings}
         for counts in blocks:

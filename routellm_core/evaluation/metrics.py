@@ -6,9 +6,9 @@ of queries sent to the strong model,
     PGR(c) = (r(router at c) - r(weak)) / (r(strong) - r(weak)),   APGR = integral of PGR over c,
     CPT(x) = least c at which PGR(c) >= x.
 
-Every query is a level of c, between two levels PGR is linear, and queries of equal score are
-taken in every order alike, so a constant score is worth exactly what chance is. A resample is
-given by how often it holds each query, and many are measured at once.
+c takes one step per query, and PGR is linear between steps. Queries with equal scores count as if
+in random order, so a constant score has exactly the value of chance. A resample is represented by
+how often it contains each query, and many resamples are measured at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Ranking:
     """Queries in the order in which a router sends them to the strong model.
 
     Args:
-        scores: shape (n,); higher goes to the strong model first.
+        scores: shape (n,); queries with higher scores go to the strong model first.
     """
 
     def __init__(self, scores: Floats) -> None:
@@ -57,14 +57,14 @@ class Ranking:
 
 
 class Curves:
-    """What calls of the strong model gain, on r resamples of n queries.
+    """The gain in quality from calls of the strong model, on r resamples of n queries.
 
-    Figures of the gap are NaN for a resample in which the strong model is no better.
+    Figures that divide by the gap are NaN for a resample in which the strong model is no better.
 
     Args:
-        ranking: the router's order.
-        counts: how often each query is in each resample, shape (r, n).
-        gains: quality of the strong model's answers less that of the weak one's, shape (n,).
+        ranking: the router's order of the queries.
+        counts: how often each resample contains each query, shape (r, n).
+        gains: quality of the strong model's answer minus that of the weak one's, shape (n,).
     """
 
     def __init__(self, ranking: Ranking, counts: Floats, gains: Floats) -> None:
@@ -133,7 +133,7 @@ class Curves:
         return np.asarray(self._at(shares, self._gained) / self._total[:, None])
 
     def mean_over_strong(self, values: Floats, shares: Floats) -> Floats:
-        """Return the sum of a value over the queries sent to the strong model, by all queries.
+        """Return the sum of a value over queries sent to the strong model, divided by all queries.
 
         Args:
             values: shape (n,).
@@ -146,7 +146,7 @@ class Curves:
         return np.asarray(self._at(shares, sums) / self._n[:, None])
 
     def mean_gain(self, shares: Floats) -> Floats:
-        """Return quality less that of the weak model at shares of strong calls: shape (r, s)."""
+        """Return mean quality minus the weak model's at shares of strong calls: shape (r, s)."""
         return np.asarray(self._at(shares, self._gained) / self._n[:, None])
 
     def _at(self, shares: Floats, sums: Floats) -> Floats:
@@ -169,7 +169,7 @@ class Curves:
 def ranked_within(folds: NDArray[np.int64], scores: Floats) -> Floats:
     """Return each score's rank within its fold as a share of the fold, shape (n,), in (0, 1).
 
-    Equal scores of a fold get their middle rank, so that one that is constant in each fold is
+    Equal scores in a fold share their middle rank, so a score that is constant in each fold stays
     constant.
 
     Args:
@@ -190,7 +190,7 @@ def apgr(scores: Floats, strong: Floats, weak: Floats) -> float:
     Args:
         scores: shape (n,).
         strong: quality of the strong model's answers, shape (n,).
-        weak: quality of the weak model's, shape (n,); lower on average.
+        weak: quality of the weak model's answers, shape (n,); lower on average.
     """
     once = np.ones((1, len(scores)))
     return float(Curves(Ranking(scores), once, strong - weak).apgr()[0])

@@ -1,4 +1,4 @@
-"""What is wrong with a pair of models before any work: the strong one is no better, or cheaper."""
+"""Faults of a pair of models, found before any work: the strong one is no better, or is cheaper."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def no_better(strong: float, weak: float, of: str) -> str | None:
     """Return a line if the strong model's answers are no better on average; None if they are.
 
     Args:
-        strong: mean quality of its answers.
-        weak: of the weak model's.
-        of: what was measured on.
+        strong: mean quality of the strong model's answers.
+        weak: mean quality of the weak model's answers.
+        of: what the qualities were measured on, for the message.
     """
     if strong - weak > 1e-12 * max(abs(strong), abs(weak)):
         return None
@@ -39,10 +39,10 @@ def cheaper(
     """Return a line if the strong model costs less; None if it does not, or not in every respect.
 
     Args:
-        strong: price of its tokens, or what a query costs.
-        weak: the same of the weak model.
-        name: what the strong model is called; None if it has no name.
-        source: what says so.
+        strong: token prices of the strong model, or its cost per query.
+        weak: the same for the weak model.
+        name: name of the strong model; None if it has none.
+        source: where the prices come from, for the message.
     """
     ours, theirs = _parts(strong), _parts(weak)
     if ours == theirs or any(own > other for own, other in zip(ours, theirs, strict=True)):

@@ -1,4 +1,4 @@
-"""How well one order of the prompts serves many pairs of models."""
+"""How well one order of the prompts works for many pairs of models."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ def mean_over_pairs(
     seed: int = 0,
     judge: Ints | None = None,
 ) -> OverPairs | None:
-    """Return the mean APGR over all pairs of models with a gap of ``LEAST_GAP`` or more, the weaker
-    one of ``LEAST_QUALITY`` or more; over 400 of them drawn at random where there are more.
+    """Return the mean APGR over all pairs of models whose gap is at least ``LEAST_GAP`` and whose
+    weaker model has at least ``LEAST_QUALITY``, or over 400 of them drawn at random.
 
-    APGR is the mean over prompts of the gain of each, weighted by the share of prompts that are
-    ordered after it (ties share their places), over the whole gain.
+    APGR is the sum of the prompts' gains, each weighted by the share of prompts ordered after it
+    (ties share their places), divided by the sum of all gains.
 
     Args:
-        quality: of each model's answer to each prompt, shape (n, models), NaN where missing.
-        scores: by name, of each prompt, shape (n,), or (n, k) by each of k judges; a higher one
-            goes to the strong model first.
-        draws: resamples of the prompts.
-        seed: of the resamples, and of the pairs if there are too many.
-        judge: the number of the judge by whose scores each pair of models is judged, shape
-            (models, models), symmetric; not needed with one.
+        quality: quality of each model's answers, shape (n, models), NaN if missing.
+        scores: scores of the prompts by name, shape (n,), or (n, k) from k judges; prompts with
+            higher scores go to the strong model first.
+        draws: number of resamples of the prompts.
+        seed: random seed for resamples, and for drawing pairs.
+        judge: which judge's scores count for each pair of models, shape (models, models),
+            symmetric; not needed with a single judge.
 
     Returns:
         None if there is no such pair.
@@ -109,11 +109,11 @@ def mean_over_pairs(
 
 
 def clear_pairs(quality: Floats, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Return the pairs of models that ``mean_over_pairs`` judges on, the stronger one first.
+    """Return the pairs of models over which ``mean_over_pairs`` averages, the stronger model first.
 
     Args:
-        quality: as it takes them.
-        rng: draws pairs if there are too many.
+        quality: as for ``mean_over_pairs``.
+        rng: draws the pairs if there are too many.
     """
     seen = np.isfinite(quality)
     found = []

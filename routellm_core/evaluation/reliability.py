@@ -74,22 +74,22 @@ def reliability(
     queries in order of their score, cut into parts of equal size. Queries of equal score share a
     bin, so there may be fewer bins. The Brier score is that of Brier 1950.
 
-    Noise alone makes an ECE greater than 0, and resampling adds the same again. So its interval
-    starts at the ECE less what noise explains in 97.5 % of resamples, by the triangle
-    inequality, and ends at the bootstrap percentile: it covers the truth at least 95 % of the
-    time. If it starts at 0, the score cannot be told from a calibrated one. All intervals take
-    the bins as given.
+    Noise alone makes the ECE greater than 0, and resampling adds as much again. So the interval
+    starts at the ECE minus what noise explains in 97.5 % of resamples (by the triangle
+    inequality) and ends at the bootstrap percentile, which covers the true value at least 95 % of
+    the time. If it starts at 0, the score cannot be distinguished from a calibrated one. All
+    intervals take the bins as given.
 
     Args:
         scores: strong win rates, shape (n,), each in [0, 1].
         strong: quality of the strong model's answers, shape (n,).
-        weak: quality of the weak model's, shape (n,).
-        units: which queries are resampled together, numbered from 0, shape (n,); None: each
-            alone.
-        bins: into how many parts the queries are cut; None: ``BINS``, or fewer, so that each
-            holds ``FEWEST`` queries.
-        draws: resamples for the intervals.
-        seed: of the resampling.
+        weak: quality of the weak model's answers, shape (n,).
+        units: the unit of each query, numbered from 0, shape (n,): queries of a unit are resampled
+            together. None: each query is its own unit.
+        bins: number of bins; None: ``BINS``, or fewer, so that each has at least ``FEWEST``
+            queries.
+        draws: number of resamples for the intervals.
+        seed: random seed.
     """
     n = len(scores)
     outcome = outcomes(strong, weak)

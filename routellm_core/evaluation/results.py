@@ -1,4 +1,4 @@
-"""What an evaluation finds: plain values, for tables, plots, reports and results.json."""
+"""The results of an evaluation as plain values, for tables, plots, reports and results.json."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ FEW = 500
 
 @dataclass(frozen=True)
 class Prices:
-    """What a query costs on each model, where the benchmark does not say; in any one unit.
+    """What a query costs on each model if the benchmark does not say, both in the same unit.
 
-    The defaults are GPT-4 and Mixtral 8x7B in dollars per million tokens (RouteLLM, arXiv
-    2406.18665), for queries as long on the one as on the other.
+    The defaults are the prices of GPT-4 and Mixtral 8x7B in dollars per million tokens (RouteLLM,
+    arXiv 2406.18665), which assumes that queries have equally many tokens on both.
     """
 
     strong: float = 24.7
@@ -73,8 +73,8 @@ class AtShare:
 class RouterResult:
     """Every figure of one router or baseline on one benchmark.
 
-    The figures are None if the router failed, and those about its order of the queries for
-    always strong and always weak, which have none.
+    All figures are None if the router failed. Figures that depend on an order of the queries are
+    None for always strong and always weak, which have no order.
     """
 
     name: str

@@ -36,16 +36,16 @@ def score_prompts(
     """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
     Args:
-        name: of the router.
-        router: what scores.
-        prompts: n of them.
-        cache: folder with scores of earlier runs, made if absent; None to score anew. Only
-            routers with a fingerprint are looked up and kept.
+        name: name of the router.
+        router: the router.
+        prompts: the n prompts.
+        cache: folder with scores of earlier runs, created if missing; None to score again. Only
+            scores of routers with a fingerprint are cached.
         progress: receives how many prompts are scored.
 
     Raises:
-        ScoringError: the router returned something that is no win rate. Its own exceptions pass
-            through.
+        ScoringError: the router returned values that are not win rates. The router's own
+            exceptions are not caught.
     """
     kept = _kept(router, prompts, cache)
     if kept is not None:
@@ -64,7 +64,7 @@ def score_prompts(
 
 
 def cache_folder() -> Path:
-    """Return where scores are kept: ``$ROUTELLM_CACHE``, or the platform's place for caches."""
+    """Return the cache folder: ``$ROUTELLM_CACHE``, or the platform's usual place for caches."""
     if given := os.environ.get(CACHE):
         return Path(given).expanduser()
     if sys.platform == "darwin":
@@ -98,7 +98,7 @@ def _kept(router: Router, prompts: Sequence[str], cache: Path | None) -> Path | 
 
 
 def _read(path: Path, n: int) -> Floats | None:
-    """Return what is kept there; None if that is nothing, or damaged."""
+    """Return the cached scores; None if there are none, or the file is damaged."""
     try:
         with path.open("rb") as file:
             scores = np.lib.format.read_array(file, allow_pickle=False)

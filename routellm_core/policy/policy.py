@@ -1,4 +1,4 @@
-"""The one way from what a call asks to the model it goes to: scoring, rule, budget, failure."""
+"""From what a call asks to the model it goes to: scoring, rule, time budget, failures."""
 
 from __future__ import annotations
 
@@ -38,52 +38,52 @@ failure is handled as a failure to score."""
 
 
 class RoutingPolicy:
-    """Turns what calls ask into decisions and never fails a call.
+    """Decides which model each call goes to, and never makes a call fail.
 
-    A scorer that raises, exceeds its time budget or returns something that is no win rate sends
-    the call to ``on_error``; that is counted in ``errors`` and logged once per kind.
+    If a router raises, exceeds its time limit or returns something other than a win rate, the call
+    goes to ``on_error``; the failure is counted in ``errors`` and logged once per kind.
 
     Args:
         router: name of a router, as in ``load_router``.
-        threshold: least strong win rate that goes to the strong model, in [0, 1].
-        strong_share: instead of a threshold, the share of usual traffic that is to go to the
-            strong model, in [0, 1]. Usual means distributed like the prompts the router was
-            calibrated on.
-        saving: instead of a threshold, how much cheaper than always strong usual traffic is to be,
-            in [0, 1]. Needs prices; takes requests to cost alike, whatever their score.
-        max_cost_per_1k_requests: instead of a threshold, the most dollars that 1,000 usual
-            requests may cost. Needs prices and ``tokens_per_request``.
-        strong_price: dollars for a million tokens that the strong model reads and writes, such as
-            ``(2.5, 10)``, or its name in LiteLLM's table.
-        weak_price: the same of the weak model.
-        tokens_per_request: means of what a request reads and writes; for ``saving``
-            ``(500, 300)`` if left out.
-        calibration: instead of a threshold, the path of a file of ``routellm calibrate`` that
-            holds it, made for the scores of this very router.
-        adapt: whether the threshold is moved, within bounds, to keep the share that was meant
-            (``rules.adapt``); a path: the file in which it is kept for the next process.
-        router_options: what ``load_router`` takes for that router.
+        threshold: prompts with at least this strong win rate go to the strong model, in [0, 1].
+        strong_share: instead of a threshold, the share of usual traffic for the strong model, in
+            [0, 1]. Usual traffic is distributed like the prompts the router was calibrated on.
+        saving: instead of a threshold, how much cheaper usual traffic should be than always using
+            the strong model, in [0, 1]. Needs prices; assumes that a request's cost does not
+            depend on its score.
+        max_cost_per_1k_requests: instead of a threshold, the maximum cost of 1,000 usual requests,
+            in dollars. Needs prices and ``tokens_per_request``.
+        strong_price: dollars per million tokens that the strong model reads and writes, such as
+            ``(2.5, 10)``, or its name in LiteLLM's price table.
+        weak_price: the same for the weak model.
+        tokens_per_request: mean numbers of tokens that a request reads and writes; ``(500, 300)``
+            for ``saving`` if left out.
+        calibration: instead of a threshold, the path of a file that ``routellm calibrate`` wrote
+            for this router, checkpoint and options.
+        adapt: whether to move the threshold, within bounds, to keep the intended share
+            (``rules.adapt``); a path: also keep the threshold in this file for later processes.
+        router_options: options of ``load_router`` for this router.
         on_error: tier of a call whose scoring failed.
-        on_no_text: tier of a call without human text.
-        timeout_ms: time budget in milliseconds of a router that is not instant.
-        concurrency: how many threads score, for a router that is not instant and names no number
-            of its own.
-        turns: how many of the human's last turns may decide. A follow-up ("Yes, do it.") inherits
-            from the turn that it is about; a question of its own is judged by itself. 1: only
-            the last turn decides.
-        sticky: ``turn`` decides on each text of the human; with ``conversation``, one that went to
-            the strong model stays there.
-        hold: with ``cache``, a conversation that the strong model's provider has in its prompt
-            cache stays there, unless going to the weak model pays (``prompt_caches``). Needs
-            prices.
-        scored: what adapters have scored: the human's ``last`` words, ``system+last``, or ``all``.
-        ignore: patterns, or names of clients (``patterns.IGNORE``), of what is not the human's in
-            user messages; for adapters.
-        extract: patterns, or names of clients (``patterns.EXTRACT``), whose group is the human's
-            words; for adapters.
+        on_no_text: tier of a call without user text.
+        timeout_ms: time limit for a score in milliseconds, of a router that is not instant.
+        concurrency: number of scoring threads, for a router that is not instant and does not set
+            its own.
+        turns: how many of the user's last turns are considered. A follow-up ("Yes, do it.") takes
+            the score of the turn that it refers to; an independent question is scored by itself.
+            1: only the last turn is scored.
+        sticky: ``turn`` decides each turn separately; with ``conversation``, a conversation that
+            went to the strong model stays there.
+        hold: with ``cache``, a conversation stays on the strong model while it is in that
+            provider's prompt cache, unless going to the weak model pays (``prompt_caches``).
+            Needs prices.
+        scored: what adapters score: the user's ``last`` message, ``system+last``, or ``all``.
+        ignore: patterns, or names of clients (``patterns.IGNORE``), of text in user messages that
+            the user did not write; for adapters.
+        extract: patterns, or names of clients (``patterns.EXTRACT``), with a group that holds the
+            user's own words; for adapters.
         explore: share of scored calls that go to the other model at random, in [0, 0.5].
-        utility: where adapters send what serves the application and no human, such as titles and
-            summaries (``side_calls``); ``score`` judges such calls like all others.
+        utility: where adapters send calls that serve the application rather than the user, such as
+            titles and summaries (``side_calls``); ``score`` scores them like all others.
 
     Raises:
         ConfigError: a setting is unknown, out of range, or contradicts another.
@@ -118,7 +118,7 @@ class RoutingPolicy:
 
     @property
     def threshold(self) -> float:
-        """Least strong win rate that goes to the strong model; with ``adapt`` it moves."""
+        """Prompts with at least this strong win rate go to the strong model; ``adapt`` moves it."""
         return self._watch.threshold
 
     @property
@@ -132,9 +132,9 @@ class RoutingPolicy:
         return self._failures.counts
 
     def status(self) -> Status:
-        """Return what went where of late beside what was meant, and how far traffic is from the
-        calibration sample: that of the calibration file or, for ``strong_share``, of the
-        checkpoint. Of this process alone; a follow-up counts with the score that decided.
+        """Return the recent share of strong calls beside the intended one, and how far traffic is
+        from the calibration sample: that of the calibration file or, for ``strong_share``, of the
+        checkpoint. Only this process is counted; a follow-up counts with the score that decided.
         """
         return self._watch.status(self.errors)
 
@@ -142,7 +142,7 @@ class RoutingPolicy:
         """Decide where a call goes. Never raises.
 
         Args:
-            call: what it asks, or the text to score (None or blank: ``on_no_text``).
+            call: what the call asks, or the text to score (None or blank: ``on_no_text``).
         """
         start = time.perf_counter()
         try:
@@ -182,10 +182,10 @@ class RoutingPolicy:
         """Decide on many calls with a single call of the router. Never raises.
 
         Args:
-            calls: as ``decide`` takes them, one by one.
+            calls: as for ``decide``.
 
         Returns:
-            A decision for each, in their order; ``elapsed_ms`` is the time of all together.
+            One decision per call, in the same order; ``elapsed_ms`` is the time of the batch.
         """
         start = time.perf_counter()
         if self.scoring.is_intercepted:

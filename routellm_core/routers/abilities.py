@@ -1,4 +1,4 @@
-"""Which two models a router that learned from the outcomes of many models compares."""
+"""Which two models a router compares, if it was trained on the outcomes of many models."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ def pair_abilities(
     """Return the abilities of the strong and the weak model, in logits.
 
     Args:
-        models: of the checkpoint, K of them.
-        known: their abilities, shape (K,).
-        default: the checkpoint's own pair.
-        names: of models of the checkpoint; None for its own.
-        abilities: in place of names; None for the named model's.
+        models: names of the K models in the checkpoint.
+        known: their abilities in logits, shape (K,).
+        default: names of the checkpoint's default pair, the strong model first.
+        names: the strong and the weak model chosen by name; None for the default.
+        abilities: the same two chosen by ability, in logits, instead of by name; None to use the
+            ability of the named model.
 
     Raises:
-        ConfigError: a model is unknown, both are the same, an ability is given beside a name,
-            or the strong model's is not the higher one.
+        ConfigError: a model is unknown, both are the same, one tier has both a name and an
+            ability, or the strong model's ability is not the higher one.
     """
     if abilities == (None, None):
         checked_pair(names[0] or default[0], names[1] or default[1], models)
@@ -59,13 +60,13 @@ def checked_pair(
     """Return the two reference models.
 
     Args:
-        strong_model: the strong one.
-        weak_model: the weak one.
-        models: those that the router knows.
-        absent: what is wrong with another model, for the error message.
+        strong_model: name of the strong model.
+        weak_model: name of the weak model.
+        models: names of all models that the router knows.
+        absent: how the error message describes an unknown model.
 
     Raises:
-        ConfigError: one is unknown, or both are the same.
+        ConfigError: a model is unknown, or both are the same.
     """
     known_model("strong_model", strong_model, models, absent)
     known_model("weak_model", weak_model, models, absent)
@@ -80,16 +81,16 @@ def checked_pair(
 def known_model(
     option: str, model: str, models: Sequence[str], absent: str = "not in the checkpoint"
 ) -> str:
-    """Return a reference model.
+    """Return the name of a reference model, after checking that the router knows it.
 
     Args:
-        option: that names it, for the error message.
+        option: the option that names the model, for the error message.
         model: its name.
-        models: those that the router knows.
-        absent: what is wrong with another model, for the error message.
+        models: names of all models that the router knows.
+        absent: how the error message describes an unknown model.
 
     Raises:
-        ConfigError: it is unknown; the nearest known name is given.
+        ConfigError: the model is unknown; the message suggests the most similar name.
     """
     if model not in models:
         raise ConfigError(f"{option} '{model}' is {absent}: {did_you_mean(model, models)}")

@@ -64,16 +64,16 @@ class EmbeddingCheckpoint:
         """Return what was read from a folder, with the encoder that it was trained on.
 
         Args:
-            router: name of the router that it must be for.
-            folder: its folder.
+            router: name of the router that the checkpoint must be for.
+            folder: the checkpoint's folder.
             tensors: its tensors.
             config: its configuration.
-            encoder: gives embeddings. None: the one that the configuration describes.
+            encoder: makes the embeddings. None: the encoder that the configuration describes.
 
         Raises:
             CheckpointError: a setting is missing, or the checkpoint was trained on other features.
-            ConfigError: the configuration describes an encoder that does not exist, or one on a
-                server that the environment does not name.
+            ConfigError: the configuration describes an unknown encoder, or one on a server that
+                the environment does not name.
         """
         require_settings(folder, config, SETTINGS)
         encoder = encoder or _described(folder, config["encoder"])
@@ -107,13 +107,14 @@ class EmbeddingCheckpoint:
         on the outcomes of many models.
 
         Args:
-            known: of the checkpoint's models, shape (K,).
-            names: of models of the checkpoint; None for the checkpoint's own.
-            abilities: in place of names; None for the named model's.
+            known: abilities of the checkpoint's models in logits, shape (K,).
+            names: names of the strong and the weak model; None for the checkpoint's defaults.
+            abilities: abilities of the two in logits, instead of their names; None to use the
+                ability of the named model.
 
         Raises:
-            ConfigError: a model is unknown, both are the same, an ability is given beside a name,
-                or the strong model's is not the higher one.
+            ConfigError: a model is unknown, both are the same, one tier has both a name and an
+                ability, or the strong model's ability is not the higher one.
         """
         default = self.config["strong_model"], self.config["weak_model"]
         return pair_abilities(self.config["models"], known, default, names, abilities)
@@ -122,7 +123,7 @@ class EmbeddingCheckpoint:
         """Refuse abilities for a checkpoint that was trained on one pair.
 
         Raises:
-            ConfigError: one is given.
+            ConfigError: an ability is given.
         """
         if abilities != (None, None):
             raise ConfigError(

@@ -4,9 +4,9 @@
     P(strong wins | q) = (1 + gap(q) * max(0, 1 + c(q))) / 2
 
 a is a model's ability and b(q) the prompt's difficulty, so that sigmoid(a - b(q)) is how likely
-the model is right (Rasch 1960); a tie counts as half a win. c(q), the contrast, is by how much
-more than usual abler models do better on the prompt, in standard deviations: a hard prompt may be
-one that abler models answer no better.
+the model is right (Rasch 1960); a tie counts as half a win. c(q), the contrast, says how much more
+than usual the abler models gain on the prompt, in standard deviations: not every hard prompt is
+answered better by an abler model.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def win_rates(strong: Floats, weak: Floats, contrast: Floats) -> Floats:
     """Return the strong win rates, shape (n,), each in [0.5, 1].
 
     Args:
-        strong: a_strong - b(q) of each prompt, in logits, shape (n,).
-        weak: a_weak - b(q), a lower one, likewise.
-        contrast: c(q), shape (n,).
+        strong: a_strong - b(q) of each prompt in logits, shape (n,).
+        weak: a_weak - b(q), lower than ``strong``, likewise.
+        contrast: c(q) of each prompt, shape (n,).
     """
     # A difference of sigmoids is half that of hyperbolic tangents, which do not overflow.
     gap = 0.5 * (np.tanh(0.5 * strong) - np.tanh(0.5 * weak))
@@ -34,6 +34,6 @@ def win_rates(strong: Floats, weak: Floats, contrast: Floats) -> Floats:
 
 
 def win_rate(strong: float, weak: float, contrast: float) -> float:
-    """Return the same of one prompt, in a tenth of the time that arrays of a few numbers take."""
+    """Return the win rate of one prompt, ten times as fast as with arrays."""
     gap = 0.5 * (math.tanh(0.5 * strong) - math.tanh(0.5 * weak))
     return min(1.0, 0.5 + 0.5 * gap * max(0.0, 1.0 + contrast))

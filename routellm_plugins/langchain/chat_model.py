@@ -1,4 +1,4 @@
-"""The chat model that takes the place of an application's own."""
+"""A chat model that routes each call to one of two chat models."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ _Given = tuple[dict[str, Any], InnerModel, InnerModel]
 
 
 class ChatRouteLLM(Routed, BaseChatModel):
-    """A chat model that sends each call, whole, to a strong or a weak one.
+    """A chat model that sends each call to a strong or a weak chat model.
 
-    What is scored is the human's last text, or for a follow-up the one that it is about. The call
-    is made by the chosen model itself: callbacks and traces show that model, with the decision in
+    The user's last message is scored, or, for a follow-up, the message that it refers to. The
+    chosen model itself makes the call: callbacks and traces show that model, with the decision in
     the run's metadata (``routellm_tier``, ...) and in the answer's
     ``response_metadata["routellm"]``.
 
@@ -88,47 +88,48 @@ class ChatRouteLLM(Routed, BaseChatModel):
         strong: a chat model, or a name that ``init_chat_model`` understands.
         weak: likewise.
         router: name of a router, as in ``routellm_core.load_router``.
-        threshold: least strong win rate that goes to the strong model, in [0, 1].
+        threshold: calls with at least this strong win rate go to the strong model, in [0, 1].
         strong_share: instead of a threshold, the share of usual traffic for the strong
             model, in [0, 1].
-        saving: instead of a threshold, how much cheaper than always strong usual traffic is to be,
-            in [0, 1].
-        max_cost_per_1k_requests: instead of a threshold, the most dollars that 1,000 usual
-            requests may cost.
-        strong_price: dollars for a million tokens read and written, or the model's name in
-            LiteLLM's table; the name that the model has, if left out.
-        weak_price: the same of the weak model.
-        tokens_per_request: means of what a request reads and writes.
-        calibration: instead of a threshold, a file of ``routellm calibrate`` that holds it.
-        adapt: whether the threshold is moved to keep the share; a path: the file to keep it in.
-        router_options: what ``load_router`` takes for that router.
+        saving: instead of a threshold, how much cheaper usual traffic should be than always using
+            the strong model, in [0, 1].
+        max_cost_per_1k_requests: instead of a threshold, the maximum cost of 1,000 usual requests,
+            in dollars.
+        strong_price: dollars per million tokens read and written, or the model's name in LiteLLM's
+            price table; if left out, the name that the model has is looked up there.
+        weak_price: the same for the weak model.
+        tokens_per_request: mean numbers of tokens that a request reads and writes.
+        calibration: instead of a threshold, the path of a file from ``routellm calibrate``.
+        adapt: whether to move the threshold to keep the share; a path: also keep it in this file.
+        router_options: options of ``load_router`` for this router.
         on_error: tier of a call whose scoring failed.
-        on_no_text: tier of a call without human text.
-        timeout_ms: time budget in milliseconds of a router that is not instant.
-        concurrency: threads that score, for a router that is not instant.
-        turns: how many of the human's last turns may decide; 1: the last alone.
-        sticky: ``turn`` decides on each turn of the human; ``conversation`` stays with the
-            strong model once it has answered.
-        hold: with ``cache``, a conversation stays on the strong model while that has it in its
-            prompt cache, unless going to the weak one pays.
-        scored: what is scored: the human's ``last`` words, ``system+last``, or ``all``.
-        ignore: patterns, or names of clients, of what is not the human's in user messages.
-        extract: patterns, or names of clients, whose group is the human's words.
-        utility: where calls go that serve the application, such as summaries, or the rewriting of
-            a question; ``score`` judges them like all others.
-        explore: share of scored calls that go to the other model at random.
-        question_keys: variables of a chain's prompt that hold the question, best first. It is
-            scored instead of the prompt around it.
-        shadow: keep decisions, and call the other model too for a sample of calls, as in
+        on_no_text: tier of a call without user text.
+        timeout_ms: time limit for a score in milliseconds, of a router that is not instant.
+        concurrency: number of scoring threads, for a router that is not instant.
+        turns: how many of the user's last turns are considered; 1: only the last.
+        sticky: ``turn`` decides each turn of the user separately; with ``conversation``, a
+            conversation stays with the strong model once that has answered.
+        hold: with ``cache``, a conversation stays on the strong model while it is in that
+            provider's prompt cache, unless going to the weak model pays.
+        scored: what is scored: the user's ``last`` message, ``system+last``, or ``all``.
+        ignore: patterns, or names of clients, of text in user messages that the user did not
+            write.
+        extract: patterns, or names of clients, with a group that holds the user's own words.
+        utility: where calls go that serve the application, such as summaries or the rewriting of
+            a question; ``score`` scores them like all others.
+        explore: share of scored calls that go to the other model at random, in [0, 0.5].
+        question_keys: variables of a chain's prompt that hold the question, best first; the
+            question is scored instead of the whole prompt.
+        shadow: store decisions, and call the other model too for a sample of calls, as in
             ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
             ``rate_limiter``, ``disable_streaming`` and ``output_version``.
 
     Raises:
-        ConfigError: an argument is unknown, out of range or contradicts another, a model is no
-            chat model, or the pair cannot be meant.
+        ConfigError: an argument is unknown, out of range or contradicts another, a model is not a
+            chat model, or both models are the same.
         CheckpointError: the router's weights are missing or damaged.
-        MissingExtraError: a model is given by name, and langchain is not installed.
+        MissingExtraError: a model is given by name and langchain is not installed.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")

@@ -48,19 +48,19 @@ class RouteLLMDecisionModel(BaseDecisionModel):  # type: ignore[misc, unused-ign
     """Answers which of two models, ``strong`` or ``weak``, serves a prompt.
 
     A ``Choice`` between these two labels is answered by the threshold, so the chosen label is not
-    always the likelier one; ``probabilities`` are the strong win rate and the rest up to 1, and
-    ``confidence`` is that of the chosen label. A ``Noul`` is answered with the strong win rate.
-    Without a score (no text, or scoring failed) the label of ``on_no_text`` or ``on_error`` has
-    all the probability. Instructions and criteria are not read: what is judged was learned.
+    always the more probable one: ``probabilities`` are the strong win rate and 1 minus it, and
+    ``confidence`` is the probability of the chosen label. A ``Noul`` is answered with the strong
+    win rate. Without a score (no text, or scoring failed), the label of ``on_no_text`` or
+    ``on_error`` gets probability 1. Instructions and criteria are not read, because the router has
+    learned what to judge.
 
     Args:
-        **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
-            ``on_error``, ``on_no_text``, ``sticky`` and ``timeout_ms`` as ``RoutingPolicy`` takes
-            them.
+        **settings: the settings of ``RoutingPolicy``, such as ``router``, ``threshold``,
+            ``strong_share``, ``on_error`` and ``sticky``.
 
     Raises:
-        ConfigError: a setting is unknown, out of range, or contradicts another; when asked: a
-            question is of another kind, or has other labels.
+        ConfigError: a setting is unknown, out of range, or contradicts another; or, on a call, the
+            question is of another kind or has other labels.
         CheckpointError: the router's weights are missing or damaged.
     """
 

@@ -69,25 +69,24 @@ class RouteLLMMiddleware(AgentMiddleware[RoutedState, Any]):
     metadata of the model's run (``routellm_tier``, ...) and in
     ``message.response_metadata["routellm"]`` of each answer.
 
-    Put it first in the agent's list of middleware, so that what comes after it sees the model that
-    is called.
+    Put it first in the agent's list of middleware, so that later middleware sees the model that is
+    called.
 
     Args:
-        weak: the cheap chat model, also one that is wrapped by ``with_retry`` or the like, or its
-            name as ``init_chat_model`` takes it.
-        strong: likewise; None: the agent's own model.
-        shadow: keep decisions, and call the other model too for a sample of the agent's calls, as
+        weak: the cheap chat model, possibly wrapped by ``with_retry`` or similar, or a name that
+            ``init_chat_model`` understands.
+        strong: the strong chat model, likewise; None: the agent's own model.
+        shadow: store decisions, and call the other model too for a sample of the agent's calls, as
             in ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
-        **settings: ``router``, ``threshold`` or ``strong_share``, ``router_options``,
-            ``on_error``, ``on_no_text`` and ``timeout_ms`` as ``RoutingPolicy`` takes them, and
-            ``sticky``: ``"turn"`` decides on every turn, with ``"conversation"`` a
-            conversation that went to the strong model stays there.
+        **settings: the settings of ``RoutingPolicy``, such as ``router``, ``threshold``,
+            ``strong_share``, ``on_error`` and ``sticky``.
 
     Raises:
-        ConfigError: a model is no chat model, both are the same (with the agent's own model: when
-            the agent is first used), or a setting is unknown, out of range, or contradicts
-            another.
+        ConfigError: a model is not a chat model, both models are the same (for the agent's own
+            model: when the agent is first used), or a setting is unknown, out of range, or
+            contradicts another.
         CheckpointError: the router's weights are missing or damaged.
+        MissingExtraError: shadow mode needs a package that is not installed.
     """
 
     state_schema = RoutedState

@@ -11,16 +11,16 @@ from routellm_core.prompt.side_calls import side_call
 
 
 class RouteLLMClassifier:
-    """Answers LiteLLM's complexity router which tier a request belongs to.
+    """Tells LiteLLM's complexity router which tier a request belongs to.
 
-    It implements LiteLLM's ``ClassifierPlugin``, for ``classifier_type: custom``. A scorer that
-    fails gives the tier of ``on_error``. Conversations are LiteLLM's to keep together
-    (``session_affinity``).
+    It implements LiteLLM's ``ClassifierPlugin``, for ``classifier_type: custom``. If scoring
+    fails, the tier is that of ``on_error``. To keep conversations on one tier, use LiteLLM's
+    ``session_affinity``.
 
     Args:
         strong_tier: the tier for prompts that need the strong model.
         weak_tier: the tier for all others.
-        **settings: ``router``, ``strong_share`` and the like, as ``RoutingPolicy`` takes them.
+        **settings: settings of ``RoutingPolicy``, such as ``router`` and ``strong_share``.
 
     Raises:
         ConfigError: a setting is unknown, out of range, or contradicts another.

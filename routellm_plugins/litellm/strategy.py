@@ -246,7 +246,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     """Route the aliases of a ``litellm.Router`` that an application built itself.
 
     Args:
-        router: its ``model_list`` holds entries with ``model_info.routellm``.
+        router: a Router with ``model_info.routellm`` in entries of its ``model_list``.
 
     Raises:
         ConfigError: an entry has a mistake, or this version of LiteLLM is not supported.

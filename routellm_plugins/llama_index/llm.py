@@ -1,4 +1,4 @@
-"""An LLM for LlamaIndex that hands each call, whole, to a strong or a weak LLM."""
+"""An LLM for LlamaIndex that sends each call to a strong or a weak LLM."""
 
 from __future__ import annotations
 
@@ -35,29 +35,27 @@ _FORWARDED = ("callback_manager", "rate_limiter", *SHARED)
 
 
 class RouteLLM(RoutedCalls):
-    """An LLM that scores the question of each call and hands the call to one of two LLMs.
+    """An LLM that scores the question of each call and sends the call to one of two LLMs.
 
-    What reaches the picked LLM is what it would get without the router: its own formats, tools,
-    retries, callbacks and token counts. A router that fails sends the call to ``on_error``.
+    The chosen LLM gets what it would get without the router, and keeps its own formats, tools,
+    retries, callbacks and token counts. If scoring fails, the call goes to ``on_error``.
 
     Args:
-        strong: the LLM for what needs it.
-        weak: the cheap LLM for the rest.
+        strong: the LLM for prompts that need it.
+        weak: the cheap LLM for all others.
         router: name of a router, as in ``routellm_core.load_router``.
-        callback_manager: set on both LLMs, now and whenever it is assigned. So is what is
-            assigned later to ``system_prompt``, ``output_parser`` and the like.
-        shadow: keep decisions, and call the other LLM too for a sample of calls, as in
+        callback_manager: set on both LLMs, now and whenever it is assigned. The same holds for
+            later assignments to ``system_prompt``, ``output_parser`` and the like.
+        shadow: store decisions, and call the other LLM too for a sample of calls, as in
             ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
         **settings: ``threshold``, ``strong_share``, ``saving``, ``max_cost_per_1k_requests`` or
             ``calibration``, prices, ``adapt``, ``on_error``, ``on_no_text``,
             ``timeout_ms``, ``concurrency``, ``sticky`` and ``router_options`` as in
             ``routellm_core.RoutingPolicy``;
-            ``query_keys``: the template variables that hold a question, best first;
-            ``utility``: where filled templates without a question go, which extraction,
-            indexing and HyDE use: ``weak`` (default), ``strong``, or ``score`` to score the whole
-            text. Long texts score high whatever they say: of LlamaIndex's own templates, filled
-            with its default chunks of documentation, the bundled router sends 86 % or more to the
-            strong LLM even with ``strong_share=0.1``;
+            ``query_keys``: template variables that hold a question, best first;
+            ``utility``: where templates without a question go, as extraction, indexing and HyDE
+            use them: ``weak`` (default), ``strong``, or ``score`` to score the whole text, which
+            says little about the task;
             ``fallback``: ``strong`` calls the strong LLM if the weak one fails before it answers.
 
     Raises:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from subprocess import PIPE, STDOUT, Popen
 from typing import Any
 
+import psutil
 import pytest
 
 from routellm_core import RoutingPolicy, load_router
@@ -154,7 +155,6 @@ def test_it_takes_the_proxy_along_when_stopped(up: tuple[Popen[str], str]):
     ("name", "while_starting"), [("SIGHUP", False), ("SIGKILL", False), ("SIGTERM", True)]
 )
 def test_nothing_is_left_however_it_is_ended(name: str, while_starting: bool):
-    psutil = pytest.importorskip("psutil")
     demo = started("--port", "0")
     assert demo.stdout is not None
     try:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from pydoc_data.topics import topics
 
 import numpy as np
@@ -35,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from routellm_core import RoutingPolicy
+from tests.benchmarks.quality.data import data_folder
 
 QUESTIONS = 1000
 SHARES = (0.1, 0.3, 0.5)
@@ -60,7 +59,7 @@ TEMPLATES: dict[str, tuple[PromptTemplate, str, dict[str, object]]] = {
 
 def questions() -> list[str]:
     """Return human prompts, the same in every run."""
-    path = Path(os.environ["ROUTELLM_DATA"]) / "train" / "arena_battles.jsonl.gz"
+    path = data_folder() / "train" / "arena_battles.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         prompts = sorted({json.loads(line)["prompt"] for line in lines})
     chosen = np.random.default_rng(0).choice(len(prompts), QUESTIONS, replace=False)

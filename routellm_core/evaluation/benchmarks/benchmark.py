@@ -1,4 +1,4 @@
-"""Benchmarks: queries with the quality of both models' answers, published or one's own."""
+"""Benchmarks: queries with the quality of both models' answers, published or from a user's file."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ class Benchmark:
 
     @property
     def prompt_sha256(self) -> tuple[str, ...]:
-        """Digest of each prompt, as in lists of excluded ones."""
+        """SHA-256 (hex) of each prompt, as in lists of excluded prompts."""
         return tuple(sha256_of(prompt) for prompt in self.prompts)
 
     @property
     def data_sha256(self) -> str:
-        """Digest of all that a result depends on."""
+        """SHA-256 (hex) of everything in the benchmark that a result depends on."""
         digest = hashlib.sha256("\n".join(self.prompt_sha256).encode())
         for column in (self.strong, self.weak, self.units, *(self.costs or ())):
             digest.update(column.tobytes())
@@ -93,20 +93,20 @@ def load_benchmark(
     models: Models = (None, None),
     skipped: Skipped | None = None,
 ) -> Benchmark:
-    """Read a benchmark; of a published one, without the prompts found contaminated.
+    """Read a benchmark; a published one is read without its contaminated prompts.
 
     Args:
         name: ``mmlu``, ``gsm8k``, ``mt-bench``, or the path of a file.
         folder: the published evaluation folder; not needed for a file.
         exclude: SHA-256 (hex, of the UTF-8 prompt) of prompts to leave out, such as those a
             router was trained on.
-        models: names of the strong and the weak model in a file with labels of several.
-        skipped: is told of a file's rows in which not both were measured.
+        models: names of the strong and the weak model in a file with labels of several models.
+        skipped: counts rows of a file that lack one of the two models.
 
     Raises:
-        DataError: the benchmark is unknown, a file is missing or wrong (the message names file
-            and row), there are not two queries that are independent, or the strong model is no
-            better than the weak one.
+        DataError: the benchmark is unknown, a file is missing or invalid (the message names file
+            and row), there are fewer than two independent queries, or the strong model is no
+            better than the weak one on average.
     """
     everything = list(_read(name, folder, models, skipped or Skipped()))
     if not everything:
@@ -156,8 +156,8 @@ def evaluation_prompts(folder: Path) -> Iterator[str]:
 def mmlu_gold_hashes(folder: Path) -> list[str]:
     """Return the SHA-256 digests (hex) of the MMLU prompts set aside as gold labels.
 
-    The bundled routers learned from them, so results on MMLU are reported on the rest. They
-    are the first ``MMLU_GOLD_SIZE`` distinct prompts by the SHA-256 of "gold:" and the prompt.
+    The bundled routers were trained on them, so results on MMLU are reported on the rest. They are
+    the first ``MMLU_GOLD_SIZE`` distinct prompts, ordered by the SHA-256 of "gold:" + prompt.
 
     Args:
         folder: the evaluation folder.
@@ -174,7 +174,7 @@ def read_hashes(path: Path) -> list[str]:
     """Return the SHA-256 digests (hex, in small letters) listed in a JSON file.
 
     Raises:
-        DataError: it is no JSON array of such digests.
+        DataError: the file is not a JSON array of such digests.
     """
     try:
         digests = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Read a benchmark of one's own: a table with a query in each row, judged on both models."""
+"""Read a benchmark from a user's file: each row is a query with the quality of both answers."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def read_own(path: Path, models: Models, skipped: Skipped) -> Iterator[Row]:
     """Yield the rows of a file in which both models were measured.
 
     Columns: ``prompt``; ``strong`` and ``weak``, the quality of each model's answer on any scale
-    on which more is better, or ``correct``, the same by model; optionally ``strong_cost`` and
-    ``weak_cost``, in any one unit; and optionally ``group``, which rows that are not independent
-    have in common. A prompt may occur again within its group only.
+    where more is better, or ``correct``, an object of qualities by model; optionally
+    ``strong_cost`` and ``weak_cost``, both in the same unit; and optionally ``group``, an
+    identifier shared by dependent rows. A prompt may be repeated only within its group.
 
     Args:
-        path: as in ``tables.py``.
+        path: JSON lines, CSV or parquet, as read by ``tables.py``.
         models: names of the strong and the weak model in ``correct``; not needed otherwise.
-        skipped: is told of rows in which ``correct`` lacks one of them.
+        skipped: counts rows in which ``correct`` lacks one of the two.
 
     Raises:
-        DataError: the file or a row of it is wrong; the message names file and row.
+        DataError: the file or a row is invalid; the message names file and row.
     """
     seen: dict[str, tuple[str, str | None]] = {}
     known: dict[str, None] = {}

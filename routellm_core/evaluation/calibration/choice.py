@@ -1,4 +1,4 @@
-"""What was asked for, and the threshold that gives it."""
+"""The kinds of wish for a threshold, and the threshold that meets one."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def choose(
     confidence: float = 0.95,
     quantiles: Floats | None = None,
 ) -> Choice:
-    """Return the threshold that a wish asks for.
+    """Return the threshold that meets a wish.
 
     Args:
         wish: one of ``STRONG_SHARE``, ``SAVING``, ``MAX_COST`` and ``MAX_LOSS``.
-        value: how much of it.
-        sample: what it is to hold for.
-        costs: of the sample's requests, for ``SAVING`` and ``MAX_COST``.
-        confidence: for ``MAX_LOSS``.
-        quantiles: of the router's scores over usual traffic, if it has them.
+        value: its value: a share or a saving in [0, 1], dollars per 1,000 requests, or a loss.
+        sample: the prompts or labelled pairs that the wish is to hold for.
+        costs: costs of the sample's requests, for ``SAVING`` and ``MAX_COST``.
+        confidence: for ``MAX_LOSS``, in (0, 1).
+        quantiles: quantiles of the router's scores over usual traffic, if it has them.
 
     Raises:
         ConfigError: the wish cannot be met.

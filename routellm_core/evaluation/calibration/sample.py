@@ -1,4 +1,4 @@
-"""Score prompts or labelled pairs as they are read; only numbers are kept of them."""
+"""Score prompts or labelled pairs while reading them; only numbers are kept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True)
 class Sample:
-    """Prompts that were scored, n of them, as numbers."""
+    """The scores and other numbers of n prompts."""
 
     scores: Floats
     """Shape (n,)."""
@@ -64,14 +64,14 @@ def sample_of_calls(
     """Score logged calls as a gateway with this policy would, follow-ups included.
 
     Args:
-        policy: scores; its threshold does not matter.
-        calls: read one by one.
-        total: about how many there are.
-        progress: receives how many are scored.
+        policy: scores the calls; its threshold does not matter.
+        calls: the calls, read one by one.
+        total: approximate number of calls, for progress.
+        progress: receives how many calls are scored.
 
     Raises:
-        DataError: none could be scored.
-        ConfigError: the router gives all of them the same score.
+        DataError: no call could be scored.
+        ConfigError: the router gives all calls the same score.
     """
     stream = ScoreStream(policy, total=total, progress=progress)
     given, answered = array("d"), array("d")

@@ -1,1 +1,1 @@
-"""Router ``bert``: a fine-tuned encoder of transformers' kind."""
+"""Router ``bert``: a fine-tuned BERT encoder."""

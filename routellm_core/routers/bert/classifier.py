@@ -39,15 +39,15 @@ MOST_TOKENS = 512
 class BERTRouter(Router):
     """Win rates from a sequence classifier with three labels: strong wins, tie, weak wins.
 
-    The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``, and as many
-    tokens read as ``max_length`` says. Computed in float32, several prompts at once, the shorter
-    ones padded, which changes a score by the rounding of sums, 1e-6 at most. Thread-safe.
+    The first 16,384 characters of a prompt are tokenised, with lone surrogates replaced by ``?``,
+    and the first ``max_length`` tokens are read. Scores are computed in float32, in padded
+    batches; padding changes a score by at most 1e-6, through rounding. Thread-safe.
 
     Args:
-        model: of transformers, any ``AutoModelForSequenceClassification``, in evaluation mode.
-        tokenizer: of transformers, a fast one.
-        max_length: tokens that are read, special ones included.
-        score_quantiles: of the scores over usual traffic, or None.
+        model: any ``AutoModelForSequenceClassification`` of transformers, in evaluation mode.
+        tokenizer: a fast tokenizer of transformers.
+        max_length: maximum number of tokens, including special tokens.
+        score_quantiles: quantiles of the scores over usual traffic, or None.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class BERTRouter(Router):
     def from_pretrained(
         cls, checkpoint: Checkpoint = "bert", *, device: str | None = None
     ) -> BERTRouter:
-        """Load a checkpoint of ``routellm train bert``, of the original release, or any like it.
+        """Load a classifier from ``routellm train bert``, the original release, or elsewhere.
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
-            device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
+            device: torch device, such as ``cpu``; None for a CUDA GPU if there is one.
 
         Raises:
-            CheckpointError: it is missing or damaged, or does not have three labels.
+            CheckpointError: the checkpoint is missing or damaged, or does not have three labels.
             MissingExtraError: torch or transformers is not installed.
         """
         torch = require("torch", "torch", "a 'bert' of transformers")
@@ -116,7 +116,7 @@ class BERTRouter(Router):
         return self.outcomes(prompts)[:, 0]
 
     def outcomes(self, prompts: Sequence[str]) -> NDArray[np.float64]:
-        """Return how likely each outcome is: shape (n, 3), in the order of ``OUTCOMES``.
+        """Return the probability of each outcome: shape (n, 3), in the order of ``OUTCOMES``.
 
         Raises:
             ScoringError: the model gives NaN or infinity.

@@ -16,20 +16,21 @@ def load_bert(
     strong_ability: float | None = None,
     weak_ability: float | None = None,
 ) -> Router:
-    """Load a checkpoint that learned the outcomes of many models, or the classifier of one pair.
+    """Load a checkpoint trained on the outcomes of many models, or a classifier of one pair.
 
     Args:
         checkpoint: a bundled name, a folder or a Hugging Face id.
-        device: of torch, for a classifier.
-        strong_model: name of a model in a checkpoint that learned outcomes; None for its own.
-        weak_model: likewise.
-        strong_ability: in place of a name.
-        weak_ability: likewise.
+        device: torch device; only for a classifier.
+        strong_model: name of the strong model, only for a checkpoint trained on outcomes; None
+            for its default.
+        weak_model: name of the weak model, likewise.
+        strong_ability: ability of the strong model in logits, instead of its name.
+        weak_ability: ability of the weak model, likewise.
 
     Raises:
-        CheckpointError: it is missing or damaged.
-        ConfigError: an option does not belong to this kind of checkpoint, or a model is unknown.
-        MissingExtraError: a package that scores it is not installed.
+        CheckpointError: the checkpoint is missing or damaged.
+        ConfigError: an option does not apply to this kind of checkpoint, or a model is unknown.
+        MissingExtraError: a package that scoring needs is not installed.
     """
     from .onnx import MODEL, BERTOutcomesRouter
 

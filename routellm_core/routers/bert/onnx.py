@@ -1,7 +1,7 @@
-"""BERT that learned from the outcomes of many models, scored by ONNX Runtime without torch.
+"""BERT trained on the outcomes of many models, scored by ONNX Runtime without torch.
 
-The encoder tells two numbers of a prompt, its difficulty and its contrast, from which
-``item_response`` makes the win rate of two models by their abilities.
+The encoder estimates two numbers for each prompt, its difficulty and its contrast.
+``item_response`` turns these and the abilities of two models into a win rate.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ _THREADS = 2
 class BERTOutcomesRouter(Router):
     """Win rates of any two models from a prompt's difficulty and contrast.
 
-    The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``, and as many
-    tokens read as the checkpoint says. Each prompt is computed by itself, so that its score does
-    not depend on what else is scored. Thread-safe.
+    The first 16,384 characters of a prompt are tokenised, with lone surrogates replaced by ``?``,
+    and as many tokens are read as the checkpoint says. Each prompt is computed separately, so
+    that its score does not depend on the batch. Thread-safe.
 
     Args:
-        session: of onnxruntime, as ``MODEL`` describes.
-        tokenizer: truncates to what the model reads.
-        abilities: of the strong and the weak model, in logits.
-        traffic: difficulty and contrast of prompts that stand for usual traffic, shape (n, 2).
-        digest: names the model and its tokenizer.
+        session: an onnxruntime session with the inputs and outputs that ``MODEL`` describes.
+        tokenizer: truncates to the number of tokens that the model reads.
+        abilities: abilities of the strong and the weak model, in logits.
+        traffic: difficulty and contrast of a sample of usual traffic, shape (n, 2).
+        digest: identifies the model and its tokenizer.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class BERTOutcomesRouter(Router):
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
-            models: the strong and the weak model by name; None for the checkpoint's own.
-            abilities: in place of their names.
+            models: names of the strong and the weak model; None for the checkpoint's defaults.
+            abilities: abilities of the two in logits, instead of their names.
 
         Raises:
-            CheckpointError: it is missing or damaged.
-            ConfigError: a model is unknown, or the strong one is not the abler.
+            CheckpointError: the checkpoint is missing or damaged.
+            ConfigError: a model is unknown, or the strong model's ability is not the higher one.
             MissingExtraError: onnxruntime is not installed.
         """
         runtime = require("onnxruntime", "bert", "the router 'bert'")

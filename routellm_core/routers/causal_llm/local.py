@@ -22,22 +22,22 @@ NEW_TOKENS = 6
 
 
 class LocalRater:
-    """Finds the label that a model replies with, and the probability of each of the five there.
+    """Finds the label in a model's reply, and the probabilities of all five labels there.
 
-    A model tuned for labels replies with one at once, so that one pass over the prompts, of which
-    only the logits of last positions are computed, is enough. For a prompt whose reply begins with
-    another token, up to six tokens are generated greedily.
+    A model tuned for labels begins its reply with one, so one pass over the prompt is enough, and
+    only the logits of the last position are computed. If a reply begins with another token, up to
+    six tokens are generated greedily.
 
-    A score must not depend on what a prompt is batched with, and padding changes the order of
-    additions: in float32 a batch holds prompts of the same number of tokens, and their number
-    changes a score by the rounding of sums, 1e-5 at most. In bfloat16 that would be hundredths, so
-    prompts are scored one by one. Thread-safe.
+    A score must not depend on the rest of the batch. In float32, a batch holds prompts with the
+    same number of tokens, without padding; its size changes a score by at most 1e-5, through
+    rounding. In bfloat16 the rounding would reach hundredths, so prompts are scored one by one.
+    Thread-safe.
 
     Args:
-        model: of transformers, in evaluation mode.
-        tokenizer: of transformers, a fast one.
-        prompt: turns a question into what the model reads.
-        labels: tokens of ``LABELS``.
+        model: a causal LM of transformers, in evaluation mode.
+        tokenizer: a fast tokenizer of transformers.
+        prompt: turns a question into the model's input.
+        labels: token ids of ``LABELS``.
     """
 
     def __init__(self, model: Any, tokenizer: Any, prompt: RatingPrompt, labels: list[int]) -> None:

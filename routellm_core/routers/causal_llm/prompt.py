@@ -1,7 +1,8 @@
-"""What a causal LLM reads before it rates: two texts around the question, in a chat's format.
+"""The input of a causal LLM that rates: two texts around the question, formatted as a chat.
 
-The texts ask to rate, from 1 to 5, how well the *weak* model would answer. The reply is a label:
-each rating has a token of its own. The texts that a model was tuned with lie beside its weights.
+The texts ask for a rating, from 1 to 5, of how well the *weak* model would answer. The reply is a
+label: each rating has its own token. The texts that a model was tuned with are stored beside its
+weights.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class RatingTexts:
         """Read the texts of a checkpoint.
 
         Raises:
-            CheckpointError: one is missing, or has no ``{question}``.
+            CheckpointError: a text is missing, or the second has no ``{question}``.
         """
         read = []
         for name in (SYSTEM, CLASSIFIER):
@@ -77,21 +78,21 @@ class RatingTexts:
 
 
 class RatingPrompt:
-    """Turns a question into what the model reads, no longer than ``max_length``.
+    """Turns a question into the model's input, of at most ``max_length`` tokens.
 
     If the tokenizer has Llama 3's header tokens, the format is that of the original release:
     the two messages under their headers, and the label follows the last ``<|eot_id|>``. Otherwise
     it is the model's own chat template or, if there is none, the texts one after the other.
 
-    Of a question the first 16,384 characters are read, lone surrogates as ``?``. If the whole is
-    longer than ``max_length``, the end of the question is cut off, so that both texts remain.
-    Thread-safe.
+    The first 16,384 characters of a question are read, with lone surrogates replaced by ``?``. If
+    the input is longer than ``max_length``, the end of the question is cut off, so that both texts
+    remain. Thread-safe.
 
     Args:
-        texts: around the question.
-        tokenizer: counts the tokens. It is copied.
-        max_length: most tokens of the whole.
-        template: the model's own format; not used if it has Llama 3's.
+        texts: the texts around the question.
+        tokenizer: counts tokens; it is copied.
+        max_length: maximum number of tokens of the whole input.
+        template: the model's chat template; not used if the tokenizer has Llama 3's header tokens.
 
     Raises:
         CheckpointError: the texts alone are longer than ``max_length``.

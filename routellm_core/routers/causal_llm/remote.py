@@ -20,26 +20,27 @@ Candidates = dict[str, float]
 
 
 class RemoteRater:
-    """Finds the label that a served model replies with, and the probability of each of the five.
+    """Finds the label in the reply of a served model, and the probabilities of all five labels.
 
-    One token is asked for and, if it is no label, the reply again, up to six tokens long. A label
-    that is not among a position's likeliest tokens counts as impossible there: it is less likely
-    than the last token listed. A failed request is repeated, after growing pauses. Thread-safe.
+    The first request asks for one token. If that is no label, a second asks for a reply of up to
+    six tokens. A label that is not among the most likely tokens of a position counts as having
+    probability 0 there. A failed request is retried with growing pauses. Thread-safe.
 
     Args:
         base_url: address of the server, such as ``http://localhost:8000/v1``.
         model: its name there.
-        prompt: turns a question into what the model reads.
+        prompt: turns a question into the model's input.
         api_key_env: environment variable that holds the server's key; None: no key is sent.
         chat: ask for chat completions, to which the server applies the model's chat template;
             otherwise for completions of a text that is in the model's format already.
-        top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
-        timeout_s: time limit of one attempt of a request, in seconds.
-        max_retries: how often a failed request is repeated.
-        concurrency: most requests of one call of ``rate`` at a time.
+        top_logprobs: how many of the most likely tokens to ask for; vLLM returns at most 20,
+            TGI 5.
+        timeout_s: time limit of each attempt of a request, in seconds.
+        max_retries: how often a failed request is retried.
+        concurrency: maximum number of simultaneous requests in one call of ``rate``.
 
     Raises:
-        ConfigError: a number is out of range, or the variable of the key is not set.
+        ConfigError: a number is out of range, or the environment variable of the key is not set.
         MissingExtraError: the client is not installed.
     """
 

@@ -2,8 +2,8 @@
 
     P(strong wins | q) = 1 - P([[4]] | q) - P([[5]] | q)
 
-with a softmax over the five labels where the model's reply has one (Ong et al., RouteLLM,
-arXiv 2406.18665, section 4.2). Without a label in the reply the win rate is 1.
+with a softmax over the five labels at the position of the label in the model's reply (Ong et al.,
+RouteLLM, arXiv 2406.18665, section 4.2). If the reply has no label, the win rate is 1.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ class Rater(Protocol):
 class CausalLLMRouter(Router):
     """Win rates from the ratings of a causal LLM: see ``from_pretrained`` and ``from_server``.
 
-    The first 16,384 characters of a prompt are tokenised, lone surrogates as ``?``. If they are
-    longer, with the two texts around them, than the model reads, their end is cut off. Thread-safe.
+    The first 16,384 characters of a prompt are tokenised, with lone surrogates replaced by ``?``.
+    If prompt and texts together exceed the model's length, the end of the prompt is cut off.
+    Thread-safe.
 
     Args:
-        rater: gives the ratings.
-        score_quantiles: of the scores over usual traffic, or None.
-        digest: computes what names weights, tokenizer, texts and length; None if they are unknown.
+        rater: rates the prompts.
+        score_quantiles: quantiles of the scores over usual traffic, or None.
+        digest: returns a digest of weights, tokenizer, texts and length; None if it is unknown.
         concurrency: as ``Router.concurrency``.
     """
 
@@ -84,14 +85,14 @@ class CausalLLMRouter(Router):
         """Load a checkpoint of ``routellm train causal_llm``, or of the original release, to score
         in this process.
 
-        Computed in float32, and in bfloat16 where the weights are stored so.
+        Scores are computed in float32, or in bfloat16 if the weights are stored in it.
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
-            device: of torch, such as ``cpu``; None for a GPU of CUDA if there is one.
+            device: torch device, such as ``cpu``; None for a CUDA GPU if there is one.
 
         Raises:
-            CheckpointError: it is missing or damaged, or has no label tokens.
+            CheckpointError: the checkpoint is missing or damaged, or has no label tokens.
             MissingExtraError: torch or transformers is not installed.
         """
         torch = require("torch", "causal-llm", WHY)
@@ -139,25 +140,26 @@ class CausalLLMRouter(Router):
             api_key_env: environment variable that holds the server's key; None: no key is sent.
             chat: ask for chat completions, to which the server applies the model's chat template;
                 otherwise for completions of a text in the format of the original release.
-            top_logprobs: how many of the likeliest tokens to ask for; vLLM gives 20 at most, TGI 5.
-            timeout_s: time limit of one attempt of a request, in seconds.
-            max_retries: how often a failed request is repeated.
-            concurrency: most requests of one call of ``score`` at a time, and most calls of
-                ``score`` at a time in a policy.
+            top_logprobs: how many of the most likely tokens to ask for; vLLM returns at most 20,
+                TGI 5.
+            timeout_s: time limit of each attempt of a request, in seconds.
+            max_retries: how often a failed request is retried.
+            concurrency: maximum number of simultaneous requests in one call of ``score``, and of
+                simultaneous calls of ``score`` in a policy.
 
         Raises:
             CheckpointError: the checkpoint is missing or damaged.
-            ConfigError: a number is out of range, the variable of the key is not set, or the model
-                has a chat template of its own and ``chat`` is not set.
-            MissingExtraError: the client is not installed.
+            ConfigError: a number is out of range, the environment variable of the key is not set,
+                or the model has its own chat template and ``chat`` is not set.
+            MissingExtraError: the OpenAI client is not installed.
         """
         folder = find_checkpoint(checkpoint, weights=False)
         described = read_description(folder, "causal_llm")
         tokenizer, length = read_tokenizer(folder, MOST_TOKENS)
         if not chat and not has_llama_format(tokenizer) and has_template(folder):
             raise ConfigError(
-                f"the model of {folder} has a chat template of its own: write chat=True, so that "
-                "the server applies it"
+                f"the model in {folder} has its own chat template: set chat=True, so that the "
+                "server applies it"
             )
         prompt = RatingPrompt(
             RatingTexts.from_folder(folder), tokenizer, described.max_length or length

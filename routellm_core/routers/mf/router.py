@@ -72,12 +72,12 @@ class MatrixFactorizationRouter(Router):
 
     Args:
         encoder: turns prompts into feature vectors.
-        weights: of the features, shape (encoder.dim,), for the difference of the two models'
-            scores, or (encoder.dim, 3), for the scores of the strong and the weak model and the
-            contrast.
-        intercept: added to the weighted sums, a number or shape (3,).
-        score_quantiles: of the scores over usual traffic, or None.
-        strong_ability: of the strong model, in logits, where ``weights`` has three columns.
+        weights: weights of the features: shape (encoder.dim,) for the difference of the two
+            models' scores, or (encoder.dim, 3) for the score of the strong model, the score of
+            the weak model and the contrast.
+        intercept: added to the weighted sums: a number, or shape (3,).
+        score_quantiles: quantiles of the scores over usual traffic, or None.
+        strong_ability: ability of the strong model in logits, if ``weights`` has three columns.
     """
 
     def __init__(
@@ -113,21 +113,23 @@ class MatrixFactorizationRouter(Router):
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
-            encoder: gives the embeddings that the checkpoint was trained on. None: loads the
-                encoder that the checkpoint describes.
-            strong_model: the strong reference model, one that the checkpoint was trained on;
-                None for the checkpoint's own, in the original release gpt-4-1106-preview.
-            weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
-            strong_ability: in place of ``strong_model``, the ability of a model that the
-                checkpoint does not know, in logits on the scale that its card explains. For
-                checkpoints trained on the outcomes of many models.
-            weak_ability: likewise.
+            encoder: the encoder that the checkpoint was trained with. None: load the one that
+                the checkpoint describes.
+            strong_model: name of the strong reference model, among those that the checkpoint was
+                trained on; None for the checkpoint's default, which is gpt-4-1106-preview in the
+                original release.
+            weak_model: name of the weak one; the default of the original release is
+                mixtral-8x7b-instruct-v0.1.
+            strong_ability: ability of the strong model, instead of its name: in logits, on the
+                scale of the checkpoint's card. Only for checkpoints trained on outcomes.
+            weak_ability: ability of the weak model, likewise.
 
         Raises:
-            CheckpointError: it is missing or damaged, or was trained on another encoder.
-            ConfigError: it does not know a reference model, both are the same, an ability is given
-                beside a model or to a checkpoint without abilities, or the strong model's is not
-                the higher one.
+            CheckpointError: the checkpoint is missing or damaged, or was trained with another
+                encoder.
+            ConfigError: a reference model is unknown, both are the same, an ability is given
+                together with a name or for a checkpoint without abilities, or the strong model's
+                ability is not the higher one.
         """
         folder = find_checkpoint(checkpoint)
         tensors, config = load_checkpoint(folder)
@@ -211,7 +213,7 @@ class MatrixFactorizationRouter(Router):
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Args:
-            vectors: of each prompt, as ``self.encoder`` makes them, shape (n, encoder.dim).
+            vectors: vectors of the prompts from ``self.encoder``, shape (n, encoder.dim).
         """
         if len(vectors) == 1:
             return _win_rates(vectors @ self._weights + self._intercept)
@@ -226,7 +228,7 @@ class MatrixFactorizationRouter(Router):
         """Return difficulty and contrast of each prompt: shape (n, 2).
 
         Raises:
-            ConfigError: the checkpoint learned one pair, and tells the pair's win rate alone.
+            ConfigError: the checkpoint was trained on one pair, so it knows only its win rate.
         """
         if self._strong_ability is None:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""A router whose scores come from a server, which `routellm serve` runs."""
+"""A router whose scores come from a server that runs `routellm serve`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def load_remote(
 ) -> Router:
     """Return the router of a server, with its fingerprint and its quantiles.
 
-    While the server does not answer, that is one that stands for it, and goes stale once it does.
+    If the server does not answer, a stand-in is returned, which becomes stale once it does.
 
     Args:
         url: address of the server, such as ``http://scoring:8100``.
-        token_env: environment variable that holds its token; None: no token is sent.
-        timeout_ms: time limit of a prompt, or of 64 KiB of it, in milliseconds.
-        retry_ms: least milliseconds between two looks whether a server is back.
+        token_env: environment variable that holds the server's token; None: no token is sent.
+        timeout_ms: time limit of a request in milliseconds, for each prompt or each 64 KiB of it.
+        retry_ms: minimum time in milliseconds between two checks whether the server is back.
 
     Raises:
-        ConfigError: an argument is out of range, the variable of the token is not set, or the
-            address is that of another server.
+        ConfigError: an argument is out of range, the environment variable of the token is not
+            set, or the address belongs to something other than `routellm serve`.
         MissingExtraError: httpcore is not installed.
     """
     server = server_of(url, token_env, timeout_ms, retry_ms)
@@ -50,15 +50,15 @@ def load_remote(
 
 
 class RemoteRouter(Router):
-    """Scores by a server: the very numbers of the router there.
+    """Gets scores from a server, identical to those of its router.
 
-    A call of ``score`` is one request, or several where the prompts are more than the server takes
-    at once. Once the server scores with another checkpoint, scores are refused until the router is
-    loaded again, since thresholds were chosen for those of before. Thread-safe and fork-safe.
+    A call of ``score`` is one request, or several if there are more prompts than the server takes
+    at once. When the server loads another checkpoint, its scores are refused until this router is
+    loaded again, because thresholds belong to the previous checkpoint. Thread-safe and fork-safe.
 
     Args:
-        server: is asked.
-        description: what it scores with.
+        server: the client of the server.
+        description: the server's description of its router.
     """
 
     def __init__(self, server: ScoringServer, description: Description) -> None:
@@ -71,7 +71,7 @@ class RemoteRouter(Router):
 
         Raises:
             ServerAwayError: the server does not answer.
-            ScoringError: it fails, or scores with another router by now.
+            ScoringError: the server fails, or now scores with another router or checkpoint.
         """
         values: list[float] = []
         for some in self._requests(prompts):
@@ -96,7 +96,7 @@ class RemoteRouter(Router):
 
     @property
     def fingerprint(self) -> str | None:
-        """That of the router on the server, so that calibration files are good for both."""
+        """The fingerprint of the server's router, so that calibration files are valid for both."""
         return self._description.fingerprint
 
     def _requests(self, prompts: Sequence[str]) -> Iterator[list[str]]:
@@ -116,10 +116,10 @@ class RemoteRouter(Router):
 
 
 class AwayRouter(Router):
-    """Stands for the router of a server that did not answer when it was to be loaded.
+    """Stands in for the router of a server that did not answer when it was loaded.
 
     Args:
-        server: is looked for.
+        server: the client of the server, which checks whether it is back.
     """
 
     is_stand_in = True
@@ -128,7 +128,7 @@ class AwayRouter(Router):
         self._server = server
 
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
-        """Raise an error, since a threshold for scores is not known.
+        """Raise an error: without the server there is no score, and no threshold.
 
         Raises:
             ServerAwayError: always.

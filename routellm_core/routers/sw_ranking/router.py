@@ -65,25 +65,25 @@ class SWRankingRouter(Router):
     The encoder determines how much of a prompt is read. Thread-safe.
 
     Args:
-        battles: rows as ``Battles.of`` takes them, or columns.
-        embeddings: of each battle's prompt, shape (n, dim), of any length: only directions count.
-            Those of int8, float16 or float32 are not copied if the battles are in the order of
-            ``order_of``.
-        strong_model: the strong reference model, among the battles' models.
-        weak_model: the weak one, likewise.
-        num_tiers: how many tiers the models are grouped in, at most.
-        compat: count battles within a tier as the released code of RouteLLM does, by mistake:
-            each pulls its tier towards Elo 1000. Otherwise they are left out.
-        gamma: base g of the weights: a battle on the nearest prompt counts g times as often as
-            one on a prompt at a right angle. The paper's is 10.
-        encoder: makes vectors like ``embeddings``; without one only vectors can be scored.
-        traffic: vectors of prompts that stand for usual traffic, shape (m, dim), or None: their
-            scores are the router's quantiles.
+        battles: rows as for ``Battles.of``, or columns.
+        embeddings: the vector of each battle's prompt, shape (n, dim). Only directions count, not
+            lengths. Vectors of int8, float16 or float32 are not copied if the battles are in the
+            order of ``order_of``.
+        strong_model: name of the strong reference model, among the battles' models.
+        weak_model: name of the weak one, likewise.
+        num_tiers: maximum number of tiers that the models are grouped into.
+        compat: reproduce a bug of RouteLLM's released code, in which each battle within a tier
+            pulls that tier towards Elo 1000. Otherwise such battles are left out.
+        gamma: base g of the weights: a battle on the nearest prompt counts g times as much as one
+            on a prompt whose vector is orthogonal. The paper uses 10.
+        encoder: makes vectors like ``embeddings``; without it, only vectors can be scored.
+        traffic: vectors of a sample of usual traffic, shape (m, dim), whose scores give the
+            router's quantiles; None if there is no sample.
 
     Raises:
-        ConfigError: a reference model is unknown, both are the same or in one tier, or numbers
-            do not fit.
-        DataError: a battle is wrong.
+        ConfigError: a reference model is unknown, both are the same or in one tier, or shapes or
+            numbers do not match.
+        DataError: a battle is invalid.
     """
 
     def __init__(
@@ -154,21 +154,23 @@ class SWRankingRouter(Router):
 
         Args:
             checkpoint: a bundled name, a folder or a Hugging Face id.
-            encoder: gives the embeddings that the checkpoint was trained on. None: loads the
-                encoder that the checkpoint describes.
-            strong_model: the strong reference model, one that the checkpoint has battles of;
-                None for the checkpoint's own, in the original release gpt-4-1106-preview.
-            weak_model: the weak one, likewise, in the release mixtral-8x7b-instruct-v0.1.
-            strong_ability: in place of ``strong_model``, the ability of a model that the
-                checkpoint does not know, in logits on the scale that its card explains. For
-                checkpoints trained on the outcomes of many models.
-            weak_ability: likewise.
+            encoder: the encoder that the checkpoint was trained with. None: load the one that
+                the checkpoint describes.
+            strong_model: name of the strong reference model, among those with battles in the
+                checkpoint; None for the checkpoint's default, which is gpt-4-1106-preview in the
+                original release.
+            weak_model: name of the weak one; the default of the original release is
+                mixtral-8x7b-instruct-v0.1.
+            strong_ability: ability of the strong model, instead of its name: in logits, on the
+                scale of the checkpoint's card. Only for checkpoints trained on outcomes.
+            weak_ability: ability of the weak model, likewise.
 
         Raises:
-            CheckpointError: it is missing or damaged, or was trained on another encoder.
-            ConfigError: it does not know a reference model, both are the same, or in one tier, an
-                ability is given beside a model or to a checkpoint without abilities, or the strong
-                model's is not the higher one.
+            CheckpointError: the checkpoint is missing or damaged, or was trained with another
+                encoder.
+            ConfigError: a reference model is unknown, both are the same or in one tier, an ability
+                is given together with a name or for a checkpoint without abilities, or the strong
+                model's ability is not the higher one.
         """
         folder = find_checkpoint(checkpoint)
         if (folder / RELEASED_BATTLES).is_file():
@@ -258,19 +260,20 @@ class SWRankingRouter(Router):
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
 
         Args:
-            vectors: of the prompts, made as the battles' were, shape (n, dim), of any length.
+            vectors: vectors of the prompts, made like those of the battles, shape (n, dim). Their
+                lengths do not matter.
         """
         strengths = self.tier_strengths(vectors)
         return sigmoid(strengths[:, self._strong] - strengths[:, self._weak])
 
     def tier_strengths(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
-        """Return how strong each tier is on each prompt, in natural logarithms of odds.
+        """Return the strength of each tier on each prompt, in logits.
 
         Args:
-            vectors: as ``score_embeddings`` takes them.
+            vectors: as for ``score_embeddings``.
 
         Returns:
-            Shape (n, num_tiers + 1), the last column being the anchor of ``compat``.
+            Shape (n, num_tiers + 1); the last column is the anchor of ``compat``.
         """
         strengths = np.empty((len(vectors), self._players))
         for start in range(0, len(vectors), _QUERIES):
@@ -334,5 +337,6 @@ def _check(battles: Battles, embeddings: NDArray[Any], num_tiers: int, gamma: fl
         )
     if num_tiers < 2 or not 1 < gamma < math.inf:
         raise ConfigError(
-            f"num_tiers is {num_tiers} and gamma {gamma}: write 2 or more, and more than 1"
+            f"num_tiers is {num_tiers} and gamma is {gamma}: num_tiers must be 2 or more, and "
+            "gamma greater than 1"
         )

@@ -18,7 +18,7 @@ _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
 
 @dataclass(frozen=True)
 class Battles:
-    """Comparisons of two models' answers, a column each. All arrays are of shape (n,)."""
+    """Comparisons of two models' answers, in columns. All arrays have shape (n,)."""
 
     models: list[str]
     first: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Battles:
                 such columns is accepted, too.
 
         Raises:
-            DataError: a row is wrong; the message gives its index, from 0.
+            DataError: a row is invalid; the message gives its index, from 0.
         """
         if hasattr(rows, "to_dict"):
             rows = rows.to_dict("records")
@@ -76,11 +76,11 @@ class Battles:
         """Return the expected result of a strong and a weak model on each of n prompts.
 
         Args:
-            difficulty: of the prompts, in logits, shape (n,).
-            contrast: of the prompts, shape (n,).
-            weight: of each battle, above 0, shape (n,).
-            strong: ability of the strong model, in logits.
-            weak: of the weak model, below it.
+            difficulty: difficulty of each prompt in logits, shape (n,).
+            contrast: contrast of each prompt, shape (n,).
+            weight: weight of each battle, above 0, shape (n,).
+            strong: ability of the strong model in logits.
+            weak: ability of the weak model, lower than ``strong``.
         """
         hard = difficulty.astype(np.float64)
         first = np.zeros(len(hard), np.int64)

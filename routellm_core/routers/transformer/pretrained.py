@@ -53,10 +53,10 @@ class Description:
 
 
 def check_files(folder: Path) -> None:
-    """Check that the files of a model are present and whole.
+    """Check that the files of a model are present and undamaged.
 
     Raises:
-        CheckpointError: one is missing or damaged; the message names it.
+        CheckpointError: a file is missing or damaged; the message names it.
     """
     for name in (CONFIG, TOKENIZER):
         if not (folder / name).is_file():
@@ -88,11 +88,11 @@ def read_description(folder: Path, router: str) -> Description:
     """Return what ``routellm.json`` of a folder says.
 
     Args:
-        folder: of a checkpoint.
-        router: the name of the router that reads it.
+        folder: the checkpoint's folder.
+        router: name of the router that reads it.
 
     Raises:
-        CheckpointError: it is damaged, or of another router.
+        CheckpointError: the file is damaged, or the checkpoint is for another router.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
@@ -123,14 +123,14 @@ def read_description(folder: Path, router: str) -> Description:
 
 
 def read_tokenizer(folder: Path, most: int) -> tuple[Tokenizer, int]:
-    """Return a tokenizer without transformers, and how many tokens its model reads.
+    """Read a tokenizer without transformers; return it and how many tokens its model reads.
 
     Args:
-        folder: of a checkpoint, where the weights may be missing.
-        most: never more than so many.
+        folder: the checkpoint's folder, in which the weights may be missing.
+        most: upper limit of the number of tokens.
 
     Raises:
-        CheckpointError: its file is missing or damaged.
+        CheckpointError: the tokenizer's file is missing or damaged.
     """
     path = folder / TOKENIZER
     try:
@@ -148,21 +148,21 @@ def read_tokenizer(folder: Path, most: int) -> tuple[Tokenizer, int]:
 def load_pretrained(
     folder: Path, auto: str, transformers: Any, *, keep: str | None = None, **settings: Any
 ) -> tuple[Any, Any]:
-    """Return model and tokenizer of a folder, the model in evaluation mode.
+    """Load the model, in evaluation mode, and the tokenizer of a folder.
 
-    Nothing is fetched, no pickle is read and no code of the checkpoint run.
+    Nothing is downloaded, no pickle is read and no code from the checkpoint is run.
 
     Args:
-        folder: of a checkpoint.
-        auto: name of a class of transformers such as ``AutoModelForCausalLM``.
+        folder: the checkpoint's folder.
+        auto: name of a class of transformers, such as ``AutoModelForCausalLM``.
         transformers: the package.
-        keep: the one type of numbers, such as ``bfloat16``, in which weights stay if they are
-            stored so; all others become float32.
-        settings: of the model's configuration.
+        keep: a dtype, such as ``bfloat16``, that weights keep if they are stored in it; weights
+            of any other dtype become float32.
+        settings: settings that override the model's configuration.
 
     Raises:
-        CheckpointError: a file is missing or damaged, weights and configuration do not fit each
-            other, or the tokenizer knows tokens that the model does not.
+        CheckpointError: a file is missing or damaged, weights and configuration do not match, or
+            the tokenizer has tokens that the model does not know.
     """
     check_files(folder)
     try:
@@ -230,12 +230,12 @@ def calls_at_once(torch: Any) -> int:
 
 
 def length_limit(tokenizer: Any, model: Any, most: int) -> int:
-    """Return how many tokens are read where the checkpoint does not say it.
+    """Return how many tokens are read if the checkpoint does not say.
 
     Args:
-        tokenizer: of transformers.
-        model: of transformers.
-        most: never more than so many.
+        tokenizer: a tokenizer of transformers.
+        model: a model of transformers.
+        most: upper limit of the number of tokens.
     """
     positions = getattr(model.config, "max_position_embeddings", None) or most
     return int(min(tokenizer.model_max_length, positions, most))
@@ -257,7 +257,7 @@ def checked_length(folder: Path, wanted: int | None, model: Any) -> int | None:
 
 
 def readable(prompt: str) -> str:
-    """Return what is tokenised: the first 16,384 characters, lone surrogates as ``?``."""
+    """Return what is tokenised: the first 16,384 characters, with ``?`` for lone surrogates."""
     return prompt[:READ_CHARACTERS].encode("utf-8", "replace").decode()
 
 

@@ -8,7 +8,6 @@ on labels that it did not learn, and the router deployed learned all labels: so 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from routellm_core.rules.risk import bounded_loss
 from routellm_core.traffic.adapt.judged import cross_fitted, win_rates, worsens
 from routellm_core.traffic.adapt.move import move
+from tests.benchmarks.quality.data import data_folder
 from tests.benchmarks.quality.learning_curves.tables import HONEST, ROOT, SOURCES, Table
 
 LABELS, REPEATS = 300, 15
@@ -51,7 +51,7 @@ def held(table: Table, pair: tuple[int, int], repeat: int) -> tuple[float, float
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "learning-curves")
-    data = Path(os.environ["ROUTELLM_DATA"])
+    data = data_folder()
     found = []
     for source in SOURCES:
         table = Table(source, data, folder)

@@ -12,7 +12,6 @@ About five minutes of one core.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from routellm_core.evaluation.metrics import apgr
 from routellm_core.evaluation.reporting.wording import plain, signed
 from routellm_core.traffic.label.choose import choose
 
+from .data import data_folder
 from .learning_curves.page import interval_over_pairs
 from .learning_curves.tables import HONEST, ROOT, SOURCES, Floats, Table
 from .learning_curves.ways import TEST, adapted
@@ -54,7 +54,7 @@ def chosen(table: Table, pool: Rows, n: int, seed: int) -> dict[str, Rows]:
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "learning-curves")
-    data = Path(os.environ["ROUTELLM_DATA"])
+    data = data_folder()
     worth: Cells = defaultdict(list)
     off: Cells = defaultdict(list)
     for source in SOURCES:

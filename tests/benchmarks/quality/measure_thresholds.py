@@ -6,7 +6,6 @@ and writes them into docs/thresholds.md, with a plot beside. Takes some minutes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,8 @@ from routellm_core.evaluation.reporting.plots import (
 )
 from routellm_core.rules.risk import bounded_loss
 from routellm_core.rules.share import threshold_in
+
+from .data import data_folder
 
 Floats = NDArray[np.float64]
 
@@ -300,7 +301,7 @@ def drawn(curves: list[tuple[str, dict[str, list[Cell]]]]) -> bytes:
 
 
 def main() -> None:
-    table, image = measured(Path(os.environ["ROUTELLM_DATA"]), print)
+    table, image = measured(data_folder(), print)
     (DOCS / "images" / "guarantees.svg").write_bytes(image)
     page = DOCS / "thresholds.md"
     before, _, after = page.read_text(encoding="utf-8").partition(BEGIN)

@@ -1,8 +1,8 @@
 """How much of each kind of traffic a strong share of usual traffic sends to the strong model.
 
-`python -m tests.benchmarks.quality.share_by_kind [ROUTER ...]` prints it, by default for `mf` and
-`bert`, with bootstrap 95 % intervals. The prompts are under `$ROUTELLM_DATA`; the bundled routers
-learned none of the first three kinds' prompts, and were calibrated on none of them:
+`python -m tests.benchmarks.quality.share_by_kind [ROUTER ...]` prints it, by default for `mf`,
+`sw_ranking` and `bert`, with bootstrap 95 % intervals. The prompts are under `$ROUTELLM_DATA`; the
+bundled routers learned none of the prompts of the first three kinds, and were calibrated on none of them:
 
 - chat: the last message of people in OpenAssistant conversations (`train/judge_oasst_winrate`)
 - exams: MMLU's questions that are not among RouteLLM's gold labels
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -28,6 +27,8 @@ from rich.table import Table
 from routellm_core import RoutingPolicy, load_router
 from routellm_core.evaluation.benchmarks.benchmark import load_benchmark, mmlu_gold_hashes
 from routellm_core.evaluation.intervals import interval, resamples
+
+from .data import data_folder
 
 CODE = re.compile(
     r"```|\b(?:python|javascript|typescript|sql|rust|java|code|function|regex|api|bug|script)\b"
@@ -76,7 +77,7 @@ def told(share: float, draws: NDArray[np.float64]) -> str:
 
 
 def main(routers: list[str]) -> None:
-    asked = kinds(Path(os.environ["ROUTELLM_DATA"]))
+    asked = kinds(data_folder())
     for router in routers:
         scored = {kind: load_router(router).score(texts) for kind, texts in asked.items()}
         table = Table("strong_share", "the first three, a third each", title=router)
@@ -94,4 +95,4 @@ def main(routers: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["mf", "bert"])
+    main(sys.argv[1:] or ["mf", "sw_ranking", "bert"])

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -21,12 +19,14 @@ from rich.console import Console
 from routellm_core import Asked, RoutingPolicy
 from routellm_core.evaluation.intervals import interval, resamples
 
+from .data import data_folder
+
 FILE = "train/judge_oasst_winrate.jsonl.gz"
 
 
 def conversations() -> list[tuple[str, ...]]:
     """Return what the human wrote in each conversation of several turns."""
-    with gzip.open(Path(os.environ["ROUTELLM_DATA"]) / FILE, "rt", encoding="utf-8") as lines:
+    with gzip.open(data_folder() / FILE, "rt", encoding="utf-8") as lines:
         prompts = [json.loads(line)["prompt"] for line in lines]
     found = []
     for prompt in prompts:

@@ -1,4 +1,4 @@
-"""README's figures are those of docs/results.md, which `make results` writes."""
+"""The figures of README and cards are those of docs/results.md, which `make results` writes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from routellm_core.evaluation.reporting.wording import plain
 
 ROOT = Path(__file__).parents[3]
 
+BUNDLED = ROOT / "routellm_core" / "checkpoints" / "bundled"
 DATA = Path(os.environ.get("ROUTELLM_DATA", ROOT / ".." / "shared" / "data"))
 PUBLISHED = DATA / "eval" / "routellm_evals"
 
@@ -79,6 +80,40 @@ def test_the_readme_says_of_mt_bench_what_the_results_say() -> None:
 def test_the_results_are_those_of_the_routers_named_in_the_makefile() -> None:
     page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
     assert re.findall(r"--router (\S+)", page) == ROUTERS
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_a_card_has_the_figures_of_the_results(router: str) -> None:
+    card = (BUNDLED / router / "README.md").read_text(encoding="utf-8")
+    rows = {row[0]: row[1:] for row in table_with(card, "over length, paired")}
+    names = {"MMLU without the 1,500": "mmlu", "GSM8K": "gsm8k", "MT Bench": "mt-bench"}
+    for label, name in names.items():
+        measured = section("docs/results.md", name)
+        figures = {row[0]: row[1] for row in table_with(measured, "CPT(50 %)")}
+        differences = {tuple(row[:2]): row[2] for row in table_with(measured, "against")}
+        n = re.search(r"^n = ([\d,]+)", measured, re.MULTILINE)
+        assert n is not None
+        length = figures["prompt length"].split()[0]
+        assert rows[label] == [n[1], figures[router], length, differences[router, "prompt length"]]
+
+
+def test_the_readme_has_the_figures_of_the_cards_on_all_pairs() -> None:
+    shown = {row[0]: row[1:] for row in table_with(README, "mean APGR")}
+    for router in ROUTERS:
+        card = (BUNDLED / router / "README.md").read_text(encoding="utf-8")
+        heading, *rows = table_with(card, "outcomes of")
+        columns = [heading.index(router), heading.index("prompt length")]
+        own = [[row[column] for row in rows] for column in columns]
+        label = f"{router} (default)" if router == "mf" else router
+        assert [shown[label], shown["prompt length alone"]] == own
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_a_card_has_the_notes_of_its_configuration(router: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    config = ROOT / "routellm_core" / "training" / f"{router}.yaml"
+    notes = yaml.safe_load(config.read_text(encoding="utf-8"))["notes"]
+    assert notes.strip() in (BUNDLED / router / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published data is not here")

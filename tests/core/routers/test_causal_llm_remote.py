@@ -187,7 +187,7 @@ def test_neither_torch_nor_transformers_is_needed(server: LabelServer, folder: P
 
 def test_a_model_with_a_template_is_asked_in_a_chat(server: LabelServer, tmp_path: Path) -> None:
     write_causal_llm(tmp_path, llama=False, template="{{ messages }}")
-    with pytest.raises(ConfigError, match="write chat=True"):
+    with pytest.raises(ConfigError, match="set chat=True"):
         _router(server, tmp_path)
     assert _router(server, tmp_path, chat=True).score(["why?"])[0] == 1
 

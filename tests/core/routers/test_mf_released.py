@@ -215,7 +215,7 @@ def test_the_length_is_asked_for_where_the_model_can_shorten(endpoint: Endpoint)
     ):
         assert encoder.encode(["hi"]).shape == (1, 256)
     assert [body.get("dimensions") for body in endpoint.requests] == [256, None, 256]
-    with pytest.raises(ConfigError, match="vectors of length 0"):
+    with pytest.raises(ConfigError, match="dim 0: write 1 or more"):
         load_encoder("openai", dim=0)
 
 

@@ -250,8 +250,8 @@ def test_a_wrong_battle_is_named(row: dict[str, Any], message: str) -> None:
         ({"num_tiers": 2, "weak_model": "m1"}, "both in tier 0"),
         ({"weak_model": "m0"}, "strong_model and weak_model are both 'm0'.*name two models"),
         ({"embeddings": np.ones((5, 3))}, "600 battles and embeddings of shape"),
-        ({"num_tiers": 1}, "write 2 or more"),
-        ({"gamma": 1.0}, "more than 1"),
+        ({"num_tiers": 1}, "must be 2 or more"),
+        ({"gamma": 1.0}, "greater than 1"),
     ],
 )
 def test_what_cannot_be_ranked_is_an_error(changed: dict[str, Any], message: str) -> None:

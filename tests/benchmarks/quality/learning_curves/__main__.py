@@ -11,11 +11,11 @@ docs/own-traffic-reference.md. About ten minutes of one core.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import defaultdict
 from pathlib import Path
 
+from ..data import data_folder
 from .page import Cells, draw, section
 from .tables import ROOT, SOURCES, Table
 from .ways import cell
@@ -53,7 +53,7 @@ def measured(data: Path, folder: Path) -> Cells:
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "learning-curves")
     folder.mkdir(parents=True, exist_ok=True)
-    cells = measured(Path(os.environ["ROUTELLM_DATA"]), folder)
+    cells = measured(data_folder(), folder)
     text = section(cells)
     print(text)  # noqa: T201
     PLOT.write_bytes(draw(cells))
