@@ -54,6 +54,7 @@ _SERVED = {
 }
 _PASSED_THROUGH = "pass_through_endpoint"
 """The model of such a request is the provider's own name for it, and no model group."""
+_BATCH = "acreate_batch"
 
 
 class RouteLLMProxyHandler(CustomLogger):
@@ -93,6 +94,12 @@ class RouteLLMProxyHandler(CustomLogger):
             return
         if self._not_supported:
             raise bad_request(model, self._not_supported)
+        if call_type == _BATCH:
+            # Served by the alias's entry, which is where its file went. LiteLLM that balances
+            # batches has its Router choose, and there the entry cannot be chosen.
+            if litellm.enable_loadbalancing_on_batch_endpoints:
+                data["model"] = route.settings.group("weak")
+            return
         if call_type not in _SERVED:
             raise bad_request(
                 model,

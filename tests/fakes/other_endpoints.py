@@ -21,6 +21,15 @@ FILE = {
     "purpose": "batch",
     "status": "processed",
 }
+BATCH = {
+    "id": "batch_1",
+    "object": "batch",
+    "endpoint": "/v1/chat/completions",
+    "input_file_id": "file-1",
+    "completion_window": "24h",
+    "status": "validating",
+    "created_at": 1,
+}
 ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("POST /responses/input_tokens", {"object": "response.input_tokens", "input_tokens": 7}),
     ("DELETE /responses/", {"id": "resp_1", "object": "response", "deleted": True}),
@@ -38,6 +47,8 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("GET /files/", FILE),
     ("GET /files", {"object": "list", "data": []}),
     ("POST /files", FILE),
+    ("POST /batches", BATCH),
+    ("GET /batches/", BATCH),
     ("GET /batches", {"object": "list", "data": []}),
     ("POST /assistants", {"id": "asst_1", "object": "assistant", "created_at": 1, "tools": []}),
     ("POST /vector_stores", {"id": "vs_1", "object": "vector_store", "created_at": 1}),

@@ -106,7 +106,10 @@ def proxy(
             ),
         ],
         "router_settings": {"num_retries": 0, "allowed_fails": 0},
-        "litellm_settings": {"callbacks": [HANDLER, "tests.fakes.payload_log.writer", *metrics]},
+        "litellm_settings": {
+            "callbacks": [HANDLER, "tests.fakes.payload_log.writer", *metrics],
+            "require_auth_for_metrics_endpoint": False,
+        },
     }
     with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
         yield process
