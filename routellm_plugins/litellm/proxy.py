@@ -22,6 +22,7 @@ from .groups.costs import Costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
+    apply_group_settings,
     charge_model_budgets,
     check_model_budgets,
     in_proxy,
@@ -120,6 +121,7 @@ class RouteLLMProxyHandler(CustomLogger):
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
         if strategy.known_routes.any_guarded:
             add_guardrails(data)
+        await apply_group_settings(user_api_key_dict, data, call_type)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any

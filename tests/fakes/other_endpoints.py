@@ -57,11 +57,14 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
 
 
 class OtherEndpoints(Running):
-    """Answers, as ``model``, what is asked; keeps the method, path and model of each request."""
+    """Answers, as ``model``, what is asked; keeps the method, path and model of each request, and
+    its headers.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self._server: _Server | None = None
         self.url = ""
 
@@ -104,6 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         body = json.loads(raw) if raw.startswith(b"{") else {}
         path = re.sub("^/v1", "", self.path.split("?")[0])
+        self.server.upstream.headers.append({k.lower(): v for k, v in self.headers.items()})
         self.server.upstream.asked.append((self.command, path, body.get("model")))
         data = json.dumps(self.server.upstream.answer(self.command, path, body)).encode()
         self.send_response(200)

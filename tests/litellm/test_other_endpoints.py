@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.other_endpoints import OtherEndpoints
 from tests.fakes.routers import EASY, HARD
-from tests.litellm.calls import post
+from tests.litellm.calls import body_of, post
 from tests.litellm.configs import HANDLER, KEY, alias
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # assistants, in the client
@@ -171,7 +171,11 @@ def made(
             "custom_llm_provider": "openai",
             "litellm_params": {"api_key": "unused", "api_base": strong},
         },
-        "litellm_settings": {"callbacks": [HANDLER], **settings},
+        "litellm_settings": {
+            "callbacks": [HANDLER],
+            "model_group_settings": {"forward_client_headers_to_llm_api": ["gpt-4o"]},
+            **settings,
+        },
     }
     return proxy_with(config, OPENAI_API_BASE=strong, OPENAI_API_KEY="unused")
 
@@ -274,6 +278,26 @@ def test_a_count_of_tokens_is_no_decision(proxy: ProxyProcess) -> None:
         answer = post(proxy, path, body)
         assert answer.status_code == 200, answer.text
         assert "x-routellm-cause" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "messages", "responses"])
+@pytest.mark.parametrize(
+    ("text", "group", "told"), [(HARD, "gpt-4o", "blue"), (EASY, "gpt-4o-mini", None)]
+)
+def test_headers_of_the_client_are_handed_on_where_the_group_is_told_them(
+    proxy: ProxyProcess,
+    upstreams: dict[str, OtherEndpoints],
+    path: str,
+    text: str,
+    group: str,
+    told: str | None,
+) -> None:
+    for model in (group, ALIAS):
+        answer = post(proxy, f"v1/{path}", body_of(path, model, text), **{"x-team": "blue"})
+        assert answer.status_code == 200, answer.text
+        got = upstreams[group].headers[-1]
+        assert got.get("x-team") == told, model
+        assert KEY not in str(got)
 
 
 @pytest.mark.parametrize(("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
