@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -58,13 +59,14 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
 
 class OtherEndpoints(Running):
     """Answers, as ``model``, what is asked; keeps the method, path and model of each request, and
-    its headers.
+    its headers. An answer takes ``delay_s`` seconds.
     """
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.asked: list[tuple[str, str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.delay_s = 0.0
         self._server: _Server | None = None
         self.url = ""
 
@@ -109,6 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = re.sub("^/v1", "", self.path.split("?")[0])
         self.server.upstream.headers.append({k.lower(): v for k, v in self.headers.items()})
         self.server.upstream.asked.append((self.command, path, body.get("model")))
+        time.sleep(self.server.upstream.delay_s)
         data = json.dumps(self.server.upstream.answer(self.command, path, body)).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")

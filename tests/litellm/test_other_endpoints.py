@@ -103,7 +103,6 @@ AS_THE_GROUP: dict[str, Call] = {
     "Azure's path": raw("openai/deployments/MODEL/chat/completions", messages=said(HARD)),
     "mock_response": chat(mock_response="mocked"),
     "several models": chat(models="MODEL,gpt-4o-mini"),
-    "the fastest of two": chat(models="MODEL,gpt-4o-mini", fastest_response=True),
     "parameters": get("utils/supported_openai_params?model=MODEL"),
     "readiness": get("health/readiness"),
     "assistant": lambda client, model: client.beta.assistants.create(model=model),
@@ -219,6 +218,17 @@ def test_as_the_group(client: OpenAI, upstreams: dict[str, OtherEndpoints], case
     plain = outcome(call, client, "gpt-4o", upstreams)
     assert plain[0][0] in "{[~'", plain
     assert outcome(call, client, ALIAS, upstreams) == plain
+
+
+def test_the_fastest_of_two(client: OpenAI, upstreams: dict[str, OtherEndpoints]) -> None:
+    call = chat(models="MODEL,gpt-4o-mini", fastest_response=True)
+    upstreams["gpt-4o-mini"].delay_s = 3.0
+    try:
+        plain = outcome(call, client, "gpt-4o", upstreams)
+        assert plain[0][0] == "{", plain
+        assert outcome(call, client, ALIAS, upstreams) == plain
+    finally:
+        upstreams["gpt-4o-mini"].delay_s = 0.0
 
 
 @pytest.mark.parametrize("case", AS_ITS_ENTRY)
