@@ -144,8 +144,9 @@ class RouterAccess:
 
     def context_window_fallbacks(self, group: str) -> list[str]:
         """Return the groups that get what is too long for a group."""
-        holder, name = self._member("context_window_fallbacks")
-        fallbacks = getattr(holder, name, None) or ()
+        settings = getattr(self._router, "settings", None)
+        holder = settings() if callable(settings) else self._router
+        fallbacks = holder.context_window_fallbacks or ()
         return [str(to) for each in fallbacks for to in each.get(group) or ()]
 
     def redis(self) -> Any:
