@@ -22,6 +22,7 @@ from .groups.costs import Costs
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
+    apply_group_settings,
     charge_model_budgets,
     check_model_budgets,
     in_proxy,
@@ -54,6 +55,7 @@ _SERVED = {
 }
 _PASSED_THROUGH = "pass_through_endpoint"
 """The model of such a request is the provider's own name for it, and no model group."""
+_BATCH = "acreate_batch"
 
 
 class RouteLLMProxyHandler(CustomLogger):
@@ -93,6 +95,12 @@ class RouteLLMProxyHandler(CustomLogger):
             return
         if self._not_supported:
             raise bad_request(model, self._not_supported)
+        if call_type == _BATCH:
+            # Served by the alias's entry, which is where its file went. LiteLLM that balances
+            # batches has its Router choose, and there the entry cannot be chosen.
+            if litellm.enable_loadbalancing_on_batch_endpoints:
+                data["model"] = route.settings.group("weak")
+            return
         if call_type not in _SERVED:
             raise bad_request(
                 model,
@@ -113,6 +121,7 @@ class RouteLLMProxyHandler(CustomLogger):
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
         if strategy.known_routes.any_guarded:
             add_guardrails(data)
+        await apply_group_settings(user_api_key_dict, data, call_type)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,6 +21,15 @@ FILE = {
     "filename": "a.jsonl",
     "purpose": "batch",
     "status": "processed",
+}
+BATCH = {
+    "id": "batch_1",
+    "object": "batch",
+    "endpoint": "/v1/chat/completions",
+    "input_file_id": "file-1",
+    "completion_window": "24h",
+    "status": "validating",
+    "created_at": 1,
 }
 ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("POST /responses/input_tokens", {"object": "response.input_tokens", "input_tokens": 7}),
@@ -38,6 +48,8 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("GET /files/", FILE),
     ("GET /files", {"object": "list", "data": []}),
     ("POST /files", FILE),
+    ("POST /batches", BATCH),
+    ("GET /batches/", BATCH),
     ("GET /batches", {"object": "list", "data": []}),
     ("POST /assistants", {"id": "asst_1", "object": "assistant", "created_at": 1, "tools": []}),
     ("POST /vector_stores", {"id": "vs_1", "object": "vector_store", "created_at": 1}),
@@ -46,11 +58,15 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
 
 
 class OtherEndpoints(Running):
-    """Answers, as ``model``, what is asked; keeps the method, path and model of each request."""
+    """Answers, as ``model``, what is asked; keeps the method, path and model of each request, and
+    its headers. An answer takes ``delay_s`` seconds.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.delay_s = 0.0
         self._server: _Server | None = None
         self.url = ""
 
@@ -93,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         body = json.loads(raw) if raw.startswith(b"{") else {}
         path = re.sub("^/v1", "", self.path.split("?")[0])
+        self.server.upstream.headers.append({k.lower(): v for k, v in self.headers.items()})
         self.server.upstream.asked.append((self.command, path, body.get("model")))
+        time.sleep(self.server.upstream.delay_s)
         data = json.dumps(self.server.upstream.answer(self.command, path, body)).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")

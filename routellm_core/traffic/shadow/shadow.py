@@ -51,6 +51,8 @@ class OtherCall:
     estimate_usd: float | None
     """What it may cost, for a call whose end is not seen; None: its price is not known, so that
     it is not made."""
+    told: Callable[[Answer], None] | None = None
+    """Is told what is kept of it, once, made or not, on any thread. Does not raise."""
 
 
 class Shadow:
@@ -155,6 +157,11 @@ class Shadow:
         nothing = Answer(other.tier, other.model, shadow=True)
         breaker, began = self._breakers[other.tier], 0.0
 
+        def end(answer: Answer) -> None:
+            self._put((request.request_id, answer))
+            if other.told is not None:
+                other.told(answer)
+
         def settle(outcome: Answer | BaseException) -> None:
             if isinstance(outcome, Answer):
                 if outcome.error is None:
@@ -169,7 +176,7 @@ class Shadow:
                 if isinstance(outcome, OverdueError):  # the provider may charge for it all the same
                     self._charge(other.estimate_usd or 0.0)
                 answer = replace(nothing, error=why)
-            self._put((request.request_id, answer))
+            end(answer)
 
         def late() -> None:  # it has charged itself
             self._charge(-(other.estimate_usd or 0.0))
@@ -194,7 +201,7 @@ class Shadow:
             "paused" if breaker.refuses else self._calls.offer(Job(make, settle, late, other.size))
         )
         if refusal:
-            self._put((request.request_id, replace(nothing, error=refusal)))
+            end(replace(nothing, error=refusal))
 
     def _refusal(self, other: OtherCall) -> str | None:
         """Return why a call may not be made now; if it may, what it may cost is set aside."""

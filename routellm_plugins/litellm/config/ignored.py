@@ -1,4 +1,4 @@
-"""What a routed alias's entry sets that has no effect, because its groups serve its requests."""
+"""What a config sets for a routed alias without effect, because its groups serve its requests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,33 @@ _OF_REQUESTS = (
     *("rpm", "tpm", "max_parallel_requests", "max_budget", "budget_duration", "weight", "order"),
     *("tags", "input_cost_per_token", "output_cost_per_token"),
 )
+_SECTIONS = ("router_settings", "litellm_settings")
+_FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+_BY_GROUP = ("model_group_retry_policy", "model_group_affinity_config")
+
+
+def ignored_settings(routes: Routes, config: Mapping[str, Any]) -> Iterable[str]:
+    """Yield a line of advice for each setting that names an alias where a group is looked up.
+
+    Args:
+        routes: the routes of the config.
+        config: LiteLLM's config.
+    """
+    for section in _SECTIONS:
+        settings = config.get(section)
+        if not isinstance(settings, Mapping):
+            continue
+        for setting in (*_FALLBACKS, *_BY_GROUP):
+            named = settings.get(setting)
+            mappings = named if isinstance(named, list) else [named]
+            names = {name for each in mappings if isinstance(each, Mapping) for name in each}
+            for route in routes:
+                if route.name in names:
+                    groups = f"'{route.settings.strong}' and '{route.settings.weak}'"
+                    yield (
+                        f"{section}: not applied: what '{setting}' says of '{route.name}', which "
+                        f"is routed; write it for its groups {groups}"
+                    )
 
 
 def ignored_parameters(

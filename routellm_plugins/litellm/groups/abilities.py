@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from routellm_core import Tier
@@ -16,7 +17,8 @@ class GroupAbilities:
     """What the groups of routes can do, by the model info of their deployments.
 
     A group can do what one of its deployments can. What the model info does not say counts as
-    able, so a capability is only missing where it is ``false``.
+    able, so a capability is only missing where it is ``false``. A group whose context-window
+    fallbacks lead to a third group has the window of that.
 
     Args:
         access: the Router.
@@ -39,19 +41,38 @@ class GroupAbilities:
         self._known.clear()
 
     def _read(self, route: Route) -> Mapping[Tier, Abilities]:
-        entries = self._access.entries()
         abilities = {
-            tier: _together(
-                [
-                    self._access.model_info(entry, route.settings.group(tier))
-                    for entry in entries
-                    if name is not None and entry.get("model_name") == name
-                ]
+            tier: self._with_fallbacks(
+                route, tier, self._of_entries(name, route.settings.group(tier))
             )
             for tier, name in route.entries.items()
         }
         limited = any(each != Abilities() for each in abilities.values())
         return abilities if limited else {}
+
+    def _of_entries(self, name: str | None, group: str) -> Abilities:
+        """Return what the entries of a name can do together, which serve a group."""
+        return _together(
+            [
+                self._access.model_info(entry, group)
+                for entry in self._access.entries()
+                if name is not None and entry.get("model_name") == name
+            ]
+        )
+
+    def _with_fallbacks(self, route: Route, tier: Tier, own: Abilities) -> Abilities:
+        """Return what a tier can do, as long as its fallbacks are not the other tier, which is
+        better asked at once.
+        """
+        others = self._access.context_window_fallbacks(route.settings.group(tier))
+        windows = [
+            self._of_entries(name, name).context_window
+            for name in others
+            if name not in route.entries.values()
+        ]
+        known = [window for window in (own.context_window, *windows) if window is not None]
+        widest = max(known) if len(known) == len(windows) + 1 else None
+        return replace(own, context_window=widest)
 
 
 def _together(infos: Sequence[Mapping[str, Any]]) -> Abilities:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+import litellm
 
 from ..reporting.routed_request import BUCKETS, RoutedRequest, buckets, routed_request
 
@@ -14,6 +16,10 @@ logger = logging.getLogger(__name__)
 
 _PROXY = "litellm.proxy.proxy_server"
 _BUDGET_MODULE = "litellm.proxy.hooks.model_max_budget_limiter"
+_PRE_CALL_MODULE = "litellm.proxy.litellm_pre_call_utils"
+_POLICY_MODULE = "litellm.proxy.policy_engine.policy_registry"
+_PIPELINES = "_guardrail_pipelines"
+_IN_PIPELINES = "_pipeline_managed_guardrails"
 _MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
 _LIMITS = ("model_rpm_limit", "model_tpm_limit")
 _BUDGETS = (
@@ -69,6 +75,70 @@ def add_guardrails(data: dict[str, Any]) -> None:
     merge = getattr(sys.modules.get("litellm.proxy.utils"), _MERGE_GUARDRAILS, None)
     if merge is not None:
         data.update(merge(data, proxy_router(), trust_client_model_info=False))
+
+
+async def apply_group_settings(key: Any, data: dict[str, Any], call_type: str) -> None:
+    """Apply to a request what the proxy's config says of the group that it names now: policies,
+    with their guardrails, and whether headers of the client are handed on.
+
+    LiteLLM applied what it says of the name that the client asked for, which stays.
+
+    Args:
+        key: LiteLLM's ``UserAPIKeyAuth``.
+        data: the request.
+        call_type: LiteLLM's name for its kind.
+
+    Raises:
+        Exception: whatever a guardrail raises that refuses the request.
+    """
+    policies: Any = getattr(sys.modules.get(_POLICY_MODULE), "get_policy_registry", None)
+    if policies is not None and policies().is_initialized():
+        await _apply_policies(key, data, call_type)
+    if getattr(litellm, "model_group_settings", None) is not None:
+        setup: Any = getattr(sys.modules[_PRE_CALL_MODULE], "LiteLLMProxyRequestSetup")  # noqa: B009
+        # Without credentials, which LiteLLM has left out there.
+        headers = (data.get("proxy_server_request") or {}).get("headers") or {}
+        setup.add_headers_to_llm_call_by_model_group(data, headers, key)
+
+
+async def _apply_policies(key: Any, data: dict[str, Any], call_type: str) -> None:
+    """Add the guardrails of policies to a request, and run their pipelines of guardrails, which
+    LiteLLM does before any callback; not those that it has run for the alias.
+    """
+    holder = "litellm_metadata" if "litellm_metadata" in data else "metadata"
+    bucket = data.setdefault(holder, {})
+    ran, managed = (bucket.pop(name, None) or () for name in (_PIPELINES, _IN_PIPELINES))
+    add: Any = sys.modules[_PRE_CALL_MODULE].add_guardrails_from_policy_engine
+    await add(data, holder, key)
+    found = [each for each in bucket.pop(_PIPELINES, ()) if each not in ran]
+    if found:
+        bucket[_PIPELINES] = found
+        request = {"data": data, "user_api_key_dict": key, "call_type": call_type}
+        hooks = _of_proxy("proxy_logging_obj")
+        changed, _ = await hooks._maybe_execute_pipelines(**request, event_hook="pre_call")
+        data.update(changed)
+        bucket = data[holder]
+        done = _steps(found, "pre_call")
+        bucket["guardrails"] = [each for each in bucket.get("guardrails", ()) if each not in done]
+    if ran or found:
+        bucket[_PIPELINES] = [*ran, *found]
+        bucket[_IN_PIPELINES] = {*managed, *bucket.get(_IN_PIPELINES, ())}
+
+
+def _steps(pipelines: Iterable[tuple[str, Any]], mode: str) -> set[str]:
+    """Return the guardrails that pipelines of a mode stand for, and that run in no other mode."""
+    named = {
+        step.guardrail
+        for _, pipeline in pipelines
+        if pipeline.mode == mode
+        for step in pipeline.steps
+    }
+    only = {
+        getattr(each, "guardrail_name", None)
+        for each in litellm.callbacks
+        if getattr(each, "event_hook", None) == mode
+    }
+    return named & only
 
 
 async def check_model_budgets(key: Any, group: str) -> None:

@@ -142,6 +142,13 @@ class RouterAccess:
         aliases = registry().aliases() if registry else self._router.model_group_alias
         return cast("Mapping[str, Any]", aliases or {})
 
+    def context_window_fallbacks(self, group: str) -> list[str]:
+        """Return the groups that get what is too long for a group."""
+        settings = getattr(self._router, "settings", None)
+        holder = settings() if callable(settings) else self._router
+        fallbacks = holder.context_window_fallbacks or ()
+        return [str(to) for each in fallbacks for to in each.get(group) or ()]
+
     def redis(self) -> Any:
         """Return the Redis that the Router shares with its siblings, LiteLLM's ``RedisCache``; None
         if there is none. In a proxy it is the one of the proxy's settings.

@@ -25,6 +25,7 @@ class _Registered(NamedTuple):
     response_hits: Any
     cost: Any
     always_strong: Any
+    shadow_calls: Any
 
 
 class Metrics:
@@ -80,6 +81,18 @@ class Metrics:
             self._with(self._registered.cost, route).inc(cost)
             self._with(self._registered.always_strong, route).inc(always_strong)
 
+    def note_shadow_call(self, route: str, tier: str, error: str | None) -> None:
+        """Count a sampled request by what became of the other model's call.
+
+        Args:
+            route: ``model_name`` of the entry with ``shadow``.
+            tier: ``strong`` or ``weak``: the other model.
+            error: why there is no answer, as the store has it; None if there is one.
+        """
+        if self._registered is not None:
+            outcome = "answered" if error is None else error.partition(":")[0]
+            self._with(self._registered.shadow_calls, route, tier, outcome).inc()
+
     def _with(self, metric: Any, *labels: str) -> Any:
         """Return a metric's child; prometheus-client takes several times as long to find one."""
         key = (metric, *labels)
@@ -120,6 +133,11 @@ def _register() -> _Registered | None:
                 "routellm_always_strong_dollars",
                 "Cost of the same tokens at the strong model group's price",
                 ("route",),
+            ),
+            Counter(
+                "routellm_shadow_calls",
+                "Requests sampled by shadow mode, by what became of the other model's call",
+                ("route", "tier", "outcome"),
             ),
         )
     except Exception:  # such as names that are taken

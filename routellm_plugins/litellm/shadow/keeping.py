@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from litellm.litellm_core_utils.redact_messages import should_redact_message_logging
@@ -24,6 +25,7 @@ from ..deciding.messages import messages_of
 from ..deciding.request import Request
 from ..groups.abilities import GroupAbilities
 from ..groups.router_access import RouterAccess
+from ..reporting.metrics import metrics
 from ..reporting.routed_request import routed_request
 from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
 
@@ -123,6 +125,8 @@ class ShadowLog:
             tiers = OTHER[tier], keeper.prices[OTHER[tier]]
             other = other_call(*asked, route, *tiers, access, shadow.settings.timeout_s)
             sampled = other is not None
+            if other is not None:
+                other = replace(other, told=partial(_count, route.name))
         draw = sampled, propensity
         request = _request(shadow.route, decision, payload, messages, *draw, bool(routed))
         group = route.settings.group(tier)
@@ -162,6 +166,10 @@ async def _observed(
     given = {**buckets, "messages": messages}
     request = Request(route.name, route, given, access.entries, abilities.of)
     return await adecide(route.settings, request.asked, checked=True)
+
+
+def _count(route: str, answer: kept.Answer) -> None:
+    metrics.note_shadow_call(route, answer.tier, answer.error)
 
 
 def _request(

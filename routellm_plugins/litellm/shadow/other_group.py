@@ -11,8 +11,8 @@ import copy
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -131,16 +131,19 @@ def other_call(
     def make() -> Answer:
         function, arguments = _as_call(call_type, given, parameters)
         start = time.perf_counter()
-        with _own_failure():
-            response = function(**{**chosen, **arguments, **_APART, "timeout": timeout_s})
+        with _own_failure() as besides:
+            whole = {**chosen, **arguments, **_APART, **besides, "timeout": timeout_s}
+            response = function(**whole)
         elapsed_ms = (time.perf_counter() - start) * 1000
         return answer_of(tier, group, response.model_dump(), prices, elapsed_ms)
 
     return OtherCall(tier, group, make, size, _estimate(parameters, size, prices))
 
 
-def _own_failure() -> AbstractContextManager[None]:
-    """Return a context in which a failure is not that of a user's request for LiteLLM.
+@contextmanager
+def _own_failure() -> Iterator[Mapping[str, Any]]:
+    """Enter a context in which a failure is not that of a user's request for LiteLLM; yields
+    further arguments of the call.
 
     Without it a failed call is repeated as often as ``litellm.num_retries`` says, in spite of
     ``num_retries: 0``; that is set to None for the whole process; and the traceback is written out
@@ -148,9 +151,15 @@ def _own_failure() -> AbstractContextManager[None]:
     """
     try:
         from litellm._internal_context import resent_on
-    except ImportError:  # a LiteLLM that does not have it yet
-        return nullcontext()
-    return resent_on(lambda error: True)
+    except ImportError:  # a LiteLLM that does not have it yet, and takes this for its Router's call
+        retries = litellm.num_retries
+        try:
+            yield {"metadata": {"model_group": ""}}
+        finally:
+            litellm.num_retries = retries
+        return
+    with resent_on(lambda error: True):
+        yield {}
 
 
 def _as_call(

@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks.quality.share_by_kind [ROUTER ...]` prints it, by default for `mf`,
 `sw_ranking` and `bert`, with bootstrap 95 % intervals. The prompts are under `$ROUTELLM_DATA`; the
-bundled routers learned none of the prompts of the first three kinds, and were calibrated on none of them:
+bundled routers learned none of the prompts of the first three kinds, and were calibrated on none of
+them:
 
 - chat: the last message of people in OpenAssistant conversations (`train/judge_oasst_winrate`)
 - exams: MMLU's questions that are not among RouteLLM's gold labels

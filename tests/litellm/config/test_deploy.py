@@ -27,6 +27,7 @@ OURS = {
     "routellm_response_cache_hits_total": {"route"},
     "routellm_cost_dollars_total": {"route"},
     "routellm_always_strong_dollars_total": {"route"},
+    "routellm_shadow_calls_total": {"route", "tier", "outcome"},
 }
 
 

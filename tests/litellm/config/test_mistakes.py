@@ -294,6 +294,23 @@ def test_check_warns_of_parameters_that_have_no_effect(tmp_path: Path) -> None:
     assert "warning" not in check(tmp_path, config(copied)).output
 
 
+@pytest.mark.parametrize("section", ["router_settings", "litellm_settings"])
+def test_check_warns_of_fallbacks_of_an_alias(tmp_path: Path, section: str) -> None:
+    content = config(alias("a", **USUAL))
+    content.setdefault(section, {})["context_window_fallbacks"] = [
+        {"gpt-4o-mini": ["gpt-4o"]},
+        {"a": ["gpt-4o"]},
+    ]
+    result = check(tmp_path, content)
+    assert result.exit_code == 0
+    assert (
+        f"warning: {section}: not applied: what 'context_window_fallbacks' says of 'a', which is "
+        "routed; write it for its groups 'gpt-4o' and 'gpt-4o-mini'\n"
+    ) in result.output
+    content[section]["context_window_fallbacks"].pop()
+    assert "warning" not in check(tmp_path, content).output
+
+
 def test_check_fails_with_a_line_for_each_mistake(tmp_path: Path) -> None:
     result = check(tmp_path, config(alias("a", threshold=2), alias("b")))
     assert result.exit_code == 2

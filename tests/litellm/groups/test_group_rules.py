@@ -20,6 +20,20 @@ from tests.litellm.configs import HANDLER, KEY, alias, group
 SECRET = "the word xylographer is forbidden in all that is said here by anyone at any time"
 GROUPS = {"gpt-4o-router": ("gpt-4o", "gpt-4o-mini"), "wide-router": ("wide", "gpt-4o-mini")}
 MODES = ("pre_call", "during_call")
+POLICIES: dict[str, dict[str, Any]] = {
+    "policy": {"guardrails": {"add": ["pre_call"]}},
+    "pipeline": {
+        "guardrails": {"add": ["pre_call"]},
+        "pipeline": {"mode": "pre_call", "steps": [{"guardrail": "pre_call"}]},
+    },
+    "lenient": {
+        "guardrails": {"add": ["pre_call"]},
+        "pipeline": {
+            "mode": "pre_call",
+            "steps": [{"guardrail": "pre_call", "on_fail": "allow"}],
+        },
+    },
+}
 
 
 def guardrail(mode: str) -> dict[str, Any]:
@@ -64,7 +78,8 @@ def proxy(
             alias("gpt-4o-router", **usual),
             alias("limited-router", strong="limited", **usual),
             alias("free-router", weak="free", **usual),
-            *(alias(f"{mode}-router", strong=mode, **usual) for mode in MODES),
+            *(alias(f"{mode}-router", strong=mode, **usual) for mode in (*MODES, *POLICIES)),
+            *(group(policy, strong) for policy in POLICIES),
             group("failing", failing),
             group("failing-first", failing),
             group("falling", strong),
@@ -84,6 +99,8 @@ def proxy(
             "fallbacks": [{"failing-first": ["gpt-4o-router"]}, {"falling": ["gpt-4o-mini"]}],
         },
         "guardrails": [guardrail(mode) for mode in MODES],
+        "policies": POLICIES,
+        "policy_attachments": [{"policy": each, "models": [each]} for each in POLICIES],
         "general_settings": {
             "custom_auth": "tests.fakes.limited_keys.authenticate",
             "dangerously_allow_mock_testing_request_params": True,
@@ -107,6 +124,28 @@ def test_guardrails_of_the_group(
     if mode == "pre_call":
         assert len(strong.asked("xylographer")) == asked
     assert send(proxy, endpoint, f"{mode}-router", HARD, stream=stream).status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_policies_for_the_group(
+    proxy: ProxyProcess, strong: Upstream, weak: Upstream, policy: str, endpoint: str
+) -> None:
+    asked = len(strong.asked("xylographer"))
+    answers = [send(proxy, endpoint, model, SECRET) for model in (policy, f"{policy}-router")]
+    if policy == "lenient":
+        assert [answer.status_code for answer in answers] == [200, 200]
+    else:
+        assert [answer.status_code for answer in answers] == [400, 400]
+        assert len(strong.asked("xylographer")) == asked
+    answers = [send(proxy, endpoint, model, HARD) for model in (policy, f"{policy}-router")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    applied = [answer.headers.get("x-litellm-applied-policies") for answer in answers]
+    assert applied == [policy, policy]
+    # The other group has no policy, as it has none where a request names it.
+    easy = send(proxy, endpoint, f"{policy}-router", "xylographer")
+    assert easy.headers["x-routellm-tier"] == "weak"
+    assert easy.status_code == 200, easy.text
 
 
 @pytest.mark.parametrize("model", ["limited", "limited-router"])

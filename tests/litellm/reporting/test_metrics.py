@@ -7,7 +7,6 @@ import logging
 import sys
 import time
 
-import httpx
 import pytest
 
 from routellm_core import Decision
@@ -16,24 +15,9 @@ from routellm_plugins.litellm.reporting.metrics import Metrics
 from tests.cli.command import called
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, send
+from tests.litellm.metrics_page import samples
 
 pytest.importorskip("prometheus_client")
-
-
-def samples(proxy: ProxyProcess, route: str) -> dict[tuple[str, ...], float]:
-    """Return the values of a route's metrics, by name and, sorted by its name, each label; without
-    those of buckets.
-    """
-    from prometheus_client.parser import text_string_to_metric_families
-
-    text = httpx.get(f"{proxy.url}/metrics/", timeout=30, follow_redirects=True).text
-    found: dict[tuple[str, ...], float] = {}
-    for family in text_string_to_metric_families(text):
-        for name, labels, value, *_ in family.samples:
-            bucket = name.endswith(("_bucket", "_created"))
-            if name.startswith("routellm_") and labels.pop("route") == route and not bucket:
-                found[(name, *(labels[key] for key in sorted(labels)))] = value
-    return found
 
 
 def test_decisions_scores_and_time(proxy: ProxyProcess) -> None:

@@ -81,8 +81,17 @@ def proxy(
             {**group("tiny", small), "model_info": {**limits, "max_input_tokens": WINDOW // 2}},
             alias("sticky", router="length", threshold=0.6, sticky="conversation"),
             group("gpt-4o-mini", strong),
+            {**group("falling", small), "model_info": limits},
+            group("third", strong),
+            alias("third-falls", router="length", threshold=0, strong="falling", weak="gpt-4o"),
+            alias("other-falls", router="length", threshold=0, strong="falling", weak="third"),
         ],
-        "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+        "router_settings": {
+            "num_retries": 0,
+            "disable_cooldowns": True,
+            "enable_pre_call_checks": True,
+            "context_window_fallbacks": [{"falling": ["third"]}],
+        },
         "litellm_settings": {"callbacks": [HANDLER]},
     }
     with proxy_with(config) as process:
@@ -146,6 +155,21 @@ def test_the_strong_model_may_be_the_one_that_lacks_something(proxy: ProxyProces
     answer = ask(proxy, "chat/completions", "swapped", LONG)
     assert decided(answer) == ("gpt-4o", "context_window")
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ["chat/completions", "messages"])
+def test_what_is_too_long_goes_where_the_group_lets_it_fall(
+    proxy: ProxyProcess, endpoint: str
+) -> None:
+    plain, routed = (ask(proxy, endpoint, name, LONG) for name in ("falling", "third-falls"))
+    assert decided(routed) == ("falling", "score")
+    for answer in (plain, routed):
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-litellm-attempted-fallbacks"] == "1"
+    # The other group is asked at once.
+    answer = ask(proxy, endpoint, "other-falls", LONG)
+    assert decided(answer) == ("third", "context_window")
+    assert answer.headers["x-litellm-attempted-fallbacks"] == "0"
 
 
 def test_what_is_not_known_counts_as_able(proxy: ProxyProcess) -> None:

@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.other_endpoints import OtherEndpoints
 from tests.fakes.routers import EASY, HARD
-from tests.litellm.calls import post
+from tests.litellm.calls import body_of, post
 from tests.litellm.configs import HANDLER, KEY, alias
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # assistants, in the client
@@ -32,7 +32,7 @@ BATCH = (
     b'"body": {"model": "gpt-4o-mini", "messages": []}}'
 )
 VOLATILE = re.compile(
-    r"(chatcmpl|file|resp|msg)_?-?[\w=-]{16,}|[0-9a-f]{24,}|'created(_at)?': [\d.]+|"
+    r"(batch|chatcmpl|file|resp|msg)_?-?[\w=-]{16,}|[0-9a-f]{24,}|'created(_at)?': [\d.]+|"
     r"gpt-4o-router|gpt-4o-mini|gpt-4o|renamed-\w+|127.0.0.1:\d+"
 )
 
@@ -66,6 +66,27 @@ def chat(text: str = HARD, models: str = "MODEL", **options: Any) -> Call:
     )
 
 
+def batch(client: OpenAI, file: str = "file-1", **options: Any) -> Any:
+    return client.batches.create(
+        input_file_id=file,
+        endpoint="/v1/chat/completions",
+        completion_window="24h",
+        **options,
+    )
+
+
+def uploaded(client: OpenAI, file: bytes, **options: Any) -> Any:
+    return client.files.create(
+        file=("a.jsonl", io.BytesIO(file)), purpose="batch", extra_body=options
+    )
+
+
+def batch_of_a_file(client: OpenAI, model: str) -> Any:
+    """Make a batch of a file that was uploaded under a name, and look at it."""
+    made = batch(client, uploaded(client, BATCH, model=model).id)
+    return client.batches.retrieve(made.id)
+
+
 AS_THE_GROUP: dict[str, Call] = {
     "model": lambda client, model: client.models.retrieve(model),
     "token counter": raw("utils/token_counter", model="MODEL", messages=said(HARD)),
@@ -89,12 +110,13 @@ AS_THE_GROUP: dict[str, Call] = {
 }
 AS_ITS_ENTRY: dict[str, Call] = {
     "health": get("health?model=MODEL"),
-    "file": lambda client, model: client.files.create(
-        file=("a.jsonl", io.BytesIO(BATCH)), purpose="batch", extra_body={"model": model}
-    ),
+    "file": lambda client, model: uploaded(client, BATCH, model=model),
     "files": get("v1/files?model=MODEL"),
     "file's state": get("v1/files/file-1?model=MODEL"),
     "batches": lambda client, model: client.batches.list(extra_query={"model": model}),
+    "batch": lambda client, model: batch(client, extra_body={"model": model}),
+    "batch by query": lambda client, model: batch(client, extra_query={"model": model}),
+    "batch of a file": lambda client, model: batch_of_a_file(client, model),
 }
 REFUSED: dict[str, Call] = {
     "embeddings": lambda client, model: client.embeddings.create(model=model, input=HARD),
@@ -120,10 +142,11 @@ def upstreams() -> Iterator[dict[str, OtherEndpoints]]:
         yield {"gpt-4o": strong, "gpt-4o-mini": weak}
 
 
-@pytest.fixture(scope="module")
-def proxy(
-    upstreams: dict[str, OtherEndpoints], proxy_with: Callable[..., ProxyProcess]
-) -> Iterator[ProxyProcess]:
+def made(
+    upstreams: dict[str, OtherEndpoints], proxy_with: Callable[..., ProxyProcess], **settings: Any
+) -> ProxyProcess:
+    """Return a proxy, not started, with these settings of LiteLLM's."""
+
     def entry(model: str) -> dict[str, Any]:
         params = {
             "model": f"openai/{model}",
@@ -147,16 +170,31 @@ def proxy(
             "custom_llm_provider": "openai",
             "litellm_params": {"api_key": "unused", "api_base": strong},
         },
-        "litellm_settings": {"callbacks": [HANDLER]},
+        "litellm_settings": {
+            "callbacks": [HANDLER],
+            "model_group_settings": {"forward_client_headers_to_llm_api": ["gpt-4o"]},
+            **settings,
+        },
     }
-    with proxy_with(config, OPENAI_API_BASE=strong, OPENAI_API_KEY="unused") as process:
+    return proxy_with(config, OPENAI_API_BASE=strong, OPENAI_API_KEY="unused")
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    upstreams: dict[str, OtherEndpoints], proxy_with: Callable[..., ProxyProcess]
+) -> Iterator[ProxyProcess]:
+    with made(upstreams, proxy_with) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
 def client(proxy: ProxyProcess) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{proxy.url}/v1", api_key=KEY, max_retries=0) as openai_client:
+    with client_of(proxy) as openai_client:
         yield openai_client
+
+
+def client_of(proxy: ProxyProcess) -> OpenAI:
+    return OpenAI(base_url=f"{proxy.url}/v1", api_key=KEY, max_retries=0)
 
 
 def outcome(
@@ -200,6 +238,22 @@ def test_as_its_entry(client: OpenAI, upstreams: dict[str, OtherEndpoints], case
     assert outcome(call, client, ALIAS, upstreams) == plain
 
 
+def test_a_batch_that_litellm_balances(
+    upstreams: dict[str, OtherEndpoints], proxy_with: Callable[..., ProxyProcess]
+) -> None:
+    """LiteLLM's Router chooses where it goes and where its file does, by the names in that."""
+
+    def call(client: OpenAI, model: str) -> Any:
+        lines = BATCH.replace(b"gpt-4o-mini", model.encode())
+        return batch(client, uploaded(client, lines).id, extra_body={"model": model})
+
+    balanced = {"enable_loadbalancing_on_batch_endpoints": True}
+    with made(upstreams, proxy_with, **balanced) as proxy, client_of(proxy) as client:
+        plain = outcome(call, client, "gpt-4o-mini", upstreams)
+        assert plain[1] == [("gpt-4o-mini", "POST", f"/{path}") for path in ("batches", "files")]
+        assert outcome(call, client, ALIAS, upstreams) == plain
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(client: OpenAI, upstreams: dict[str, OtherEndpoints], case: str) -> None:
     message, asked = outcome(REFUSED[case], client, ALIAS, upstreams)
@@ -233,6 +287,26 @@ def test_a_count_of_tokens_is_no_decision(proxy: ProxyProcess) -> None:
         answer = post(proxy, path, body)
         assert answer.status_code == 200, answer.text
         assert "x-routellm-cause" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "messages", "responses"])
+@pytest.mark.parametrize(
+    ("text", "group", "told"), [(HARD, "gpt-4o", "blue"), (EASY, "gpt-4o-mini", None)]
+)
+def test_headers_of_the_client_are_handed_on_where_the_group_is_told_them(
+    proxy: ProxyProcess,
+    upstreams: dict[str, OtherEndpoints],
+    path: str,
+    text: str,
+    group: str,
+    told: str | None,
+) -> None:
+    for model in (group, ALIAS):
+        answer = post(proxy, f"v1/{path}", body_of(path, model, text), **{"x-team": "blue"})
+        assert answer.status_code == 200, answer.text
+        got = upstreams[group].headers[-1]
+        assert got.get("x-team") == told, model
+        assert KEY not in str(got)
 
 
 @pytest.mark.parametrize(("text", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])

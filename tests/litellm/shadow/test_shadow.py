@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import ENDPOINTS, get, post, send
 from tests.litellm.configs import HANDLER, KEY, alias, group
+from tests.litellm.metrics_page import samples
 
 WEATHER = {
     "type": "function",
@@ -60,6 +62,7 @@ def proxy(
 ) -> Iterator[ProxyProcess]:
     length = {"router": "length", "threshold": 0.6}
     both = {"strong": "gpt-4o", "weak": "gpt-4o-mini"}
+    metrics = ["prometheus"] if find_spec("prometheus_client") else []
     config = {
         "model_list": [
             group("gpt-4o", strong),
@@ -89,6 +92,12 @@ def proxy(
                 strong="breakable",
                 shadow=shadow(folder, "down", concurrency=1),
             ),
+            alias(
+                "counted",
+                **length,
+                strong="breakable",
+                shadow=shadow(folder, "counted", concurrency=1),
+            ),
             observed(
                 group("plain", strong),
                 **{**both, "strong": "plain"},
@@ -97,7 +106,10 @@ def proxy(
             ),
         ],
         "router_settings": {"num_retries": 0, "allowed_fails": 0},
-        "litellm_settings": {"callbacks": [HANDLER, "tests.fakes.payload_log.writer"]},
+        "litellm_settings": {
+            "callbacks": [HANDLER, "tests.fakes.payload_log.writer", *metrics],
+            "require_auth_for_metrics_endpoint": False,
+        },
     }
     with proxy_with(config, PAYLOAD_LOG=str(payload_log)) as process:
         yield process
@@ -302,6 +314,27 @@ def test_another_group_that_is_down_is_let_alone(
     assert {(kept[each]["sampled"], kept[each]["propensity"]) for each in ids} == {(1, 1.0)}
     told = routellm("report", str(folder / "down.db"))
     assert "paused 7, error:ServiceUnavailableError 5" in " ".join(told.stdout.split())
+
+
+@pytest.mark.skipif(not find_spec("prometheus_client"), reason="prometheus-client is not installed")
+def test_calls_of_the_other_group_are_counted(
+    proxy: ProxyProcess, folder: Path, breakable: Upstream
+) -> None:
+    asked = "routellm_shadow_calls_total"
+    breakable.failing_with = 503
+    try:
+        for number in range(7):
+            words = f"What is counted, {number}?"
+            rows_of(folder, "counted", call_id(send(proxy, "chat/completions", "counted", words)))
+    finally:
+        breakable.failing_with = None
+    rows_of(folder, "counted", call_id(send(proxy, "chat/completions", "counted", HARD)))
+    counted = {name: n for name, n in samples(proxy, "counted").items() if name[0] == asked}
+    assert counted == {
+        (asked, "error", "strong"): 5,
+        (asked, "paused", "strong"): 2,
+        (asked, "answered", "weak"): 1,
+    }
 
 
 def test_another_group_that_hangs_delays_nobody_and_fills_nothing(
