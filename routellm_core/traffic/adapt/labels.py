@@ -34,12 +34,11 @@ class Labels:
     def of(cls, rows: Iterable[Labelled]) -> Labels:
         """Return the labels of rows; a prompt that occurs several times counts once, with means."""
         found: dict[str, list[tuple[float, ...]]] = {}
-        n = 0
-        for n, row in enumerate(rows, 1):
+        for row in rows:
             found.setdefault(row.prompt, []).append((row.strong, row.weak, *(row.costs or ())))
         table = np.array([np.mean(each, axis=0) for each in found.values()]).T
         costs = (table[2], table[3]) if len(table) == 4 else None
-        return cls(list(found), table[0], table[1], costs, rows=n)
+        return cls(list(found), table[0], table[1], costs, rows=sum(map(len, found.values())))
 
     @property
     def gains(self) -> Floats:
