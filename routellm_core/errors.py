@@ -52,7 +52,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         known: the names that would have been right.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
+    folded = word.casefold()
+    near = [name for name in names if name.casefold() == folded]
+    near = near or difflib.get_close_matches(word, names, n=1)
     if near:
         return f"did you mean '{near[0]}'?"
     return f"known: {', '.join(names[:_SHORT])}" + (", ..." if len(names) > _SHORT else "")

@@ -45,14 +45,21 @@ _NO_FORM = (
     "OpenTelemetry's or of Langfuse's exports"
 )
 _NO_TEXT = "the last message of the human has no text, or there is none"
-_NOT_STORED = "LiteLLM stored no prompt: set store_prompts_in_spend_logs: true"
+_NOT_STORED = (
+    "no prompt in the row: LiteLLM stores it with store_prompts_in_spend_logs: true, and leaves it "
+    "out of /spend/logs/v2"
+)
 _NO_MESSAGES = "a span without gen_ai.input.messages"
 _NO_GENERATION = "an observation of Langfuse that is not a generation"
 _FAILED = "a call that failed, by its status"
-_NO_CHAT = "no chat but another kind of call, by its call_type"
+_NO_CHAT = "no chat but another kind of call"
+_OF_AGENT = "a span of an agent or a tool, whose calls of a model have spans of their own"
 
 _OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "ocr")
-"""What is in LiteLLM's call_type of calls that generate no text."""
+"""What is in the name that LiteLLM and OpenTelemetry give to calls that generate no text."""
+
+_OF_AGENTS = ("agent", "tool", "workflow")
+"""What is in OpenTelemetry's names of operations that call models, or are called by them."""
 
 _INDEXED = re.compile(r"gen_ai\.prompt\.(\d+)\.(role|content)")
 
@@ -69,16 +76,41 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
     elif row.get("resourceSpans") is not None:
         for span in _spans(row):
             yield _span(span)
+    elif rows := _page(row.get("observations")):
+        for each in rows:
+            yield _one(each)
     else:
-        forms = (read for key, read in _FORMS.items() if row.get(key) is not None)
-        yield next((read(row) for read in forms), _NO_FORM)
+        found = _one(row)
+        rows = _page(row.get("data")) if found == _NO_FORM else []
+        yield from map(_one, rows) if rows else (found,)
+
+
+def _one(row: Row) -> LoggedCall | str:
+    """Return the call of a row that holds one."""
+    forms = (read for key, read in _FORMS.items() if row.get(key) is not None)
+    return next((read(row) for read in forms), _NO_FORM)
+
+
+def _page(value: Any) -> list[Row]:
+    """Return the rows that an API answers with at once."""
+    return [each for each in _list(value) if isinstance(each, Mapping)]
+
+
+def _left_out(row: Row) -> str | None:
+    """Return why a call that LiteLLM logged is none that answered a prompt; None if it did."""
+    if _is_other(row.get("call_type")):
+        return _NO_CHAT
+    # What comes of a failed call is a row of its own: a repeated call.
+    return _FAILED if row.get("status") == "failure" else None
+
+
+def _is_other(kind: object) -> bool:
+    return any(other in str(kind).lower() for other in _OTHER_CALLS)
 
 
 def _litellm(row: Row) -> LoggedCall | str:
-    if any(kind in str(row.get("call_type")).lower() for kind in _OTHER_CALLS):
-        return _NO_CHAT
-    if row.get("status") == "failure":  # what comes of it is a row of its own: a repeated call
-        return _FAILED
+    if why := _left_out(row):
+        return why
     body = _mapping(row.get("proxy_server_request"))
     found = _messages(body) or _list(_parsed(row.get("messages")))
     if not found:
@@ -95,6 +127,8 @@ def _litellm(row: Row) -> LoggedCall | str:
 
 
 def _openai(row: Row) -> LoggedCall | str:
+    if why := _left_out(row):  # LiteLLM's callbacks log such rows
+        return why
     response = _parsed(row.get("response"))
     answer = response if isinstance(response, Mapping) else {}
     usage = _mapping(row.get("usage")) or _mapping(answer.get("usage"))
@@ -106,6 +140,8 @@ def _openai(row: Row) -> LoggedCall | str:
 def _langfuse(row: Row) -> LoggedCall | str:
     if str(row.get("type", "GENERATION")).upper() != "GENERATION":
         return _NO_GENERATION
+    if str(row.get("level")).upper() == "ERROR":
+        return _FAILED
     usage = next(
         filter(None, (_mapping(row.get(k)) for k in ("usage_details", "usageDetails", "usage"))), {}
     )
@@ -116,7 +152,8 @@ def _langfuse(row: Row) -> LoggedCall | str:
     counts = {**usage, "prompt_tokens": _langfuse_input(usage)}
     counts["completion_tokens"] = usage.get("output")
     metadata = _mapping(row.get("metadata"))
-    return _call(_messages(_parsed(row["input"])), row, counts, model, metadata=metadata)
+    facts = {**row, "sessionId": row.get("sessionId") or row.get("session_id")}
+    return _call(_messages(_parsed(row["input"])), facts, counts, model, metadata=metadata)
 
 
 def _langfuse_input(usage: Row) -> int | None:
@@ -133,10 +170,17 @@ def _span(row: Row) -> LoggedCall | str:
     for event in _list(_parsed(row.get("events"))):
         if isinstance(event, Mapping):
             attributes = {**attributes_of(event.get("attributes")), **attributes}
+    operation = attributes.get("gen_ai.operation.name")
+    if _is_other(operation):
+        return _NO_CHAT
+    if any(of in str(operation).lower() for of in _OF_AGENTS):
+        return _OF_AGENT
     given = _list(_parsed(attributes.get("gen_ai.input.messages")))
     messages = [_of_parts(each) for each in given] or _indexed(attributes)
     if not messages:
         return _NO_MESSAGES
+    if _is_error(row.get("status")):
+        return _FAILED
     model = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
     usage = {
         **attributes,
@@ -148,7 +192,8 @@ def _span(row: Row) -> LoggedCall | str:
         for key, value in attributes.items()
         if key.startswith("metadata.")
     }
-    facts = {**row, **attributes, "route": attributes.get("gen_ai.request.model")}
+    route = attributes.get("litellm.model_group") or attributes.get("gen_ai.request.model")
+    facts = {**row, **attributes, "route": route}
     return _call(messages, facts, usage, model, metadata=metadata)
 
 
@@ -203,11 +248,20 @@ def _of_parts(message: Any) -> Any:
     content = []
     for part in parts:
         kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind == "text":
-            content.append({"type": "text", "text": part.get("content")})
+        if kind == "text" and "content" in part:
+            content.append({"type": "text", "text": part["content"]})
         elif kind == "tool_call_response":
             content.append({"type": "tool_result"})
-    return {"role": message.get("role"), "content": content}
+        else:  # LiteLLM leaves parts as clients sent them
+            content.append(part)
+    return {**message, "content": content}
+
+
+def _is_error(status: Any) -> bool:
+    """Whether a span's status says so: OTLP's in JSON, or as Python's console exporter has it."""
+    found = _mapping(status)
+    code = found.get("code", found.get("status_code"))
+    return code == 2 or str(code).upper().endswith("ERROR")
 
 
 def _indexed(attributes: Mapping[str, Any]) -> list[Any]:

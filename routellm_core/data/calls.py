@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from .call_forms import LoggedCall, calls_in
+from .json_rows import NOT_JSON
 from .tables import table_rows
 
 REMEDY = (
@@ -39,6 +40,10 @@ class Skipped:
         if len(rows) < _ROWS:
             rows.append(where)
 
+    def of(self, why: str) -> int:
+        """Return how many calls were skipped for a reason."""
+        return self._counts.get(why, 0)
+
     def lines(self) -> list[str]:
         """Return a line for each reason."""
         found = []
@@ -55,8 +60,8 @@ def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterat
     """Yield the calls of a file, of which each row may have a form of its own.
 
     Forms: ``{"prompt"}``; OpenAI's chat ``{"messages"}``; exports of LiteLLM's spend logs with
-    stored prompts; OpenTelemetry's spans of generative AI, alone or as OTLP in JSON; Langfuse's
-    observations.
+    stored prompts, and what its callbacks log; OpenTelemetry's spans of generative AI, alone or as
+    OTLP in JSON; Langfuse's observations, alone, of a trace, or as its API answers with them.
 
     Args:
         path: JSON lines or CSV in UTF-8, plain or gzip, or parquet.
@@ -78,4 +83,6 @@ def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterat
                 yield call
     if not found:
         reasons = skipped.lines()
-        raise DataError(f"{path} holds no prompts: {'; '.join(reasons) if reasons else REMEDY}")
+        if not reasons or skipped.of(NOT_JSON):  # such as an array that is indented
+            reasons.append(REMEDY)
+        raise DataError(f"{path} holds no prompts: {'; '.join(reasons)}")

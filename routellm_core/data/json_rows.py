@@ -24,6 +24,8 @@ _LONGEST = 1 << 26
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 """What a file in UTF-16 begins with."""
 
+NOT_JSON = "not JSON"
+
 Broken = Callable[[str, str], None]
 """Is told where a row is that cannot be read ("file, line 7"), and why, never its text."""
 
@@ -131,7 +133,7 @@ def json_objects(
         except (ValueError, RecursionError) as error:
             if broken is None:
                 raise DataError(f"{where}: not JSON ({error}): {remedy}") from error
-            broken(where, "not JSON")
+            broken(where, NOT_JSON)
             continue
         rows = found if broken and isinstance(found, list) else [found]
         for at, row in enumerate(rows, 1):

@@ -44,7 +44,7 @@ def aim_of(settings: PolicySettings, router: Router) -> Aim:
     """Return what the settings ask for with a router.
 
     Raises:
-        ConfigError: they do not say how much goes to the strong model, or that cannot be had.
+        ConfigError: they do not say how much goes to the strong model, or that is impossible.
         MissingExtraError: prices are to come from LiteLLM's table, and LiteLLM is not installed.
     """
     if router.is_stand_in:

@@ -42,7 +42,7 @@ def threshold_in(scores: NDArray[np.float64], strong_share: float) -> float:
     """Return the threshold at or above which nearest to ``strong_share`` of ``scores`` lie.
 
     It lies half way between two scores that differ, so that rounding moves no prompt. Equal scores
-    cannot be parted: what share it gives is for the caller to look at.
+    cannot be separated: the caller checks what share it gives.
 
     Args:
         scores: shape (n,), n >= 1.
@@ -85,7 +85,8 @@ def ties(quantiles: NDArray[np.float64], threshold: float, strong_share: float) 
         return None
     return (
         f"threshold {threshold:g} sends {achieved:.0%} of usual prompts to the strong model, where "
-        f"{strong_share:.0%} is meant: many of them score just that, and no threshold parts them"
+        f"{strong_share:.0%} is meant: many of them have exactly that score, and no threshold can "
+        "separate them"
     )
 
 

@@ -84,6 +84,50 @@ def test_few_labels_keep_the_bundled_router(tmp_path: Path):
     assert (tmp_path / "mine" / WEIGHTS).stat().st_size == (BUNDLED / "mf" / WEIGHTS).stat().st_size
 
 
+def test_few_labels_are_no_reason_to_doubt_the_pair_or_to_give_up(tmp_path: Path):
+    labels = rows(50, hard=0.5)
+    for row in labels:
+        row["strong"], row["weak"] = 1, int(sum(map(ord, str(row["prompt"]))) % 3 > 0)
+    few = written(tmp_path / "few.jsonl", [{**labels[0], "strong": 0, "weak": 1}])
+    done = called("adapt", "--labels", str(few), "--out", str(tmp_path / "few"))
+    assert "the strong model is no better" not in done.stderr
+    some = written(tmp_path / "some.jsonl", labels)
+    done = called("adapt", "--labels", str(some), "--out", str(tmp_path / "some"))
+    assert "\nnot yet: about 150 more labels\n" in done.stdout
+
+
+def test_rows_that_repeat_a_prompt_are_told(tmp_path: Path):
+    labels = written(tmp_path / "labels.jsonl", rows(30, hard=0.5) * 2)
+    done = called("adapt", "--labels", str(labels), "--out", str(tmp_path / "out"))
+    assert "60 rows of labels.jsonl have 30 different prompts: each counts once" in done.stderr
+    assert "30 labels, each judged" in done.stdout
+
+
+def test_a_pair_the_wrong_way_round_is_not_to_be_set_up(tmp_path: Path):
+    labels = [{**row, "strong": row["weak"], "weak": row["strong"]} for row in rows(300, hard=0.5)]
+    out = tmp_path / "out"
+    done = called(
+        "adapt", "--labels", str(written(tmp_path / "l.jsonl", labels)), "--out", str(out)
+    )
+    assert "the weak model's answers are better by +." in done.stdout
+    assert "no: the weak model's answers are the better ones" in done.stdout
+    assert "set router_options" not in done.stdout
+
+
+def test_a_name_in_other_letters_is_told_the_right_one(tmp_path: Path):
+    labels = [
+        {"prompt": row["prompt"], "correct": {"GPT-4o": row["strong"], "gpt-4o-mini": row["weak"]}}
+        for row in rows(30, hard=0.5)
+    ]
+    done = called(
+        *("adapt", "--labels", str(written(tmp_path / "l.jsonl", labels))),
+        *("--out", str(tmp_path / "out"), "--strong-model", "gpt-4o"),
+        *("--weak-model", "gpt-4o-mini"),
+    )
+    assert done.returncode == 2
+    assert "has no labels of model 'gpt-4o': did you mean 'GPT-4o'?" in done.stderr
+
+
 def test_shuffled_labels_are_no_reason_to_deploy(tmp_path: Path):
     labels = rows(400, hard=0.4)
     rng = np.random.default_rng(1)

@@ -175,11 +175,13 @@ def test_without_prices_it_says_nothing_of_costs(log):
     assert "$" not in done.stdout
 
 
-def test_a_share_that_cannot_be_had_is_told(log):
+def test_a_share_that_cannot_be_reached_is_told(log):
     lines(log, *[row(EASY)] * 95, *[row(HARD)] * 5)
     done = called("audit", str(log), "--router", "length", "--strong-share", "0.3")
     assert done.returncode == 0
-    assert "30.0% cannot be had: many prompts have the same score" in done.stdout
+    assert (
+        "a strong share of 30.0% cannot be reached: many prompts have the same score" in done.stdout
+    )
     never = called("audit", str(log), "--router", "length", "--strong-share", "0")
     assert "strong_share: 0.0" in never.stdout  # a threshold of 1 would not keep all away
 

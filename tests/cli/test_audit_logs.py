@@ -63,7 +63,7 @@ def test_spend_logs_of_a_real_proxy(tmp_path, plugin, form):
     skipped = [line.partition(" (")[0] for line in found["skipped"]]
     assert skipped[:2] == [
         "skipped 2: a call that failed, by its status",
-        "skipped 1: no chat but another kind of call, by its call_type",
+        "skipped 1: no chat but another kind of call",
     ]
 
 
@@ -95,7 +95,7 @@ BROKEN = {
     "half a row": (b'{"messages": [{"role": "us', "skipped 1: not JSON ({}, line 2)"),
     "an embedding": (
         json.dumps(row("SECRET", call_type="aembedding")).encode(),
-        "skipped 1: no chat but another kind of call, by its call_type ({}, line 2)",
+        "skipped 1: no chat but another kind of call ({}, line 2)",
     ),
 }
 

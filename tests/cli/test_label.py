@@ -102,7 +102,7 @@ def test_agreement_with_people(upstream: JudgeUpstream, prompts: Path, tmp_path:
     )
     done = label(upstream, prompts, "--check", str(human), "--budget", "9")
     assert done.returncode == 0, done.stderr
-    assert "agreement with people on 8 prompts: 100.0 %, Cohen's kappa 1.000" in done.stdout
+    assert "agreement with people on 8 prompts: 100.0 %, Cohen's kappa 1.000 [" in done.stdout
     assert len(labels(prompts)) == 9
 
 

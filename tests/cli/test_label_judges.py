@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("openai")
 
-from tests.cli.command import called
+from tests.cli.command import COMMAND, called
 from tests.fakes.judge_upstream import BIG, JUDGE, SMALL, JudgeUpstream
 from tests.fakes.refusing_judge import WAYS, RefusingJudge
 
@@ -30,7 +34,8 @@ def test_a_judge_that_talks_nonsense_labels_nothing(upstream: JudgeUpstream, pro
     done = label(upstream, prompts)
     assert done.returncode == 1
     assert f"0 of {N} prompts labelled" in done.stdout
-    assert f"no label for {N}: the judge's reply has no verdict" in done.stderr
+    assert f"no label for {N}: the judge's reply has no verdict (replies: " in done.stderr
+    assert "labels.jsonl.journal.jsonl)" in done.stderr
     assert labels(prompts) == []
     asked = len(upstream.requests)
     label(upstream, prompts)
@@ -41,6 +46,55 @@ def test_a_judge_that_talks_nonsense_labels_nothing(upstream: JudgeUpstream, pro
     done = label(upstream, prompts, "--judge-prompt", str(edited))
     assert len(labels(prompts)) == N
     assert len(upstream.of(BIG)) == N
+
+
+def test_nonsense_is_not_paid_for_to_the_end(upstream: JudgeUpstream, prompts: Path):
+    prompts.write_text("".join(json.dumps({"prompt": f"easy {at}"}) + "\n" for at in range(60)))
+    upstream.mood = "nonsense"
+    done = label(upstream, prompts)
+    assert done.returncode == 1
+    assert "judge 'judge': 20 replies in a row had no verdict: read them in " in done.stderr
+    assert "use another --judge-model, or edit --judge-prompt" in done.stderr
+    assert 20 <= len(upstream.of(JUDGE)) <= 22  # with those in flight
+
+
+def test_a_limit_of_the_rate_is_told_with_what_to_do(upstream: JudgeUpstream, prompts: Path):
+    upstream.failing = {JUDGE: 429}
+    done = label(upstream, prompts)
+    assert (
+        "HTTP 429 (the stand-in for judge fails on purpose), too many requests: "
+        "lower --requests-per-minute or --workers" in done.stderr
+    )
+
+
+def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, prompts: Path):
+    upstream.delay_s = 1.0
+    out = prompts.parent / "labels.jsonl"
+    process = subprocess.Popen(
+        [
+            *(*COMMAND, "label", "--prompts", str(prompts), "--out", str(out), "--workers", "2"),
+            *("--base-url", upstream.url, "--strong-model", BIG, "--weak-model", SMALL),
+            *("--judge-model", JUDGE),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job in the background of a shell ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 60
+    while not upstream.of(JUDGE) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "interrupted: the calls in flight are awaited, and kept" in told
+    assert "interrupted: run it again to go on" in told
+    assert f"of {N} prompts labelled" in said
+    upstream.delay_s, asked = 0.0, len(upstream.requests)
+    assert label(upstream, prompts).returncode == 0
+    assert len(labels(prompts)) == N
+    assert len(upstream.requests) == 4 * N >= asked  # nothing was asked twice
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -139,11 +139,22 @@ def _prices(strong: float | None, weak: float | None) -> Prices | None:
 def _tell_faults(
     labels: Labels, models: tuple[str | None, str | None], prices: Prices | None, file: str
 ) -> None:
-    """Print a line on stderr if the strong model is no better, and one if it is cheaper."""
+    """Print a line on stderr if rows repeat prompts, one if the strong model is no better, and one
+    if it is cheaper.
+    """
     from ...evaluation.pair_faults import no_better
+    from ...traffic.adapt.verdict import FEWEST
 
+    n = len(labels.prompts)
+    if labels.rows > n:
+        typer.secho(
+            f"{labels.rows:,} rows of {file} have {n:,} different prompts: each counts once, with "
+            "the mean of its labels",
+            err=True,
+            fg="yellow",
+        )
     line = no_better(float(labels.strong.mean()), float(labels.weak.mean()), file)
-    if line:
+    if line and n >= FEWEST:
         typer.secho(line, err=True, fg="yellow")
     given = (prices.strong, prices.weak) if prices else None
     tell_if_cheaper(models, given, labels.costs, file)
@@ -171,12 +182,17 @@ def _table(result: BenchmarkResult, base: str) -> Table:
 
 
 def _lines(done: Adapted, base: str) -> list[str]:
+    from ...evaluation.intervals import Estimate
     from ...evaluation.reporting.wording import estimated, percent, signed
+    from ...traffic.adapt.verdict import DEPLOY
 
     judged = done.judged
     if judged is None:
         return [f"too few labels to move or judge a router: '{base}' is kept"]
-    lines = [f"the strong model's answers are better by {estimated(judged.gap, signed)} on average"]
+    gap, better = judged.gap, "strong"
+    if gap.value < 0:
+        gap, better = Estimate(-gap.value, -gap.high, -gap.low), "weak"
+    lines = [f"the {better} model's answers are better by {estimated(gap, signed)} on average"]
     if judged.keeps_base:
         lines.append(f"moving '{base}' by these labels makes it worse, so it is kept as it was")
     if judged.at is not None and judged.bounded.threshold is not None:
@@ -186,7 +202,7 @@ def _lines(done: Adapted, base: str) -> list[str]:
             f"{estimated(judged.at.share, percent)} % to the weak model{saving}, quality below "
             f"always strong by {estimated(judged.at.loss, signed)}"
         )
-    if done.calibration is not None:
+    if done.calibration is not None and done.verdict.startswith(DEPLOY):
         lines.append(
             f"set router_options: {{checkpoint: {done.calibration.parent}}} and "
             f"calibration: {done.calibration}"

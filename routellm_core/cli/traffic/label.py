@@ -297,6 +297,7 @@ def _tell(
     from ...evaluation.reporting.wording import estimated, percent
     from ...traffic.label.agreement import agreement
     from ...traffic.label.judges import WEAK_FIRST, position_bias
+    from ...traffic.label.run import UNREADABLE
 
     cost = f", ${done.spent:.4f} spent in all" if priced else ", cost unknown (no prices)"
     typer.echo(f"{len(done.labels):,} of {len(todo):,} prompts labelled{cost}: {out}")
@@ -327,7 +328,8 @@ def _tell(
         else:
             typer.echo("agreement with people: no prompt of --check got a label")
     for why, count in done.failures.most_common():
-        typer.secho(f"no label for {count:,}: {why}", err=True, fg="yellow")
+        where = f" (replies: {run.journal_path})" if why == UNREADABLE else ""
+        typer.secho(f"no label for {count:,}: {why}{where}", err=True, fg="yellow")
     if done.stopped:
         left = len(todo) - len(done.labels)
         typer.secho(f"stopped with {left:,} prompts left: {done.stopped}", err=True, fg="red")

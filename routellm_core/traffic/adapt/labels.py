@@ -27,6 +27,8 @@ class Labels:
     unit: float = 1.0
     """What a quality of 1 is in ``strong`` and ``weak``; below 1 for votes that count several times
     (``read_votes``), of which the differences alone tell."""
+    rows: int = 0
+    """From how many rows they are; 0 where that does not matter."""
 
     @classmethod
     def of(cls, rows: Iterable[Labelled]) -> Labels:
@@ -36,7 +38,7 @@ class Labels:
             found.setdefault(row.prompt, []).append((row.strong, row.weak, *(row.costs or ())))
         table = np.array([np.mean(each, axis=0) for each in found.values()]).T
         costs = (table[2], table[3]) if len(table) == 4 else None
-        return cls(list(found), table[0], table[1], costs)
+        return cls(list(found), table[0], table[1], costs, rows=sum(map(len, found.values())))
 
     @property
     def gains(self) -> Floats:

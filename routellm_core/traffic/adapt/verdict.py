@@ -14,6 +14,9 @@ FEWEST = 20
 START = 200
 """Labels that are a start."""
 
+DEPLOY = "deploy"
+"""What the line begins with if the router is to be deployed."""
+
 USEFUL = 0.05
 """Share of calls for the weak model from which routing is worth it."""
 
@@ -57,7 +60,7 @@ def verdict(judged: Judged | None, labels: int, max_loss: float, confidence: flo
         share = at.saving or at.share
         what = "saves" if at.saving else "sends to the weak model"
         return (
-            f"deploy: {what} {_percent(share.value)} % [{_percent(share.low)}, "
+            f"{DEPLOY}: {what} {_percent(share.value)} % [{_percent(share.low)}, "
             f"{_percent(share.high)}] at a quality loss of at most {sure}"
         )
     wanted = 0
@@ -67,12 +70,12 @@ def verdict(judged: Judged | None, labels: int, max_loss: float, confidence: flo
         wanted = math.ceil(labels * max(1.2, (half / likely) ** 2))
     if at is None or at.share.value < USEFUL:
         needed = judged.bounded.labels_needed
-        if needed is None and at is None:
+        if needed is None and at is None and labels >= START:
             return (
-                f"no: with more labels hardly either a loss of at most {sure} can be shown: allow "
+                f"no: a loss of at most {sure} can hardly be shown with more labels either: allow "
                 "a larger one with --max-quality-loss"
             )
-        wanted = max(wanted, needed or 2 * labels)
+        wanted = max(wanted, needed or max(START, 2 * labels))
     return f"not yet: {_more(labels, wanted)}"
 
 

@@ -120,8 +120,8 @@ def audit_logs(
     achieved = float((scores >= threshold).mean())
     if share is not None and abs(achieved - share) > max(_OFF, 1 / len(scores)):
         lines.append(
-            f"{share:.1%} cannot be had: many prompts have the same score, and a threshold parts "
-            "none of them"
+            f"a strong share of {share:.1%} cannot be reached: many prompts have the same score, "
+            "and no threshold can separate them"
         )
     return Found(found, tuple(lines), _near(found, calls, paths, routes), calibration)
 

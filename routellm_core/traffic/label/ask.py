@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,12 +174,15 @@ _FILTERED = ("content_filter", "content_policy")
 
 def _status_error(error: Any) -> AskError:
     status = int(error.status_code)
-    said = " ".join(str(getattr(error, "message", "")).split())[:200]
+    body = error.body if isinstance(error.body, Mapping) else {}
+    said = " ".join(str(body.get("message") or getattr(error, "message", "")).split())[:200]
     lower = f"{said} {getattr(error, 'code', '')} {getattr(error, 'type', '')}".lower()
     broke = status == 402 or "insufficient_quota" in lower or "budget" in lower
     why = f"HTTP {status}" + (f" ({said})" if said else "")
     if broke:
         return AskError(f"out of money: {why}", hopeless=True)
+    if status == 429:
+        why += ", too many requests: lower --requests-per-minute or --workers"
     return AskError(why, hopeless=status in (401, 403, 404))
 
 

@@ -25,7 +25,10 @@ TIERS: tuple[Tier, ...] = ("strong", "weak")
 _MOST_IN_A_ROW = 10
 """Calls of one model that fail one after another before it is given up."""
 
-_REFUSED, _UNREADABLE = "the judge refused", "the judge's reply has no verdict"
+_MOST_UNREADABLE = 20
+"""Replies without a verdict, one after another, before the judge is given up: each is paid."""
+
+REFUSED, UNREADABLE = "the judge refused", "the judge's reply has no verdict"
 
 
 @dataclass
@@ -72,8 +75,14 @@ class Labelling:
         self._pace = pace
         self._stopped = threading.Event()
         self._in_a_row: Counter[str] = Counter()
+        self._unreadable = 0
         asker = f" by {models['judge'].name}" if "judge" in models else ""
         self.judge_id = f"{judge.id}{asker}"
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the answers and the judge's replies are kept."""
+        return self._journal.path
 
     def run(self, prompts: Sequence[Prompt], *, workers: int, progress: Progress = SILENT) -> Done:
         """Label prompts, so many at a time. An interrupt ends it after the calls in flight."""
@@ -94,6 +103,7 @@ class Labelling:
             except KeyboardInterrupt:
                 done.stopped = "interrupted: run it again to go on"
                 self._stopped.set()
+                progress.message("interrupted: the calls in flight are awaited, and kept")
         # Those that were finished while an interrupt came are in the journal.
         for prompt in prompts:
             label = self._known(prompt)
@@ -121,7 +131,7 @@ class Labelling:
             for order, question in questions.items():
                 verdict = self._verdict(prompt, order, question)
                 if verdict.value is None:
-                    return prompt.text, verdict.why or _UNREADABLE
+                    return prompt.text, verdict.why or UNREADABLE
                 verdicts[order] = verdict.value
             label = self._judge.qualities(prompt, texts["strong"], texts["weak"], verdicts)
             return prompt.text, label
@@ -154,10 +164,17 @@ class Labelling:
             return verdict
         reply = self._ask("judge", question)
         value = None if reply.refused else self._judge.read(order, reply.text)
-        why = None if value is not None else _REFUSED if reply.refused else _UNREADABLE
+        why = None if value is not None else REFUSED if reply.refused else UNREADABLE
         verdict = Verdict(value, why)
         cost = self._models["judge"].cost(reply)
         self._journal.add_verdict(prompt.text, self.judge_id, order, verdict, reply.text, cost)
+        self._unreadable = 0 if why is None else self._unreadable + 1
+        if self._unreadable >= _MOST_UNREADABLE:
+            raise StopError(
+                f"judge '{self._models['judge'].name}': {self._unreadable} replies in a row had no "
+                f"verdict: read them in {self.journal_path}, and use another --judge-model, or "
+                "edit --judge-prompt"
+            )
         return verdict
 
     def _rated(self, judge: OwnFunction, prompt: Prompt, answer: str) -> float:

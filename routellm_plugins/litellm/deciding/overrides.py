@@ -62,7 +62,7 @@ def check_wish(route: Route) -> None:
 
     Raises:
         ConfigError: it is not.
-        RouteLLMError: the wish cannot be had, or there is no such router.
+        RouteLLMError: the wish is impossible, or there is no such router.
     """
     allowed = route.settings.allow_override
     # A calibration is the operator's own choice.

@@ -151,6 +151,14 @@ FORMS: dict[str, tuple[dict[str, Any], LoggedCall]] = {
         },
         LoggedCall(TURNS, "gpt-4o", 21, 34),
     ),
+    "Langfuse's API": (
+        {"data": [LANGFUSE], "meta": {"page": 1}},
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "Langfuse, a trace with its observations": (
+        {"id": "t1", "input": CHAT, "observations": [LANGFUSE]},
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
     "Langfuse with a bare text": ({"type": "generation", "input": ASK}, LoggedCall((ASK,))),
 }
 
@@ -158,6 +166,80 @@ FORMS: dict[str, tuple[dict[str, Any], LoggedCall]] = {
 def lines(path: Path, *rows: dict[str, Any]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+# As LiteLLM's callback "otel" writes them: parts of OpenAI's and Anthropic's forms among its own.
+LITELLM_SPANS = [
+    ("list content", [{"role": "user", "parts": [{"type": "text", "text": ASK}]}], (ASK,)),
+    ("responses", [{"role": "user", "parts": [{"type": "input_text", "text": ASK}]}], (ASK,)),
+    (
+        "Anthropic's tool loop",
+        [
+            parts("user", {"type": "text", "content": ASK}),
+            parts("assistant", {"type": "tool_use", "id": "1", "name": "search", "input": {}}),
+            parts("user", {"type": "tool_result", "tool_use_id": "1", "content": "SECRET"}),
+        ],
+        (ASK,),
+    ),
+]
+
+
+@pytest.mark.parametrize(("messages", "turns"), [case[1:] for case in LITELLM_SPANS])
+def test_spans_of_litellm(tmp_path, messages, turns):
+    span = {
+        "attributes": {
+            "gen_ai.operation.name": "acompletion",
+            "gen_ai.request.model": "gpt-4o-mini",
+            "gen_ai.input.messages": json.dumps(messages),
+            "litellm.model_group": "smart",
+        },
+        "status": {"code": "STATUS_CODE_OK"},
+    }
+    (call,) = read_calls(lines(tmp_path / "log.jsonl", span), Skipped())
+    assert call.turns == turns
+    assert call.facts.route == "smart"
+
+
+LEFT_OUT = {
+    "payload of a failed call": ({"messages": CHAT, "status": "failure"}, "a call that failed"),
+    "payload of an embedding": (
+        {"messages": CHAT, "call_type": "aembedding", "status": "success"},
+        "no chat but another kind of call",
+    ),
+    "failed span, OTLP": ({**SPAN, "status": {"code": "STATUS_CODE_ERROR"}}, "a call that failed"),
+    "failed span, OTLP's number": ({**SPAN, "status": {"code": 2}}, "a call that failed"),
+    "failed span, Python": ({**SPAN, "status": {"status_code": "ERROR"}}, "a call that failed"),
+    "failed generation": ({**LANGFUSE, "level": "ERROR"}, "a call that failed"),
+    "span of an agent": (
+        {"attributes": {**SPAN["attributes"], "gen_ai.operation.name": "invoke_agent"}},
+        "a span of an agent or a tool",
+    ),
+    "span of an embedding": (
+        {"attributes": {**SPAN["attributes"], "gen_ai.operation.name": "embeddings"}},
+        "no chat but another kind of call",
+    ),
+}
+
+
+@pytest.mark.parametrize(("row", "why"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_no_model_answered_is_left_out(tmp_path, row, why):
+    skipped = Skipped()
+    (call,) = read_calls(lines(tmp_path / "log.jsonl", row, {"prompt": ASK}), skipped)
+    assert call.turns == (ASK,)
+    assert skipped.lines()[0].startswith(f"skipped 1: {why}")
+
+
+def test_a_session_of_langfuse_names_the_conversation(tmp_path):
+    row = {**LANGFUSE, "session_id": "s1", "start_time": "2026-11-01 10:00:00.123000"}
+    (call,) = read_calls(lines(tmp_path / "log.jsonl", row), Skipped())
+    assert call.facts.conversation == "s1"
+
+
+def test_indented_json_is_an_error_that_says_how_to_make_lines(tmp_path):
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps([{"prompt": ASK}], indent=2))
+    with pytest.raises(DataError, match=r"not JSON .*jq -c"):
+        list(read_calls(path, Skipped(), lenient=True))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -227,16 +309,14 @@ def test_what_cannot_be_read_is_said_by_row_and_never_shown(tmp_path):
     said = "\n".join(skipped.lines())
     assert skipped.total == 15 + 1
     assert "SECRET" not in said
-    assert (
-        f"set store_prompts_in_spend_logs: true ({path}, line 2, 9, 10, 11, 12 and 5 more)" in said
-    )
+    assert f"leaves it out of /spend/logs/v2 ({path}, line 2, 9, 10, 11, 12 and 5 more)" in said
     assert "an observation of Langfuse that is not a generation" in said
     assert "a span without gen_ai.input.messages" in said
 
 
 def test_a_file_without_any_prompt_says_why(tmp_path):
     path = lines(tmp_path / "log.jsonl", spend_log(proxy_server_request="{}"))
-    with pytest.raises(DataError, match="holds no prompts: skipped 1: LiteLLM stored no prompt"):
+    with pytest.raises(DataError, match="holds no prompts: skipped 1: no prompt in the row"):
         list(read_calls(path, Skipped()))
 
 
