@@ -88,7 +88,7 @@ def _bounded(
         remedy = (
             f"about {_round(found.labels_needed)} labels would likely do, if these are typical"
             if found.labels_needed
-            else "with more labels hardly either: allow a larger loss, or use another router"
+            else "more labels would hardly do: allow a larger loss, or use another router"
         )
         raise DataError(
             f"no threshold qualifies: {n:,} labels do not show, with confidence {confidence:g}, "
