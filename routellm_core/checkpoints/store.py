@@ -23,6 +23,8 @@ BUNDLED = Path(__file__).parent / "bundled"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
+DESCRIPTION = "routellm.json"
+"""What ``routellm train`` writes beside transformers' own files."""
 
 _SMALL_PATTERNS = ["*.json", "*.txt", "*.jinja"]
 PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
@@ -133,6 +135,32 @@ def load_checkpoint(folder: Path, required: Iterable[str] = ()) -> tuple[Tensors
         raise damaged(weights_path, error) from error
     require_tensors(folder, tensors, required)
     return tensors, config
+
+
+def check_router(folder: Path, router: str) -> None:
+    """Check that a checkpoint was not made for another router.
+
+    One that does not say so passes, as those of the original release; what is damaged is for its
+    reader to tell.
+
+    Args:
+        folder: its folder.
+        router: name of the router that reads it.
+
+    Raises:
+        CheckpointError: it was.
+    """
+    for path in (folder / DESCRIPTION, folder / CONFIG):
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        made_for = said.get("router", router) if isinstance(said, dict) else router
+        if made_for != router:
+            raise CheckpointError(
+                f"{folder} is a checkpoint of router '{made_for}', not of '{router}': name that "
+                "router, or give another folder"
+            )
 
 
 def require_tensors(folder: Path, tensors: Tensors, names: Iterable[str]) -> None:

@@ -31,7 +31,6 @@ from ..evaluation.pair_faults import no_better
 from ..evaluation.reporting.calibration import (
     calibration_table,
     draw_calibration,
-    threshold_text,
 )
 from ..evaluation.reporting.plots import FORMATS, image_bytes, require_matplotlib
 from ..policy.policy import RoutingPolicy
@@ -281,9 +280,11 @@ def _costs(
 def _lines(choice: Choice, traffic: Sample, router: str, fingerprint: str | None) -> list[str]:
     share = float((traffic.scores >= choice.threshold).mean())
     low, high = share_interval(share, len(traffic.scores))
+    never = choice.threshold >= NEVER
     lines = [
-        f"threshold {threshold_text(choice.threshold)}: {share:.1%} of these prompts go to the "
-        f"strong model, of further ones like them {low:.1%} to {high:.1%} (95 %)"
+        f"{'a threshold that no score reaches' if never else f'threshold {choice.threshold:.5f}'}: "
+        f"{share:.1%} of these prompts go to the strong model, of further ones like them {low:.1%} "
+        f"to {high:.1%} (95 %)"
     ]
     if traffic.later_turns:
         lines.append(

@@ -18,6 +18,7 @@ from ..contracts import Router
 from ..data.calls import Skipped
 from ..errors import ConfigError
 from ..evaluation.benchmarks.benchmark import (
+    CONVERSATIONS,
     MMLU_GOLD,
     Benchmark,
     load_benchmark,
@@ -39,8 +40,6 @@ from ..policy.policy import RoutingPolicy
 from .shared.named_routers import NamedRouter, learned_lines, named_routers
 from .shared.options import tell_if_cheaper
 from .shared.progress import messages, shown_progress
-
-CONVERSATIONS = "conversations"
 
 
 def evaluate(

@@ -23,6 +23,7 @@ class Needs:
     """Of the prompt, and of the answer if its length is asked for: an upper estimate."""
     images: bool = False
     audio: bool = False
+    video: bool = False
     files: bool = False
     tools: bool = False
     structured: bool = False
@@ -37,6 +38,7 @@ class Abilities:
     """Tokens that it reads."""
     images: bool | None = None
     audio: bool | None = None
+    video: bool | None = None
     files: bool | None = None
     tools: bool | None = None
     structured: bool | None = None
@@ -48,6 +50,7 @@ _WINDOW = "context_window"
 _CAUSES = (
     ("images", "vision"),
     ("audio", "audio"),
+    ("video", "video"),
     ("files", "files"),
     ("tools", "tools"),
     ("structured", "structured_output"),
@@ -55,8 +58,8 @@ _CAUSES = (
 
 
 def lacks(needs: Needs, abilities: Abilities) -> str | None:
-    """Return what a model lacks for a call: ``context_window``, ``vision``, ``audio``, ``files``,
-    ``tools`` or ``structured_output``; None if it can serve it, or is not known not to.
+    """Return what a model lacks for a call: ``context_window``, ``vision``, ``audio``, ``video``,
+    ``files``, ``tools`` or ``structured_output``; None if it can serve it, or is not known not to.
     """
     window = abilities.context_window
     if window is not None and needs.tokens > window:

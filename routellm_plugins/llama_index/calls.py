@@ -347,10 +347,13 @@ class RoutedCalls(HandedOn):
         def read() -> Asked:
             return asked_in_chat(messages(), self.settings)
 
-        return partial(self._fitting, read, messages, bool(tools))
+        return partial(self._fitting, read, messages, tools)
 
     def _fitting(
-        self, read: Read, messages: Callable[[], Sequence[ChatMessage]], tools: bool = False
+        self,
+        read: Read,
+        messages: Callable[[], Sequence[ChatMessage]],
+        tools: Sequence[BaseTool] = (),
     ) -> Asked:
         """Return what a call asks, with what each LLM lacks for it.
 

@@ -13,6 +13,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 
 from routellm_core import Decision, Tier
 
+from ..streams import ended
 from .answers import note
 from .shadow import ShadowRecord
 from .thinking import sign
@@ -89,14 +90,15 @@ class Trace:
     async def marked_astream(self, chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         """Like ``marked_stream``."""
         last: object = None
-        while True:
-            with self.tags():
-                try:
-                    chunk = await chunks.__anext__()
-                except StopAsyncIteration:
-                    break
-            last = chunk
-            yield self._marked(chunk)
+        async with ended(chunks):
+            while True:
+                with self.tags():
+                    try:
+                        chunk = await chunks.__anext__()
+                    except StopAsyncIteration:
+                        break
+                last = chunk
+                yield self._marked(chunk)
         note(last, self.decision.tier)
 
     def _marked(self, answer: T) -> T:

@@ -24,6 +24,7 @@ from routellm_core.policy.policies import adecide, decide
 from routellm_core.policy.route_on import text_to_route_on
 from routellm_core.traffic.shadow.other_model import TwoModels
 
+from ..streams import ended
 from .events import Trace, has_begun
 from .settings import RouteSettings
 from .shadow import ShadowRecord
@@ -137,10 +138,11 @@ class HandedOn(FunctionCallingLLM):
                 trace, held = self._instead(trace, error, read), []
                 with trace.tags():
                     marked = trace.marked_astream(await call(self.strong))
-        for chunk in held:
-            yield chunk
-        async for chunk in marked:
-            yield chunk
+        async with ended(marked):
+            for chunk in held:
+                yield chunk
+            async for chunk in marked:
+                yield chunk
 
     def _falls_back(self, trace: Trace) -> bool:
         return self.settings.fallback is not None and trace.decision.tier == "weak"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from llama_index.core.base.llms import types
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 from llama_index.core.llms import LLM
@@ -12,9 +14,16 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from routellm_core import Tier
 from routellm_core.rules.fits import Abilities, Needs, lacking, tokens_at_most
 
+if TYPE_CHECKING:
+    from llama_index.core.tools.types import BaseTool
+
+_CITABLE: Any = getattr(types, "CitableBlock", ())
+_TOOL_CALL: Any = getattr(types, "ToolCallBlock", ())
+"""Not in older releases."""
+
 
 def lacking_for(
-    strong: LLM, weak: LLM, messages: Sequence[ChatMessage], tools: bool
+    strong: LLM, weak: LLM, messages: Sequence[ChatMessage], tools: Sequence[BaseTool]
 ) -> dict[Tier, str]:
     """Return what each LLM lacks for a call, of those that cannot serve it.
 
@@ -22,19 +31,34 @@ def lacking_for(
         strong: the strong LLM.
         weak: the weak LLM.
         messages: of the call.
-        tools: whether it has any.
+        tools: that it offers.
     """
     models: dict[Tier, Abilities] = {"strong": _abilities(strong), "weak": _abilities(weak)}
-    images = sum(isinstance(block, ImageBlock) for m in messages for block in m.blocks)
-    needs = Needs(tokens=tokens_at_most(_texts(messages), images), tools=tools)
-    return lacking(needs, models)
+    blocks = [block for message in messages for block in message.blocks]
+    # To make a tool's schema takes longer than to decide; its description has the signature.
+    described = (tool.metadata.description for tool in tools)
+    texts = [*_texts(blocks), *_earlier_calls(messages), *described]
+    images = sum(isinstance(block, ImageBlock) for block in blocks)
+    return lacking(Needs(tokens=tokens_at_most(texts, images), tools=bool(tools)), models)
 
 
-def _texts(messages: Sequence[ChatMessage]) -> Iterator[str]:
+def _texts(blocks: Iterable[object]) -> Iterator[str]:
+    for block in blocks:
+        if isinstance(block, TextBlock):
+            yield block.text
+        elif isinstance(block, _CITABLE):
+            yield from _texts(block.content)
+        elif isinstance(block, _TOOL_CALL):
+            yield str(block.tool_kwargs)
+
+
+def _earlier_calls(messages: Iterable[ChatMessage]) -> Iterator[str]:
+    """Yield the calls of tools that messages have beside their blocks, as LLMs of older
+    integrations write them.
+    """
     for message in messages:
-        for block in message.blocks:
-            if isinstance(block, TextBlock):
-                yield block.text
+        if not any(isinstance(block, _TOOL_CALL) for block in message.blocks):
+            yield from map(str, message.additional_kwargs.get("tool_calls") or ())
 
 
 def calls_tools(llm: LLM) -> bool:

@@ -42,6 +42,12 @@ def labelled(tmp_path: Path) -> Path:
     return file
 
 
+def test_a_share_of_none(prompts: Path) -> None:
+    done = called("calibrate", "--prompts", str(prompts), "--strong-share", "0")
+    assert done.returncode == 0, done.stderr
+    assert "\na threshold that no score reaches: 0.0% of these prompts go" in done.stdout
+
+
 def test_a_share_of_own_prompts(prompts, tmp_path):
     out = tmp_path / "support.json"
     arguments = ["--prompts", str(prompts), "--strong-share", "0.3", "--out", str(out)]

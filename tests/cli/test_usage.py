@@ -19,6 +19,8 @@ from tests.cli.command import called
         (["score", "--threshold"], "--threshold"),
         (["check"], "--config"),
         (["no-such-command"], "no-such-command"),
+        (["audit", __file__, "--out", __file__], "--out"),
+        (["evaluate", "--router", "mf", "--benchmark", "conversation"], "mean 'conversations'"),
     ],
     ids=str,
 )

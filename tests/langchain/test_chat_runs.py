@@ -274,7 +274,6 @@ async def test_a_stream_left_half_way_ends_the_models_run():
         later = model.astream(EASY, config)
         await later.__anext__()
         await later.aclose()
-        await asyncio.sleep(0.01)
         task = asyncio.create_task(model.ainvoke(EASY, config))
         while len(recorded.metadata) < 3:
             await asyncio.sleep(0.001)

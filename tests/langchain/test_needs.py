@@ -12,7 +12,7 @@ pytest.importorskip("langchain_openai")
 
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import BaseModel
 
 from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
@@ -30,6 +30,7 @@ ALL = {
     "max_input_tokens": 100_000,
     "image_inputs": True,
     "audio_inputs": True,
+    "video_inputs": True,
     "pdf_inputs": True,
     "tool_calling": True,
     "structured_output": True,
@@ -114,6 +115,49 @@ def test_the_other_model_is_chosen(strong: Upstream, weak: Upstream, case: str) 
         llm = ChatRouteLLM(*_pair(strong, weak, lacking, of), router="length", threshold=threshold)
         decision = call(llm).response_metadata["routellm"]
         assert (decision["tier"], decision["cause"], decision["score"]) == (tier, cause, None)
+
+
+DATA = "A" * 1_000_000
+MEDIA: dict[str, tuple[dict[str, Any], str | None]] = {
+    "video": ({"type": "video", "base64": DATA, "mime_type": "video/mp4"}, "video"),
+    "video by url": (
+        {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{DATA}"}},
+        "video",
+    ),
+    "video for Gemini": ({"type": "media", "data": DATA, "mime_type": "video/mp4"}, "video"),
+    "audio for Gemini": ({"type": "media", "data": DATA, "mime_type": "audio/wav"}, "audio"),
+    "image in a tool's result": (
+        {
+            "type": "tool_result",
+            "tool_use_id": "1",
+            "content": [{"type": "image", "source": {"type": "base64", "data": DATA}}],
+        },
+        "vision",
+    ),
+    "text in a file": ({"type": "text-plain", "base64": DATA, "mime_type": "text/plain"}, None),
+    "of one provider": ({"type": "non_standard", "value": {"type": "x", "data": DATA}}, None),
+}
+
+
+@pytest.mark.parametrize("case", MEDIA)
+def test_media_are_no_words(strong: Upstream, weak: Upstream, case: str) -> None:
+    block, cause = MEDIA[case]
+    messages = [HumanMessage([block]), AIMessage("Yes."), HumanMessage(EASY)]
+    small = {"image_inputs": False, "audio_inputs": False, "video_inputs": False}
+    able = client(strong, profile=ALL | {"max_input_tokens": 1_000_000})
+    for lacking, expected in (({}, "score"), (small, cause or "score")):
+        llm = ChatRouteLLM(able, client(weak, profile=ALL | lacking), **LENGTH)
+        # Not sent, because the OpenAI client takes not all of them.
+        assert llm._route(messages, None, {}).decision.cause == expected
+
+
+def test_what_tools_were_called_with_is_read(strong: Upstream, weak: Upstream) -> None:
+    llm = ChatRouteLLM(*_pair(strong, weak, {"max_input_tokens": 1_000}, "weak"), **LENGTH)
+    call = {"name": "look_up", "args": {"city": LONG}, "id": "1"}
+    answer = llm.invoke(
+        [HumanMessage(EASY), AIMessage("", tool_calls=[call]), ToolMessage("", tool_call_id="1")]
+    )
+    assert answer.response_metadata["routellm"]["cause"] == "context_window"
 
 
 async def test_every_way_to_call(strong: Upstream, weak: Upstream) -> None:

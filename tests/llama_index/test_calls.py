@@ -14,6 +14,7 @@ from llama_index.core.base.llms.types import (
     TextBlock,
 )
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.llms import ChatMessage
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.llms.openai_like import OpenAILike
@@ -22,6 +23,7 @@ from pydantic import BaseModel
 
 from routellm_plugins.llama_index import RouteLLM
 from tests.llama_index.calls import EVERY, TEMPLATE, TOOL, City, filled, run
+from tests.llama_index.recorded import Recorder
 from tests.llama_index.routed import EASY, HARD, TIER, Routed
 
 # LlamaIndex's structured LLM uses it.
@@ -226,6 +228,19 @@ def test_a_stream_left_early_leaves_nothing_behind(pair: Routed):
     next(stream)
     stream.close()
     assert active_instrument_tags.get() == {}
+
+
+@pytest.mark.parametrize("fallback", [None, "strong"])
+async def test_an_async_stream_left_early_ends_the_models(
+    pair: Routed, recorder: Recorder, fallback: str | None
+):
+    ends = []
+    for llm in (pair.bare("weak"), pair.llm(fallback=fallback)):
+        stream = await llm.astream_chat([ChatMessage(EASY)])
+        await stream.__anext__()
+        await stream.aclose()
+        ends.append([type(event.exception) for event in recorder.events(ExceptionEvent)])
+    assert ends == [[GeneratorExit], [GeneratorExit] * 2]
 
 
 async def achunks(stream: Any) -> list[Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llama_index.core.base.llms.types import CitableBlock, TextBlock, ToolCallBlock
 from llama_index.core.llms import ChatMessage, MockLLM
+from llama_index.core.tools import FunctionTool
 
 from routellm_plugins.llama_index import RouteLLM
-from tests.llama_index.calls import TOOL
+from tests.llama_index.calls import TOOL, add
 from tests.llama_index.routed import EASY, Routed, index
 
 LONG = "word " * 2_000
@@ -35,6 +37,25 @@ async def test_a_conversation_that_does_not_fit(pair: Routed):
         assert (decision["tier"], decision["cause"]) == ("strong", "context_window")
     assert pair.answered() == {"strong": 5, "weak": 0}
     assert llm.chat(history[2:]).additional_kwargs["routellm"]["tier"] == "weak"
+
+
+def test_what_is_beside_the_words_counts(pair: Routed):
+    llm = _llm(pair, weak=1_000, strong=100_000)
+    called = ToolCallBlock(tool_call_id="1", tool_name="add", tool_kwargs={"a": LONG})
+    earlier = {"tool_calls": [{"id": "1", "function": {"name": "add", "arguments": LONG}}]}
+    cited = CitableBlock(title="", source="", content=[TextBlock(text=LONG)])
+    result = ChatMessage("seen", role="tool", additional_kwargs={"tool_call_id": "1"})
+    answer = {"role": "assistant"}
+    for message in (
+        ChatMessage(blocks=[called], **answer),
+        ChatMessage("", additional_kwargs=earlier, **answer),
+        ChatMessage(blocks=[TextBlock(text=EASY), cited]),
+    ):
+        asked = llm._in_chat([ChatMessage(EASY), message, result])()
+        assert asked.lacking == {"weak": "context_window"}
+    verbose = FunctionTool.from_defaults(add, description=LONG)
+    decision = llm.chat_with_tools([verbose], EASY).additional_kwargs["routellm"]
+    assert (decision["tier"], decision["cause"]) == ("strong", "context_window")
 
 
 def test_windows_that_are_alike_or_unknown_decide_nothing(pair: Routed):

@@ -103,7 +103,9 @@ def audit(
     ] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for audit.md, audit.html, audit.json and what to paste."),
+        typer.Option(
+            help="Folder for audit.md, audit.html, audit.json and what to paste.", file_okay=False
+        ),
     ] = None,
 ) -> None:
     """Estimate from a log how routing would have split its calls, and what it would have saved.

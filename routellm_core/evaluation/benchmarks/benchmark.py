@@ -28,6 +28,7 @@ from .published import (
 )
 
 __all__ = [
+    "CONVERSATIONS",
     "MMLU_GOLD",
     "MMLU_GOLD_SIZE",
     "STRONG_MODEL",
@@ -38,6 +39,9 @@ __all__ = [
     "mmlu_gold_hashes",
     "read_hashes",
 ]
+
+CONVERSATIONS = "conversations"
+"""What ``routellm evaluate`` calls the judging of follow-ups, which has no rows of qualities."""
 
 MMLU_GOLD = "mmlu_gold"
 """What the MMLU prompts set aside as gold labels are called: as a source to learn from, and in
@@ -197,10 +201,8 @@ def _read(name: str, folder: Path | None, models: Models, skipped: Skipped) -> I
     path = Path(name)
     if path.suffix == ".jsonl" or path.is_file():
         return read_own(path, models, skipped)
-    raise DataError(
-        f"no benchmark '{name}': {did_you_mean(name, PUBLISHED)}, or give a .jsonl file or "
-        "another table"
-    )
+    known = did_you_mean(name, [*PUBLISHED, CONVERSATIONS])
+    raise DataError(f"no benchmark '{name}': {known}, or give a .jsonl file or another table")
 
 
 def _own_name(path: Path) -> str:

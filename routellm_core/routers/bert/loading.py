@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...checkpoints.store import Checkpoint, find_checkpoint
+from ...checkpoints.store import Checkpoint, check_router, find_checkpoint
 from ...contracts import Router
 from ...errors import ConfigError
 
@@ -35,6 +35,7 @@ def load_bert(
     from .onnx import MODEL, BERTOutcomesRouter
 
     folder = find_checkpoint(checkpoint)
+    check_router(folder, "bert")  # before what it would take to read it is missed
     pair = {
         "strong_model": strong_model,
         "weak_model": weak_model,

@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from ...checkpoints.store import (
     CONFIG,
     Checkpoint,
+    check_router,
     damaged,
     find_checkpoint,
     require_settings,
@@ -102,6 +103,7 @@ class BERTOutcomesRouter(Router):
         """
         runtime = require("onnxruntime", "bert", "the router 'bert'")
         folder = find_checkpoint(checkpoint)
+        check_router(folder, "bert")
         config = _read_config(folder)
         known = np.array(config["abilities"], np.float64)
         default = config["strong_model"], config["weak_model"]
@@ -174,11 +176,6 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise damaged(folder / CONFIG, error) from error
     if not isinstance(config, dict):
         raise damaged(folder / CONFIG, "not a JSON object")
-    if config.get("router") != "bert":
-        raise CheckpointError(
-            f"{folder} is a checkpoint of router '{config.get('router')}', not of 'bert': "
-            "name that router, or give another folder"
-        )
     require_settings(folder, config, _SETTINGS)
     try:
         traffic = np.array(config["traffic"], np.float64).reshape(-1, 2)

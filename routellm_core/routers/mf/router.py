@@ -26,6 +26,7 @@ from ...checkpoints.store import (
     WEIGHTS,
     Checkpoint,
     Tensors,
+    check_router,
     find_checkpoint,
     load_checkpoint,
     require_tensors,
@@ -132,6 +133,7 @@ class MatrixFactorizationRouter(Router):
                 ability is not the higher one.
         """
         folder = find_checkpoint(checkpoint)
+        check_router(folder, "mf")
         tensors, config = load_checkpoint(folder)
         if "text_dim" in config:
             return cls._released(folder, tensors, encoder, strong_model, weak_model)

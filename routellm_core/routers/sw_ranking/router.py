@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ...checkpoints.store import (
     Checkpoint,
+    check_router,
     find_checkpoint,
     load_checkpoint,
     require_settings,
@@ -173,6 +174,7 @@ class SWRankingRouter(Router):
                 model's ability is not the higher one.
         """
         folder = find_checkpoint(checkpoint)
+        check_router(folder, "sw_ranking")
         if (folder / RELEASED_BATTLES).is_file():
             return cls._released(folder, encoder, strong_model, weak_model)
         tensors, config = load_checkpoint(folder)

@@ -20,11 +20,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
-from ...checkpoints.store import CONFIG, WEIGHTS, damaged
+from ...checkpoints.store import CONFIG, DESCRIPTION, WEIGHTS, check_router, damaged
 from ...errors import CheckpointError
-
-DESCRIPTION = "routellm.json"
-"""What ``routellm train`` writes beside transformers' own files."""
 
 TOKENIZER = "tokenizer.json"
 
@@ -94,12 +91,13 @@ def read_description(folder: Path, router: str) -> Description:
     Raises:
         CheckpointError: the file is damaged, or the checkpoint is for another router.
     """
+    check_router(folder, router)
     path = folder / DESCRIPTION
     if not path.is_file():
         return Description()
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        made_for, max_length = said["router"], said["max_length"]
+        max_length = said["max_length"]
         quantiles = said["score_quantiles"]
         if not isinstance(max_length, int) or max_length < 1:
             raise ValueError(f"max_length is {max_length!r}")
@@ -114,11 +112,6 @@ def read_description(folder: Path, router: str) -> Description:
         raise CheckpointError(
             f"{path} is damaged ({type(error).__name__}: {error}): restore it, or train again"
         ) from error
-    if made_for != router:
-        raise CheckpointError(
-            f"{folder} is a checkpoint of router '{made_for}', not of '{router}': "
-            f"name that router, or give another folder"
-        )
     return Description(max_length, quantiles)
 
 

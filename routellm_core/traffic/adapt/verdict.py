@@ -72,8 +72,8 @@ def verdict(judged: Judged | None, labels: int, max_loss: float, confidence: flo
         needed = judged.bounded.labels_needed
         if needed is None and at is None and labels >= START:
             return (
-                f"no: a loss of at most {sure} can hardly be shown with more labels either: allow "
-                "a larger one with --max-quality-loss"
+                f"no: even with more labels, a loss of at most {sure} can hardly be shown: allow a "
+                "larger one with --max-quality-loss"
             )
         wanted = max(wanted, needed or max(START, 2 * labels))
     return f"not yet: {_more(labels, wanted)}"

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...checkpoints.store import CARD, WEIGHTS
+from ...checkpoints.store import CARD, DESCRIPTION, WEIGHTS
 from ...contracts import Router
-from ...routers.transformer.pretrained import DESCRIPTION
 from ..shared.card import METRICS, card
 from ..shared.files import TrainingFiles
 from ..shared.prepare import Split

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...checkpoints.store import CARD, CONFIG
+from ...checkpoints.store import CARD, CONFIG, DESCRIPTION
 from ...errors import ConfigError
-from ...routers.transformer.pretrained import DESCRIPTION
 from ..finetune.state import STATE
 from .card import METRICS
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from routellm_core import Tier
-from routellm_core.rules.fits import Abilities, Needs, tokens_at_most
+from routellm_core.rules.contents import contents_of
+from routellm_core.rules.fits import Abilities, Needs
 
 from ..models.wrappers import unwrapped
 
 _NONE: Mapping[str, Any] = {}
-_IMAGES = ("image", "image_url", "input_image")
-_AUDIO = ("audio", "input_audio")
-_FILES = ("file", "document", "input_file")
 
 
 def known_abilities(strong: object, weak: object) -> dict[Tier, Abilities]:
@@ -42,6 +40,7 @@ def _abilities(model: object) -> Abilities | None:
         context_window=window if isinstance(window, int) else None,
         images=profile.get("image_inputs"),
         audio=profile.get("audio_inputs"),
+        video=profile.get("video_inputs"),
         files=profile.get("pdf_inputs"),
         tools=profile.get("tool_calling"),
         structured=profile.get("structured_output"),
@@ -55,29 +54,12 @@ def needs_of(messages: Sequence[BaseMessage], kwargs: Mapping[str, Any] = _NONE)
         messages: of the call.
         kwargs: its arguments, of which ``tools`` and ``response_format`` are read.
     """
-    texts: list[str] = []
-    kinds: list[str] = []
+    read = contents_of(message.content for message in messages)
     for message in messages:
-        if isinstance(message.content, str):
-            texts.append(message.content)
-            continue
-        for part in _parts(message.content):
-            kind = part.get("type")
-            if isinstance(kind, str) and kind in (*_IMAGES, *_AUDIO, *_FILES):
-                kinds.append(kind)
-            else:
-                texts.append(_text(part))
-    offered = list(kwargs.get("tools") or ())
-    texts.extend(str(tool) for tool in offered)
-    images = sum(kind in _IMAGES for kind in kinds)
-    return Needs(
-        tokens=tokens_at_most(texts, images),
-        images=images > 0,
-        audio=any(kind in _AUDIO for kind in kinds),
-        files=any(kind in _FILES for kind in kinds),
-        tools=bool(offered),
-        structured=_is_schema(kwargs.get("response_format")),
-    )
+        # Where the content is blocks, the calls of tools are among them.
+        if isinstance(message, AIMessage) and isinstance(message.content, str):
+            read.texts.extend(str(call["args"]) for call in message.tool_calls)
+    return read.needs(kwargs.get("tools") or (), _is_schema(kwargs.get("response_format")))
 
 
 def arguments_of(target: object) -> Mapping[str, Any]:
@@ -92,16 +74,3 @@ def _is_schema(response_format: object) -> bool:
     if isinstance(response_format, Mapping):
         return response_format.get("type") == "json_schema"
     return isinstance(response_format, type)
-
-
-def _parts(content: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    for part in content:
-        if isinstance(part, str):
-            yield {"type": "text", "text": part}
-        elif isinstance(part, Mapping):
-            yield part
-
-
-def _text(part: Mapping[str, Any]) -> str:
-    text = part.get("text")
-    return text if isinstance(text, str) else str(part)

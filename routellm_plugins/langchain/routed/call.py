@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from routellm_core import Decision
 from routellm_core.policy.route_on import held
 
+from ...streams import ended
 from ..reporting import with_decision
 
 
@@ -59,9 +60,10 @@ class RoutedCall:
         first = True
         with held(self.text):
             chunks = self.target.astream(self.model_input, self.config, **self.kwargs)
-        async for chunk in chunks:
-            yield self.carried(chunk) if first else chunk
-            first = False
+        async with ended(chunks):
+            async for chunk in chunks:
+                yield self.carried(chunk) if first else chunk
+                first = False
 
 
 class Calls(Runnable["RoutedCall | Exception", Any]):

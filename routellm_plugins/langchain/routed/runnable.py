@@ -24,6 +24,7 @@ from routellm_core.policy.route_on import held, text_to_route_on, texts_to_route
 from routellm_core.rules.fits import Abilities
 from routellm_core.traffic.shadow.other_model import TwoModels
 
+from ...streams import ended
 from ..asking.calls import asked_by
 from ..asking.overrides import take_settings
 from ..asking.questions import question_in_call
@@ -110,8 +111,9 @@ class Routed:
     ) -> AsyncIterator[Any]:
         with held(text):
             call = await self._aroute(model_input, config, kwargs)
-        async for chunk in call.astream():
-            yield chunk
+        async with ended(call.astream()) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def stream_events(
         self,
@@ -198,8 +200,9 @@ class Routed:
         configs = get_config_list(config, len(inputs))
         calls = await self._aroute_many(inputs, configs, kwargs)
         handed: Any = {"return_exceptions": return_exceptions}
-        async for outcome in CALLS.abatch_as_completed(calls, configs, **handed):
-            yield outcome
+        async with ended(CALLS.abatch_as_completed(calls, configs, **handed)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
 
     def _route(
         self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]

@@ -21,7 +21,7 @@ _SHOWN = 100
 _EMPTY: Mapping[str, Any] = {}
 _ABILITIES = (
     *("base_model", "max_input_tokens", "supports_vision", "supports_audio_input"),
-    *("supports_pdf_input", "supports_function_calling"),
+    *("supports_video_input", "supports_pdf_input", "supports_function_calling"),
 )
 
 

@@ -82,6 +82,7 @@ def _together(infos: Sequence[Mapping[str, Any]]) -> Abilities:
         context_window=max(known) if known and len(known) == len(infos) else None,
         images=_any_is_able(infos, "supports_vision"),
         audio=_any_is_able(infos, "supports_audio_input"),
+        video=_any_is_able(infos, "supports_video_input"),
         files=_any_is_able(infos, "supports_pdf_input"),
         tools=_any_is_able(infos, "supports_function_calling"),
     )

@@ -17,13 +17,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from routellm_core import CheckpointError
-from routellm_core.checkpoints.store import CONFIG, WEIGHTS, Tensors
+from routellm_core.checkpoints.store import CONFIG, DESCRIPTION, WEIGHTS, Tensors
 from routellm_core.encoders.static import TOKENIZER, StaticEncoder
 from routellm_core.routers.bert.classifier import BERTRouter
 from routellm_core.routers.causal_llm.router import CausalLLMRouter
 from routellm_core.routers.mf.router import MatrixFactorizationRouter
 from routellm_core.routers.sw_ranking.router import SWRankingRouter
-from routellm_core.routers.transformer.pretrained import DESCRIPTION
 from tests.fakes import checkpoints
 
 SETTINGS = ["encoder", "encoder_fingerprint", "models", "strong_model", "weak_model"]

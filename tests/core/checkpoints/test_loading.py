@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from routellm_core import ConfigError, PluginError, Router, RoutingPolicy, hookimpl, load_router
+from routellm_core import (
+    CheckpointError,
+    ConfigError,
+    PluginError,
+    Router,
+    RoutingPolicy,
+    hookimpl,
+    load_router,
+)
 from routellm_core.checkpoints.store import BUNDLED
 from routellm_core.encoders.static import StaticEncoder
 from routellm_core.registry.loading import described_encoder
@@ -44,6 +52,15 @@ def test_an_option_at_its_default_is_no_other_router(plugin: Any) -> None:
     assert load_router("half") is load_router("half", given=1)
     # Equal in Python, but not the same to a router.
     assert load_router("half") is not load_router("half", given=True)
+
+
+@pytest.mark.parametrize(
+    ("router", "other"),
+    [("mf", "sw_ranking"), ("mf", "bert"), ("sw_ranking", "mf"), ("bert", "mf")],
+)
+def test_a_checkpoint_of_another_router_is_told(router: str, other: str) -> None:
+    with pytest.raises(CheckpointError, match=f"checkpoint of router '{other}', not of '{router}'"):
+        load_router(router, checkpoint=other)
 
 
 @pytest.mark.parametrize("name", ["mf", "sw_ranking"])

@@ -22,9 +22,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from routellm_core import CheckpointError, RoutingPolicy, ScoringError, load_router
-from routellm_core.checkpoints.store import CONFIG, WEIGHTS
+from routellm_core.checkpoints.store import CONFIG, DESCRIPTION, WEIGHTS
 from routellm_core.routers.bert.classifier import BERTRouter
-from routellm_core.routers.transformer.pretrained import DESCRIPTION, TOKENIZER
+from routellm_core.routers.transformer.pretrained import TOKENIZER
 from tests.fakes.transformer_checkpoints import write_bert
 
 DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))

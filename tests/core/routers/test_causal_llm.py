@@ -18,9 +18,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from routellm_core import CheckpointError, ConfigError, load_router
+from routellm_core.checkpoints.store import DESCRIPTION
 from routellm_core.routers.causal_llm.prompt import CLASSIFIER, SYSTEM
 from routellm_core.routers.causal_llm.router import CausalLLMRouter
-from routellm_core.routers.transformer.pretrained import DESCRIPTION
 from tests.fakes.transformer_checkpoints import FIRST, LABELS, write_causal_llm
 
 DATA = Path(os.environ.get("ROUTELLM_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
@@ -219,7 +219,7 @@ def test_quantiles_and_fingerprint(folder: Path, router: CausalLLMRouter) -> Non
         (CLASSIFIER, None, f"{CLASSIFIER} cannot be read"),
         (CLASSIFIER, "Q: ?", r"has no \{question\}"),
         (SYSTEM, "Rate. " * 100, "alone take .* tokens of 180"),
-        (DESCRIPTION, '{"router": "bert"}', f"{DESCRIPTION} is damaged"),
+        (DESCRIPTION, '{"router": "causal_llm"}', f"{DESCRIPTION} is damaged"),
     ],
 )
 def test_damage_is_reported_at_load(

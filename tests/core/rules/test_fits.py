@@ -20,10 +20,11 @@ from tests.fakes.routers import EASY, HARD
         (Needs(images=True), Abilities(images=False), "vision"),
         (Needs(images=True), Abilities(images=True), None),
         (Needs(audio=True), Abilities(audio=False), "audio"),
+        (Needs(video=True), Abilities(video=False), "video"),
         (Needs(files=True), Abilities(files=False), "files"),
         (Needs(tools=True), Abilities(tools=False), "tools"),
-        (Needs(10**9, True, True, True, True), Abilities(), None),
-        (Needs(), Abilities(0, False, False, False, False), None),
+        (Needs(10**9, True, True, True, True, True), Abilities(), None),
+        (Needs(), Abilities(0, False, False, False, False, False), None),
     ],
 )
 def test_what_a_model_lacks(needs: Needs, abilities: Abilities, cause: str | None) -> None:

@@ -17,11 +17,10 @@ pytest.importorskip("transformers")
 
 from safetensors.numpy import load_file
 
-from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.checkpoints.store import CARD, CONFIG, DESCRIPTION, WEIGHTS
 from routellm_core.data.labels import Battle, Gold
 from routellm_core.errors import CheckpointError, ConfigError, DataError
 from routellm_core.routers.bert.classifier import BERTRouter
-from routellm_core.routers.transformer.pretrained import DESCRIPTION
 from routellm_core.training.bert.config import BERTConfig
 from routellm_core.training.bert.train import train_bert
 from routellm_core.training.finetune.fit import training_order

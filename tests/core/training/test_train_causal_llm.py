@@ -16,11 +16,10 @@ pytest.importorskip("peft")
 import torch
 from safetensors.numpy import load_file
 
-from routellm_core.checkpoints.store import CARD, CONFIG, WEIGHTS
+from routellm_core.checkpoints.store import CARD, CONFIG, DESCRIPTION, WEIGHTS
 from routellm_core.errors import CheckpointError, ConfigError
 from routellm_core.routers.causal_llm.prompt import CLASSIFIER, LABELS, SYSTEM
 from routellm_core.routers.causal_llm.router import CausalLLMRouter
-from routellm_core.routers.transformer.pretrained import DESCRIPTION
 from routellm_core.training.causal_llm.config import CausalLLMConfig
 from routellm_core.training.causal_llm.train import train_causal_llm
 from routellm_core.training.finetune.state import STATE

@@ -219,3 +219,13 @@ def test_data_of_images_are_no_words() -> None:
         needs = needs_of({"messages": [{"role": "user", "content": content}]})
         assert needs.images
         assert needs.tokens < 1_600
+
+
+def test_data_of_videos_are_no_words() -> None:
+    url = f"data:video/mp4;base64,{PIXEL * 10_000}"
+    message = {"role": "user", "content": [{"type": "video_url", "video_url": {"url": url}}]}
+    inline = {"inlineData": {"mimeType": "video/mp4", "data": PIXEL * 10_000}}
+    for body in ({"messages": [message]}, {"contents": [{"parts": [inline]}]}):
+        needs = needs_of(body)
+        assert needs.video
+        assert needs.tokens < 100
