@@ -39,7 +39,7 @@ The sigmoid is the probability that a model is right. The contrast says how much
 abler models gain on the prompt, in standard deviations.
 
 The default pair stands for two tiers, `strong` with ability {config.strong_ability:g} and `weak`
-with {config.weak_ability:g}. `strong_model` and `weak_model` choose models of the list below by name,
+with {config.weak_ability:g}. `strong_model` and `weak_model` choose models listed below by name,
 `strong_ability` and `weak_ability` describe a model that is not listed, by its place on this scale.
 
 ## Data
