@@ -35,12 +35,12 @@ How likely the answer of a strong model is preferred to that of a weak one: {wha
 
 {_FORMULA}
 
-The sigmoid is how likely a model is right. The contrast is by how much more than usual abler models
-do better on the prompt, in standard deviations.
+The sigmoid is the probability that a model is right. The contrast says how much more than usual the
+abler models gain on the prompt, in standard deviations.
 
 The default pair stands for two tiers, `strong` with ability {config.strong_ability:g} and `weak`
-with {config.weak_ability:g}. `strong_model` and `weak_model` choose any model below by its name,
-`strong_ability` and `weak_ability` a model that was not measured, by where it belongs in the list.
+with {config.weak_ability:g}. `strong_model` and `weak_model` choose models listed below by name,
+`strong_ability` and `weak_ability` describe a model that is not listed, by its place on this scale.
 
 ## Data
 
@@ -50,7 +50,7 @@ with {config.weak_ability:g}. `strong_model` and `weak_model` choose any model b
 
 {_about(config)}
 
-Validation prompts are picked by SHA-256 and never learned from. SHA-256 of the sorted SHA-256 of
+Validation prompts are chosen by SHA-256 and not used for training. SHA-256 of the sorted SHA-256 of
 the prompts, one a line:
 
 {_hashes(metrics)}

@@ -54,7 +54,7 @@ How likely the answer of `{config.strong_model}` is preferred to that of
 
 {_findings(metrics)}
 
-Validation prompts are picked by SHA-256 and never learned from. SHA-256 of the sorted SHA-256 of
+Validation prompts are chosen by SHA-256 and not used for training. SHA-256 of the sorted SHA-256 of
 the prompts, one a line:
 
 {_hashes(metrics)}
