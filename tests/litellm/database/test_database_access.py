@@ -126,5 +126,5 @@ def test_a_budget_of_a_tag(proxy: ProxyProcess, model: str) -> None:
     while answers[-1].status_code == 200 and time.monotonic() < deadline:
         time.sleep(1)
         answers.append(ask(proxy, model, HARD, own, metadata={"tags": [tag]}))
-    assert answers[-1].status_code == 422, answers[-1].text
+    assert answers[-1].status_code in (422, 429), answers[-1].text  # as this LiteLLM has it
     assert answers[-1].json()["error"]["type"] == "budget_exceeded"
