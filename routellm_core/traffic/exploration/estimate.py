@@ -99,10 +99,10 @@ def estimate(calls: Explored, prices: tuple[Price, Price] | None = None) -> Esti
         judged=len(judged),
         judged_explored=int((judged.went_strong != judged.chosen_strong).sum()),
         loss_ips=_loss(judged),
-        loss_dr=_bounded(strong - routed),
-        routed=_quality(routed),
-        strong=_quality(strong),
-        weak=_quality(weak),
+        loss_dr=_bounded(strong - routed, -1.0, _least(judged, ~judged.chosen_strong)),
+        routed=_bounded(routed, 0.0, _likely(judged)),
+        strong=_bounded(strong, 0.0, _least(judged)),
+        weak=_bounded(weak, 0.0, _least(judged)),
         saving=None if prices is None else _saving(calls, prices),
     )
 
@@ -171,12 +171,33 @@ def _saving(calls: Explored, prices: tuple[Price, Price]) -> Bounded:
     return Bounded(1 - left, 1 - left - high, 1 - left - low)
 
 
-def _bounded(values: Floats) -> Bounded:
+def _bounded(values: Floats, low: float, propensity: float) -> Bounded:
+    """Return the mean of a doubly robust figure, which lies between ``low`` and 1.
+
+    How far values spread is told by the few that explored calls gave, and before there are any, by
+    none. So two more are counted for the interval, as far from the mean as values can be: without
+    them it missed the truth at some time in half of all runs with one call in a hundred explored.
+
+    Args:
+        values: shape (n,).
+        low: see above.
+        propensity: least of those by which what a prediction misses is divided.
+    """
     if not len(values):
         return Bounded(math.nan, math.nan, math.nan)
-    return Bounded(float(values.mean()), *asymptotic(values, MISS))
+    mean, furthest = float(values.mean()), 1.0 / propensity
+    ends = asymptotic(np.append(values, (mean - furthest, mean + furthest)), MISS)
+    bottom, top = np.clip(ends, low, 1.0).tolist()
+    return Bounded(min(max(mean, bottom), top), bottom, top)
 
 
-def _quality(values: Floats) -> Bounded:
-    found = _bounded(values)
-    return Bounded(found.value, *np.clip((found.low, found.high), 0.0, 1.0).tolist())
+def _least(calls: Explored, which: NDArray[np.bool_] | None = None) -> float:
+    """Return the least probability with which one of the calls goes to either model."""
+    likely = calls.propensity if which is None else calls.propensity[which]
+    return float(np.minimum(likely, 1 - likely).min(initial=0.5))
+
+
+def _likely(calls: Explored) -> float:
+    """Return the least probability with which one of the calls goes where the threshold says."""
+    explored = calls.went_strong != calls.chosen_strong
+    return float(np.where(explored, 1 - calls.propensity, calls.propensity).min(initial=1.0))

@@ -68,20 +68,21 @@ def test_exploration_is_bounded():
         RoutingPolicy("random", threshold=0.5, explore=0.9)
 
 
-def traffic(rng: np.random.Generator, n: int, judged: float = 1.0) -> tuple[Explored, float, Any]:
+def traffic(
+    rng: np.random.Generator, n: int, judged: float = 1.0, explore: float = SHARE
+) -> tuple[Explored, float, Any]:
     """Calls whose hidden quality falls with the score, more for the weak model; the true loss."""
     scores = rng.random(n)
     rights = {True: 0.95 - 0.15 * scores, False: 0.9 - 0.6 * scores**2}
     chosen = scores >= 0.7
-    went = np.where(rng.random(n) < SHARE, ~chosen, chosen)
+    went = np.where(rng.random(n) < explore, ~chosen, chosen)
     quality = (rng.random(n) < np.where(went, rights[True], rights[False])).astype(float)
     quality[rng.random(n) >= judged] = np.nan
     given = rng.integers(50, 3_000, n).astype(float)
     # The weak model talks more.
     answered = rng.integers(100, 300, n) * np.where(went, 1.0, 1.5)
-    calls = Explored(
-        scores, chosen, went, np.where(went == chosen, 1 - SHARE, SHARE), quality, given, answered
-    )
+    propensity = np.where(went == chosen, 1 - explore, explore)
+    calls = Explored(scores, chosen, went, propensity, quality, given, answered)
     # Over scores that are spread evenly.
     grid = (np.arange(20_000) + 0.5) / 20_000
     loss = np.where(grid < 0.7, (0.95 - 0.15 * grid) - (0.9 - 0.6 * grid**2), 0).mean()
@@ -117,6 +118,22 @@ def test_estimates_are_unbiased_and_cover_the_truth_at_every_look():
         error = np.std(last[name]) / np.sqrt(repetitions)
         assert abs(np.mean(last[name]) - truth) < 4 * error + 0.002, name
     assert np.std(last["dr"]) < np.std(last["ips"])
+
+
+def test_intervals_hold_from_the_first_look_on_where_little_is_explored():
+    """One call in a hundred, so that at first none is, and then a few."""
+    rng = np.random.default_rng(4)
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    truths = {"strong": (0.95 - 0.15 * grid).mean(), "weak": (0.9 - 0.6 * grid**2).mean()}
+    missed = dict.fromkeys(("loss_ips", "loss_dr", "strong", "weak"), 0)
+    repetitions = 100
+    for _ in range(repetitions):
+        calls, loss, _ = traffic(rng, 4_000, explore=0.01)
+        looks = [estimate(first(calls, n)) for n in (30, 100, 300, 700, 1_500, 2_500, 4_000)]
+        for name in missed:
+            bounds = [getattr(look, name) for look in looks]
+            missed[name] += any(not b.low <= truths.get(name, loss) <= b.high for b in bounds)
+    assert max(missed.values()) / repetitions <= 0.06, missed
 
 
 def test_an_interval_narrows_and_says_something():
