@@ -20,7 +20,7 @@ class Needs:
     """What a call needs of the model that serves it."""
 
     tokens: int = 0
-    """Of the prompt, and of the answer if its length is asked for: an upper estimate."""
+    """Of the prompt: an upper estimate."""
     images: bool = False
     audio: bool = False
     video: bool = False
