@@ -33,6 +33,7 @@ def push_to_hub(folder: Path, hub_id: str, *, public: bool = False) -> str:
         ConfigError: the hub refuses it, or the repository is public and ``public`` is False.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub.errors import LocalTokenNotFoundError
 
     if hub_id.count("/") != 1 or "@" in hub_id:
         raise ConfigError(f"'{hub_id}' is not a repository: write owner/name")
@@ -58,9 +59,15 @@ def push_to_hub(folder: Path, hub_id: str, *, public: bool = False) -> str:
     except ConfigError:
         raise
     except Exception as error:
+        # Without a status, no answer came: no network, or HF_HUB_OFFLINE is set.
+        answered = getattr(error, "response", None) is not None
+        remedy = (
+            "set HF_TOKEN to a token that may write there"
+            if answered or isinstance(error, LocalTokenNotFoundError)
+            else "it was not reached, so check the network, HF_ENDPOINT and HF_HUB_OFFLINE"
+        )
         raise ConfigError(
-            f"the hub did not take '{hub_id}' ({type(error).__name__}: {_short(error)}): set "
-            "HF_TOKEN to a token that may write there"
+            f"the hub did not take '{hub_id}' ({type(error).__name__}: {_short(error)}): {remedy}"
         ) from error
     return f"{hub_id}@{done.oid}"
 

@@ -92,3 +92,14 @@ def test_mistakes_are_one_line(hub: Hub, folder: Path, tmp_path: Path):
     done = run(hub, tmp_path, "score", PROMPT, "--checkpoint", "me/nowhere", "--threshold", "0.5")
     assert done.returncode == 2
     assert "'me/nowhere' could not be fetched" in done.stderr
+
+
+def test_what_to_do_depends_on_whether_the_hub_was_reached(hub: Hub, folder: Path, tmp_path: Path):
+    done = run(hub, tmp_path, "push", str(folder), "me/router", token="")
+    assert done.returncode == 2
+    assert "set HF_TOKEN to a token that may write there" in done.stderr
+    env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "hf_x"}
+    done = routellm("push", str(folder), "me/router", timeout=120, **env, HF_HUB_OFFLINE="1")
+    assert done.returncode == 2
+    assert "it was not reached, so check the network, HF_ENDPOINT and HF_HUB_OFFLINE" in done.stderr
+    assert "HF_TOKEN" not in done.stderr

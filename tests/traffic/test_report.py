@@ -71,6 +71,18 @@ def reported(path: str, *options: str) -> dict[str, Any]:
     return dict(route)
 
 
+def test_sampled_requests_without_an_outcome_are_told(path: str):
+    store = fill(path)
+    plain = request(
+        "cut", at=NOW, decision=decision(0.1, "weak"), sampled=True, propensity=0.5, prompt="Cut"
+    )
+    store.add([plain, ("cut", answer("weak"))])
+    done = called("report", path)
+    assert "21: answered 20, in flight (now, or when their process ended) 1" in " ".join(
+        done.stdout.replace("\u2502", " ").split()
+    )
+
+
 def test_share_cost_and_saving(path: str):
     fill(path)
     route = reported(path)

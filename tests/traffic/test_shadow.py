@@ -175,7 +175,9 @@ def test_a_model_that_fails_is_let_alone_and_tried_until_it_is_back(
     assert found[None] == 4
     assert found["error:RuntimeError"] == while_down + 1
     assert found["paused"] == 26 - 4 - while_down - 1
-    assert [each.message for each in caplog.records] == [
+    # LiteLLM, whose prices are read meanwhile, may have lines of its own.
+    own = [each.message for each in caplog.records if each.name.startswith("routellm")]
+    assert own == [
         "shadow mode of 'chat': the strong model is unavailable (error:RuntimeError): until it is "
         "back, requests that are drawn for it are kept without its answer, as 'paused'",
         "shadow mode of 'chat': the strong model is back",

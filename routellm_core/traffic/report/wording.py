@@ -20,6 +20,9 @@ _EXPLORED = 30
 """Judged answers to calls that went to the other model, from which on an interval for many calls
 is shown."""
 
+_IN_FLIGHT = "in flight (now, or when their process ended)"
+"""Sampled requests to which no answer of the other model was kept, nor why there is none."""
+
 NO_LABELS: Mapping[Source, str] = {
     "store": "not known: no answer was judged. Give feedback (`--feedback`), or judge the sampled "
     "pairs (`routellm store export`, `routellm label`)",
@@ -159,7 +162,9 @@ def _watch(figures: Figures) -> Iterator[Line]:
         yield "drift", NO_DRIFT[figures.source]
     if figures.sampled:
         money = f"; shadow calls have cost {_usd(figures.spent_usd)} in all"
-        yield "sampled", f"{figures.sampled:,}: {_counts(figures.shadow)}{money}"
+        left = figures.sampled - sum(figures.shadow.values())
+        ended = {**figures.shadow, _IN_FLIGHT: left} if left > 0 else figures.shadow
+        yield "sampled", f"{figures.sampled:,}: {_counts(ended)}{money}"
     if figures.lost:
         yield "lost", f"{figures.lost:,} records could not be written; see the log"
 

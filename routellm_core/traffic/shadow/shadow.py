@@ -108,8 +108,10 @@ class Shadow:
         def write() -> None:
             try:
                 self._writer.store.describe(self.route, about)
-            except Exception:
-                logger.exception("what '%s' is was not written to the store", self.route)
+            except Exception as error:
+                logger.error(
+                    "models and prices of '%s' were not written to the store: %s", self.route, error
+                )
 
         threading.Thread(target=write, name="routellm-describe", daemon=True).start()
 
