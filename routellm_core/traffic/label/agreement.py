@@ -69,4 +69,5 @@ def _kappas(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     same = np.trace(tables, axis1=-2, axis2=-1)
     chance = (tables.sum(axis=-1) * tables.sum(axis=-2)).sum(axis=-1)
     apart = 1 - chance
-    return (same - chance) / np.where(apart < _SAME, np.nan, apart)
+    kappas: NDArray[np.float64] = (same - chance) / np.where(apart < _SAME, np.nan, apart)
+    return kappas
