@@ -26,6 +26,9 @@ from .world import PRICES, STRONG, WEAK, Floats, World
 LABELS, REQUESTS, CALLS = 300, 1500, 4000
 """Of a repetition: for `adapt`, for `report` and for `explored`."""
 
+MORE_REPORTS = 19
+"""Further draws of `report` in a repetition, which take next to no time."""
+
 MOST_LOSS, CONFIDENCE = 0.05, 0.95
 _SAMPLED, _EXPLORED, _JUDGED = 0.3, 0.05, 0.5
 _READ = 420
@@ -81,6 +84,8 @@ class Simulation:
         self._adapt(rng)
         self._report(rng)
         self._explored(rng)
+        for _ in range(MORE_REPORTS):
+            self._report(rng)
 
     def _drawn(self, rng: np.random.Generator, n: int) -> tuple[NDArray[np.int64], Floats, Floats]:
         """Return n questions, and whether each model's answer is right."""
