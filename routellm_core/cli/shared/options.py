@@ -22,6 +22,12 @@ Checkpoint = Annotated[str | None, typer.Option(help="Bundled name, folder or Hu
 RouterOptions = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="A router option; may be repeated.")
 ]
+StrongModelOfPrice = Annotated[
+    str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
+]
+WeakModelOfPrice = Annotated[
+    str | None, typer.Option(help="Weak model, for its price in LiteLLM's table.")
+]
 StrongPrice = Annotated[
     str | None,
     typer.Option(

@@ -23,7 +23,9 @@ from ..shared.options import (
     OutputTokens,
     RouterName,
     RouterOptions,
+    StrongModelOfPrice,
     StrongPrice,
+    WeakModelOfPrice,
     WeakPrice,
     model_prices,
     options_of_router,
@@ -72,12 +74,8 @@ def audit(
         list[str] | None,
         typer.Option(metavar="MODEL", help="Only calls to this model; may be repeated."),
     ] = None,
-    strong_model: Annotated[
-        str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
-    ] = None,
-    weak_model: Annotated[
-        str | None, typer.Option(help="Weak model, for its price in LiteLLM's table.")
-    ] = None,
+    strong_model: StrongModelOfPrice = None,
+    weak_model: WeakModelOfPrice = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
     strong_cache_price: Annotated[

@@ -20,7 +20,13 @@ from ...traffic.exploration.logs import read_explored, read_judgements
 from ...traffic.exploration.stored import route_explored
 from ...traffic.store.database import is_store
 from ...traffic.store.store import Store
-from ..shared.options import StrongPrice, WeakPrice, model_prices
+from ..shared.options import (
+    StrongModelOfPrice,
+    StrongPrice,
+    WeakModelOfPrice,
+    WeakPrice,
+    model_prices,
+)
 
 
 def explored(
@@ -41,12 +47,8 @@ def explored(
             dir_okay=False,
         ),
     ] = None,
-    strong_model: Annotated[
-        str | None, typer.Option(help="Strong model, for its price in LiteLLM's table.")
-    ] = None,
-    weak_model: Annotated[
-        str | None, typer.Option(help="Weak model, for its price in LiteLLM's table.")
-    ] = None,
+    strong_model: StrongModelOfPrice = None,
+    weak_model: WeakModelOfPrice = None,
     strong_price: StrongPrice = None,
     weak_price: WeakPrice = None,
     route: Annotated[

@@ -59,7 +59,9 @@ def title(audit: Audit) -> str:
     if audit.first_day:
         same = audit.first_day == audit.last_day
         when = f", {audit.first_day}" + ("" if same else f" to {audit.last_day}")
-    return f"Audit of {audit.calls:,} calls in {audit.conversations:,} conversations{when}"
+    calls = "call" if audit.calls == 1 else "calls"
+    conversations = "conversation" if audit.conversations == 1 else "conversations"
+    return f"Audit of {audit.calls:,} {calls} in {audit.conversations:,} {conversations}{when}"
 
 
 def headline(audit: Audit) -> list[str]:
