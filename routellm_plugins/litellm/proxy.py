@@ -23,14 +23,12 @@ from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
     apply_group_settings,
-    charge_model_budgets,
-    check_model_budgets,
     in_proxy,
     proxy_app,
     proxy_router,
-    warn_of_limits,
     with_readable_ids,
 )
+from .groups.proxy_budgets import charge_model_budgets, check_model_budgets, warn_of_limits
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import drop_forged_decisions

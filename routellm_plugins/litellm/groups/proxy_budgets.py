@@ -1,0 +1,137 @@
+"""Budgets and limits of a proxy's keys, users and teams, for the group that serves an alias."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ..reporting.routed_request import BUCKETS, RoutedRequest, buckets, routed_request
+from .proxy_access import of_proxy
+
+logger = logging.getLogger(__name__)
+
+_BUDGET_MODULE = "litellm.proxy.hooks.model_max_budget_limiter"
+_LIMITS = ("model_rpm_limit", "model_tpm_limit")
+_BUDGETS = (
+    *("model_max_budget", "user_model_max_budget", "end_user_model_max_budget"),
+    *("team_model_max_budget", "team_member_model_max_budget"),
+)
+_KEY_BUDGET = "user_api_key_model_max_budget"
+_LOGGED_BUDGETS = tuple(f"user_api_key_{name}" for name in _BUDGETS)
+"""Where the metadata of a request has the budgets."""
+_warned: set[str] = set()
+
+
+async def check_model_budgets(key: Any, group: str) -> None:
+    """Hold a request to the budgets for its group of the key, its user, team and end user.
+
+    LiteLLM checks them with the key, for the name that the client asked for.
+
+    Args:
+        key: LiteLLM's ``UserAPIKeyAuth``.
+        group: the model group that was chosen.
+
+    Raises:
+        litellm.BudgetExceededError: one is used up.
+    """
+    limiter = of_proxy("model_max_budget_limiter")
+    if limiter is None or not any(getattr(key, name, None) for name in _BUDGETS):
+        return
+    own = getattr(key, "model_max_budget", None)
+    ids = {name: getattr(key, name, None) for name in ("user_id", "end_user_id", "team_id")}
+
+    async def check(holder: str, *needed: str) -> None:
+        budget, within = f"{holder}_model_max_budget", f"is_{holder}_within_model_budget"
+        limits = getattr(key, budget, None)
+        # Those of teams are newer than the others, and which ids are taken has changed as well.
+        if hasattr(limiter, within) and isinstance(limits, Mapping) and limits:
+            if not all(ids[name] for name in needed):
+                return
+            check_one = getattr(limiter, within)
+            known = {**ids, "key_model_max_budget": own, budget: limits, "model": group}
+            taken = inspect.signature(check_one).parameters
+            await check_one(**{name: known[name] for name in taken if name in known})
+
+    if own:
+        await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
+    await check("user", "user_id")
+    await check("end_user", "end_user_id")
+    await check("team", "team_id")
+    await check("team_member", "user_id", "team_id")
+
+
+def warn_of_limits(key: Any, alias: str) -> None:
+    """Log, once, that a limit of requests or tokens names an alias: LiteLLM applies it to the
+    model that a request names when it is served, which is the group.
+    """
+    for holder in ("metadata", "team_metadata"):
+        metadata = getattr(key, holder, None) or {}
+        for name in _LIMITS if metadata else ():
+            limits = metadata.get(name)
+            if isinstance(limits, Mapping) and alias in limits and alias not in _warned:
+                _warned.add(alias)
+                logger.warning(
+                    "'%s' of a key or team names '%s', which is routed, and is not applied: name "
+                    "its model groups instead",
+                    name,
+                    alias,
+                )
+
+
+async def charge_model_budgets(kwargs: Mapping[str, Any], response: Any, *times: Any) -> None:
+    """Charge the cost of a request to the budgets for the group that answered.
+
+    LiteLLM charges those for the name under which it logs, which is the alias. A budget that
+    covers both, by a pattern, an access group or a name without its prefix, is charged once.
+
+    Args:
+        kwargs: what LiteLLM hands to a callback that logs a success.
+        response: the answer.
+        times: its start and its end.
+    """
+    limiter = of_proxy("model_max_budget_limiter")
+    payload, params = kwargs.get("standard_logging_object"), kwargs.get("litellm_params")
+    if limiter is None or not isinstance(payload, Mapping) or not isinstance(params, Mapping):
+        return
+    routed = routed_request(params)
+    if routed is None or payload.get("model_group") != routed.alias:
+        return
+    budgets = {
+        name: budget
+        for bucket in buckets(params)
+        for name in _LOGGED_BUDGETS
+        if (budget := bucket.get(name))
+    }
+    if not budgets:
+        return
+    charged = {name for name, budget in budgets.items() if _is_one_budget(routed, budget)}
+    of_group = {**payload, "model_group": routed.group}
+    if _KEY_BUDGET in charged:
+        # Not without the budget itself, which may stand in place of its team's.
+        of_group["metadata"] = {**(payload.get("metadata") or {}), "user_api_key_hash": None}
+    params = {**params, **_without(params, charged - {_KEY_BUDGET})}
+    kwargs = {**kwargs, "standard_logging_object": of_group, "litellm_params": params}
+    await limiter.async_log_success_event(kwargs, response, *times)
+
+
+def _is_one_budget(routed: RoutedRequest, budgets: Mapping[str, Any]) -> bool:
+    """Whether the same entry of a holder's budgets is for the alias and for its group."""
+    resolve: Any = getattr(sys.modules.get(_BUDGET_MODULE), "resolve_model_budget", None)
+    if resolve is None:
+        return False
+    of_alias, of_group = (
+        resolve(model=name, model_max_budget=budgets) for name in (routed.alias, routed.group)
+    )
+    return of_alias is not None and of_alias == of_group
+
+
+def _without(params: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the buckets of a request's metadata without what is named."""
+    return {
+        holder: {name: value for name, value in bucket.items() if name not in names}
+        for holder in BUCKETS
+        if isinstance(bucket := params.get(holder), dict)
+    }
