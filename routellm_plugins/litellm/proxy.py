@@ -119,7 +119,7 @@ class RouteLLMProxyHandler(CustomLogger):
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
         if strategy.known_routes.any_guarded:
             add_guardrails(data)
-        await apply_group_settings(user_api_key_dict, data, call_type)
+        await apply_group_settings(user_api_key_dict, model, data, call_type)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any

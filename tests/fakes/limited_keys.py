@@ -9,7 +9,16 @@ KEYS = {
     "sk-limited": {"metadata": {"model_rpm_limit": {"limited": 2}}},
     "sk-limited-router": {"metadata": {"model_rpm_limit": {"limited": 2}}},
     "sk-of-the-alias": {"models": ["gpt-4o-router"]},
+    "sk-own-strong": {
+        "team_metadata": {"model_config": {"gpt-4o": {"openai": {"litellm_credentials": "own"}}}}
+    },
+    "sk-own-alias": {
+        "team_metadata": {
+            "model_config": {"gpt-4o-router": {"openai": {"litellm_credentials": "own"}}}
+        }
+    },
 }
+"""Of the last two, a team has credentials of its own for a group, and for an alias."""
 
 
 def budgeted_key(number: int, model: str, dollars: float) -> str:

@@ -61,14 +61,16 @@ def add_guardrails(data: dict[str, Any]) -> None:
         data.update(merge(data, proxy_router(), trust_client_model_info=False))
 
 
-async def apply_group_settings(key: Any, data: dict[str, Any], call_type: str) -> None:
-    """Apply to a request what the proxy's config says of the group that it names now: policies,
-    with their guardrails, and whether headers of the client are handed on.
+async def apply_group_settings(key: Any, alias: str, data: dict[str, Any], call_type: str) -> None:
+    """Apply to a request what is set for the group that it names now: policies, with their
+    guardrails, whether headers of the client are handed on, and credentials of teams.
 
-    LiteLLM applied what it says of the name that the client asked for, which stays.
+    LiteLLM applied what is set for the name that the client asked for. That stays, but for
+    credentials, which are of one group.
 
     Args:
         key: LiteLLM's ``UserAPIKeyAuth``.
+        alias: the name that the client asked for.
         data: the request.
         call_type: LiteLLM's name for its kind.
 
@@ -83,6 +85,15 @@ async def apply_group_settings(key: Any, data: dict[str, Any], call_type: str) -
         # Without credentials, which LiteLLM has left out there.
         headers = (data.get("proxy_server_request") or {}).get("headers") or {}
         setup.add_headers_to_llm_call_by_model_group(data, headers, key)
+    if getattr(litellm, "enable_model_config_credential_overrides", False):
+        apply: Any = sys.modules[_PRE_CALL_MODULE]._apply_credential_overrides_from_model_config
+        settings = {"user_api_key_dict": key, "llm_router": proxy_router()}
+        of_alias = {"model": alias}
+        apply(data=of_alias, **settings)
+        for name in of_alias.keys() - {"model"}:
+            if data.get(name) == of_alias[name]:
+                del data[name]
+        apply(data=data, pre_alias_model_name=alias, **settings)
 
 
 async def _apply_policies(key: Any, data: dict[str, Any], call_type: str) -> None:

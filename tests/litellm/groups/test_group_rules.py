@@ -60,10 +60,17 @@ def failing() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="module")
+def own() -> Iterator[Upstream]:
+    with Upstream("own") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
 def proxy(
     strong: Upstream,
     weak: Upstream,
     failing: Upstream,
+    own: Upstream,
     proxy_with: Callable[..., ProxyProcess],
 ) -> Iterator[ProxyProcess]:
     usual = {"router": "length", "threshold": 0.6}
@@ -105,7 +112,17 @@ def proxy(
             "custom_auth": "tests.fakes.limited_keys.authenticate",
             "dangerously_allow_mock_testing_request_params": True,
         },
-        "litellm_settings": {"callbacks": [HANDLER]},
+        "credential_list": [
+            {
+                "credential_name": "own",
+                "credential_values": {"api_base": own.url, "api_key": "sk-own"},
+                "credential_info": {},
+            }
+        ],
+        "litellm_settings": {
+            "callbacks": [HANDLER],
+            "enable_model_config_credential_overrides": True,
+        },
     }
     with proxy_with(config) as process:
         yield process
@@ -177,6 +194,20 @@ def test_a_key_of_the_alias_may_use_it(proxy: ProxyProcess) -> None:
         assert answer.status_code == 200, answer.text
         assert answer.headers["x-litellm-model-group"] == served
         assert answer.json()["model"] == "gpt-4o-router"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_credentials_of_a_team(proxy: ProxyProcess, own: Upstream, endpoint: str) -> None:
+    """Those for the group that is chosen or for the alias, and no others."""
+    models = [("gpt-4o", HARD), ("gpt-4o-router", HARD), ("gpt-4o-router", EASY)]
+    for key, expected in (("sk-own-strong", [1, 1, 0]), ("sk-own-alias", [0, 1, 1])):
+        served = []
+        for model, text in models:
+            own.requests.clear()
+            answer = post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text), key)
+            assert answer.status_code == 200, answer.text
+            served.append(len(own.requests))
+        assert served == expected, key
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
