@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -65,6 +68,21 @@ class ProxyProcess(Running):
         Raises:
             RouteLLMError: it ended, or was not ready in time; the message holds its last lines.
         """
+        with _signals_held_back():
+            process = self._start_processes()
+        deadline = time.monotonic() + timeout_s
+        while not self._ready():
+            if process.poll() is not None:
+                self.stop()
+                raise RouteLLMError(f"the proxy ended at start:\n{self._last_lines()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RouteLLMError(
+                    f"the proxy was not ready within {timeout_s:g} s:\n{self._last_lines()}"
+                )
+            time.sleep(0.2)
+
+    def _start_processes(self) -> subprocess.Popen[str]:
         with self._log_path.open("w") as log:
             self._process = subprocess.Popen(
                 [
@@ -85,17 +103,7 @@ class ProxyProcess(Running):
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # the terminal's signals are for this process to handle
         )
-        deadline = time.monotonic() + timeout_s
-        while not self._ready():
-            if self._process.poll() is not None:
-                self.stop()
-                raise RouteLLMError(f"the proxy ended at start:\n{self._last_lines()}")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise RouteLLMError(
-                    f"the proxy was not ready within {timeout_s:g} s:\n{self._last_lines()}"
-                )
-            time.sleep(0.2)
+        return self._process
 
     def wait(self) -> int:
         """Wait until the proxy ends; returns its exit code."""
@@ -130,6 +138,27 @@ class ProxyProcess(Running):
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.splitlines()[-15:])
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Handle signals at the end: an exception while a process starts would leave it running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are handled on the main thread alone
+        return
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    handlers = {each: signal.getsignal(each) for each in numbers if each is not None}
+    handled = {number: handler for number, handler in handlers.items() if callable(handler)}
+    came: list[int] = []
+    for number in handled:
+        signal.signal(number, lambda each, _: came.append(each))
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def free_port(preferred: int = 0) -> int:

@@ -224,9 +224,9 @@ def test_the_fastest_of_two(client: OpenAI, upstreams: dict[str, OtherEndpoints]
     call = chat(models="MODEL,gpt-4o-mini", fastest_response=True)
     plain, _ = outcome(call, client, "gpt-4o", upstreams)
     routed, asked = outcome(call, client, ALIAS, upstreams)
-    # The call of the slower one may be cancelled before or after it is sent.
+    # Either may be the faster one, and be the only one that is sent; answers differ in counts.
     assert plain[0] == "{", plain
-    assert routed == plain
+    assert re.sub(r"\d+", "", routed) == re.sub(r"\d+", "", plain)
     assert asked
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("scipy")
 
 from rich.console import Console
 
-from examples.own_traffic.coverage import print_coverage
+from examples.own_traffic.coverage import EXPLORED, MORE_REPORTS, REPORT, print_coverage
 from examples.own_traffic.road import Sizes, walk
 from examples.own_traffic.world import make_world
 
@@ -72,6 +72,7 @@ def test_from_logs_to_a_better_router_in_the_running_proxy(
 def test_intervals_are_counted() -> None:
     told = console()
     simulation = print_coverage(told, make_world(), 2)
-    assert all(len(each.held) <= 2 for each in simulation.covered.values())
-    assert {command for command, _ in simulation.covered} >= {"report"}
+    drawn = {command: len(each.held) for (command, _), each in simulation.covered.items()}
+    assert drawn[REPORT] == 2 * (1 + MORE_REPORTS)
+    assert drawn[EXPLORED] == 2
     assert "quality lost (IPS)" in told.file.getvalue()  # type: ignore[attr-defined]
