@@ -199,6 +199,8 @@ def test_a_key_of_the_alias_may_use_it(proxy: ProxyProcess) -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_credentials_of_a_team(proxy: ProxyProcess, own: Upstream, endpoint: str) -> None:
     """Those for the group that is chosen or for the alias, and no others."""
+    if Version(version("litellm")) < Version("1.108"):
+        pytest.skip("this LiteLLM serves later requests with them too, also of a plain group")
     models = [("gpt-4o", HARD), ("gpt-4o-router", HARD), ("gpt-4o-router", EASY)]
     for key, expected in (("sk-own-strong", [1, 1, 0]), ("sk-own-alias", [0, 1, 1])):
         served = []
