@@ -52,7 +52,7 @@ class OtherCall:
     """What it may cost, for a call whose end is not seen; None: its price is not known, so that
     it is not made."""
     told: Callable[[Answer], None] | None = None
-    """Is told what is kept of it, once, made or not, on any thread. Does not raise."""
+    """Called once, on any thread, with what is kept of the call, made or not; must not raise."""
 
 
 class Shadow:

@@ -81,7 +81,7 @@ async def apply_group_settings(key: Any, alias: str, data: dict[str, Any], call_
     if policies is not None and policies().is_initialized():
         await _apply_policies(key, data, call_type)
     if getattr(litellm, "model_group_settings", None) is not None:
-        setup: Any = getattr(sys.modules[_PRE_CALL_MODULE], "LiteLLMProxyRequestSetup")  # noqa: B009
+        setup: Any = sys.modules[_PRE_CALL_MODULE].LiteLLMProxyRequestSetup
         # Without credentials, which LiteLLM has left out there.
         headers = (data.get("proxy_server_request") or {}).get("headers") or {}
         setup.add_headers_to_llm_call_by_model_group(data, headers, key)
