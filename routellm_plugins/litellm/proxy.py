@@ -23,15 +23,17 @@ from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
     apply_group_settings,
+    ask_for_usage,
     in_proxy,
     proxy_app,
     proxy_router,
     with_readable_ids,
 )
-from .groups.proxy_budgets import charge_model_budgets, check_model_budgets, warn_of_limits
+from .groups.proxy_budgets import charge_model_budgets, warn_of_limits, within_model_budgets
+from .groups.proxy_names import may_use, named_by
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
-from .reporting.routed_request import drop_forged_decisions
+from .reporting.routed_request import RoutedRequest, drop_forged_decisions
 from .reporting.status import serve_status
 from .shadow.keeping import ShadowLog
 from .strategy import RouteLLMRoutingStrategy, bad_request
@@ -109,17 +111,39 @@ class RouteLLMProxyHandler(CustomLogger):
         request = strategy.request(model, route, readable)
         decision = await strategy.adecide(request)
         routed = request.routed(decision, settled=True)
-        routed.write_to(data)
-        await check_model_budgets(user_api_key_dict, routed.group)
+        await self._name_group(user_api_key_dict, data, routed, strategy, route)
         warn_of_limits(user_api_key_dict, model)
-        data["model"] = routed.group
         drop_foreign_reasoning(model, decision.tier, data)
         drop_override(data)
         if call_type in CALLS:
             drop_unsupported(data, route, decision.tier, strategy.access.entries())
+        ask_for_usage(user_api_key_dict, data, call_type)
         if strategy.known_routes.any_guarded:
             add_guardrails(data)
         await apply_group_settings(user_api_key_dict, model, data, call_type)
+
+    async def _name_group(
+        self,
+        key: Any,
+        data: dict[str, Any],
+        routed: RoutedRequest,
+        strategy: RouteLLMRoutingStrategy,
+        route: Route,
+    ) -> None:
+        """Let a request name the group that was chosen, or what its key has in place of that."""
+
+        def is_alias(name: str) -> bool:
+            return strategy.find(name) is not None
+
+        async def may_fall_back_to(name: str) -> bool:
+            of_route = name in (route.settings.strong, route.settings.weak)
+            return of_route or (not is_alias(name) and await may_use(key, name))
+
+        group = await named_by(key, routed.group, data, is_alias)
+        if group != routed.group:
+            routed = routed.served_as(group)
+        routed.write_to(data)
+        data["model"] = await within_model_budgets(key, routed.group, may_fall_back_to)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any
@@ -184,7 +208,7 @@ class RouteLLMProxyHandler(CustomLogger):
             return None
         if self._strategy is None or not self._strategy.access.installed_on(router):
             self._strategy = RouteLLMRoutingStrategy(router)
-            self._list_once()
+            self._list_once_and_early()
             add_to(proxy_app())
             serve_status(proxy_app(), self._routes)
             try:
@@ -198,15 +222,25 @@ class RouteLLMProxyHandler(CustomLogger):
             self._strategy.read()  # now, because models may be listed before any request
         return self._strategy
 
-    def _list_once(self) -> None:
-        """Drop what repeats this handler: LiteLLM lists it anew whenever it reads its config, and
-        would run it as often on each request.
+    def _list_once_and_early(self) -> None:
+        """Let LiteLLM run this handler once, and before its own callbacks.
+
+        LiteLLM lists it anew whenever it reads its config, and would run it as often on each
+        request. What runs before it, such as a limiter of requests per model, has the alias for
+        the group.
         """
-        listed = litellm.callbacks
-        if listed.count(self) > 1:
-            first = listed.index(self)
-            kept = (each for at, each in enumerate(listed) if each is not self or at == first)
-            litellm.callbacks = list(kept)  # another list: a request may be going through this one
+        if self not in litellm.callbacks:
+            return
+        others = [each for each in litellm.callbacks if each is not self]
+        own = (at for at, each in enumerate(others) if _is_of_litellm(each))
+        at = min(next(own, len(others)), litellm.callbacks.index(self))
+        # Another list: a request may be going through this one.
+        litellm.callbacks = [*others[:at], self, *others[at:]]
+
+
+def _is_of_litellm(callback: object) -> bool:
+    package = type(callback).__module__.partition(".")[0]
+    return isinstance(callback, str) or package in ("litellm", "litellm_enterprise")
 
 
 end_on_mistakes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from fastapi import Request
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth
 
@@ -26,10 +28,18 @@ def budgeted_key(number: int, model: str, dollars: float) -> str:
     return f"sk-budget {number} {model} {dollars}"
 
 
+def made_key(number: int, **values: object) -> str:
+    """Return a key with these values, which is different for each number."""
+    return f"sk-made {number} {json.dumps(values)}"
+
+
 async def authenticate(request: Request, api_key: str) -> UserAPIKeyAuth:
     if api_key.startswith("sk-budget "):
         *_, model, dollars = api_key.split()
         budget = {model: {"max_budget": float(dollars), "budget_duration": "1d"}}
         return UserAPIKeyAuth(api_key=api_key, token=api_key, model_max_budget=budget)
+    if api_key.startswith("sk-made "):
+        values = json.loads(api_key.split(" ", 2)[2])
+        return UserAPIKeyAuth(api_key=api_key, token=api_key, **values)
     known = KEYS.get(api_key, {"user_role": LitellmUserRoles.PROXY_ADMIN})
     return UserAPIKeyAuth(api_key=api_key, token=api_key, **known)

@@ -9,11 +9,14 @@ from typing import Any
 import litellm
 
 _PROXY = "litellm.proxy.proxy_server"
-_PRE_CALL_MODULE = "litellm.proxy.litellm_pre_call_utils"
+PRE_CALL_MODULE = "litellm.proxy.litellm_pre_call_utils"
 _POLICY_MODULE = "litellm.proxy.policy_engine.policy_registry"
 _PIPELINES = "_guardrail_pipelines"
 _IN_PIPELINES = "_pipeline_managed_guardrails"
 _MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
+_PROCESSING_MODULE = "litellm.proxy.common_request_processing"
+_STRIP_USAGE = "_litellm_strip_stream_usage"
+"""Set in a request where LiteLLM asks a stream for its usage, which the client did not."""
 
 
 def in_proxy() -> bool:
@@ -81,12 +84,12 @@ async def apply_group_settings(key: Any, alias: str, data: dict[str, Any], call_
     if policies is not None and policies().is_initialized():
         await _apply_policies(key, data, call_type)
     if getattr(litellm, "model_group_settings", None) is not None:
-        setup: Any = sys.modules[_PRE_CALL_MODULE].LiteLLMProxyRequestSetup
+        setup: Any = sys.modules[PRE_CALL_MODULE].LiteLLMProxyRequestSetup
         # Without credentials, which LiteLLM has left out there.
         headers = (data.get("proxy_server_request") or {}).get("headers") or {}
         setup.add_headers_to_llm_call_by_model_group(data, headers, key)
     if getattr(litellm, "enable_model_config_credential_overrides", False):
-        apply: Any = sys.modules[_PRE_CALL_MODULE]._apply_credential_overrides_from_model_config
+        apply: Any = sys.modules[PRE_CALL_MODULE]._apply_credential_overrides_from_model_config
         settings = {"user_api_key_dict": key, "llm_router": proxy_router()}
         of_alias = {"model": alias}
         apply(data=of_alias, **settings)
@@ -96,6 +99,41 @@ async def apply_group_settings(key: Any, alias: str, data: dict[str, Any], call_
         apply(data=data, pre_alias_model_name=alias, **settings)
 
 
+def ask_for_usage(key: Any, data: dict[str, Any], call_type: str) -> None:
+    """Ask a stream for its usage, by which it is charged, where the group that the request names
+    now can tell it.
+
+    LiteLLM did so where the model in the entry of the alias can.
+
+    Args:
+        key: LiteLLM's ``UserAPIKeyAuth``.
+        data: the request.
+        call_type: LiteLLM's name for its kind.
+    """
+    updates = _of_processing("stream_usage_tracking_updates")
+    can_tell = _of_processing("model_deployments_support_stream_options")
+    if updates is None or can_tell is None:
+        return
+    if data.pop(_STRIP_USAGE, None):
+        asked = {k: v for k, v in data.pop("stream_options").items() if k != "include_usage"}
+        if asked:
+            data["stream_options"] = asked
+    found = updates(
+        data=data,
+        general_settings=of_proxy("general_settings") or {},
+        route_type=call_type,
+        supports_stream_options=lambda: can_tell(
+            model=data["model"], llm_router=proxy_router(), team_id=getattr(key, "team_id", None)
+        ),
+    )
+    data.update(found)
+
+
+def _of_processing(name: str) -> Any:
+    module = sys.modules.get(_PROCESSING_MODULE)
+    return getattr(module, name, None) or getattr(module, f"_{name}", None)  # until 1.102
+
+
 async def _apply_policies(key: Any, data: dict[str, Any], call_type: str) -> None:
     """Add the guardrails of policies to a request, and run their pipelines of guardrails, which
     LiteLLM does before any callback; not those that it has run for the alias.
@@ -103,7 +141,7 @@ async def _apply_policies(key: Any, data: dict[str, Any], call_type: str) -> Non
     holder = "litellm_metadata" if "litellm_metadata" in data else "metadata"
     bucket = data.setdefault(holder, {})
     ran, managed = (bucket.pop(name, None) or () for name in (_PIPELINES, _IN_PIPELINES))
-    add: Any = sys.modules[_PRE_CALL_MODULE].add_guardrails_from_policy_engine
+    add: Any = sys.modules[PRE_CALL_MODULE].add_guardrails_from_policy_engine
     await add(data, holder, key)
     found = [each for each in bucket.pop(_PIPELINES, ()) if each not in ran]
     if found:

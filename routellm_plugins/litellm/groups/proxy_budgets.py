@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
+
+from litellm.exceptions import BudgetExceededError
 
 from ..reporting.routed_request import BUCKETS, RoutedRequest, buckets, routed_request
 from .proxy_access import of_proxy
@@ -25,7 +27,9 @@ _LOGGED_BUDGETS = tuple(f"user_api_key_{name}" for name in _BUDGETS)
 _warned: set[str] = set()
 
 
-async def check_model_budgets(key: Any, group: str) -> None:
+async def within_model_budgets(
+    key: Any, group: str, may_use: Callable[[str], Awaitable[bool]]
+) -> str:
     """Hold a request to the budgets for its group of the key, its user, team and end user.
 
     LiteLLM checks them with the key, for the name that the client asked for.
@@ -33,13 +37,18 @@ async def check_model_budgets(key: Any, group: str) -> None:
     Args:
         key: LiteLLM's ``UserAPIKeyAuth``.
         group: the model group that was chosen.
+        may_use: whether the request may go to a model that the key's ``budget_fallbacks`` name.
+
+    Returns:
+        The group, or the first of the key's ``budget_fallbacks`` for it with a budget that is not
+        used up, where the key's budget for the group is.
 
     Raises:
-        litellm.BudgetExceededError: one is used up.
+        litellm.BudgetExceededError: a budget is used up.
     """
     limiter = of_proxy("model_max_budget_limiter")
     if limiter is None or not any(getattr(key, name, None) for name in _BUDGETS):
-        return
+        return group
     own = getattr(key, "model_max_budget", None)
     ids = {name: getattr(key, name, None) for name in ("user_id", "end_user_id", "team_id")}
 
@@ -56,11 +65,19 @@ async def check_model_budgets(key: Any, group: str) -> None:
             await check_one(**{name: known[name] for name in taken if name in known})
 
     if own:
-        await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
+        try:
+            await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
+        except BudgetExceededError:
+            of_key = {"user_api_key_dict": key, "model": group}
+            fallback = await limiter.get_fallback_model_within_budget(**of_key)
+            if fallback is None or not await may_use(fallback):
+                raise
+            group = fallback
     await check("user", "user_id")
     await check("end_user", "end_user_id")
     await check("team", "team_id")
     await check("team_member", "user_id", "team_id")
+    return group
 
 
 def warn_of_limits(key: Any, alias: str) -> None:

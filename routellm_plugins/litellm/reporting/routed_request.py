@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -62,6 +62,11 @@ class RoutedRequest:
             return self.decision.tier
         tiers = [tier for tier, entry in self.entries.items() if entry == name]
         return tiers[0] if len(tiers) == 1 else None
+
+    def served_as(self, group: str) -> RoutedRequest:
+        """Return the same, for a key that calls another model group by the name of the chosen."""
+        entries = {**self.entries, self.decision.tier: group}
+        return replace(self, group=group, entries=entries)
 
     @cached_property
     def metadata(self) -> Mapping[str, str | float]:

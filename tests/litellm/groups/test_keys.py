@@ -1,0 +1,229 @@
+"""What a key or its team sets about groups holds for what an alias sends there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from routellm_plugins.demo.proxy_process import ProxyProcess
+from tests.fakes.limited_keys import made_key
+from tests.fakes.openai_upstream import Upstream
+from tests.fakes.routers import EASY, HARD
+from tests.litellm.calls import ENDPOINTS, body_of, post
+from tests.litellm.configs import HANDLER, KEY, alias, group
+
+USUAL = {"router": "length", "threshold": 0.6}
+DEAR = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}
+BUDGET = {"gpt-4o": {"max_budget": 0.001, "budget_duration": "1d"}}
+LIMITER = "dynamic_rate_limiter_v3"
+
+
+def entry(name: str, upstream: Upstream, **params: Any) -> dict[str, Any]:
+    made = group(name, upstream)
+    made["litellm_params"].update(params)
+    return made
+
+
+@pytest.fixture(scope="module")
+def spare() -> Iterator[Upstream]:
+    with Upstream("spare") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def claude() -> Iterator[Upstream]:
+    with Upstream("claude") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    strong: Upstream,
+    weak: Upstream,
+    spare: Upstream,
+    claude: Upstream,
+    proxy_with: Callable[..., ProxyProcess],
+) -> Iterator[ProxyProcess]:
+    config = {
+        "model_list": [
+            entry("gpt-4o", strong, **DEAR),
+            group("gpt-4o-mini", weak),
+            group("spare", spare),
+            group("limited", strong),
+            {
+                **group("of a team", spare),
+                "model_info": {"team_id": "one", "team_public_model_name": "limited"},
+            },
+            entry("claude", claude, model="anthropic/claude-3-haiku-20240307"),
+            *(entry(f"{name}-full", strong, rpm=2) for name in ("plain", "routed")),
+            alias("gpt-4o-router", **USUAL),
+            alias("limited-router", strong="limited", **USUAL),
+            alias("claude-router", weak="claude", **USUAL),
+            alias("router-claude", strong="claude", weak="gpt-4o", router="length", threshold=1),
+            alias("full-router", strong="routed-full", **USUAL),
+        ],
+        "router_settings": {
+            "num_retries": 0,
+            "disable_cooldowns": True,
+            "fallbacks": [{"limited": ["spare"]}],
+        },
+        "general_settings": {
+            "custom_auth": "tests.fakes.limited_keys.authenticate",
+            "custom_auth_run_common_checks": True,
+        },
+        "litellm_settings": {
+            "callbacks": [LIMITER, HANDLER],
+            "enable_post_custom_auth_checks": True,
+            "priority_reservation": {"dev": 0.5},
+        },
+    }
+    with proxy_with(config) as process:
+        yield process
+
+
+def ask(
+    proxy: ProxyProcess, model: str, text: str, key: str = KEY, endpoint: str = "chat/completions"
+) -> Any:
+    return post(proxy, f"v1/{endpoint}", body_of(endpoint, model, text), key)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"aliases": {"gpt-4o": "spare"}},
+        {"team_id": "two", "team_model_aliases": {"gpt-4o": "spare"}},
+        {"router_settings": {"model_group_alias": {"gpt-4o": "spare"}}},
+        {"router_settings": {"model_group_alias": {"gpt-4o": {"model": "spare"}}}},
+    ],
+)
+def test_a_group_that_a_key_calls_by_that_name(
+    proxy: ProxyProcess, values: dict[str, Any], endpoint: str
+) -> None:
+    key = made_key(0, **values)
+    for model in ("gpt-4o", "gpt-4o-router"):
+        answer = ask(proxy, model, HARD, key, endpoint)
+        assert answer.status_code == 200, (model, answer.text)
+        assert "spare here" in answer.text, model
+        assert answer.headers["x-litellm-model-group"] == "spare"
+    assert answer.headers["x-routellm-tier"] == "strong"
+    assert answer.headers["x-routellm-model"] == "spare"
+    # The other group keeps its name.
+    assert ask(proxy, "gpt-4o-router", EASY, key).headers["x-routellm-model"] == "gpt-4o-mini"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"aliases": {"gpt-4o": "spare"}},
+        {"router_settings": {"model_group_alias": {"gpt-4o": "spare"}}},
+    ],
+)
+def test_such_a_group_that_the_key_may_not_use(proxy: ProxyProcess, values: dict[str, Any]) -> None:
+    key = made_key(1, models=["gpt-4o", "gpt-4o-router"], **values)
+    plain, routed = (ask(proxy, m, HARD, key).status_code for m in ("gpt-4o", "gpt-4o-router"))
+    assert routed == plain  # LiteLLM 1.102 lets a key have what its own aliases name
+    assert plain == 403 or "aliases" in values
+    assert ask(proxy, "gpt-4o-router", EASY, key).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"aliases": {"gpt-4o": "gpt-4o-router"}},
+        {"team_id": "two", "team_model_aliases": {"gpt-4o": "gpt-4o-router"}},
+        {"router_settings": {"model_group_alias": {"gpt-4o": "gpt-4o-router"}}},
+    ],
+)
+def test_a_key_that_calls_the_alias_by_the_name_of_a_group(
+    proxy: ProxyProcess, values: dict[str, Any]
+) -> None:
+    key = made_key(2, **values)
+    for model in ("gpt-4o", "gpt-4o-router"):
+        for text, served in ((HARD, "gpt-4o"), (EASY, "gpt-4o-mini")):
+            answer = ask(proxy, model, text, key)
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["x-routellm-model"] == served
+    of_alias = made_key(7, models=["gpt-4o-router"], **values)
+    assert ask(proxy, "gpt-4o-router", HARD, of_alias).status_code == 200
+
+
+def test_a_deployment_of_a_team(proxy: ProxyProcess) -> None:
+    for model in ("limited", "limited-router"):
+        for team, served in (("one", "spare"), ("two", "gpt-4o")):
+            key = made_key(3, team_id=team)
+            assert f"{served} here" in ask(proxy, model, HARD, key).text, model
+
+
+def test_budget_fallbacks(proxy: ProxyProcess) -> None:
+    for number, model in enumerate(("gpt-4o", "gpt-4o-router")):
+        fallbacks = {"gpt-4o": ["spare"]}
+        key = made_key(number, model_max_budget=BUDGET, budget_fallbacks=fallbacks)
+        assert "gpt-4o here" in ask(proxy, model, HARD, key).text, model
+        time.sleep(1)  # LiteLLM charges a moment after an answer
+        answer = ask(proxy, model, HARD, key)
+        assert answer.status_code == 200, (model, answer.text)
+        assert answer.headers["x-litellm-model-group"] == "spare", model
+
+
+@pytest.mark.parametrize(
+    ("models", "fallback", "status"),
+    [
+        (["gpt-4o", "gpt-4o-router"], "spare", 422),
+        (["gpt-4o-router"], "gpt-4o-mini", 200),  # which the alias may choose for this key
+        ([], "limited-router", 422),  # which could choose the group of the budget
+    ],
+)
+def test_budget_fallbacks_that_a_key_may_use(
+    proxy: ProxyProcess, models: list[str], fallback: str, status: int
+) -> None:
+    key = made_key(
+        5,
+        models=models,
+        model_max_budget=BUDGET,
+        budget_fallbacks={"gpt-4o": [fallback]},
+    )
+    assert ask(proxy, "gpt-4o-router", HARD, key).status_code == 200
+    time.sleep(1)
+    refused = ask(proxy, "gpt-4o-router", HARD, key)
+    assert (refused.status_code == 200) == (status == 200), refused.text
+
+
+@pytest.mark.parametrize("endpoint", ["chat/completions", "completions"])
+def test_a_limit_of_the_key_falls_back_as_the_group(proxy: ProxyProcess, endpoint: str) -> None:
+    for model in ("limited", "limited-router"):
+        key = made_key(6, metadata={"model_rpm_limit": {"limited": 1}, "of": model + endpoint})
+        answers = [ask(proxy, model, HARD, key, endpoint) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        groups = [answer.headers["x-litellm-model-group"] for answer in answers]
+        assert groups == ["limited", "spare"], model
+
+
+def test_a_limiter_of_litellm_that_is_listed_first(proxy: ProxyProcess) -> None:
+    statuses = {
+        model: [ask(proxy, model, HARD).status_code for _ in range(4)]
+        for model in ("plain-full", "full-router")
+    }
+    assert statuses["full-router"] == statuses["plain-full"]
+    assert 429 in statuses["full-router"]
+
+
+def test_streams_are_asked_for_their_usage_as_those_of_the_group(
+    proxy: ProxyProcess, strong: Upstream, weak: Upstream
+) -> None:
+    """Anthropic's cannot be asked; LiteLLM asks by the entry of the name that is requested."""
+    for model, text, upstream in (
+        ("gpt-4o", f"{HARD} plainly", strong),
+        ("claude-router", f"{HARD} routed", strong),
+        ("router-claude", "streamed, to the other", strong),
+        ("gpt-4o-router", "streamed, to the weak", weak),
+    ):
+        body = body_of("chat/completions", model, text, stream=True)
+        answer = post(proxy, "v1/chat/completions", body)
+        assert answer.status_code == 200, answer.text
+        assert "usage" not in answer.text
+        (asked,) = upstream.asked(text)
+        assert asked.get("stream_options") == {"include_usage": True}, model
