@@ -208,15 +208,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             raise bad_request(request.alias, error) from error
 
     def routes(self) -> Routes:
-        """Return the routes of the Router's model list as it is now, edited in place or not."""
+        """Return the routes of the Router as it is now, edited in place or not."""
         entries, aliases = self.access.entries(), self.access.group_aliases()
-        parts = (routing_parts(entries), aliases)
-        if parts != self._seen:
-            aliases = copy.deepcopy(aliases)
-            self.known_routes = Routes(entries, aliases)
+        settings = aliases, self.access.context_window_fallbacks()
+        if (routing_parts(entries), settings) != self._seen:
+            settings = copy.deepcopy(settings)
+            self.known_routes = Routes(entries, settings[0])
             self._entries.follow_groups(self.known_routes, entries)
             self._abilities.forget()
-            self._seen = copy.deepcopy((routing_parts(entries), aliases))
+            self._seen = copy.deepcopy(routing_parts(entries)), settings
             for problem in self.known_routes.problems.values():
                 logger.error("%s", problem)
         return self.known_routes

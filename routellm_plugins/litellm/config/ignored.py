@@ -44,6 +44,26 @@ def ignored_settings(routes: Routes, config: Mapping[str, Any]) -> Iterable[str]
                     )
 
 
+def ignored_groups(routes: Routes, config: Mapping[str, Any]) -> Iterable[str]:
+    """Yield a line of advice for each of LiteLLM's routing groups that has an alias in it.
+
+    Args:
+        routes: the routes of the config.
+        config: LiteLLM's config.
+    """
+    settings = config.get("router_settings")
+    groups = settings.get("routing_groups") if isinstance(settings, Mapping) else None
+    for group in groups if isinstance(groups, list) else ():
+        models = group.get("models") if isinstance(group, Mapping) else None
+        for route in routes:
+            if isinstance(models, list) and route.name in models:
+                yield (
+                    f"router_settings: not applied: what 'routing_groups' says of '{route.name}', "
+                    f"which is routed; name its groups '{route.settings.strong}' and "
+                    f"'{route.settings.weak}' there"
+                )
+
+
 def ignored_parameters(
     routes: Routes, entries: Sequence[Mapping[str, Any]]
 ) -> Iterable[tuple[str, str]]:

@@ -13,7 +13,7 @@ from routellm_core.data.unique_keys import load_yaml
 from routellm_core.overrides import overridden
 from routellm_core.policy.policies import policy_of
 
-from .ignored import ignored_parameters, ignored_settings
+from .ignored import ignored_groups, ignored_parameters, ignored_settings
 from .routes import Route, Routes
 from .settings import ANY
 from .versions import version_warning
@@ -80,6 +80,7 @@ def check_config(config: Mapping[str, Any]) -> ConfigReport:
     for name, advice in ignored_parameters(routes, _entries(config)):
         report.warnings.append(f"model_list entry '{name}': {advice}")
     report.warnings.extend(ignored_settings(routes, config))
+    report.warnings.extend(ignored_groups(routes, config))
     return report
 
 

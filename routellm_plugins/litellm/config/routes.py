@@ -11,6 +11,7 @@ from routellm_core import ConfigError, Tier, parse_model_name
 from routellm_core.errors import did_you_mean
 from routellm_core.settings import belonging_to, of_one_call, with_prices
 
+from .misplaced import misplaced, without_name
 from .settings import RouteSettings, parse_settings
 
 MARKER_MODEL = "openai/routellm"
@@ -66,7 +67,8 @@ class Routes:
         *,
         groups_may_follow: bool = False,
     ) -> None:
-        entries = [entry for entry in model_list if isinstance(entry.get("model_name"), str)]
+        listed = list(model_list)
+        entries = [entry for entry in listed if isinstance(entry.get("model_name"), str)]
         self._guardrails = _guardrails(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
         self._prices = {entry["model_name"]: _price(entry) for entry in entries}
@@ -85,6 +87,12 @@ class Routes:
                 self._add(entry["model_name"], entry)
             elif "routellm" in _mapping(entry, "model_info"):
                 self._observe(entry["model_name"], entry)
+            elif mistake := misplaced(entry):
+                name = entry["model_name"]
+                self.problems[name] = f"model_list entry '{name}': {mistake}"
+        for place, entry in enumerate(listed, 1):
+            if entry not in entries and is_routed(entry):
+                self.problems[f"entry {place}"] = without_name(place, entry)
 
     @property
     def any_guarded(self) -> bool:
@@ -148,7 +156,7 @@ class Routes:
             )
             self._routes[name] = Route(name, with_prices(settings, *prices), served)
         except ConfigError as error:
-            mistakes.append(str(error))
+            mistakes.append((value is None and misplaced(entry)) or str(error))
         mistakes.extend(self._mistakes_in_name(name))
         if not isinstance(_mapping(entry, "litellm_params").get("model"), str):
             mistakes.append(f"'litellm_params' names no model: write litellm_params: {_MARKER}")

@@ -64,7 +64,9 @@ class GroupAbilities:
         """Return what a tier can do, as long as its fallbacks are not the other tier, which is
         better asked at once.
         """
-        others = self._access.context_window_fallbacks(route.settings.group(tier))
+        group = route.settings.group(tier)
+        fallbacks = self._access.context_window_fallbacks()
+        others = [str(name) for each in fallbacks for name in each.get(group) or ()]
         windows = [
             self._of_entries(name, name).context_window
             for name in others

@@ -142,12 +142,11 @@ class RouterAccess:
         aliases = registry().aliases() if registry else self._router.model_group_alias
         return cast("Mapping[str, Any]", aliases or {})
 
-    def context_window_fallbacks(self, group: str) -> list[str]:
-        """Return the groups that get what is too long for a group."""
+    def context_window_fallbacks(self) -> Sequence[Mapping[str, Any]]:
+        """Return ``context_window_fallbacks``: the groups that get what is too long for one."""
         settings = getattr(self._router, "settings", None)
         holder = settings() if callable(settings) else self._router
-        fallbacks = holder.context_window_fallbacks or ()
-        return [str(to) for each in fallbacks for to in each.get(group) or ()]
+        return cast("Sequence[Mapping[str, Any]]", holder.context_window_fallbacks or ())
 
     def redis(self) -> Any:
         """Return the Redis that the Router shares with its siblings, LiteLLM's ``RedisCache``; None

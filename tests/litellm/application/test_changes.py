@@ -125,6 +125,31 @@ async def test_a_deleted_group_leaves_the_alias_to_the_other(
     assert {decision.cause for decision in seen} == {"no_group"}
 
 
+async def test_a_group_that_gets_what_is_too_long_from_now_on(
+    entries: list[dict[str, Any]], weak: Upstream, strong: Upstream, seen: list[Decision]
+) -> None:
+    small, large = (
+        # LiteLLM shares what it knows between entries of one model.
+        {
+            "model_name": name,
+            "litellm_params": {
+                **group(name, upstream)["litellm_params"],
+                "model": f"openai/{name}",
+            },
+            "model_info": {"max_input_tokens": window},
+        }
+        for name, upstream, window in (("small", weak, 100), ("large", strong, 10_000))
+    )
+    marker = alias("router", **{**USUAL, "threshold": 1, "weak": "small"})
+    router = Router(model_list=[entries[0], small, large, marker])
+    install(router)
+    for fallbacks in ([], [{"small": ["large"]}]):
+        router.update_settings(context_window_fallbacks=fallbacks)
+        await router.acompletion("router", user("rain" * 300))
+    assert [decision.cause for decision in seen] == ["context_window", "score"]
+    router.discard()
+
+
 @pytest.mark.parametrize("price", [0, 1e-6])
 def test_an_alias_is_free_only_if_its_groups_are(
     strong: Upstream, weak: Upstream, price: float

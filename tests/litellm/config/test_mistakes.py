@@ -311,6 +311,65 @@ def test_check_warns_of_fallbacks_of_an_alias(tmp_path: Path, section: str) -> N
     assert "warning" not in check(tmp_path, content).output
 
 
+PAIR = {"strong": "gpt-4o", "weak": "gpt-4o-mini", "strong_share": 0.3}
+WEAK = group("gpt-4o-mini")["litellm_params"]
+
+
+@pytest.mark.parametrize("params", [MARKER, WEAK])
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        ({"routellm": PAIR}, "'routellm' is in the entry itself: write it in 'model_info'"),
+        (
+            {"litellm_params": {"routellm": PAIR}},
+            "'routellm' is in 'litellm_params': write it in 'model_info'",
+        ),
+        (
+            {"model_info": PAIR},
+            "'strong' and 'weak' are in 'model_info': write model_info: {routellm: {...}}",
+        ),
+        (
+            {"model_info": {"routelm": PAIR}},
+            "unknown key 'routelm' in 'model_info': did you mean 'routellm'?",
+        ),
+        (
+            {"model_info": {"RouteLLM": PAIR}},
+            "unknown key 'RouteLLM' in 'model_info': did you mean 'routellm'?",
+        ),
+    ],
+)
+def test_settings_where_nobody_reads_them(
+    params: dict[str, Any], parts: dict[str, Any], line: str
+) -> None:
+    own = {**params, **parts.get("litellm_params", {})}
+    entry = {"model_name": "gpt-4o-router", **parts, "litellm_params": own}
+    assert problems(alias("a", **USUAL), entry) == [ENTRY + line]
+
+
+def test_ordinary_entries_are_no_mistakes() -> None:
+    info = {"strong": True, "weak": ["x"], "pair": PAIR, "notes": {"strong": "x"}}
+    assert problems(alias("a", **USUAL), {**group("plain"), "model_info": info}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [({}, "is missing"), ({"model_name": 4}, 'is 4: write it in quotes, "4"')]
+)
+def test_a_routed_entry_without_a_name(name: dict[str, Any], line: str) -> None:
+    entry = {**{k: v for k, v in alias("a", **USUAL).items() if k != "model_name"}, **name}
+    assert problems(alias("b", **USUAL), entry) == [f"model_list entry 4: 'model_name' {line}"]
+
+
+def test_check_warns_of_an_alias_in_a_routing_group(tmp_path: Path) -> None:
+    groups = [{"group_name": "g", "models": ["gpt-4o", "a"], "routing_strategy": "least-busy"}]
+    content = {**config(alias("a", **USUAL)), "router_settings": {"routing_groups": groups}}
+    result = check(tmp_path, content)
+    assert result.exit_code == 0
+    assert (
+        "warning: router_settings: not applied: what 'routing_groups' says of 'a', which is "
+        "routed; name its groups 'gpt-4o' and 'gpt-4o-mini' there"
+    ) in result.output
+
+
 def test_check_fails_with_a_line_for_each_mistake(tmp_path: Path) -> None:
     result = check(tmp_path, config(alias("a", threshold=2), alias("b")))
     assert result.exit_code == 2
