@@ -15,6 +15,7 @@ _PIPELINES = "_guardrail_pipelines"
 _IN_PIPELINES = "_pipeline_managed_guardrails"
 _MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
 _PROCESSING_MODULE = "litellm.proxy.common_request_processing"
+_LOAD_CREDENTIALS = "_resolve_user_provider_credentials_for_request"
 _STRIP_USAGE = "_litellm_strip_stream_usage"
 """Set in a request where LiteLLM asks a stream for its usage, which the client did not."""
 
@@ -66,7 +67,8 @@ def add_guardrails(data: dict[str, Any]) -> None:
 
 async def apply_group_settings(key: Any, alias: str, data: dict[str, Any], call_type: str) -> None:
     """Apply to a request what is set for the group that it names now: policies, with their
-    guardrails, whether headers of the client are handed on, and credentials of teams.
+    guardrails, whether headers of the client are handed on, credentials of teams, and accounts that
+    the user has connected.
 
     LiteLLM applied what is set for the name that the client asked for. That stays, but for
     credentials, which are of one group.
@@ -97,6 +99,26 @@ async def apply_group_settings(key: Any, alias: str, data: dict[str, Any], call_
             if data.get(name) == of_alias[name]:
                 del data[name]
         apply(data=data, pre_alias_model_name=alias, **settings)
+    if litellm.credential_list:
+        await _load_accounts(key, data)
+
+
+async def _load_accounts(key: Any, data: dict[str, Any]) -> None:
+    """Load the accounts that the user of a key has connected, such as GitHub Copilot's, where a
+    deployment of the group asks for them.
+    """
+    load: Any = getattr(sys.modules[PRE_CALL_MODULE], _LOAD_CREDENTIALS, None)
+    # A header may have set the user of the key since, and must not open another's account.
+    if load is None or (of_proxy("general_settings") or {}).get("user_header_mappings"):
+        return
+    settings = getattr(key, "router_settings", None)
+    await load(
+        data=data,
+        authenticated_user_id=key.user_id,
+        team_id=key.team_id,
+        llm_router=proxy_router(),
+        router_settings=settings if isinstance(settings, dict) else None,
+    )
 
 
 def ask_for_usage(key: Any, data: dict[str, Any], call_type: str) -> None:

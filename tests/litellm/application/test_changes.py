@@ -228,6 +228,54 @@ async def test_budgets_for_a_group_hold_for_what_is_routed_to_it(
     assert (await ask(EASY))["model"] == "gpt-4o-mini"
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+async def test_accounts_that_the_user_has_connected(
+    strong: Upstream, weak: Upstream, monkeypatch: pytest.MonkeyPatch, mapped: bool
+) -> None:
+    """Of the group that is chosen; not where a header may have set whose they are."""
+    from litellm.proxy import litellm_pre_call_utils
+    from litellm.types.utils import CredentialItem
+
+    if not hasattr(litellm_pre_call_utils, "_resolve_user_provider_credentials_for_request"):
+        pytest.skip("this LiteLLM has no accounts of users")
+    from litellm.proxy.credential_endpoints import user_provider_credentials
+
+    async def tokens(*, user_id: str, credential_names: list[str], **_: Any) -> dict[str, str]:
+        return {name: f"{name} of {user_id}" for name in credential_names}
+
+    per_user = {"github_copilot_auth_type": "per_user_oauth"}
+    item = CredentialItem(credential_name="own", credential_values=per_user, credential_info={})
+    monkeypatch.setattr(litellm, "credential_list", [item])
+    for name in ("aget_user_provider_tokens", "aget_user_provider_credentials"):
+        if hasattr(user_provider_credentials, name):
+            monkeypatch.setattr(user_provider_credentials, name, tokens)
+    connected = group("gpt-4o", strong)
+    connected["litellm_params"]["litellm_credential_name"] = "own"
+    router = Router(
+        model_list=[connected, group("gpt-4o-mini", weak), alias("gpt-4o-router", **USUAL)]
+    )
+    server = SimpleNamespace(
+        llm_router=router,
+        app=None,
+        prisma_client=object(),
+        user_api_key_cache=None,
+        general_settings={"user_header_mappings": [{}]} if mapped else {},
+    )
+    monkeypatch.setitem(sys.modules, "litellm.proxy.proxy_server", server)
+    key = SimpleNamespace(user_id="ann", team_id=None)
+    loaded = []
+    for text in (HARD, EASY):
+        data = {"model": "gpt-4o-router", "messages": user(text), "secret_fields": {}}
+        await RouteLLMProxyHandler().async_pre_call_hook(key, None, data, "acompletion")
+        loaded.append(data["secret_fields"])
+    account = {
+        "user_provider_credentials": {"own": "own of ann"},
+        "user_provider_credentials_user_id": "ann",
+    }
+    assert loaded == ([{}, {}] if mapped else [account, {}])
+    router.discard()
+
+
 def test_each_alias_has_its_own_window(entries: list[dict[str, Any]]) -> None:
     own = alias("own", **USUAL)
     own["model_info"] = {**own["model_info"], "max_input_tokens": 1000}
