@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ _MOST_UNREADABLE = 20
 """Replies without a verdict, one after another, before the judge is given up: each is paid."""
 
 REFUSED, UNREADABLE = "the judge refused", "the judge's reply has no verdict"
+
+_Result = tuple[str, "tuple[float, float] | str | StopError"]
+"""A prompt's text, and its label, why it has none, or why the run must end."""
 
 
 @dataclass
@@ -85,25 +88,35 @@ class Labelling:
         return self._journal.path
 
     def run(self, prompts: Sequence[Prompt], *, workers: int, progress: Progress = SILENT) -> Done:
-        """Label prompts, so many at a time. An interrupt ends it after the calls in flight."""
+        """Label prompts, so many at a time. An interrupt ends it after the calls in flight, and a
+        second one at once.
+        """
         done = Done()
         waiting = iter(prompts)
+        running: set[Future[_Result]] = set()
         progress.stage("Labelling")
-        with ThreadPoolExecutor(workers) as pool:
+        try:
             try:
-                running = {pool.submit(self._label, p) for p in _first(waiting, workers)}
+                running = {self._begun(prompt) for prompt in _first(waiting, workers)}
                 while running:
                     ended, running = wait(running, return_when=FIRST_COMPLETED)
                     for each in ended:
                         self._count(each.result(), done)
                         for prompt in [] if done.stopped else _first(waiting, 1):
-                            running.add(pool.submit(self._label, prompt))
+                            running.add(self._begun(prompt))
                     tried = len(done.labels) + sum(done.failures.values())
                     progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
             except KeyboardInterrupt:
                 done.stopped = "interrupted: run it again to go on"
+                progress.message(
+                    "interrupted: the calls in flight are awaited, and kept; Ctrl-C again drops "
+                    "them, paid or not"
+                )
+            finally:
                 self._stopped.set()
-                progress.message("interrupted: the calls in flight are awaited, and kept")
+                wait(running)
+        except KeyboardInterrupt:
+            done.stopped = "interrupted, and the calls in flight dropped: run it again to go on"
         # Those that were finished while an interrupt came are in the journal.
         for prompt in prompts:
             label = self._known(prompt)
@@ -112,7 +125,22 @@ class Labelling:
         done.spent = self._purse.spent
         return done
 
-    def _count(self, result: tuple[str, tuple[float, float] | str | StopError], done: Done) -> None:
+    def _begun(self, prompt: Prompt) -> Future[_Result]:
+        """Label a prompt on a thread that does not keep the process from ending, as those of a pool
+        do.
+        """
+        future: Future[_Result] = Future()
+
+        def label() -> None:
+            try:
+                future.set_result(self._label(prompt))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=label, name="routellm-label", daemon=True).start()
+        return future
+
+    def _count(self, result: _Result, done: Done) -> None:
         prompt, found = result
         if isinstance(found, StopError):
             done.stopped = done.stopped or str(found)
@@ -122,8 +150,7 @@ class Labelling:
         else:
             done.labels[prompt] = found
 
-    def _label(self, prompt: Prompt) -> tuple[str, tuple[float, float] | str | StopError]:
-        """Return the prompt's text, and its label, why it has none, or why the run must end."""
+    def _label(self, prompt: Prompt) -> _Result:
         try:
             texts = {tier: self._answer(prompt, tier) for tier in TIERS}
             verdicts = {}
