@@ -190,6 +190,15 @@ def test_drift_is_told(path: str):
     assert "calibrate again" in " ".join(called("report", path).stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("requests", "said"), [(40, "not judged below 1,000 scores"), (1000, "none to warn of")]
+)
+def test_few_scores_are_not_said_to_be_free_of_drift(path: str, requests: int, said: str):
+    fill(path, requests, target_share=0.4, quantiles=[k / 100 for k in range(101)], n=500)
+    printed = " ".join(called("report", path).stdout.split())
+    assert f"drift │ {said}: distance 0." in printed
+
+
 def test_the_report_is_written_as_markdown(path: str, tmp_path: Path):
     fill(path)
     out = tmp_path / "report.md"

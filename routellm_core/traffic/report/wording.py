@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...evaluation.intervals import Estimate
+from ...rules.drift import LEAST
 from ..exploration.estimate import Estimates
 from .figures import Costs, Figures, Source
 from .requests import TIERS
@@ -157,7 +158,8 @@ def _watch(figures: Figures) -> Iterator[Line]:
     elif drift.distance is not None:
         chance = f", p = {drift.p_value:.2g}" if drift.p_value is not None else ""
         distance = f"distance {drift.distance:.2f} from the calibration sample{chance}"
-        yield "drift", f"none to warn of: {distance}, by {drift.scored:,} scores"
+        said = "none to warn of" if drift.scored >= LEAST else f"not judged below {LEAST:,} scores"
+        yield "drift", f"{said}: {distance}, by {drift.scored:,} scores"
     else:
         yield "drift", NO_DRIFT[figures.source]
     if figures.sampled:
