@@ -129,6 +129,40 @@ def test_reads_chat_logs_and_tells_what_it_leaves_out(upstream: JudgeUpstream, t
     assert [row["prompt"] for row in labels(path)] == ["easy one"]
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["a log", "an export of the store"])
+def test_a_system_prompt_is_part_of_what_is_asked(
+    upstream: JudgeUpstream, tmp_path: Path, beside: bool
+):
+    path = tmp_path / "logs.jsonl"
+
+    def write(said: str) -> None:
+        system = [
+            {"role": "system", "content": said},
+            {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+        ]
+        asked = {"messages": [*system, {"role": "user", "content": "easy one"}]}
+        path.write_text(json.dumps({"prompt": "easy one", **asked} if beside else asked) + "\n")
+
+    write("Answer in French.")
+    assert label(upstream, path).returncode == 0
+    for model in (BIG, SMALL):
+        (request,) = upstream.of(model)
+        assert request["messages"] == [
+            {"role": "system", "content": "Answer in French.\n\nBe brief."},
+            {"role": "user", "content": "easy one"},
+        ]
+    for request in upstream.of(JUDGE):
+        (message,) = request["messages"]
+        assert "System prompt:\nAnswer in French.\n\nBe brief." in message["content"]
+        assert "Message of the user:\neasy one\n</request>" in message["content"]
+    assert [row["prompt"] for row in labels(path)] == ["easy one"]
+    assert label(upstream, path).returncode == 0
+    assert len(upstream.requests) == 4  # all of it is kept
+    write("Answer in German.")
+    assert label(upstream, path).returncode == 0
+    assert len(upstream.requests) == 8
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -68,9 +68,9 @@ class Journal:
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
         self.answers: dict[tuple[str, str], Answer] = {}
-        """By prompt and tier, ``strong`` or ``weak``."""
+        """By the key of a prompt and tier, ``strong`` or ``weak``."""
         self.verdicts: defaultdict[tuple[str, str], dict[str, Verdict]] = defaultdict(dict)
-        """By prompt and judge, then by order."""
+        """By the key of a prompt and judge, then by order."""
         self.spent = 0.0
         """On all that it holds, in dollars."""
         self._lock = threading.Lock()
