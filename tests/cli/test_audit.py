@@ -246,6 +246,17 @@ def test_only_side_calls(log):
     assert "serve an application" in done.stderr
 
 
+def test_what_the_gateway_answered_from_its_cache_costs_nothing(log, tmp_path):
+    unknown = row(f"{HARD} 3", completion_tokens=None)
+    lines(log, row(HARD), row(HARD, cache_hit="True"), row(f"{EASY} 2"), unknown)
+    done = called("audit", str(log), *AT, *PRICES, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    found = found_in(tmp_path / "out")
+    assert found["money"]["always_strong"] == pytest.approx(3 * (2000 * 10 + 100 * 30) / 1e6)
+    assert (found["calls"], found["repeated"], found["usual_answer"]) == (4, 1, 100.0)
+    assert "1 calls were answered from the gateway's own cache and cost nothing." in done.stdout
+
+
 def test_a_router_that_fails_is_told(log):
     done = called("audit", str(log), "--router", "failing")
     assert done.returncode == 2

@@ -233,6 +233,10 @@ def _on_tokens(audit: Audit) -> list[str]:
             f"{audit.answers_predicted:,} answers of unknown length are taken for "
             f"{audit.usual_answer:.0f} tokens, {source}."
         )
+    if audit.repeated:
+        lines.append(
+            f"{audit.repeated:,} calls were answered from the gateway's own cache and cost nothing."
+        )
     if audit.money:
         lines.append("Both models are taken to answer at the same length.")
     if audit.money and audit.spend is not None:
