@@ -55,7 +55,7 @@ def test_what_would_have_gone_where(log, tmp_path):
     done = called("audit", str(log), *AT, *PRICES, "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "40.0 % of all calls would have gone to the strong model" in done.stdout
-    assert "Of quality this says nothing" in done.stdout
+    assert "This says nothing about quality" in done.stdout
     found = found_in(out)
     turns = {part["name"]: (part["calls"], part["strong"]) for part in found["parts"]["turn"]}
     assert turns == {
@@ -131,7 +131,7 @@ def test_a_share_of_these_prompts_and_what_to_paste(tmp_path):
     found = found_in(out)
     assert found["share"]["value"] == pytest.approx(0.4, abs=0.02)
     assert found["share"]["low"] < found["share"]["value"] < found["share"]["high"]
-    assert f"would send {100 * found['uncalibrated_share']:.1f} %" in done.stdout
+    assert f"of usual traffic, and send {100 * found['uncalibrated_share']:.1f} %" in done.stdout
     settings = yaml.safe_load((out / "config_entry.yaml").read_text())["model_list"][0]
     settings = settings["model_info"]["routellm"]
     assert read_calibration(settings["calibration"]).rule == {"strong_share": 0.4}

@@ -68,7 +68,7 @@ def test_max_cost_ends_it_and_more_goes_on(upstream: JudgeUpstream, prompts: Pat
     prices = ("--strong-price", "1000,0", "--weak-price", "100,0", "--judge-price", "0,0")
     done = label(upstream, prompts, *prices, "--max-cost", "3")
     assert done.returncode == 1
-    assert "of --max-cost 3 is spent: to go on, run it again with more" in done.stderr
+    assert "of --max-cost 3 is spent: to continue, run it again with more" in done.stderr
     assert 3 <= len(upstream.of(BIG)) <= 5  # two prompts are in flight
     before = len(upstream.requests)
     done = label(upstream, prompts, *prices, "--max-cost", "100")

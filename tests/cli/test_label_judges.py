@@ -94,7 +94,7 @@ def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, promp
     said, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "interrupted: the calls in flight are awaited, and kept" in told
-    assert "interrupted: run it again to go on" in told
+    assert "interrupted: run it again to continue" in told
     assert f"of {N} prompts labelled" in said
     upstream.delay_s, asked = 0.0, len(upstream.requests)
     assert label(upstream, prompts).returncode == 0
@@ -111,7 +111,7 @@ def test_a_second_interrupt_waits_for_nothing(upstream: JudgeUpstream, prompts: 
     process.send_signal(signal.SIGINT)
     said, told = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "interrupted, and the calls in flight dropped: run it again to go on" in told
+    assert "interrupted, and the calls in flight dropped: run it again to continue" in told
     assert f"0 of {N} prompts labelled" in said
     upstream.hanging = {}
     assert label(upstream, prompts).returncode == 0
@@ -157,7 +157,7 @@ def test_an_outage_of_the_judge_loses_no_answer(upstream: JudgeUpstream, prompts
     done = label(upstream, prompts)
     assert done.returncode == 1
     assert "judge 'judge': 10 calls in a row failed, HTTP 500" in done.stderr
-    assert "run it again to go on" in done.stderr
+    assert "run it again to continue" in done.stderr
     answered = len(upstream.of(BIG))
     upstream.failing = {}
     done = label(upstream, prompts)

@@ -77,8 +77,8 @@ class Purse:
         """Raise StopError if nothing more may be spent."""
         if self.limit is not None and self.spent >= self.limit:
             raise StopError(
-                f"${self.spent:.4f} of --max-cost {self.limit:g} is spent: to go on, run it again "
-                "with more"
+                f"${self.spent:.4f} of --max-cost {self.limit:g} is spent: to continue, run it "
+                "again with more"
             )
 
     def pay(self, cost: float | None) -> None:

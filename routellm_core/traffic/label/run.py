@@ -107,7 +107,7 @@ class Labelling:
                     tried = len(done.labels) + sum(done.failures.values())
                     progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
             except KeyboardInterrupt:
-                done.stopped = "interrupted: run it again to go on"
+                done.stopped = "interrupted: run it again to continue"
                 progress.message(
                     "interrupted: the calls in flight are awaited, and kept; Ctrl-C again drops "
                     "them, paid or not"
@@ -116,7 +116,7 @@ class Labelling:
                 self._stopped.set()
                 wait(running)
         except KeyboardInterrupt:
-            done.stopped = "interrupted, and the calls in flight dropped: run it again to go on"
+            done.stopped = "interrupted, and the calls in flight dropped: run it again to continue"
         # Those that were finished while an interrupt came are in the journal.
         for prompt in prompts:
             label = self._known(prompt)
@@ -234,7 +234,7 @@ class Labelling:
         if not hopeless and self._in_a_row[role] < _MOST_IN_A_ROW:
             return AskError(f"{who}: {why}")
         times = "" if hopeless else f"{self._in_a_row[role]} calls in a row failed, "
-        return StopError(f"{who}: {times}{why}: mend that and run it again to go on")
+        return StopError(f"{who}: {times}{why}: fix that and run it again to continue")
 
     def _known(self, prompt: Prompt) -> tuple[float, float] | None:
         """Return the label that the journal gives."""

@@ -105,18 +105,18 @@ def _money(figures: Figures) -> Iterator[Line]:
 
 _SUMS = (
     "by the proxy's sums of costs over all requests: a total, so without an interval; no prompt "
-    "cache of the strong model is counted; both models taken to answer at the same length"
+    "cache of the strong model is counted; both models assumed to write the same length"
 )
 
 
 def _counted_as(costs: Costs) -> str:
     length = (
-        f"the strong model writes {costs.length_ratio:.2f} tokens for one of the weak's"
+        f"the strong model writes {costs.length_ratio:.2f} tokens for each of the weak's"
         if costs.length_ratio
-        else "both models taken to answer at the same length"
+        else "both models assumed to write the same length"
     )
     if costs.cached is None:
-        cached, whose = "no answer says which tokens came from a cache", ""
+        cached, whose = "no answer says how much it read from a cache", ""
     else:
         cached = f"{costs.cached:.0%} of the tokens read came from caches"
         whose = ", for either model"
