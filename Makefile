@@ -35,7 +35,7 @@ help:
 	@echo "make common-sense hard prompts above easy ones, by each bundled router (ROUTERS=mf: by that one)"
 	@echo "make results      docs/results.md and its plots, of the bundled routers; DATA=RouteLLM's evals folder"
 	@echo "make thresholds   what docs/thresholds.md measures, and its plot; DATA=folder with eval/ and validation/"
-	@echo "make learning-curves what labels are worth to routellm adapt, in docs/own-traffic-reference.md; DATA=folder with eval/, train/ and validation/"
+	@echo "make learning-curves what labels are worth to routellm adapt, in docs/adapt.md; DATA=folder with eval/, train/ and validation/"
 	@echo "make label-choice what labels that routellm label chooses gain over random ones; DATA likewise"
 	@echo "make build        build the wheel, install it in an empty environment and use it"
 

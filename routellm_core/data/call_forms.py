@@ -61,6 +61,9 @@ _OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "mode
 _OF_AGENTS = ("agent", "tool", "workflow")
 """What is in OpenTelemetry's names of operations that call models, or are called by them."""
 
+_SYSTEMS = ("system", "instructions")
+"""Where Anthropic's and OpenAI's Responses API have the system prompt."""
+
 _INDEXED = re.compile(r"gen_ai\.prompt\.(\d+)\.(role|content)")
 
 
@@ -179,6 +182,9 @@ def _span(row: Row) -> LoggedCall | str:
     messages = [_of_parts(each) for each in given] or _indexed(attributes)
     if not messages:
         return _NO_MESSAGES
+    system = _list(_parsed(attributes.get("gen_ai.system_instructions")))
+    if system:
+        messages = [_of_parts({"role": "system", "parts": system}), *messages]
     if _is_error(row.get("status")):
         return _FAILED
     model = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
@@ -230,14 +236,19 @@ def _logged(
 
 
 def _messages(value: Any) -> list[Any]:
-    """Return the messages of a request's body, of a list of them, or of a bare text."""
+    """Return the messages of a request's body, of a list of them, or of a bare text. The system
+    prompt of a body, which some APIs have beside the messages, is the first.
+    """
+    system: list[Any] = []
     if isinstance(value, Mapping):
+        before = next((value[key] for key in _SYSTEMS if value.get(key)), None)
+        system = [] if before is None else [{"role": "system", "content": before}]
         value = next(
             (value[key] for key in ("messages", "input", "prompt") if value.get(key)), None
         )
     if isinstance(value, str):
-        return [{"role": "user", "content": value}] if value.strip() else []
-    return _list(value)
+        return [*system, {"role": "user", "content": value}] if value.strip() else []
+    return [*system, *_list(value)] if _list(value) else []
 
 
 def _of_parts(message: Any) -> Any:

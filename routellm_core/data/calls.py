@@ -48,8 +48,13 @@ class Skipped:
         """Return a line for each reason."""
         found = []
         for why, rows in self._rows.items():
-            # "file, line 7": the file is named once.
-            numbers = [rows[0], *(row.rpartition(" ")[2] for row in rows[1:])]
+            # "file, line 7": a file is named once.
+            places = [row.rpartition(" ") for row in rows]
+            befores = [None, *(before for before, _, _ in places)]
+            numbers = [
+                place[2] if place[0] == before else row
+                for row, place, before in zip(rows, places, befores, strict=False)
+            ]
             more = self._counts[why] - len(rows)
             named = ", ".join(numbers) + (f" and {more:,} more" if more else "")
             found.append(f"skipped {self._counts[why]:,}: {why} ({named})")

@@ -46,9 +46,11 @@ class Row:
     """Of the strong and of the weak model's answer."""
 
 
-def text_lines(path: Path, remedy: str, broken: Broken | None = None) -> Iterator[str]:
-    """Yield the lines of a UTF-8 file, plain or gzip, with their ends, and without a byte order
-    mark.
+def numbered_lines(
+    path: Path, remedy: str, broken: Broken | None = None
+) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-8 file, plain or gzip, numbered from 1, with their ends, and without
+    a byte order mark.
 
     Args:
         path: the file.
@@ -59,10 +61,6 @@ def text_lines(path: Path, remedy: str, broken: Broken | None = None) -> Iterato
     Raises:
         DataError: it cannot be read, or is not UTF-8; the message names the line.
     """
-    return (line for _, line in _numbered(path, remedy, broken))
-
-
-def _numbered(path: Path, remedy: str, broken: Broken | None) -> Iterator[tuple[int, str]]:
     number, is_cut = 0, False
     for line in raw_lines(path, remedy, -1 if broken is None else _LONGEST):
         goes_on = is_cut
@@ -124,7 +122,7 @@ def json_objects(
     Raises:
         DataError: the file cannot be read, or a line is no JSON object.
     """
-    for number, line in _numbered(path, remedy, broken):
+    for number, line in numbered_lines(path, remedy, broken):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
@@ -137,7 +135,7 @@ def json_objects(
             continue
         rows = found if broken and isinstance(found, list) else [found]
         for at, row in enumerate(rows, 1):
-            if len(rows) > 1:
+            if len(rows) > 1 and number == 1:  # the file is one array
                 where = f"{path}, row {at}"
             if isinstance(row, dict):
                 yield where, row

@@ -54,6 +54,7 @@ def read_labelled(
     groups: set[str] = set()
     known: dict[str, None] = {}
     first: tuple[str, bool] | None = None
+    where = None
     for where, row in table_rows(path, _REMEDY):
         prompt = row.get("prompt")
         if prompt is None and "score" in row:
@@ -82,7 +83,8 @@ def read_labelled(
             raise DataError(
                 f"{path} has no labels of model '{absent}': {did_you_mean(absent, known)}"
             )
-        raise DataError(f"{path} has no row with labels of both models: {_REMEDY}")
+        what = "has no rows" if where is None else "has no row with labels of both models"
+        raise DataError(f"{path} {what}: {_REMEDY}")
 
 
 def _qualities(

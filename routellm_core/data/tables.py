@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
 from ..optional import require
-from .json_rows import Broken, json_objects, raw_lines, text_lines
+from .json_rows import Broken, json_objects, numbered_lines, raw_lines
 
 _PARQUET = b"PAR1"
 """What a parquet file begins with."""
@@ -27,6 +28,12 @@ _OTHER_SEPARATORS = (";", "\t", "|")
 _WORDS = {"True": "true", "False": "false", "TRUE": "true", "FALSE": "false"}
 """How Python and spreadsheets write what JSON has in small letters."""
 
+_QUOTES = {
+    "unexpected end of data": "a quote in this row is not closed, and all that follows is in it",
+    "expected after": "a quote in this row is not closed, or a text has one that is not doubled",
+}
+"""What is wrong with a row, by what is in the error of Python's reader."""
+
 _BATCH = 1024
 _BUFFER = 1 << 20
 _CELL = 1 << 26
@@ -36,7 +43,8 @@ _CELL = 1 << 26
 def table_rows(
     path: Path, remedy: str, broken: Broken | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where a row is ("file, line 7", in parquet "file, row 7"), and the row.
+    """Yield where a row is ("file, line 7", in parquet "file, row 7"), and the row. A row of CSV
+    that has several lines is where it begins.
 
     Parquet is recognised by its first bytes, CSV by its name. In parquet a map is read as an
     object, as a struct is; what is absent is None. In CSV an empty cell is None, and scores,
@@ -83,29 +91,15 @@ def count_rows(path: Path) -> int:
 def _csv_rows(
     path: Path, remedy: str, broken: Broken | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    csv.field_size_limit(max(_CELL, csv.field_size_limit()))
-    lines = csv.DictReader(text_lines(path, remedy, broken))
-    names = [name.strip() for name in lines.fieldnames or ()]
-    lines.fieldnames = names
+    records = _csv_records(path, remedy, broken)
+    names = [name.strip() for name in next(records, ("", []))[1]]
     other = next((each for each in _OTHER_SEPARATORS if each in "".join(names)), None)
     if other is not None and len(names) == 1:
         raise DataError(
             f"{path}, line 1: its columns are separated by {other!r}: separate them by commas"
         )
-    while True:
-        try:
-            cells = next(lines, None)
-        except csv.Error as error:
-            if broken is None:
-                raise DataError(
-                    f"{path}, line {lines.line_num}: not CSV ({error}): {remedy}"
-                ) from error
-            broken(f"{path}, line {lines.line_num}", "not CSV")
-            continue
-        if cells is None:
-            return
-        where = f"{path}, line {lines.line_num}"
-        if None in cells:
+    for where, texts in records:
+        if len(texts) > len(names):
             if broken is None:
                 raise DataError(f"{where}: more cells than columns: quote texts with commas")
             broken(where, "more cells than columns")
@@ -117,10 +111,41 @@ def _csv_rows(
                     column: _cell(text)
                     if column in _VALUES or column.startswith(_OF_MODEL)
                     else text or None
-                    for column, text in cells.items()
+                    for column, text in zip_longest(names, texts)
                 }
             ),
         )
+
+
+def _csv_records(path: Path, remedy: str, broken: Broken | None) -> Iterator[tuple[str, list[str]]]:
+    """Yield where each record begins, and its cells; blank lines are none."""
+    csv.field_size_limit(max(_CELL, csv.field_size_limit()))
+    began: int | None = None
+
+    def lines() -> Iterator[str]:
+        nonlocal began
+        for number, line in numbered_lines(path, remedy, broken):
+            began = number if began is None else began
+            yield line
+
+    reader = csv.reader(lines(), strict=True)
+    while True:
+        began = None
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            where = f"{path}, line {began}"
+            why = next((why for said, why in _QUOTES.items() if said in str(error)), None)
+            what = remedy if why is None else "close each quote, and write those in a text twice"
+            why = why or f"not CSV ({error})"
+            if broken is None:
+                raise DataError(f"{where}: {why}: {what}") from error
+            broken(where, why)
+            continue
+        if cells is None:
+            return
+        if cells:
+            yield f"{path}, line {began}", cells
 
 
 def _one_object(row: dict[str, Any]) -> dict[str, Any]:

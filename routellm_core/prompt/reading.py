@@ -37,8 +37,12 @@ def asked_in(
     if settings.scored == "all":
         text = _joined(every)
         return Asked((text,) if text else (), parts=parts)
-    before = _joined(each for each in every if _role(each) in _SYSTEM)
-    return Asked(turns, before=before, parts=parts)
+    return Asked(turns, before=system_text(every), parts=parts)
+
+
+def system_text(messages: Iterable[Any]) -> str:
+    """Return the system prompt of a conversation, in all messages that hold a part of it."""
+    return _joined(each for each in messages if _role(each) in _SYSTEM)
 
 
 def _joined(messages: Iterable[Mapping[str, Any]]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 WINDOW = 10_000
 """Scored calls after which counting begins anew; the last such window is kept as well."""
 
-_LEAST = 1_000
+LEAST = 1_000
 """Scored calls from which a warning may be given."""
 
 _SHARE_OFF = 0.1
@@ -136,7 +136,7 @@ def drifted(status: Status, calibration: str | None) -> str | None:
         status: of the policy.
         calibration: path of its calibration file, if it has one.
     """
-    if status.scored < _LEAST or status.share is None or status.target_share is None:
+    if status.scored < LEAST or status.share is None or status.target_share is None:
         return None
     again = "calibrate again on recent prompts: routellm calibrate --prompts FILE"
     if abs(status.share - status.target_share) > _SHARE_OFF:

@@ -226,6 +226,15 @@ def test_a_broken_row_is_named_before_work_starts(tmp_path: Path):
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_file_without_labels_is_said_to_have_none(tmp_path: Path):
+    path = written(tmp_path / "labels.jsonl", [])
+    done = called("adapt", "--labels", str(path), "--out", str(tmp_path / "mine"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: {path} has no rows: write a row per prompt, like" in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+    assert not (tmp_path / "mine").exists()
+
+
 def test_labels_in_csv_give_what_those_in_json_give(tmp_path: Path):
     labels = rows(60, hard=0.4)
     csv = tmp_path / "labels.csv"

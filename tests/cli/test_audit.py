@@ -55,7 +55,7 @@ def test_what_would_have_gone_where(log, tmp_path):
     done = called("audit", str(log), *AT, *PRICES, "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "40.0 % of all calls would have gone to the strong model" in done.stdout
-    assert "Of quality this says nothing" in done.stdout
+    assert "This says nothing about quality" in done.stdout
     found = found_in(out)
     turns = {part["name"]: (part["calls"], part["strong"]) for part in found["parts"]["turn"]}
     assert turns == {
@@ -131,7 +131,7 @@ def test_a_share_of_these_prompts_and_what_to_paste(tmp_path):
     found = found_in(out)
     assert found["share"]["value"] == pytest.approx(0.4, abs=0.02)
     assert found["share"]["low"] < found["share"]["value"] < found["share"]["high"]
-    assert f"would send {100 * found['uncalibrated_share']:.1f} %" in done.stdout
+    assert f"of usual traffic, and send {100 * found['uncalibrated_share']:.1f} %" in done.stdout
     settings = yaml.safe_load((out / "config_entry.yaml").read_text())["model_list"][0]
     settings = settings["model_info"]["routellm"]
     assert read_calibration(settings["calibration"]).rule == {"strong_share": 0.4}
@@ -244,6 +244,17 @@ def test_only_side_calls(log):
     done = called("audit", str(log), *AT)
     assert done.returncode == 2
     assert "serve an application" in done.stderr
+
+
+def test_what_the_gateway_answered_from_its_cache_costs_nothing(log, tmp_path):
+    unknown = row(f"{HARD} 3", completion_tokens=None)
+    lines(log, row(HARD), row(HARD, cache_hit="True"), row(f"{EASY} 2"), unknown)
+    done = called("audit", str(log), *AT, *PRICES, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    found = found_in(tmp_path / "out")
+    assert found["money"]["always_strong"] == pytest.approx(3 * (2000 * 10 + 100 * 30) / 1e6)
+    assert (found["calls"], found["repeated"], found["usual_answer"]) == (4, 1, 100.0)
+    assert "1 calls were answered from the gateway's own cache and cost nothing." in done.stdout
 
 
 def test_a_router_that_fails_is_told(log):

@@ -147,3 +147,41 @@ def test_a_log_that_ends_early_counts_as_far_as_it_goes(tmp_path, plugin):
     found = found_in(tmp_path / "out")
     assert 1 < found["calls"] < 3_000
     assert "damaged gzip" in found["skipped"][0]
+
+
+QUOTES = {
+    "to the end": ('"SECRET,b\nx,y\nx,y\n', "is not closed, and all that follows is in it", 2),
+    "to the next": ('"SECRET,b\n"x",y\nx,y\n', "is not closed, or a text has one that", 3),
+    "in a text": ('"say ""SECRET" twice",b\nx,y\n', "a text has one that is not doubled", 3),
+}
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+def test_a_quote_that_is_not_closed_is_told_by_the_line_on_which_it_begins(tmp_path, plugin, quote):
+    plugin(routers)
+    rows, said, calls = QUOTES[quote]
+    log = tmp_path / "log.csv"
+    log.write_text(f'prompt,model\n"{EASY}\n",a\n\n{EASY},a\n{rows}')
+    done = called("audit", str(log), *AT, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert found_in(tmp_path / "out")["calls"] == calls
+    (skipped,) = (each for each in found_in(tmp_path / "out")["skipped"] if "quote" in each)
+    assert said in skipped
+    assert skipped.endswith(f"({log}, line 6)")
+    done = called("calibrate", "--prompts", str(log), "--strong-share", "0.5")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{log}, line 6: a quote in this row is not closed" in done.stderr
+    assert "SECRET" not in done.stderr
+
+
+def test_rows_of_several_files_are_told_with_their_file(tmp_path, plugin):
+    plugin(routers)
+    logs = [tmp_path / name for name in ("a.jsonl", "b.jsonl")]
+    for log in logs:
+        log.write_text(f'{{"prompt": "{EASY}"}}\nSECRET\n\n[1, 2]\nSECRET\n')
+    done = called("audit", *map(str, logs), *AT, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    said = "({}, line 2, 5, {}, line 2, 5)".format(*logs)
+    assert f"skipped 4: not JSON {said}" in found_in(tmp_path / "out")["skipped"]
+    said = "({}, line 4, 4, {}, line 4, 4)".format(*logs)
+    assert f"skipped 4: not a JSON object {said}" in found_in(tmp_path / "out")["skipped"]

@@ -283,7 +283,10 @@ MISTAKES = {
     "no rows": (["--prompts", "N", "--strong-share", ".3"], "holds no prompts"),
     "one prompt": (["--prompts", "O", "--strong-share", ".3"], "one prompt is not a sample"),
     "empty file": (["--prompts", "Z", "--strong-share", ".3"], "Z holds no prompts: write a JSON"),
-    "empty labels": (["--labelled", "Z", "--max-quality-loss", ".1"], "no row with labels of both"),
+    "empty labels": (
+        ["--labelled", "Z", "--max-quality-loss", ".1"],
+        "has no rows: write a row",
+    ),
     "binary": (["--prompts", "B", "--strong-share", ".3"], "line 1: not UTF-8"),
     "a column is missing": (["--labelled", "C", "--max-quality-loss", ".1"], "line 1: no 'weak'"),
     "labels NaN": (["--labelled", "A", "--max-quality-loss", ".1"], "line 1: 'strong' is nan"),

@@ -153,6 +153,8 @@ def test_mistakes_are_one_line(tmp_path, logged):
     none = called("explored", str(lines(tmp_path / "none.jsonl", [{"tier": "weak"}])))
     assert none.returncode == 2
     assert "set explore: 0.01 where you route" in none.stderr
+    empty = called("explored", str(lines(tmp_path / "empty.jsonl", [])))
+    assert "no call was decided with exploration (the logs are empty): set" in empty.stderr
     wrong = lines(tmp_path / "wrong.jsonl", [{"request_id": "a", "score": 5}])
     done = called("explored", str(log), "--judgements", str(wrong))
     assert done.returncode == 2

@@ -68,7 +68,7 @@ def test_max_cost_ends_it_and_more_goes_on(upstream: JudgeUpstream, prompts: Pat
     prices = ("--strong-price", "1000,0", "--weak-price", "100,0", "--judge-price", "0,0")
     done = label(upstream, prompts, *prices, "--max-cost", "3")
     assert done.returncode == 1
-    assert "of --max-cost 3 is spent: to go on, run it again with more" in done.stderr
+    assert "of --max-cost 3 is spent: to continue, run it again with more" in done.stderr
     assert 3 <= len(upstream.of(BIG)) <= 5  # two prompts are in flight
     before = len(upstream.requests)
     done = label(upstream, prompts, *prices, "--max-cost", "100")
@@ -127,6 +127,40 @@ def test_reads_chat_logs_and_tells_what_it_leaves_out(upstream: JudgeUpstream, t
     done = label(upstream, path)
     assert "skipped 1: a follow-up" in done.stderr
     assert [row["prompt"] for row in labels(path)] == ["easy one"]
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["a log", "an export of the store"])
+def test_a_system_prompt_is_part_of_what_is_asked(
+    upstream: JudgeUpstream, tmp_path: Path, beside: bool
+):
+    path = tmp_path / "logs.jsonl"
+
+    def write(said: str) -> None:
+        system = [
+            {"role": "system", "content": said},
+            {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+        ]
+        asked = {"messages": [*system, {"role": "user", "content": "easy one"}]}
+        path.write_text(json.dumps({"prompt": "easy one", **asked} if beside else asked) + "\n")
+
+    write("Answer in French.")
+    assert label(upstream, path).returncode == 0
+    for model in (BIG, SMALL):
+        (request,) = upstream.of(model)
+        assert request["messages"] == [
+            {"role": "system", "content": "Answer in French.\n\nBe brief."},
+            {"role": "user", "content": "easy one"},
+        ]
+    for request in upstream.of(JUDGE):
+        (message,) = request["messages"]
+        assert "System prompt:\nAnswer in French.\n\nBe brief." in message["content"]
+        assert "Message of the user:\neasy one\n</request>" in message["content"]
+    assert [row["prompt"] for row in labels(path)] == ["easy one"]
+    assert label(upstream, path).returncode == 0
+    assert len(upstream.requests) == 4  # all of it is kept
+    write("Answer in German.")
+    assert label(upstream, path).returncode == 0
+    assert len(upstream.requests) == 8
 
 
 @pytest.mark.parametrize(

@@ -67,14 +67,13 @@ def test_a_limit_of_the_rate_is_told_with_what_to_do(upstream: JudgeUpstream, pr
     )
 
 
-def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, prompts: Path):
-    upstream.delay_s = 1.0
-    out = prompts.parent / "labels.jsonl"
+def begun(upstream: JudgeUpstream, prompts: Path) -> subprocess.Popen[str]:
+    """Start a run, and wait until the judge is asked."""
     process = subprocess.Popen(
         [
-            *(*COMMAND, "label", "--prompts", str(prompts), "--out", str(out), "--workers", "2"),
-            *("--base-url", upstream.url, "--strong-model", BIG, "--weak-model", SMALL),
-            *("--judge-model", JUDGE),
+            *(*COMMAND, "label", "--prompts", str(prompts), "--workers", "2", "--retries", "0"),
+            *("--out", str(prompts.parent / "labels.jsonl"), "--base-url", upstream.url),
+            *("--strong-model", BIG, "--weak-model", SMALL, "--judge-model", JUDGE),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -85,16 +84,53 @@ def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, promp
     deadline = time.monotonic() + 60
     while not upstream.of(JUDGE) and time.monotonic() < deadline:
         time.sleep(0.05)
+    return process
+
+
+def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, prompts: Path):
+    upstream.delay_s = 1.0
+    process = begun(upstream, prompts)
     process.send_signal(signal.SIGINT)
     said, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "interrupted: the calls in flight are awaited, and kept" in told
-    assert "interrupted: run it again to go on" in told
+    assert "interrupted: run it again to continue" in told
     assert f"of {N} prompts labelled" in said
     upstream.delay_s, asked = 0.0, len(upstream.requests)
     assert label(upstream, prompts).returncode == 0
     assert len(labels(prompts)) == N
     assert len(upstream.requests) == 4 * N >= asked  # nothing was asked twice
+
+
+def test_a_second_interrupt_waits_for_nothing(upstream: JudgeUpstream, prompts: Path):
+    upstream.hanging = {JUDGE: 40.0}
+    process = begun(upstream, prompts)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert "Ctrl-C again drops them" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    said, told = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "interrupted, and the calls in flight dropped: run it again to continue" in told
+    assert f"0 of {N} prompts labelled" in said
+    upstream.hanging = {}
+    assert label(upstream, prompts).returncode == 0
+    assert len(labels(prompts)) == N
+    assert len(upstream.of(BIG)) == N  # answers that were there are kept
+
+
+def test_two_runs_do_not_pay_for_the_same_labels(upstream: JudgeUpstream, prompts: Path):
+    upstream.delay_s = 1.0
+    process = begun(upstream, prompts)
+    done = label(upstream, prompts)
+    assert done.returncode == 2
+    assert f"another run writes to {prompts.parent}" in done.stderr
+    assert "wait for its end, or name another file" in done.stderr
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    upstream.delay_s = 0.0
+    assert label(upstream, prompts).returncode == 0
+    assert len(upstream.requests) == 4 * N
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -121,7 +157,7 @@ def test_an_outage_of_the_judge_loses_no_answer(upstream: JudgeUpstream, prompts
     done = label(upstream, prompts)
     assert done.returncode == 1
     assert "judge 'judge': 10 calls in a row failed, HTTP 500" in done.stderr
-    assert "run it again to go on" in done.stderr
+    assert "run it again to continue" in done.stderr
     answered = len(upstream.of(BIG))
     upstream.failing = {}
     done = label(upstream, prompts)

@@ -67,7 +67,7 @@ def test_where_the_function_fails_there_is_no_label_and_nothing_is_lost(
 def test_a_function_that_always_fails_ends_the_run(upstream: JudgeUpstream, prompts: Path):
     done = label(upstream, prompts, "--judge", own_judge(prompts, "def quality(): return 1\n"))
     assert done.returncode == 1
-    assert "10 calls in a row failed, it raised TypeError: mend that" in done.stderr
+    assert "10 calls in a row failed, it raised TypeError: fix that" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["nowhere.py:quality", "no_such_module:quality", "json:no"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from routellm_plugins.demo.standin.answers import Answer
@@ -18,6 +19,7 @@ class JudgeUpstream(Upstream):
     Attributes:
         mood: of the judge: ``fair``, ``first`` (the answer shown first is better), ``nonsense``.
         failing: models that fail, with the HTTP status.
+        hanging: models that answer after so many seconds.
         most: requests that are answered; further ones get 402.
     """
 
@@ -25,6 +27,7 @@ class JudgeUpstream(Upstream):
         super().__init__()
         self.mood = "fair"
         self.failing: dict[str, int] = {}
+        self.hanging: dict[str, float] = {}
         self.most: int | None = None
 
     def of(self, model: str) -> list[dict[str, Any]]:
@@ -32,6 +35,7 @@ class JudgeUpstream(Upstream):
         return [request for request in self.requests if request["model"] == model]
 
     def fault(self, body: dict[str, Any]) -> int | None:
+        time.sleep(self.hanging.get(str(body["model"]), 0.0))
         if self.most is not None and len(self.requests) > self.most:
             return 402
         return self.failing.get(str(body["model"]))

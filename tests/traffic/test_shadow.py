@@ -14,22 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from routellm_core import ConfigError
 from routellm_core.traffic.report.figures import figures_of
 from routellm_core.traffic.report.requests import requests_of
 from routellm_core.traffic.shadow import shadow as shadow_module
 from routellm_core.traffic.shadow.calls import Calls, Job
-from routellm_core.traffic.shadow.settings import ShadowSettings, shadow_settings
+from routellm_core.traffic.shadow.settings import ShadowSettings
 from routellm_core.traffic.shadow.shadow import OtherCall, Shadow
 from routellm_core.traffic.shadow.shadow import shadow_of as shadow_of_route
 from routellm_core.traffic.store.kept import Answer, Feedback
 from routellm_core.traffic.store.store import Store
 from tests.traffic.exchanges import answer, request
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "traffic.db")
 
 
 def shadow_of(path: str, **settings: Any) -> Shadow:
@@ -371,31 +365,3 @@ def test_a_fork_does_not_pay_for_its_parents_calls_in_flight(path: str):
     assert os.waitpid(child, 0)[1] == 0
     release.set()
     assert shadow.flush()
-
-
-@pytest.mark.parametrize(
-    ("wrong", "advice"),
-    [
-        ({"sample": 5}, "'sample' is 5: input should be less than or equal to 1"),
-        ({"sample": True}, "'sample' is True: write a number"),
-        ({"budget_usd": -1}, "'budget_usd' is -1"),
-        ({"sampel": 0.1}, "unknown key 'sampel': did you mean 'sample'"),
-        ({"strong_price": "cheap"}, "such as 2.5,10"),
-        ({"redact": 3}, "write a function, or its dotted path"),
-        ({"redact": "no.such.function"}, "cannot be imported"),
-        ({"keep_days": 0}, "'keep_days' is 0"),
-        ({"store": "no/such/folder/x.db"}, "there is no folder"),
-        ({"store": "what://"}, "not the URL of a database"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_mistakes_in_the_settings_are_one_line(path: str, wrong: dict[str, Any], advice: str):
-    with pytest.raises(ConfigError) as caught:
-        shadow_settings({"sample": 0.1, "budget_usd": 1, "store": path, **wrong})
-    assert str(caught.value).startswith("shadow: ")
-    assert advice in str(caught.value)
-
-
-def test_what_is_no_mapping_is_a_mistake():
-    with pytest.raises(ConfigError, match=r"such as \{sample"):
-        shadow_settings(True)

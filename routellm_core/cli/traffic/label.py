@@ -124,7 +124,7 @@ def label(
     prompts could not be labelled.
     """
     from ...traffic.label.ask import Asker, Pace, Purse
-    from ...traffic.label.journal import Journal
+    from ...traffic.label.journal import opened
     from ...traffic.label.judges import EXACT, GRADED, PAIRWISE, make_judge, template_text
     from ...traffic.label.run import Labelling
 
@@ -167,19 +167,18 @@ def label(
         "weak": models["weak"].name,
         "max_tokens": max_tokens,
     }
-    journal = Journal(journal_path, settings)
-    run = Labelling(
-        models,
-        judging,
-        journal,
-        asker.ask,
-        Purse(max_cost, journal.spent),
-        Pace(requests_per_minute),
-    )
-    console = messages()
-    with shown_progress(console) as progress:
-        done = run.run(todo, workers=workers, progress=progress)
-    run.write(out, todo, done)
+    with opened(journal_path, settings) as journal:
+        run = Labelling(
+            models,
+            judging,
+            journal,
+            asker.ask,
+            Purse(max_cost, journal.spent),
+            Pace(requests_per_minute),
+        )
+        with shown_progress(messages()) as progress:
+            done = run.run(todo, workers=workers, progress=progress)
+        run.write(out, todo, done)
     _tell(run, done, todo, out, people, priced=all(model.price for model in models.values()))
     if done.stopped or len(done.labels) < len(todo):
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.json_rows import Row, json_objects, number, shown, text_lines
+from ...data.json_rows import Row, json_objects, number, numbered_lines, shown
 from ...errors import DataError
 
 STRONG_MODEL = "gpt-4-1106-preview"
@@ -107,7 +107,7 @@ def _judgements(path: Path) -> dict[tuple[str, str], dict[int, float]]:
 
 
 def _csv(path: Path, group: str, contaminated: set[str]) -> Iterator[Row]:
-    reader = csv.DictReader([*text_lines(path, REMEDY)])
+    reader = csv.DictReader([line for _, line in numbered_lines(path, REMEDY)])
     try:
         for column in ("prompt", WEAK_MODEL, STRONG_MODEL):
             if column not in (reader.fieldnames or ()):

@@ -76,6 +76,8 @@ class Calls:
     """SHA-256 of the prompts, in their order."""
     failed: int
     """How many could not be scored."""
+    repeated: int = 0
+    """How many the gateway answered from a cache of its own; their tokens are 0."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -139,7 +141,7 @@ class _Columns:
         self._messages: array[int] = array("I")
         self._labels = {name: _Labels() for name in COLUMNS}
         self._labels["turn"] = _Labels(TURNS)
-        self._predicted = 0
+        self._predicted = self._repeated = 0
 
     def add(self, call: LoggedCall) -> None:
         is_side = self._stream.add(call.turns, call.messages)
@@ -157,6 +159,7 @@ class _Columns:
             self._predicted += 1
         if facts.from_gateway_cache:
             given = answered = 0.0
+            self._repeated += 1
         others = (facts.cached, facts.written, facts.when, facts.spend)
         for name, number in zip(_NUMBERS, (given, answered, *map(_or_nan, others)), strict=True):
             self._numbers[name].append(number)
@@ -189,6 +192,7 @@ class _Columns:
             predicted=self._predicted,
             digest=self._stream.digest,
             failed=self._stream.failed(scores),
+            repeated=self._repeated,
         )
 
 

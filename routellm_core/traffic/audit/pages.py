@@ -32,6 +32,7 @@ th, td { text-align: right; padding: .28rem .8rem; border-bottom: 1px solid #e2e
   vertical-align: top; }
 th { border-bottom: 2px solid #9a9a9a; font-weight: 600; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
+table:not(.text) td { white-space: nowrap; }
 table.text th, table.text td { text-align: left; overflow-wrap: anywhere; }
 tr.chosen td { font-weight: 700; background: #fff6ea; }
 img { max-width: 100%; height: auto; display: block; margin: .8rem 0; }

@@ -115,6 +115,8 @@ class Audit:
     tokens_predicted: int
     """Of how many calls the tokens given are predicted."""
     answers_predicted: int
+    repeated: int
+    """Calls that the gateway answered from a cache of its own, which cost nothing."""
     usual_answer: float
     caches_logged: int
     money: Money | None
@@ -166,7 +168,7 @@ def audit(
             f"all {len(calls):,} calls serve an application (titles, summaries), so there is "
             "nothing to route: give logs of people's calls"
         )
-    known = calls.answered[~np.isnan(calls.answered)]
+    known = calls.answered[~np.isnan(calls.answered) & (calls.given > 0)]
     usual = float(known.mean()) if len(known) else output_tokens
     flow = flow_of(calls, usual, idle_s)
 
@@ -200,6 +202,7 @@ def audit(
         spend=None if np.isnan(calls.spend).any() else float(calls.spend.sum()),
         tokens_given=float(calls.given.sum()),
         tokens_predicted=calls.predicted,
+        repeated=calls.repeated,
         answers_predicted=int(np.isnan(calls.answered).sum()),
         usual_answer=usual,
         caches_logged=flow.logged,

@@ -13,8 +13,8 @@ from .caches import LEAST_CACHED
 from .result import Audit, Interval, Part
 
 NO_LABELS = (
-    "Of quality this says nothing: the log has no labels. What answers would have been worth is "
-    "for labels of your prompts to tell (`routellm calibrate --labelled`)."
+    "This says nothing about quality, since the log has no labels: `routellm label` makes them "
+    "from your prompts."
 )
 
 TITLES = {
@@ -23,7 +23,7 @@ TITLES = {
     "key": "By key",
     "team": "By team",
     "day": "By day (UTC)",
-    "kind": "By kind of prompt, told by words and signs",
+    "kind": "By kind of prompt, recognised by keywords",
 }
 """Of the tables, in their order."""
 
@@ -93,8 +93,8 @@ def headline(audit: Audit) -> list[str]:
             lines.append(
                 f"One strong model alone reads {tokens(money.cached_strong)} of "
                 f"{tokens(audit.tokens_given)} tokens from its cache, the routed models "
-                f"{tokens(money.cached_routed)}. Without counting caches the saving would look "
-                f"like {share(money.saving_without_caches)}."
+                f"{tokens(money.cached_routed)}. If caches were ignored, the saving would seem to "
+                f"be {share(money.saving_without_caches)}."
             )
         if not audit.sticky:
             lines.append(
@@ -128,9 +128,9 @@ def notes(audit: Audit, skipped: Sequence[str]) -> list[str]:
     """
     lines = [*_on_tokens(audit), *_on_caches(audit)]
     lines.append(
-        "Conversations are told by their id, or by how they begin: key, team, system prompt and "
-        "first words of the human, and the first answer. Follow-ups are judged with the turn that "
-        "they are about, as at a gateway."
+        "Conversations are recognised by their id, or by how they begin: key, team, system prompt, "
+        "first words of the human and first answer. Follow-ups are judged with the turn that they "
+        "are about, as at a gateway."
     )
     if math.isnan(audit.share.low):
         lines.append("There are too few conversations for intervals.")
@@ -147,8 +147,8 @@ def notes(audit: Audit, skipped: Sequence[str]) -> list[str]:
         lines.append(f"{audit.failed:,} calls could not be scored and count as strong.")
     if audit.uncalibrated_share is not None:
         lines.append(
-            f"The same share without the calibration file, which means usual traffic, would send "
-            f"{share(audit.uncalibrated_share)} of these calls to the strong model."
+            "Without the calibration file, the same strong_share would be one of usual traffic, "
+            f"and send {share(audit.uncalibrated_share)} of these calls to the strong model."
         )
     return [*lines, *skipped]
 
@@ -222,23 +222,27 @@ def _on_tokens(audit: Audit) -> list[str]:
     lines = []
     if audit.tokens_predicted:
         lines.append(
-            f"{audit.tokens_predicted:,} calls have no tokens in the log: a quarter of the bytes "
-            "of their messages is taken."
+            f"{audit.tokens_predicted:,} calls have no token counts in the log: they are estimated "
+            "as a quarter of the bytes of the messages."
         )
     if audit.answers_predicted and audit.money:
         source = (
             "the mean of the others" if audit.answers_predicted < audit.calls else "--output-tokens"
         )
         lines.append(
-            f"{audit.answers_predicted:,} answers of unknown length are taken for "
+            f"{audit.answers_predicted:,} answers of unknown length are assumed to have "
             f"{audit.usual_answer:.0f} tokens, {source}."
         )
+    if audit.repeated:
+        lines.append(
+            f"{audit.repeated:,} calls were answered from the gateway's own cache and cost nothing."
+        )
     if audit.money:
-        lines.append("Both models are taken to answer at the same length.")
+        lines.append("Both models are assumed to write answers of the same length.")
     if audit.money and audit.spend is not None:
         lines.append(
-            f"The log itself says that {dollars(audit.spend)} were spent, on the models that "
-            "served these calls."
+            f"According to the log, {dollars(audit.spend)} was spent on the models that served "
+            "these calls."
         )
     return lines
 
@@ -247,7 +251,7 @@ def _on_caches(audit: Audit) -> list[str]:
     if audit.money is None:
         return []
     strong, weak = audit.money.prices
-    lines = [f"Prices for a million tokens: strong {_price(strong)}; weak {_price(weak)}."]
+    lines = [f"Prices per million tokens: strong {_price(strong)}; weak {_price(weak)}."]
     if strong.cached is None or weak.cached is None:
         lines.append(
             "Tokens from a cache without a price of their own count in full: give "

@@ -60,7 +60,7 @@ def read_explored(
             else:
                 rows.append(found)
     if not rows:
-        reasons = "; ".join(skipped.lines())
+        reasons = "; ".join(skipped.lines()) or "the logs are empty"
         raise DataError(
             f"no call was decided with exploration ({reasons}): set explore: 0.01 where you route"
         )

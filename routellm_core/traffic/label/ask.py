@@ -12,6 +12,8 @@ from ...openai_client import Server
 from ...optional import require
 from ...rules.prices import Price
 
+Messages = list[dict[str, str]]
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -75,8 +77,8 @@ class Purse:
         """Raise StopError if nothing more may be spent."""
         if self.limit is not None and self.spent >= self.limit:
             raise StopError(
-                f"${self.spent:.4f} of --max-cost {self.limit:g} is spent: to go on, run it again "
-                "with more"
+                f"${self.spent:.4f} of --max-cost {self.limit:g} is spent: to continue, run it "
+                "again with more"
             )
 
     def pay(self, cost: float | None) -> None:
@@ -136,8 +138,12 @@ class Asker:
                 f"the model '{model.name}'", timeout_s=self._timeout_s, max_retries=self._retries
             )
 
-    def ask(self, model: Model, text: str) -> Reply:
-        """Return the answer to one user message.
+    def ask(self, model: Model, messages: Messages) -> Reply:
+        """Return the answer to a request.
+
+        Args:
+            model: whom to ask.
+            messages: of the request.
 
         Raises:
             AskError: there is none.
@@ -145,7 +151,7 @@ class Asker:
         limits: dict[str, Any] = {"max_tokens": self._max_tokens} if self._max_tokens else {}
         try:
             done = self._clients[model.server].chat.completions.create(
-                model=model.name, messages=[{"role": "user", "content": text}], **limits
+                model=model.name, messages=messages, **limits
             )
             choice = done.choices[0]
             usage = done.usage
@@ -186,5 +192,5 @@ def _status_error(error: Any) -> AskError:
     return AskError(why, hopeless=status in (401, 403, 404))
 
 
-Ask = Callable[[Model, str], Reply]
-"""Asks a model a text, or raises AskError or StopError."""
+Ask = Callable[[Model, Messages], Reply]
+"""Asks a model, or raises AskError or StopError."""

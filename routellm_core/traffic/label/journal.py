@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, DataError
+from ...locks import locked
 
 VERSION = 1
 _VERSION, _SETTINGS = "routellm_labelling", "settings"
@@ -33,6 +36,23 @@ class Verdict:
     """Why not."""
 
 
+@contextmanager
+def opened(path: Path, settings: dict[str, Any]) -> Iterator[Journal]:
+    """Open a journal, which no other process writes to meanwhile: each would pay for what the other
+    has.
+
+    Raises:
+        ConfigError: another process has it open, or as for ``Journal``.
+        DataError: as for ``Journal``.
+    """
+    try:
+        path.touch()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with locked(path):
+        yield Journal(path, settings)
+
+
 class Journal:
     """A file of JSON lines that only grows. Each line is written at once and whole.
 
@@ -48,9 +68,9 @@ class Journal:
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
         self.answers: dict[tuple[str, str], Answer] = {}
-        """By prompt and tier, ``strong`` or ``weak``."""
+        """By the key of a prompt and tier, ``strong`` or ``weak``."""
         self.verdicts: defaultdict[tuple[str, str], dict[str, Verdict]] = defaultdict(dict)
-        """By prompt and judge, then by order."""
+        """By the key of a prompt and judge, then by order."""
         self.spent = 0.0
         """On all that it holds, in dollars."""
         self._lock = threading.Lock()
@@ -123,10 +143,7 @@ class Journal:
             with self.path.open("ab") as file:
                 file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
-            raise ConfigError(
-                f"{self.path} cannot be written ({error.strerror}): make room, or name another "
-                "--out; what was written is kept"
-            ) from error
+            raise _unwritable(self.path, error) from error
 
     def _lines(self) -> list[dict[str, Any]]:
         """Return what the file holds. A last line that was cut off is taken out of it."""
@@ -150,6 +167,13 @@ class Journal:
                 raise DataError(f"{self.path}, line {number}: not a JSON object")
             found.append(row)
         return found
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path} cannot be written ({error.strerror}): make room, or name another --out; what was "
+        "written is kept"
+    )
 
 
 def _told(settings: Any) -> str:

@@ -47,10 +47,10 @@ class Pairwise:
         first, second = strong.strip() or _NOTHING, weak.strip() or _NOTHING
         return {
             STRONG_FIRST: _filled(
-                self.template, question=prompt.text, answer_a=first, answer_b=second
+                self.template, question=prompt.request, answer_a=first, answer_b=second
             ),
             WEAK_FIRST: _filled(
-                self.template, question=prompt.text, answer_a=second, answer_b=first
+                self.template, question=prompt.request, answer_a=second, answer_b=first
             ),
         }
 
@@ -88,7 +88,9 @@ class Graded:
     def questions(self, prompt: Prompt, strong: str, weak: str) -> Mapping[str, str]:
         reference, answer = strong.strip() or _NOTHING, weak.strip() or _NOTHING
         return {
-            ONCE: _filled(self.template, question=prompt.text, reference=reference, answer=answer)
+            ONCE: _filled(
+                self.template, question=prompt.request, reference=reference, answer=answer
+            )
         }
 
     def read(self, order: str, reply: str) -> float | None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from ...data.call_forms import calls_in
 from ...data.calls import REMEDY, Skipped
+from ...data.digests import sha256_of
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError
+from ...prompt.reading import system_text
 from ...prompt.turns import human_turns
 
 _FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
@@ -41,6 +43,28 @@ class Prompt:
     """By which a store knows the request, where the file is an export of one."""
     given: Mapping[Tier, Given] = field(default_factory=dict)
     """Answers that a store has kept."""
+    system: str = ""
+    """The system prompt of the call; empty if it had none."""
+
+    @property
+    def key(self) -> str:
+        """What the answers depend on: the text, and a digest of the system prompt."""
+        if not self.system:
+            return self.text
+        return f"{self.text}\n(system prompt {sha256_of(self.system)[:16]})"
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """What the models are asked."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": self.text}]
+
+    @property
+    def request(self) -> str:
+        """What a judge is told that they were asked."""
+        if not self.system:
+            return self.text
+        return f"System prompt:\n{self.system}\n\nMessage of the user:\n{self.text}"
 
 
 def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
@@ -60,25 +84,23 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
         for call in calls_in(row):
             if isinstance(call, str):
                 skipped.note(where, call)
-            elif len(call.turns) > 1 or len(_turns(row)) > 1:
+                continue
+            # A conversation may stand beside the prompt, as in what a store exports.
+            beside = row.get("messages")
+            messages = beside if isinstance(beside, list) else call.messages
+            if len(call.turns) > 1 or len(human_turns(messages)) > 1:
                 skipped.note(where, _FOLLOW_UP)
             else:
                 right = None if answer is None else str(answer)
                 known = row.get("request_id")
                 request_id = known if isinstance(known, str) else None
-                found.setdefault(
-                    call.turns[0], Prompt(call.turns[0], right, row, request_id, _given(row))
-                )
+                text, system = call.turns[0], system_text(messages)
+                prompt = Prompt(text, right, row, request_id, _given(row), system)
+                found.setdefault(text, prompt)
     if not found:
         reasons = "; ".join(skipped.lines())
         raise DataError(f"{path} holds no prompt to label: {reasons or REMEDY}")
     return list(found.values())
-
-
-def _turns(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the human wrote in a conversation that stands beside the prompt."""
-    messages = row.get("messages")
-    return human_turns(messages) if isinstance(messages, list) else ()
 
 
 def _given(row: Mapping[str, Any]) -> dict[Tier, Given]:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ...checkpoints.store import write_whole
 from ...decision import Tier
 from ...progress import SILENT, Progress
-from .ask import Ask, AskError, Model, Pace, Purse, Reply, StopError
+from .ask import Ask, AskError, Messages, Model, Pace, Purse, Reply, StopError
 from .journal import Answer, Journal, Verdict
 from .judges import EXACT, Judge
 from .own_function import OwnFunction, OwnFunctionError
@@ -29,6 +29,9 @@ _MOST_UNREADABLE = 20
 """Replies without a verdict, one after another, before the judge is given up: each is paid."""
 
 REFUSED, UNREADABLE = "the judge refused", "the judge's reply has no verdict"
+
+_Result = tuple[str, "tuple[float, float] | str | StopError"]
+"""A prompt's text, and its label, why it has none, or why the run must end."""
 
 
 @dataclass
@@ -85,25 +88,35 @@ class Labelling:
         return self._journal.path
 
     def run(self, prompts: Sequence[Prompt], *, workers: int, progress: Progress = SILENT) -> Done:
-        """Label prompts, so many at a time. An interrupt ends it after the calls in flight."""
+        """Label prompts, so many at a time. An interrupt ends it after the calls in flight, and a
+        second one at once.
+        """
         done = Done()
         waiting = iter(prompts)
+        running: set[Future[_Result]] = set()
         progress.stage("Labelling")
-        with ThreadPoolExecutor(workers) as pool:
+        try:
             try:
-                running = {pool.submit(self._label, p) for p in _first(waiting, workers)}
+                running = {self._begun(prompt) for prompt in _first(waiting, workers)}
                 while running:
                     ended, running = wait(running, return_when=FIRST_COMPLETED)
                     for each in ended:
                         self._count(each.result(), done)
                         for prompt in [] if done.stopped else _first(waiting, 1):
-                            running.add(pool.submit(self._label, prompt))
+                            running.add(self._begun(prompt))
                     tried = len(done.labels) + sum(done.failures.values())
                     progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
             except KeyboardInterrupt:
-                done.stopped = "interrupted: run it again to go on"
+                done.stopped = "interrupted: run it again to continue"
+                progress.message(
+                    "interrupted: the calls in flight are awaited, and kept; Ctrl-C again drops "
+                    "them, paid or not"
+                )
+            finally:
                 self._stopped.set()
-                progress.message("interrupted: the calls in flight are awaited, and kept")
+                wait(running)
+        except KeyboardInterrupt:
+            done.stopped = "interrupted, and the calls in flight dropped: run it again to continue"
         # Those that were finished while an interrupt came are in the journal.
         for prompt in prompts:
             label = self._known(prompt)
@@ -112,7 +125,22 @@ class Labelling:
         done.spent = self._purse.spent
         return done
 
-    def _count(self, result: tuple[str, tuple[float, float] | str | StopError], done: Done) -> None:
+    def _begun(self, prompt: Prompt) -> Future[_Result]:
+        """Label a prompt on a thread that does not keep the process from ending, as those of a pool
+        do.
+        """
+        future: Future[_Result] = Future()
+
+        def label() -> None:
+            try:
+                future.set_result(self._label(prompt))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=label, name="routellm-label", daemon=True).start()
+        return future
+
+    def _count(self, result: _Result, done: Done) -> None:
         prompt, found = result
         if isinstance(found, StopError):
             done.stopped = done.stopped or str(found)
@@ -122,8 +150,7 @@ class Labelling:
         else:
             done.labels[prompt] = found
 
-    def _label(self, prompt: Prompt) -> tuple[str, tuple[float, float] | str | StopError]:
-        """Return the prompt's text, and its label, why it has none, or why the run must end."""
+    def _label(self, prompt: Prompt) -> _Result:
         try:
             texts = {tier: self._answer(prompt, tier) for tier in TIERS}
             verdicts = {}
@@ -141,33 +168,33 @@ class Labelling:
             return prompt.text, error
 
     def _answer(self, prompt: Prompt, tier: Tier) -> str:
-        known = self._journal.answers.get((prompt.text, tier))
+        known = self._journal.answers.get((prompt.key, tier))
         if known is not None:
             return known.text
         given = prompt.given.get(tier)
         if given is not None and given.model == self._models[tier].name:
-            self._journal.add_answer(prompt.text, tier, Answer(given.text, given.cost), None)
+            self._journal.add_answer(prompt.key, tier, Answer(given.text, given.cost), None)
             return given.text
-        reply = self._ask(tier, prompt.text)
+        reply = self._ask(tier, prompt.messages)
         answer = Answer(reply.text, self._models[tier].cost(reply))
         usage = reply.input_tokens, reply.output_tokens
-        self._journal.add_answer(prompt.text, tier, answer, usage)
+        self._journal.add_answer(prompt.key, tier, answer, usage)
         return answer.text
 
     def _verdict(self, prompt: Prompt, order: str, question: str) -> Verdict:
-        known = self._journal.verdicts[prompt.text, self.judge_id].get(order)
+        known = self._journal.verdicts[prompt.key, self.judge_id].get(order)
         if known is not None:
             return known
         if isinstance(self._judge, OwnFunction):
             verdict, said, cost = Verdict(self._rated(self._judge, prompt, question)), "", None
-            self._journal.add_verdict(prompt.text, self.judge_id, order, verdict, said, cost)
+            self._journal.add_verdict(prompt.key, self.judge_id, order, verdict, said, cost)
             return verdict
-        reply = self._ask("judge", question)
+        reply = self._ask("judge", [{"role": "user", "content": question}])
         value = None if reply.refused else self._judge.read(order, reply.text)
         why = None if value is not None else REFUSED if reply.refused else UNREADABLE
         verdict = Verdict(value, why)
         cost = self._models["judge"].cost(reply)
-        self._journal.add_verdict(prompt.text, self.judge_id, order, verdict, reply.text, cost)
+        self._journal.add_verdict(prompt.key, self.judge_id, order, verdict, reply.text, cost)
         self._unreadable = 0 if why is None else self._unreadable + 1
         if self._unreadable >= _MOST_UNREADABLE:
             raise StopError(
@@ -185,7 +212,7 @@ class Labelling:
         self._in_a_row["judge"] = 0
         return value
 
-    def _ask(self, role: str, text: str) -> Reply:
+    def _ask(self, role: str, messages: Messages) -> Reply:
         """Ask one of the models, once it may be asked."""
         model = self._models[role]
         self._pace.wait(self._stopped)
@@ -193,7 +220,7 @@ class Labelling:
             raise StopError("the run ended")
         self._purse.check()
         try:
-            reply = self._asked(model, text)
+            reply = self._asked(model, messages)
         except AskError as error:
             who = f"{role} model '{model.name}'" if role in TIERS else f"judge '{model.name}'"
             raise self._failed(role, who, str(error), error.hopeless) from error
@@ -207,16 +234,16 @@ class Labelling:
         if not hopeless and self._in_a_row[role] < _MOST_IN_A_ROW:
             return AskError(f"{who}: {why}")
         times = "" if hopeless else f"{self._in_a_row[role]} calls in a row failed, "
-        return StopError(f"{who}: {times}{why}: mend that and run it again to go on")
+        return StopError(f"{who}: {times}{why}: fix that and run it again to continue")
 
     def _known(self, prompt: Prompt) -> tuple[float, float] | None:
         """Return the label that the journal gives."""
-        answers = [self._journal.answers.get((prompt.text, tier)) for tier in TIERS]
+        answers = [self._journal.answers.get((prompt.key, tier)) for tier in TIERS]
         if answers[0] is None or answers[1] is None:
             return None
         strong, weak = answers[0].text, answers[1].text
         verdicts = {}
-        own = self._journal.verdicts.get((prompt.text, self.judge_id), {})
+        own = self._journal.verdicts.get((prompt.key, self.judge_id), {})
         for order in self._judge.questions(prompt, strong, weak):
             verdict = own.get(order)
             if verdict is None or verdict.value is None:
@@ -229,7 +256,7 @@ class Labelling:
         found = []
         for prompt in prompts:
             if self._judge.kind != EXACT and self._known(prompt) is not None:
-                own = self._journal.verdicts[prompt.text, self.judge_id]
+                own = self._journal.verdicts[prompt.key, self.judge_id]
                 found.append({o: v.value for o, v in own.items() if v.value is not None})
         return found
 
@@ -240,7 +267,7 @@ class Labelling:
         labelled = [prompt for prompt in prompts if prompt.text in done.labels]
         # Readers take costs in every row or in none.
         priced = all(
-            self._journal.answers[prompt.text, tier].cost is not None
+            self._journal.answers[prompt.key, tier].cost is not None
             for prompt in labelled
             for tier in TIERS
         )
@@ -260,7 +287,7 @@ class Labelling:
         }
         if priced:
             for tier in TIERS:
-                row[f"{tier}_cost"] = self._journal.answers[prompt.text, tier].cost
+                row[f"{tier}_cost"] = self._journal.answers[prompt.key, tier].cost
         if prompt.request_id is not None:
             row["request_id"] = prompt.request_id
         return row

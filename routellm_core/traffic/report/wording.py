@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...evaluation.intervals import Estimate
+from ...rules.drift import LEAST
 from ..exploration.estimate import Estimates
 from .figures import Costs, Figures, Source
 from .requests import TIERS
@@ -104,18 +105,18 @@ def _money(figures: Figures) -> Iterator[Line]:
 
 _SUMS = (
     "by the proxy's sums of costs over all requests: a total, so without an interval; no prompt "
-    "cache of the strong model is counted; both models taken to answer at the same length"
+    "cache of the strong model is counted; both models assumed to write the same length"
 )
 
 
 def _counted_as(costs: Costs) -> str:
     length = (
-        f"the strong model writes {costs.length_ratio:.2f} tokens for one of the weak's"
+        f"the strong model writes {costs.length_ratio:.2f} tokens for each of the weak's"
         if costs.length_ratio
-        else "both models taken to answer at the same length"
+        else "both models assumed to write the same length"
     )
     if costs.cached is None:
-        cached, whose = "no answer says which tokens came from a cache", ""
+        cached, whose = "no answer says how much it read from a cache", ""
     else:
         cached = f"{costs.cached:.0%} of the tokens read came from caches"
         whose = ", for either model"
@@ -157,7 +158,8 @@ def _watch(figures: Figures) -> Iterator[Line]:
     elif drift.distance is not None:
         chance = f", p = {drift.p_value:.2g}" if drift.p_value is not None else ""
         distance = f"distance {drift.distance:.2f} from the calibration sample{chance}"
-        yield "drift", f"none to warn of: {distance}, by {drift.scored:,} scores"
+        said = "none to warn of" if drift.scored >= LEAST else f"not judged below {LEAST:,} scores"
+        yield "drift", f"{said}: {distance}, by {drift.scored:,} scores"
     else:
         yield "drift", NO_DRIFT[figures.source]
     if figures.sampled:

@@ -52,8 +52,7 @@ class Store:
         self._database: Database = database_of(where)
         try:
             if make:
-                self._database.write([(sql, [{}]) for sql in TABLES])
-                self._database.write([_first_version()])
+                self._make()
             versions = [row["version"] for row in self._database.rows(_VERSIONS)]
             self._knows_explored = make or self._database.has("explored")
         except Exception as error:
@@ -66,6 +65,18 @@ class Store:
                 f"the store {self.name} is of version {versions[0] if versions else 'none'}, and "
                 f"this is {VERSION}: name another file, or use the package that made it"
             )
+
+    def _make(self) -> None:
+        """Make the tables that are not there."""
+        statements: list[Statement] = [*((sql, [{}]) for sql in TABLES), _first_version()]
+        try:
+            self._database.write(statements)
+        except Exception:
+            # Of several that begin at once, PostgreSQL lets one make them, and the others wait for
+            # it and fail.
+            if not self._database.has("routellm_store"):
+                raise
+            self._database.write(statements)
 
     @property
     def name(self) -> str:

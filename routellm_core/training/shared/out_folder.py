@@ -6,11 +6,12 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ...checkpoints.store import CARD, CONFIG, DESCRIPTION
 from ...errors import ConfigError
+from ...locks import locked
 from ..finetune.state import STATE
 from .card import METRICS
 
@@ -31,7 +32,8 @@ def held(folder: Path) -> Iterator[None]:
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         _probe(folder)
-        with _alone(folder):
+        # Of processes that train together, the first has the lock.
+        with locked(folder) if os.environ.get("RANK", "0") == "0" else nullcontext():
             yield
     finally:
         with suppress(OSError):  # it is not empty
@@ -75,28 +77,3 @@ def _is_ours(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(config, dict) and not _OURS.isdisjoint(config)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lock the folder itself: nothing is left of that when the process is killed."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if os.environ.get("RANK", "0") == "0":  # of processes that train together, the first
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise ConfigError(
-            f"another run writes to {folder}: wait for its end, or name another folder"
-        ) from error
-    except OSError:  # a file system without locks
-        pass
-    try:
-        yield
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ import pytest
 from routellm_core import DataError
 from routellm_core.data.call_forms import LoggedCall
 from routellm_core.data.calls import Skipped, read_calls
+from routellm_core.prompt.reading import system_text
 
 ASK = "Why is the sky blue?"
 CHAT = [
@@ -198,6 +199,35 @@ def test_spans_of_litellm(tmp_path, messages, turns):
     (call,) = read_calls(lines(tmp_path / "log.jsonl", span), Skipped())
     assert call.turns == turns
     assert call.facts.route == "smart"
+
+
+SYSTEM_BESIDE = {
+    "Anthropic": spend_log(
+        proxy_server_request=json.dumps(
+            {"system": [{"type": "text", "text": "Be short."}], "messages": CHAT[-1:]}
+        )
+    ),
+    "Responses": spend_log(
+        proxy_server_request=json.dumps({"instructions": "Be short.", "input": ASK})
+    ),
+    "OpenTelemetry": {
+        "attributes": {
+            "gen_ai.system_instructions": json.dumps([{"type": "text", "content": "Be short."}]),
+            "gen_ai.input.messages": json.dumps(
+                [{"role": "user", "parts": [{"type": "text", "content": ASK}]}]
+            ),
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("form", SYSTEM_BESIDE)
+def test_a_system_prompt_beside_the_messages_is_one_of_them(tmp_path, form):
+    path = lines(tmp_path / "log.jsonl", SYSTEM_BESIDE[form])
+    (call,) = read_calls(path, Skipped())
+    assert system_text(call.messages) == "Be short."
+    assert call.turns == (ASK,)
+    assert len(call.messages) == 2
 
 
 LEFT_OUT = {

@@ -5,7 +5,7 @@
 With ``ROUTELLM_DATA``. Trains a base router without each judged source into FOLDER
 (build/learning-curves), keeps the figures of each pair and split there in cells.jsonl, so that a
 run that was interrupted goes on, and writes the table and the plot of
-docs/own-traffic-reference.md. About ten minutes of one core.
+docs/adapt.md. About ten minutes of one core.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .page import Cells, draw, section
 from .tables import ROOT, SOURCES, Table
 from .ways import cell
 
-PAGE = ROOT / "docs" / "own-traffic-reference.md"
+PAGE = ROOT / "docs" / "adapt.md"
 PLOT = ROOT / "docs" / "images" / "learning-curves.svg"
 BEGIN, END = "<!-- measured: make learning-curves -->", "<!-- end of the learning curves -->"
 SPLITS = 10

@@ -1,4 +1,4 @@
-"""The tables and the plot of docs/own-traffic-reference.md."""
+"""The tables and the plot of docs/adapt.md."""
 
 from __future__ import annotations
 
