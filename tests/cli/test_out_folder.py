@@ -168,10 +168,16 @@ def fill(folder: Path, error: Exception) -> None:
 
 
 def test_a_disk_that_fills_up_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no room is left for .*: make room and start"):
+    with pytest.raises(ConfigError, match=r"no room is left for .*: make room and start"):
         fill(tmp_path / "router", OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(FileNotFoundError):
         fill(tmp_path / "router", OSError(errno.ENOENT, "not found"))
+
+
+def test_a_full_disk_is_found_by_the_words_of_a_library(tmp_path: Path) -> None:
+    words = f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)} (os error 28)"
+    with pytest.raises(ConfigError, match="no room is left for"):
+        fill(tmp_path / "router", RuntimeError(words))
 
 
 def test_a_full_disk_is_found_whatever_a_library_calls_it(

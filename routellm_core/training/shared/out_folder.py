@@ -76,6 +76,8 @@ def _is_full(folder: Path, error: Exception) -> bool:
     """Whether a failure came of a full disk, which libraries report by errors of their own."""
     if isinstance(error, OSError):
         return error.errno in _FULL
+    if any(os.strerror(code) in str(error) for code in _FULL):
+        return True
     try:
         check_room(folder)
     except OSError as found:
