@@ -209,8 +209,9 @@ def save_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_whole(folder / WEIGHTS, save(contiguous))
+    # The configuration first: it says whose the folder is, should the rest not be written.
     write_whole(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+    write_whole(folder / WEIGHTS, save(contiguous))
     if card is not None:
         write_whole(folder / CARD, card.encode("utf-8", "replace"))  # names of files may be odd
 

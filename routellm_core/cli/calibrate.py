@@ -16,6 +16,7 @@ from ..checkpoints.store import local_folder, write_whole
 from ..data.calls import Skipped, read_calls
 from ..data.labelled import read_labelled
 from ..data.tables import count_rows
+from ..data.writable import check_file, unwritable
 from ..errors import ConfigError
 from ..evaluation.calibration.choice import (
     MAX_COST,
@@ -254,9 +255,8 @@ def _check_files(
             raise ConfigError(f"--plot {plot}: name a file that ends in .svg or .png")
         require_matplotlib()
     for path in filter(None, (out, plot)):
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
         check_is_not_read(path, (prompts, labelled))
+        check_file(path)
 
 
 def _costs(
@@ -348,9 +348,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_whole(path, content)
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written ({error.strerror}): name another file"
-        ) from error
+        raise unwritable(path, error) from error
 
 
 def _flag(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.console import Console
 from ..checkpoints.store import write_whole
 from ..contracts import Router
 from ..data.calls import Skipped
+from ..data.writable import check_room
 from ..errors import ConfigError
 from ..evaluation.benchmarks.benchmark import (
     CONVERSATIONS,
@@ -31,8 +31,8 @@ from ..evaluation.conversations import WrittenLabels, load_conversations
 from ..evaluation.reporting.conversations import conversations_table
 from ..evaluation.reporting.notes import notes
 from ..evaluation.reporting.plots import require_matplotlib
-from ..evaluation.reporting.report import write_report
-from ..evaluation.reporting.results_file import RESULTS, results_json
+from ..evaluation.reporting.report import REPORT, write_report
+from ..evaluation.reporting.results_file import RESULTS, check_results, results_json
 from ..evaluation.reporting.terminal import tables
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
@@ -159,6 +159,7 @@ def evaluate(
     thresholds = _thresholds(named, shares, calibration) if talks else {}
     if out:
         require_matplotlib()
+        check_results(out, REPORT)
     routers = _routers(named)
     hashes = _excluded(exclude, data)
     skipped = Skipped()
@@ -178,9 +179,7 @@ def evaluate(
     if out:
         with _writable(out):
             out.mkdir(parents=True, exist_ok=True)
-            # Before time is spent on scores.
-            with tempfile.TemporaryFile(prefix="routellm-", dir=out):
-                pass
+            check_room(out)  # before time is spent on scores
     console, results = Console(), []
     for loaded in benchmarks:
         with shown_progress(messages()) as progress:

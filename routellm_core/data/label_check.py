@@ -34,6 +34,9 @@ _MARGIN = 0.1
 _MULTIPLE_CHOICE = 0.9
 """Share of a task's prompts that must show their options."""
 
+_ROUNDING = 1e-6
+"""By how much qualities that add up to 1 may miss it."""
+
 _CONFLICT = 0.5
 """Labels of one prompt that differ by more are in conflict."""
 
@@ -82,7 +85,8 @@ def check_gold(rows: Iterable[Gold], options: int | None = None) -> Report:
     models is above chance and .1 above the model's mean. A model is named for being all wrong
     (or all right) on a task if that is .1 and 2.5 standard errors from the median of the others.
     Both need 20 prompts of the task with labels of the model. Several labels of a model on one
-    prompt count as their mean.
+    prompt count as their mean. Qualities of two models that add up to 1 in every row are verdicts
+    on which answer is better, as a judge gives them: guessing has no chance there.
 
     Args:
         rows: the labels; read once.
@@ -92,16 +96,18 @@ def check_gold(rows: Iterable[Gold], options: int | None = None) -> Report:
     tasks: dict[str, int] = {}
     row_tasks, row_chances = [], []
     columns: defaultdict[str, _Column] = defaultdict(_Column)
-    most = 0
+    most, are_verdicts = 0, True
     for number, row in enumerate(rows):
         prompt = texts.add(row.task, row.prompt)
         offered = count_options(row.prompt) if options is None else options
         row_tasks.append(tasks.setdefault(row.task, len(tasks)))
         row_chances.append(1 / offered if offered else np.nan)
         most = max(most, len(row.correct))
+        are_verdicts &= len(row.correct) == 2 and abs(sum(row.correct.values()) - 1) < _ROUNDING
         for model, quality in row.correct.items():
             columns[model].add(number, prompt, quality)
-    qualities, cells = _judged(list(tasks), np.array(row_tasks), np.array(row_chances), columns)
+    chances = np.full(len(row_chances), np.nan) if are_verdicts else np.array(row_chances)
+    qualities, cells = _judged(list(tasks), np.array(row_tasks), chances, columns)
     labels = (
         (model, prompt, quality)
         for model, column in columns.items()
@@ -109,8 +115,8 @@ def check_gold(rows: Iterable[Gold], options: int | None = None) -> Report:
     )
     findings = [
         *_failures(cells),
-        *_all_alike(cells),
-        *_one_class(qualities),
+        *([] if are_verdicts else _all_alike(cells)),
+        *(_one_verdict(columns) if are_verdicts else _one_class(qualities)),
         *_few(cells),
         *_not_compared(list(columns), most),
         *_equal_columns(columns),
@@ -289,6 +295,17 @@ def _one_class(qualities: _Qualities) -> list[str]:
         for task, only in seen.items()
         if len(only) == 1 and only[0] in (0, 1)
     ]
+
+
+def _one_verdict(columns: Mapping[str, _Column]) -> list[str]:
+    """Return a line if all verdicts are the same."""
+    seen = {model: set(column.qualities) for model, column in columns.items()}
+    if any(len(values) > 1 for values in seen.values()):
+        return []
+    best = max(seen, key=lambda model: max(seen[model]))
+    if seen[best] == {0.5}:
+        return ["all ties: no answer is better than the other one: there is nothing to learn"]
+    return [f"one class only: {best!r} is better on every prompt: there is nothing to learn"]
 
 
 def _one_outcome(outcomes: set[float]) -> list[str]:

@@ -24,6 +24,8 @@ _WINNERS = {"model_a": 1.0, "tie": 0.5, "tie (bothbad)": 0.5, "model_b": 0.0}
 """The words of Chatbot Arena."""
 
 _PAIR = frozenset(("strong", "weak"))
+_GRADES = frozenset(("correct", *_PAIR))
+"""Columns of gold, one of which a row has."""
 
 _REMEDY = "give JSON lines or CSV in UTF-8, plain or gzip, or parquet"
 
@@ -110,6 +112,8 @@ class _WrongRowError(Exception):
 
 
 def _battle(row: Mapping[str, Any]) -> Battle:
+    if "model_a" not in row and not _GRADES.isdisjoint(row):
+        raise _WrongRowError("the row is a gold label, not a battle: give the file as gold")
     prompt, model_a, model_b = (_text(row, key) for key in ("prompt", "model_a", "model_b"))
     if model_a == model_b:
         raise _WrongRowError(f"'{model_a}' is compared with itself: leave the row out")
@@ -125,6 +129,8 @@ def _battle(row: Mapping[str, Any]) -> Battle:
 
 
 def _gold(row: Mapping[str, Any], source: str) -> Gold:
+    if "model_a" in row and _GRADES.isdisjoint(row):
+        raise _WrongRowError("the row is a battle, not a gold label: give the file as battles")
     prompt = _text(row, "prompt")
     task = source if row.get("task") is None else _text(row, "task")
     correct = row.get("correct")

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
 from ..optional import require
+from .writable import check_file, unwritable
 
 Write = Callable[[Sequence[Mapping[str, Any]]], None]
 
@@ -33,8 +33,7 @@ def written_rows(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}")
+    check_file(path)
     is_parquet = path.name.lower().endswith(_PARQUET)
     try:
         with ExitStack() as stack:
@@ -44,9 +43,7 @@ def written_rows(path: Path, columns: Mapping[str, type]) -> Iterator[Write]:
                 yield write
             os.replace(partial, path)
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written ({error.strerror}): name another file"
-        ) from error
+        raise unwritable(path, error) from error
 
 
 def _json_lines(file: ExitStack, path: Path, columns: Mapping[str, type]) -> Write:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from routellm_core.errors import ConfigError
 from tests.cli.command import COMMAND, Done, called, routellm
 
 PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
@@ -94,6 +96,114 @@ def test_ones_own_files_are_not_overwritten(gold: Path, tmp_path: Path) -> None:
     )
     assert (out / "README.md").read_text() == "my notes"
     assert [path.name for path in out.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "model.onnx", "tokenizer.json", "state/diary.txt"]
+)
+def test_neither_are_weights_tokenizers_and_states(gold: Path, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    done = trained(gold, tmp_path / "mine")
+    taken = tmp_path / "mine" / name.split("/")[0]
+    assert done.returncode == 2
+    assert f"{taken} exists already and is not part of a router" in done.stderr
+    assert mine.read_text() == "precious"
+
+
+def test_a_run_that_was_killed_may_start_again(gold: Path, tmp_path: Path) -> None:
+    out = tmp_path / "router"
+    (out / "state" / "tune").mkdir(parents=True)
+    assert trained(gold, out).returncode == 0
+    (out / "state" / "tune" / "run.txt").write_text("digest")
+    assert trained(gold, out).returncode == 0
+    (out / "model.safetensors").unlink()
+    assert trained(gold, out).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["results.json", "cross_validation.md"])
+def test_results_of_something_else_are_not_overwritten(
+    gold: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "compared"
+    out.mkdir()
+    (out / name).write_text('{"versions": {}}')
+    done = compared(gold, out)
+    assert done.returncode == 2
+    assert f"{out / name} exists already and is not of this command" in done.stderr
+    assert (out / name).read_text() == '{"versions": {}}'
+
+
+def test_a_report_of_something_else_is_not_overwritten(gold: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pair = ("--strong-model", "big", "--weak-model", "small", "--draws", "100", "--no-cache")
+    judged = ("evaluate", "--router", "mf", "--benchmark", str(gold), *pair, "--out")
+    (tmp_path / "report.md").write_text("mine")
+    done = called(*judged, str(tmp_path))
+    assert done.returncode == 2
+    assert f"{tmp_path / 'report.md'} exists already and is not of this command" in done.stderr
+    for _ in range(2):
+        done = called(*judged, str(tmp_path / "judged"))
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("out", ["--out", "--plot"])
+def test_a_file_that_cannot_be_written_is_found_before_scoring(gold: Path, out: str) -> None:
+    if out == "--plot":
+        pytest.importorskip("matplotlib")
+    if not Path("/proc/self").is_dir():
+        pytest.skip("no folder here that even root cannot write to")
+    asked = ("calibrate", "--prompts", str(gold), "--strong-share", "0.3")
+    done = called(*asked, out, "/proc/self/mine.svg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "/proc/self/mine.svg cannot be written" in done.stderr
+
+
+def fill(folder: Path, error: Exception) -> None:
+    from routellm_core.training.shared.out_folder import held
+
+    with held(folder):
+        raise error
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no room is left for .*: make room and start"):
+        fill(tmp_path / "router", OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(FileNotFoundError):
+        fill(tmp_path / "router", OSError(errno.ENOENT, "not found"))
+
+
+def test_a_full_disk_is_found_by_the_words_of_a_library(tmp_path: Path) -> None:
+    words = f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)} (os error 28)"
+    with pytest.raises(ConfigError, match="no room is left for"):
+        fill(tmp_path / "router", RuntimeError(words))
+
+
+def test_a_full_disk_is_found_whatever_a_library_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from routellm_core.training.shared import out_folder
+
+    found = iter([None, OSError(errno.ENOSPC, "No space left on device")])
+
+    def check_room(_: Path) -> None:
+        if (error := next(found)) is not None:
+            raise error
+
+    monkeypatch.setattr(out_folder, "check_room", check_room)
+    with pytest.raises(ConfigError, match="no room is left for"):
+        fill(tmp_path / "router", RuntimeError("unexpected pos 190912 vs 190800"))
+
+
+def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
+    battles = tmp_path / "votes.jsonl"
+    row = '{{"prompt": "Question {0}?", "model_a": "big", "model_b": "small", "p_a": {1}}}\n'
+    battles.write_text("".join(row.format(i, 0.5 + i % 2 / 2) for i in range(80)))
+    out = tmp_path / "router"
+    done = called("train", "mf", "--battles", str(battles), *PAIR, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "not measured: among the validation prompts are too few gold labels" in done.stderr
 
 
 def test_a_router_takes_the_place_of_an_older_one(gold: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...data.labels import read_gold
+from ...evaluation.reporting.results_file import check_results
 from ..shared.named_routers import learned_lines, named_routers
 from ..shared.progress import messages, shown_progress
 from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings, pair_faults
@@ -74,7 +75,7 @@ def cross_validate(
     from ...training.shared.out_folder import held
     from ...training.validation.by_source import by_source
     from ...training.validation.candidates import check_candidates
-    from ...training.validation.compared import Compared, tables
+    from ...training.validation.compared import ROWS, Compared, tables
     from ...training.validation.cross_validate import cross_validate as measure
     from ...training.validation.folds import checked_by
 
@@ -86,6 +87,7 @@ def cross_validate(
     named = named_routers(checkpoint or (), option="--checkpoint")
     trained = {name if "=" in name else f"bundled {name}": each for name, each in named.items()}
     check_candidates(compared, trained)
+    check_results(out, ROWS)
     routers = {name: each.load() for name, each in trained.items()}
     console = Console()
     with held(out), shown_progress(messages()) as progress:

@@ -121,7 +121,7 @@ def _as_json(
 
 
 def _print(path: Path, report: Report, console: Console) -> None:
-    table = Table(title=Text(f"{path.name}: {report.rows} rows, {report.prompts} prompts"))
+    table = Table(title=Text(f"{path.name}: {_counted(report)}"))
     with_tasks = any(cell.task for cell in report.cells)
     for name in ["task"] * with_tasks + ["model"]:
         table.add_column(name, overflow="fold")
@@ -136,6 +136,11 @@ def _print(path: Path, report: Report, console: Console) -> None:
     for line in report.findings or ("no findings",):
         console.print(f"- {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
+
+
+def _counted(report: Report) -> str:
+    counts = ((report.rows, "row"), (report.prompts, "prompt"))
+    return ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts)
 
 
 def _number(value: float | None) -> str:

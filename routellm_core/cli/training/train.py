@@ -64,6 +64,12 @@ _FEW = 100
 """With fewer validation prompts, no router should be chosen by them."""
 
 
+_NOT_MEASURED = (
+    "not measured: among the validation prompts are too few gold labels on which the strong model "
+    "is better: `routellm cross-validate` uses all that have labels"
+)
+
+
 def train(
     router: Annotated[
         str,
@@ -120,8 +126,10 @@ def pair_faults(config: TrainingConfig) -> Iterator[str]:
 
 
 def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> None:
-    few = False
-    for name, result in metrics.get("validation", {}).items():
+    few, validation = False, metrics.get("validation", {})
+    if not validation:
+        console.print(_NOT_MEASURED, highlight=False, soft_wrap=True)
+    for name, result in validation.items():
         low, high = result["interval"]
         console.print(
             f"{name}: APGR {result['apgr']:.3f} [{low:.3f}, {high:.3f}] on {result['n']} "
@@ -131,8 +139,7 @@ def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> N
     if few:
         console.print(
             f"fewer than {_FEW} validation prompts are too few to judge by: `routellm "
-            "cross-validate` uses "
-            "all that have labels",
+            "cross-validate` uses all that have labels",
             highlight=False,
             soft_wrap=True,
         )

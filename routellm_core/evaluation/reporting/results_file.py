@@ -6,14 +6,42 @@ import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...errors import ConfigError
 from ...version import __version__
 from ..results import BenchmarkResult
 
 RESULTS = "results.json"
+
+_PACKAGE = "routellm-plugins"
+
+
+def check_results(folder: Path, page: str) -> None:
+    """Make sure that a folder holds no results of something else, which would be overwritten.
+
+    Args:
+        folder: where ``RESULTS`` is to be written; need not exist.
+        page: name of the page that is written beside it.
+
+    Raises:
+        ConfigError: a file there has one of the two names and is not part of such results.
+    """
+    taken = next((name for name in (RESULTS, page) if (folder / name).is_file()), None)
+    if taken and not _is_ours(folder / RESULTS):
+        raise ConfigError(
+            f"{folder / taken} exists already and is not of this command: name another folder"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return _PACKAGE in json.loads(path.read_bytes())["versions"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def results_json(
@@ -32,7 +60,7 @@ def results_json(
         per_query: also the scores, the qualities and the digest of each prompt.
     """
     content = {
-        "versions": {"routellm-plugins": __version__, "numpy": np.__version__},
+        "versions": {_PACKAGE: __version__, "numpy": np.__version__},
         "command": command,
         "excluded_prompts": len(set(exclude)),
         "benchmarks": [_benchmark(result, per_query) for result in results],

@@ -37,6 +37,12 @@ def claim(folder: Path, run: str, writes: bool) -> None:
         write_whole(name, run.encode())
 
 
+def is_foreign(states: Path) -> bool:
+    """Whether a folder called ``STATE`` holds files, but no state of a run."""
+    has_files = any(path.is_file() for path in states.rglob("*"))
+    return has_files and not any(states.glob(f"*/{_RUN}*"))
+
+
 def last_state(folder: Path) -> Path | None:
     """Return the newest state that was written to its end; None if there is none."""
     numbered = {

@@ -21,15 +21,12 @@ from ..shared.card import METRICS, card
 from ..shared.comparisons import Comparisons
 from ..shared.files import TrainingFiles
 from ..shared.folds import folds_of
-from ..shared.prepare import Prepared, prepare, usual_prompts
+from ..shared.prepare import Prepared, prepare, tell_if_constant, usual_prompts
 from ..sw_ranking.battles import of_votes
 from .config import MFConfig
 from .fit import PairFit, fit_pair
 
 Floats = NDArray[np.float64]
-
-_CONSTANT = 1e-3
-"""Win rates that differ less than this order no prompts."""
 
 
 def train_on_pair(
@@ -59,11 +56,7 @@ def train_on_pair(
     progress.stage("Measuring on validation prompts")
     logits = data.features @ fit.weights + fit.intercept
     win_rates = sigmoid(logits)
-    if np.ptp(win_rates) < _CONSTANT:
-        progress.message(
-            f"the labels do not tell prompts apart, so every prompt gets the score "
-            f"{win_rates.mean():.3f}: give more labels, or other ones"
-        )
+    tell_if_constant(win_rates, progress)
     metrics = {
         "sources": data.sources(),
         "l2": fit.l2,

@@ -152,6 +152,15 @@ class LearnTrainingConfig(FeatureTrainingConfig, LearnConfig):
     )
 
 
+_WRITE = {
+    "string_type": "write a text, a number in quotes",
+    "dict_type": "write a mapping, like {key: value}",
+    "mapping_type": "write a mapping, like {key: value}",
+    "model_type": "write a mapping, like {key: value}",
+    "list_type": "write a list, like [first, second]",
+}
+"""What to write, where pydantic speaks of Python, by the kind of its errors."""
+
 Config = TypeVar("Config", bound=TrainingConfig)
 
 
@@ -173,7 +182,9 @@ def read_config(path: Path | None, kind: type[Config], settings: Sequence[str] =
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise ConfigError(f"--set {setting}: write a key and its value, like --set seed=1")
+            raise ConfigError(
+                f"--set {setting}: write a key and its value, like --set strong_model=big"
+            )
         content = {**content, key: _yaml(value, f"--set {setting}")}
     try:
         return kind.model_validate(content)
@@ -215,5 +226,5 @@ def _explain(error: Any, kind: type[TrainingConfig]) -> str:
     if error["type"] == "extra_forbidden":
         known = (kind.source_kind if error["loc"][0] == "sources" else kind).model_fields
         return f"unknown key '{key}': {did_you_mean(str(error['loc'][-1]), known)}"
-    message = error["msg"].removeprefix("Value error, ")
+    message = _WRITE.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     return f"'{key}' is {error['input']!r}: {message[:1].lower()}{message[1:]}"

@@ -103,6 +103,8 @@ def _check_names(files: TrainingFiles) -> None:
     named = [(source_name(path), path) for path in (*files.battles, *files.gold)]
     seen = {MMLU_GOLD: files.gold_mmlu} if files.gold_mmlu else {}
     for name, path in named:
+        if seen.get(name) == path:
+            raise DataError(f"{path} is given twice: leave one out")
         if name in seen:
             raise DataError(
                 f"{seen[name]} and {path} are both the source '{name}': rename one of them"

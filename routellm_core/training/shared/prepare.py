@@ -26,6 +26,9 @@ from .features import standardisation
 from .files import TrainingFiles, read_files
 from .label_faults import usable_gold
 
+_CONSTANT = 1e-3
+"""Win rates that differ less than this order no prompts."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -180,6 +183,20 @@ def _split(
             f"(it is {config.validation_share:g})"
         )
     return Split(comparisons, train, validation, copies, usual, findings), vectors
+
+
+def tell_if_constant(win_rates: NDArray[np.float64], progress: Progress) -> None:
+    """Send a message if a router that was trained gives all prompts the same score.
+
+    Args:
+        win_rates: of prompts, shape (n,).
+        progress: receives the message.
+    """
+    if np.ptp(win_rates) < _CONSTANT:
+        progress.message(
+            "the labels do not tell prompts apart, so every prompt gets the score "
+            f"{win_rates.mean():.3f}: give more labels, or other ones"
+        )
 
 
 def check_pair(

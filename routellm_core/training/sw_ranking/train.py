@@ -24,13 +24,16 @@ from ...routers.sw_ranking.router import SWRankingRouter
 from ...routers.sw_ranking.tally import Battles, order_of
 from ..shared.card import METRICS, card
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Prepared, prepare
+from ..shared.prepare import Prepared, prepare, tell_if_constant
 from .battles import battles_of, of_votes
 from .config import SWRankingConfig
 from .metric import directions_of
 from .outcomes import train_on_outcomes
 
 _DRAWS = 1_000
+
+_ENOUGH = 1_000
+"""Prompts by whose scores a constant router is found."""
 
 
 def train_sw_ranking(
@@ -81,6 +84,7 @@ def train_sw_ranking(
         gamma=config.gamma,
     )
     progress.stage("Measuring on validation prompts")
+    tell_if_constant(router.score_embeddings(projected[:_ENOUGH]), progress)
     metrics = {
         "sources": data.sources(),
         **data.validate("sw_ranking", lambda rows: router.score_embeddings(projected[rows])),

@@ -37,7 +37,10 @@ def check_candidates(candidates: Sequence[Candidate], checkpoints: Collection[st
     names = [*(candidate.name for candidate in candidates), *checkpoints]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"'{name}' is given twice: rename one of the files")
+            raise ConfigError(
+                f"'{name}' is given twice: leave one out, or give another configuration or "
+                "folder, of another name"
+            )
     first = candidates[0]
     for other in candidates[1:]:
         for key in ("strong_model", "weak_model", "models"):

@@ -22,6 +22,7 @@ from ...registry.plugins import plugins
 from ...version import __version__
 from ..shared.config import TrainingConfig
 from ..shared.files import TrainingFiles
+from ..shared.out_folder import held_for_checkpoint
 from ..trainers import find_trainer
 from .folds import Fold
 
@@ -70,7 +71,8 @@ class Run:
         found = self._read(done)
         if found is None:
             files = replace(self.files, held_out=fold.held_out, models_held_out=fold.models)
-            find_trainer(self.router).train(files, checkpoint, self.config, progress=progress)
+            with held_for_checkpoint(checkpoint):
+                find_trainer(self.router).train(files, checkpoint, self.config, progress=progress)
             found = self._score(checkpoint, prompts, progress)
             content = {"run": self.digest, "scores": found}
             write_whole(done, (json.dumps(content, indent=1) + "\n").encode())

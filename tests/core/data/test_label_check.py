@@ -58,6 +58,30 @@ def test_labels_without_fault_have_no_findings() -> None:
     assert report.cells[0].others == report.cells[1].mean
 
 
+def test_verdicts_have_no_chance_to_be_below() -> None:
+    shares = [0.0, 0.1, 0.0, 0.1]
+    graded = gold(big=0.9, small=0.1)
+    rows = [
+        Gold(row.prompt, row.task, {"big": 1 - shares[i % 4], "small": shares[i % 4]})
+        for i, row in enumerate(graded)
+    ]
+    report = check_gold(rows)
+    assert (report.findings, report.format_failures) == ((), set())
+    assert {cell.chance for cell in report.cells} == {None}
+    report = check_gold([*rows, Gold("one more?", "exam", {"big": 1.0, "small": 1.0})])
+    assert report.format_failures == {("exam", "small")}
+
+
+@pytest.mark.parametrize(
+    ("small", "finding"),
+    [(0.0, "one class only: 'big' is better on every prompt"), (0.5, "all ties: no answer")],
+)
+def test_verdicts_that_are_all_the_same(small: float, finding: str) -> None:
+    rows = [Gold(question(i), "exam", {"big": 1 - small, "small": small}) for i in range(60)]
+    (line,) = check_gold(rows).findings
+    assert line.startswith(finding)
+
+
 @pytest.mark.parametrize("n", [20, 60, 400])
 def test_a_model_far_below_chance_is_a_format_failure(n: int) -> None:
     rows = [*gold(n, big=0.0, small=0.5), *gold(n, task="open", options="", big=0.9, small=0.5)]

@@ -24,6 +24,8 @@ from routellm_core.training.mf.train import train_mf
 from routellm_core.training.shared.card import METRICS
 from routellm_core.training.shared.config import read_config
 from routellm_core.training.shared.files import TrainingFiles
+from routellm_core.training.sw_ranking.config import SWRankingConfig
+from routellm_core.training.sw_ranking.train import train_sw_ranking
 from tests.fakes.training_files import CHAT, SUM, training_files
 from tests.fakes.watched_training import Messages
 
@@ -97,6 +99,15 @@ def test_a_repeated_prompt_counts_as_its_mean(tmp_path: Path) -> None:
         train_mf(gold_file(folder / "gold.jsonl", rows), folder / "out", PAIR)
         scores.append(load_router("mf", checkpoint=folder / "out").score([SUM, CHAT]))
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
+
+
+def test_sw_ranking_says_so_too(tmp_path: Path) -> None:
+    rows = [(f"Question {i} about {i % 7} cats?", 0.5, 0.5) for i in range(200)]
+    progress = Messages()
+    config = SWRankingConfig(strong_model=PAIR.strong_model, weak_model=PAIR.weak_model)
+    files = gold_file(tmp_path / "gold.jsonl", rows)
+    train_sw_ranking(files, tmp_path / "out", config, progress=progress)
+    assert any("do not tell prompts apart" in line for line in progress.lines), progress.lines
 
 
 @pytest.mark.parametrize("strong_wins", [1.0, 0.5, 0.0])

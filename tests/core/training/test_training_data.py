@@ -151,6 +151,22 @@ def test_a_bad_battle_is_named(tmp_path: Path, row: Any, message: str) -> None:
     assert f"{path}, line 2" in str(error.value)
 
 
+def test_a_file_of_the_other_kind_is_named(tmp_path: Path) -> None:
+    battle = _file(tmp_path / "b.jsonl", {**BATTLE, "winner": "tie"})
+    with pytest.raises(DataError, match=r"line 1: the row is a battle.*give the file as battles"):
+        read_gold(battle)
+    for row in ({"prompt": "p", "correct": {"a": 1}}, {"prompt": "p", "strong": 1, "weak": 0}):
+        graded = _file(tmp_path / "g.jsonl", row)
+        with pytest.raises(DataError, match=r"line 1: the row is a gold label.*file as gold"):
+            read_battles(graded)
+
+
+def test_a_file_given_twice_is_named(tmp_path: Path) -> None:
+    path = _file(tmp_path / "b.jsonl", {**BATTLE, "winner": "tie"})
+    with pytest.raises(DataError, match=r"b.jsonl is given twice: leave one out"):
+        read_files(TrainingFiles([path, path]))
+
+
 def test_a_bad_row_of_parquet_is_named(tmp_path: Path) -> None:
     rows = [{**BATTLE, "p_a": p_a} for p_a in (*[0.5] * 1500, 1.5)]
     path = _parquet(tmp_path / "b.parquet", *rows)
