@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
-from uuid import UUID
 
-from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
@@ -36,14 +31,11 @@ from .models.inner import (
     derived,
     for_models,
     name_of,
-    unbound,
     with_fields,
 )
 from .models.wrappers import unwrapped
-from .routed.call import RoutedCall
-from .routed.generating import agenerated, carrying, combined, generated
+from .routed.generating import Generating
 from .routed.output import RoutedOutput
-from .routed.runnable import Routed
 from .settings import QUESTION_KEYS, RouteSettings
 
 _HANDED_ON = {
@@ -66,7 +58,7 @@ _Given = tuple[dict[str, Any], InnerModel, InnerModel]
 """Values of settings, and the strong and the weak model."""
 
 
-class ChatRouteLLM(Routed, BaseChatModel):
+class ChatRouteLLM(Generating, BaseChatModel):
     """A chat model that sends each call to a strong or a weak chat model.
 
     The user's last message is scored, or, for a follow-up, the message that it refers to. The
@@ -248,39 +240,6 @@ class ChatRouteLLM(Routed, BaseChatModel):
         weak = derived("weak", self._target("weak"), method, schema, **kwargs)
         return RoutedOutput(self, strong, weak)
 
-    def generate(
-        self,
-        messages: list[list[BaseMessage]],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
-        **kwargs: Any,
-    ) -> LLMResult:
-        configs = _run_configs(len(messages), callbacks, run_id, kwargs)
-        calls = self._route_many(messages, configs, _with_stop(kwargs, stop))
-        return combined([generated(_made(call)) for call in calls])
-
-    async def agenerate(
-        self,
-        messages: list[list[BaseMessage]],
-        stop: list[str] | None = None,
-        callbacks: Callbacks = None,
-        *,
-        run_id: UUID | None = None,
-        **kwargs: Any,
-    ) -> LLMResult:
-        configs = _run_configs(len(messages), callbacks, run_id, kwargs)
-        calls = await self._aroute_many(messages, configs, _with_stop(kwargs, stop))
-        # Every call ends before the first failure is raised, as in LangChain's own agenerate.
-        results = await asyncio.gather(
-            *(agenerated(_made(call)) for call in calls), return_exceptions=True
-        )
-        failed = next((each for each in results if isinstance(each, BaseException)), None)
-        if failed is not None:
-            raise failed
-        return combined([each for each in results if isinstance(each, LLMResult)])
-
     def get_token_ids(self, text: str) -> list[int]:
         return self._counting.get_token_ids(text)
 
@@ -331,24 +290,6 @@ class ChatRouteLLM(Routed, BaseChatModel):
         metadata = {k: v for k, v in (self.metadata or {}).items() if k != "lc_versions"}
         return {"callbacks": self.callbacks, "tags": self.tags or [], "metadata": metadata}
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        """For code that has opened a run itself; the public methods do not call this."""
-        call = self._route(messages, None, _with_stop(kwargs, stop))
-        model, bound, _ = unbound(call.target)
-        if model is None:
-            return ChatResult(generations=[ChatGeneration(message=call.invoke())])
-        readable: Any = call.model_input
-        result = model._generate(readable, run_manager=run_manager, **{**bound, **call.kwargs})
-        return ChatResult(
-            generations=carrying(result.generations, call), llm_output=result.llm_output
-        )
-
     def _resolve_model_profile(self) -> Any:
         return common_profile(self.strong, self.weak)
 
@@ -377,26 +318,3 @@ def _priced(settings: RouteSettings, strong: InnerModel, weak: InnerModel) -> Ro
 
 def _same(one: _Given, other: _Given) -> bool:
     return one[1] is other[1] and one[2] is other[2] and one[0] == other[0]
-
-
-def _run_configs(
-    length: int, callbacks: Callbacks, run_id: UUID | None, kwargs: dict[str, Any]
-) -> list[RunnableConfig]:
-    """Return the configs of so many runs; what belongs there is taken out of ``kwargs``."""
-    config = RunnableConfig(callbacks=callbacks)
-    for key in ("tags", "metadata", "run_name"):
-        config[key] = kwargs.pop(key, None)
-    configs = [ensure_config(config) for _ in range(length)]
-    if run_id is not None and configs:
-        configs[0]["run_id"] = run_id
-    return configs
-
-
-def _with_stop(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
-    return kwargs if stop is None else {**kwargs, "stop": stop}
-
-
-def _made(call: RoutedCall | Exception) -> RoutedCall:
-    if isinstance(call, Exception):
-        raise call
-    return call

@@ -82,7 +82,7 @@ class RoutedCalls(HandedOn):
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         return self._call(
             self._in_text(prompt),
-            lambda llm: llm.complete(prompt, formatted=formatted, **kwargs),
+            lambda llm: llm.complete(prompt, **if_formatted(formatted), **kwargs),
             kwargs,
         )
 
@@ -91,7 +91,7 @@ class RoutedCalls(HandedOn):
     ) -> CompletionResponse:
         return await self._acall(
             self._in_text(prompt),
-            lambda llm: llm.acomplete(prompt, formatted=formatted, **kwargs),
+            lambda llm: llm.acomplete(prompt, **if_formatted(formatted), **kwargs),
             kwargs,
         )
 
@@ -100,7 +100,7 @@ class RoutedCalls(HandedOn):
     ) -> CompletionResponseGen:
         return self._stream(
             self._in_text(prompt),
-            lambda llm: llm.stream_complete(prompt, formatted=formatted, **kwargs),
+            lambda llm: llm.stream_complete(prompt, **if_formatted(formatted), **kwargs),
             kwargs,
         )
 
@@ -109,7 +109,7 @@ class RoutedCalls(HandedOn):
     ) -> CompletionResponseAsyncGen:
         return await self._astream(
             self._in_text(prompt),
-            lambda llm: llm.astream_complete(prompt, formatted=formatted, **kwargs),
+            lambda llm: llm.astream_complete(prompt, **if_formatted(formatted), **kwargs),
             kwargs,
         )
 
@@ -364,6 +364,13 @@ class RoutedCalls(HandedOn):
 
     def _in_template(self, prompt: BasePromptTemplate, arguments: dict[str, Any]) -> Read:
         return partial(asked_in_template, prompt, arguments, self.strong, self.settings)
+
+
+def if_formatted(formatted: bool) -> dict[str, Any]:
+    """Return the argument ``formatted`` of a completion, as the LLM's events would have it: they
+    tell what is given, and a caller that has nothing to say leaves it out.
+    """
+    return {"formatted": True} if formatted else {}
 
 
 def _with_tools(llm: LLM) -> FunctionCallingLLM:

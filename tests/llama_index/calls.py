@@ -47,6 +47,7 @@ CALLS: dict[str, Call] = {
     "predict_and_call": lambda llm, q: llm.predict_and_call([TOOL], q),
     "structured_predict": lambda llm, q: llm.structured_predict(City, TEMPLATE, **filled(q)),
     "as_structured_llm": lambda llm, q: llm.as_structured_llm(City).chat(_user(q)),
+    "complete of as_structured_llm": lambda llm, q: llm.as_structured_llm(City).complete(q),
 }
 
 STREAMS: dict[str, Call] = {
@@ -68,6 +69,7 @@ ASYNC_CALLS: dict[str, Callable[[FunctionCallingLLM, str], Awaitable[Any]]] = {
     "apredict_and_call": lambda llm, q: llm.apredict_and_call([TOOL], q),
     "astructured_predict": lambda llm, q: llm.astructured_predict(City, TEMPLATE, **filled(q)),
     "as_structured_llm": lambda llm, q: llm.as_structured_llm(City).achat(_user(q)),
+    "acomplete of as_structured_llm": lambda llm, q: llm.as_structured_llm(City).acomplete(q),
 }
 
 ASYNC_STREAMS: dict[str, Callable[[FunctionCallingLLM, str], Awaitable[Any]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -87,7 +88,7 @@ async def test_tokens_are_counted_as_without_routing(name: str, kind: str, pair:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [each for each in EVERY if "chat" in each[0] or "complete" in each[0]]
+    ("name", "kind"), [each for each in EVERY if re.search("chat|complete|as_structured", each[0])]
 )
 async def test_every_response_and_chunk_says_how_it_was_routed(name: str, kind: str, pair: Routed):
     given = await run(name, kind, pair.llm(), HARD)

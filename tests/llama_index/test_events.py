@@ -9,8 +9,9 @@ from llama_index.core.instrumentation.events.llm import (
     LLMChatEndEvent,
     LLMChatInProgressEvent,
     LLMChatStartEvent,
+    LLMCompletionStartEvent,
 )
-from llama_index.core.llms import LLM, ChatMessage
+from llama_index.core.llms import LLM, ChatMessage, MockLLM
 from llama_index_instrumentation.dispatcher import instrument_tags
 
 from routellm_plugins.llama_index import RouteDecisionEvent, RouteLLM
@@ -36,6 +37,35 @@ async def test_events_are_those_of_the_model_and_one_decision(
     assert routed.count("RouteDecisionEvent") == 1
     routed.remove("RouteDecisionEvent")
     assert routed == bare
+
+
+@EVERY_CALL
+async def test_events_tell_which_llm_is_called_and_with_what(
+    name: str, kind: str, pair: Routed, recorder: Recorder
+):
+    told = []
+    for llm in (pair.bare("strong"), pair.llm()):
+        recorder.events_handler.seen.clear()
+        await run(name, kind, llm, HARD)
+        starts = recorder.events(LLMChatStartEvent) + recorder.events(LLMCompletionStartEvent)
+        told.append([(each.model_dict["model_name"], each.additional_kwargs) for each in starts])
+    assert told[0]
+    assert told[1] == told[0]
+
+
+async def test_what_a_completion_does_not_give_is_not_in_its_events(recorder: Recorder):
+    told = []
+    strong, weak = MockLLM(max_tokens=5), MockLLM(max_tokens=9)
+    for llm in (strong, RouteLLM(strong, weak, threshold=0.0)):
+        recorder.events_handler.seen.clear()
+        for given in ({}, {"formatted": True}):
+            llm.complete(HARD, **given)
+            list(llm.stream_complete(HARD, **given))
+            await llm.acomplete(HARD, **given)
+            assert [chunk async for chunk in await llm.astream_complete(HARD, **given)]
+        told.append([each.additional_kwargs for each in recorder.events(LLMCompletionStartEvent)])
+    assert told[1] == told[0]
+    assert {} in told[0]
 
 
 @EVERY_CALL

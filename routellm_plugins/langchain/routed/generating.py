@@ -2,19 +2,78 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from langchain_core.callbacks import CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, convert_to_messages
-from langchain_core.outputs import ChatGeneration, Generation, LLMResult
-from langchain_core.runnables.config import merge_configs
+from langchain_core.outputs import ChatGeneration, ChatResult, Generation, LLMResult
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config, merge_configs
 
 from ..models.inner import unbound
 from .call import RoutedCall
 from .runnable import Routed
 
 _USAGE = "token_usage"
+
+
+class Generating(Routed):
+    """Mixin before a chat model: what is asked for an LLMResult is routed too."""
+
+    def generate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        configs = _run_configs(len(messages), callbacks, run_id, kwargs)
+        calls = self._route_many(messages, configs, _with_stop(kwargs, stop))
+        return combined([generated(_made(call)) for call in calls])
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        configs = _run_configs(len(messages), callbacks, run_id, kwargs)
+        calls = await self._aroute_many(messages, configs, _with_stop(kwargs, stop))
+        # Every call ends before the first failure is raised, as in LangChain's own agenerate.
+        results = await asyncio.gather(
+            *(agenerated(_made(call)) for call in calls), return_exceptions=True
+        )
+        failed = next((each for each in results if isinstance(each, BaseException)), None)
+        if failed is not None:
+            raise failed
+        return combined([each for each in results if isinstance(each, LLMResult)])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """For code that has opened a run itself; the public methods do not call this."""
+        call = self._route(messages, None, _with_stop(kwargs, stop))
+        model, bound, _ = unbound(call.target)
+        if model is None:
+            return ChatResult(generations=[ChatGeneration(message=call.invoke())])
+        readable: Any = call.model_input
+        result = model._generate(readable, run_manager=run_manager, **{**bound, **call.kwargs})
+        return ChatResult(
+            generations=carrying(result.generations, call), llm_output=result.llm_output
+        )
 
 
 def generated(call: RoutedCall) -> LLMResult:
@@ -98,3 +157,26 @@ def _sum(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             elif isinstance(value, int):
                 total[key] = total.get(key, 0) + value
     return total
+
+
+def _run_configs(
+    length: int, callbacks: Callbacks, run_id: UUID | None, kwargs: dict[str, Any]
+) -> list[RunnableConfig]:
+    """Return the configs of so many runs; what belongs there is taken out of ``kwargs``."""
+    config = RunnableConfig(callbacks=callbacks)
+    for key in ("tags", "metadata", "run_name"):
+        config[key] = kwargs.pop(key, None)
+    configs = [ensure_config(config) for _ in range(length)]
+    if run_id is not None and configs:
+        configs[0]["run_id"] = run_id
+    return configs
+
+
+def _with_stop(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+    return kwargs if stop is None else {**kwargs, "stop": stop}
+
+
+def _made(call: RoutedCall | Exception) -> RoutedCall:
+    if isinstance(call, Exception):
+        raise call
+    return call
