@@ -34,6 +34,10 @@ def train_on_pair(
 ) -> dict[str, Any]:
     """Train on all sources together and write the checkpoint.
 
+    The validation figures are of a fit without the validation prompts. What is written is then
+    fitted to all prompts, unless they are held out by a fold: at 200 labels, a tenth of them
+    counts.
+
     Args:
         files: what to learn from.
         folder: for the checkpoint, its metrics.json and model card.
@@ -50,23 +54,22 @@ def train_on_pair(
     """
     data = prepare(files, config, progress)
     progress.stage("Training")
-    learned = data.comparisons.only(data.train)
-    strength = _strengths(learned, config)
-    fit = _fit(data.features[data.train].astype(np.float64), learned, strength, config)
+    learned, strength, fit = _learn(data, data.train, config)
     progress.stage("Measuring on validation prompts")
+    measured = data.validate("mf", lambda rows: _win_rates(fit, data.features[rows]))
+    used = data.train
+    if files.held_out is None:
+        progress.stage("Training on validation prompts too")
+        used = data.train | data.validation
+        learned, strength, fit = _learn(data, used, config)
     logits = data.features @ fit.weights + fit.intercept
-    win_rates = sigmoid(logits)
-    tell_if_constant(win_rates, progress)
-    metrics = {
-        "sources": data.sources(),
-        "l2": fit.l2,
-        **data.validate("mf", lambda rows: win_rates[rows]),
-    }
-    unseen = _unseen(logits, fit, learned, data.train)
+    tell_if_constant(sigmoid(logits), progress)
+    metrics = {"sources": data.sources(used), "l2": fit.l2, **measured}
+    unseen = _unseen(logits, fit, learned, used)
     usual = usual_prompts(data.comparisons, data.train | data.validation, config)
     metrics["traffic"] = {
         "prompts": len(usual),
-        "learned": int(data.train[usual].sum()),
+        "learned": int(used[usual].sum()),
         "mean_win_rate": float(sigmoid(unseen[usual]).mean()),
     }
     tensors: Tensors = {
@@ -80,6 +83,21 @@ def train_on_pair(
     )
     _write(folder, tensors, data, config, metrics, files)
     return metrics
+
+
+def _learn(
+    data: Prepared, used: NDArray[np.bool_], config: MFConfig
+) -> tuple[Comparisons, Floats, PairFit]:
+    """Return the comparisons of the prompts that are used, shape (n,), the models' strengths in
+    them, and the fit.
+    """
+    learned = data.comparisons.only(used)
+    strength = _strengths(learned, config)
+    return learned, strength, _fit(data.features[used], learned, strength, config)
+
+
+def _win_rates(fit: PairFit, features: NDArray[np.float32]) -> Floats:
+    return sigmoid(features @ fit.weights + fit.intercept)
 
 
 def _unseen(logits: Floats, fit: PairFit, learned: Comparisons, train: NDArray[np.bool_]) -> Floats:
@@ -110,14 +128,16 @@ def _traffic(features: NDArray[np.float32], weights: Floats, more: Floats) -> ND
     return np.asarray(features + along, np.float16)
 
 
-def _fit(features: Floats, comparisons: Comparisons, strength: Floats, config: MFConfig) -> PairFit:
+def _fit(
+    features: NDArray[np.float32], comparisons: Comparisons, strength: Floats, config: MFConfig
+) -> PairFit:
     """Fit all comparisons, those of a source weighing as much as configured, whatever its size."""
     prompt = comparisons.prompt
     source = comparisons.source[prompt]
     sizes = np.bincount(source, minlength=len(comparisons.sources))
     shares = np.array([config.source(name).weight for name in comparisons.sources])
     return fit_pair(
-        features[prompt],
+        features.astype(np.float64)[prompt],
         comparisons.p_first,
         strength[comparisons.first] - strength[comparisons.second],
         (shares / np.maximum(sizes, 1))[source],

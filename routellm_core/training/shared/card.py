@@ -54,8 +54,8 @@ How likely the answer of `{config.strong_model}` is preferred to that of
 
 {_findings(metrics)}
 
-Validation prompts are chosen by SHA-256 and not used for training. SHA-256 of the sorted SHA-256 of
-the prompts, one a line:
+Validation prompts are chosen by SHA-256 and {_use_of_validation(router)}.
+SHA-256 of the sorted SHA-256 of the prompts, one a line:
 
 {_hashes(metrics)}
 
@@ -89,6 +89,15 @@ The quantiles that turn `strong_share` into a threshold are those of {metrics["t
 {_usual(metrics["traffic"], config)}; their mean win rate is
 {metrics["traffic"]["mean_win_rate"]:.3f}.
 {config.notes}"""
+
+
+def _use_of_validation(router: str) -> str:
+    if router == "mf":
+        return (
+            "not used for training\nuntil the results below are measured; then the weights are "
+            "fitted to them as well"
+        )
+    return "not used for training"
 
 
 def _usual(traffic: dict[str, Any], config: TrainingConfig) -> str:

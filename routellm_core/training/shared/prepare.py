@@ -46,10 +46,15 @@ class Split:
     findings: dict[str, list[str]]
     """What the check of labels found, by source of gold."""
 
-    def sources(self) -> dict[str, dict[str, Any]]:
+    def sources(self, learned: NDArray[np.bool_] | None = None) -> dict[str, dict[str, Any]]:
         """Return, by source, how many prompts are for what, their digest, short hashes of those
         that are learned from, and the findings.
+
+        Args:
+            learned: which prompts are learned from in the end, shape (n,); None: those that are
+                for training.
         """
+        learned = self.train if learned is None else learned
         described = {}
         for number, name in enumerate(self.comparisons.sources):
             own = self.comparisons.source == number
@@ -60,7 +65,7 @@ class Split:
                 **{f"{part}_sha256": self._digest(rows) for part, rows in parts.items()},
                 "findings": self.findings.get(name, []),
                 LEARNED: short_hashes(
-                    self.comparisons.prompts[i] for i in np.flatnonzero(self.train & own)
+                    self.comparisons.prompts[i] for i in np.flatnonzero(learned & own)
                 ),
             }
         return described
