@@ -6,9 +6,11 @@ blocks that take turns in random order, so that what else the machine does falls
 two processes that do the same need not be told apart. By how much the two without it differ is
 noise. After each block it is waited until what it left to the background is done.
 
-    python -m tests.benchmarks.speed.shadow_load [--requests 1500] [--sample 0.05] [--concurrency 4]
+    python -m tests.benchmarks.speed.shadow_load [--requests 1500] [--sample 0.05]
+        [--concurrency 4] [--per-minute 600]
 
-takes about 12 minutes on 2 quiet cores, and ends within an hour on any.
+takes about 12 minutes on 2 quiet cores, and ends within an hour on any. So many calls a minute that
+none of a sample of 5 % waits; `shadow` makes at most 60, unless told otherwise.
 """
 
 from __future__ import annotations
@@ -49,6 +51,12 @@ WRITTEN_S = 1.5
 NAMES = ("on", "off", "off again")
 PROMPT = "Who painted number {}?"  # short, so the weak model answers
 MOST_S = 3600.0
+
+
+def calls_left_s(given: argparse.Namespace) -> float:
+    """Return how long the sampled requests of a block may wait for their calls, in seconds."""
+    expected = BLOCK * given.sample
+    return float(60 / given.per_minute * (expected + 2 * expected**0.5))
 
 
 def set_case(strong: Upstream, case: str) -> None:
@@ -134,6 +142,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1500, help="for each alias and case")
     parser.add_argument("--sample", type=float, default=0.05)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--per-minute", type=float, default=600, help="calls of the other model")
     parser.add_argument("--cases", default=",".join(CASES))
     given = parser.parse_args()
     began = time.monotonic()
@@ -149,7 +158,7 @@ def main() -> None:
             "timeout_s": TIMEOUT_S,
             "concurrency": CONCURRENCY,
             "waiting": 20,
-            "per_minute": 600,
+            "per_minute": given.per_minute,
         }
         proxy = stack.enter_context(started(folder, strong, weak, shadow))
         sent = 0
@@ -170,7 +179,7 @@ def main() -> None:
                     times[name].append(asyncio.run(block(proxy, sent, given.concurrency, name)))
                     time.sleep(WRITTEN_S)
                     if name == "on":
-                        time.sleep(LEFT_S.get(case, 0.0))
+                        time.sleep(LEFT_S.get(case, 0.0) + calls_left_s(given))
                     cpu[name].append((cpu_s(proxy) - before) / BLOCK * 1e3)
                 sent += BLOCK
             typer.echo(compared(case, times, cpu))
