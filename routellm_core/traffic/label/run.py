@@ -108,15 +108,20 @@ class Labelling:
                     progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
             except KeyboardInterrupt:
                 done.stopped = "interrupted: run it again to continue"
+                self._stopped.set()
                 progress.message(
                     "interrupted: the calls in flight are awaited, and kept; Ctrl-C again drops "
                     "them, paid or not"
                 )
-            finally:
+                wait(running)
+            except BaseException:
                 self._stopped.set()
                 wait(running)
-        except KeyboardInterrupt:
+                raise
+        except KeyboardInterrupt:  # also one that comes while the message is written
             done.stopped = "interrupted, and the calls in flight dropped: run it again to continue"
+        finally:
+            self._stopped.set()
         # Those that were finished while an interrupt came are in the journal.
         for prompt in prompts:
             label = self._known(prompt)
