@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..contracts import Encoder
 from ..errors import ConfigError, ScoringError
 from ..openai_client import Server
+from ..prompt.excerpt import readable
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -27,8 +28,8 @@ _SHORTENING = "text-embedding-3"
 class OpenAIEncoder(Encoder):
     """Gets vectors from an embeddings endpoint.
 
-    Only the first 8,191 bytes of a prompt (UTF-8) are sent. A blank prompt is not sent; its vector
-    is zero. A failed request is retried with growing pauses. Thread-safe.
+    Of a prompt of more than 8,191 bytes (UTF-8) the beginning and the end are sent. A blank prompt
+    is not sent; its vector is zero. A failed request is retried with growing pauses. Thread-safe.
 
     Args:
         model: name of the embedding model.
@@ -126,5 +127,8 @@ class OpenAIEncoder(Encoder):
 
 def _cut(prompt: str) -> str:
     """Return what is sent: valid UTF-8 of at most ``READ_BYTES``."""
-    data = prompt[:READ_BYTES].encode("utf-8", "replace")
-    return data[:READ_BYTES].decode("utf-8", "ignore")
+    data = readable(prompt, READ_BYTES).encode()
+    if len(data) <= READ_BYTES:
+        return data.decode()
+    half = READ_BYTES // 2
+    return (data[:half] + data[-half:]).decode("utf-8", "ignore")

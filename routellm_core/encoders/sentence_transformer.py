@@ -17,12 +17,14 @@ from ..checkpoints.store import Checkpoint, find_checkpoint
 from ..contracts import Encoder
 from ..errors import CheckpointError
 from ..optional import require
+from ..prompt.excerpt import MOST_CHARACTERS, readable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-READ_CHARACTERS = 16_384
-"""How much of a prompt is tokenised. Of the tokens the model reads the first ``max_seq_length``."""
+CHARACTERS_PER_TOKEN = 3
+"""So many characters are read for each token that the model accepts: fewer than a token usually
+has, so that the model, which cuts off the rest, reaches the end of the excerpt."""
 
 _BATCH = 32
 
@@ -38,9 +40,10 @@ _PROBE = "The quick brown fox jumps over the lazy dog."
 class SentenceTransformerEncoder(Encoder):
     """Unit vectors from a neural network, in float32, on a GPU if there is one.
 
-    Only the first 16,384 characters of a prompt are read, and as many of their tokens as the model
-    accepts. Lone surrogates are replaced by "?". Thread-safe: one call encodes at a time, on all
-    of torch's threads. Weights are read only from safetensors, and no code from a model is run.
+    Of a prompt of more than three characters for each token that the model accepts, or of more
+    than 16,384, the beginning and the end are read, with "?" for lone surrogates. Thread-safe: one
+    call encodes at a time, on all of torch's threads. Weights are read only from safetensors, and
+    no code from a model is run.
 
     Args:
         model: a folder, or a Hugging Face id ``owner/name``, which is downloaded.
@@ -66,12 +69,14 @@ class SentenceTransformerEncoder(Encoder):
                 "twice gives different vectors: restore the folder"
             )
         self.dim = probed.shape[1]
+        tokens = self._model.max_seq_length or MOST_CHARACTERS
+        self._most = min(CHARACTERS_PER_TOKEN * tokens, MOST_CHARACTERS)
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Return one vector per prompt: shape (n, dim), each of length 1 or all zero."""
         if not len(prompts):
             return np.zeros((0, self.dim), np.float32)
-        return self._vectors([_readable(prompt) for prompt in prompts])
+        return self._vectors([readable(prompt, self._most) for prompt in prompts])
 
     def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
         with self._encoding:  # the tokenizer's padding is state that threads would share
@@ -138,7 +143,3 @@ def _parts(folder: Path) -> Iterator[Path]:
         except (ValueError, TypeError, KeyError) as error:
             raise CheckpointError(f"{modules} is damaged ({error!r}): restore it") from error
     return (folder / path for path in sorted(paths) if (folder / path).is_dir())
-
-
-def _readable(prompt: str) -> str:
-    return prompt[:READ_CHARACTERS].encode("utf-8", "replace").decode()

@@ -15,22 +15,21 @@ from numpy.typing import NDArray
 from ..checkpoints.store import Checkpoint, find_checkpoint, load_checkpoint
 from ..contracts import Encoder
 from ..errors import CheckpointError
+from ..prompt.excerpt import excerpt
 from .wordpiece import WordPiece
 
 TOKENIZER = "tokenizer.json"
 
-READ_CHARACTERS = 16_384
-"""How much of a prompt is read."""
-
-_BLOCK = 512
+READ_CHARACTERS = 1_000
+"""How much of a prompt is read. Of an average over a long text, a question is next to nothing."""
 
 
 class StaticEncoder(Encoder):
     """Averages the vectors of a prompt's tokens, and scales the average to length 1.
 
-    Only the first 16,384 characters of a prompt are read. Word order and case do not matter. A
-    prompt without a known token (empty, blank, only control characters) gives the zero vector.
-    Thread-safe.
+    Of a prompt of more than 1,000 characters the beginning and the end are read. Word order and
+    case do not matter. A prompt without a known token (empty, blank, only control characters)
+    gives the zero vector. Thread-safe.
 
     Args:
         table: token vectors, int8 of shape (tokens, dim).
@@ -85,18 +84,12 @@ class StaticEncoder(Encoder):
         """Return one vector per prompt: shape (n, dim), each of length 1 or all zero."""
         vectors = np.zeros((len(prompts), self.dim), np.float32)
         for vector, prompt in zip(vectors, prompts, strict=True):
-            ids = self._wordpiece.ids(prompt[:READ_CHARACTERS])
-            total = self._sum(ids[:_BLOCK])
-            for start in range(_BLOCK, len(ids), _BLOCK):
-                total += self._sum(ids[start : start + _BLOCK])
+            ids = self._wordpiece.ids(excerpt(prompt, READ_CHARACTERS))
+            total = np.dot(self._scales[ids], self._table.take(ids, axis=0))
             length = math.sqrt(total.dot(total))
             if length > 0:
                 np.multiply(total, 1 / length, out=vector)
         return vectors
-
-    def _sum(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        total: NDArray[np.float32] = np.dot(self._scales[ids], self._table.take(ids, axis=0))
-        return total
 
 
 def fingerprint_of(table: NDArray[np.int8], scales: NDArray[np.float32], tokenizer: bytes) -> str:

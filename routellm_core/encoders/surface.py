@@ -12,11 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..prompt.excerpt import excerpt
+
 SURFACE_VERSION = 1
 """Changes whenever a feature does. A checkpoint names the version it was trained on."""
-
-MAX_CHARACTERS = 16_384
-"""How much of a prompt is read."""
 
 _BYTE_CLASSES: dict[str, bytes] = {
     "lower_case": bytes(range(ord("a"), ord("z") + 1)),
@@ -64,7 +63,8 @@ _DIGITS_ONLY = bytes(byte if byte in b"0123456789" else ord(" ") for byte in ran
 def surface_features(prompts: Sequence[str]) -> NDArray[np.float32]:
     """Return the features of each prompt: shape (n, SURFACE_DIM), each in [0, 12].
 
-    Any string gives finite numbers; only its first ``MAX_CHARACTERS`` characters count.
+    Any string gives finite numbers; of more than 16,384 characters the beginning and the end
+    count.
     """
     features = np.empty((len(prompts), SURFACE_DIM), np.float32)
     write_surface_features(prompts, features)
@@ -81,7 +81,7 @@ def _write(prompts: Sequence[str], features: NDArray[np.float32]) -> None:
     width = len(_COUNTED)
     counts, is_open = features[:, :width], features[:, width : width + 1]
     # Few calls of numpy: between other work, each takes ten times as long as in a row.
-    features[:, : width + 1] = [_counted(prompt[:MAX_CHARACTERS]) for prompt in prompts]
+    features[:, : width + 1] = [_counted(excerpt(prompt)) for prompt in prompts]
     np.log1p(counts, out=counts)
     np.multiply(counts, is_open, out=features[:, width + 1 :])
 

@@ -257,7 +257,7 @@ tokens (Zipf's law, seed 0): mean {config["int8_cosine"]["mean"]:.6f}, least
 
 ## Limits
 
-- The first 16,384 characters of a prompt are read.
+- Of a prompt of more than 1,000 characters, the beginning and the end are read.
 - Word order, upper case and accents are lost, as are characters the vocabulary does not know; a
   word of more than 100 characters counts as unknown.
 - The vocabulary is English; other languages fall into single letters and carry little meaning.

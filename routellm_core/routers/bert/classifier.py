@@ -18,6 +18,7 @@ from ...checkpoints.store import CONFIG, Checkpoint, find_checkpoint
 from ...contracts import Router
 from ...errors import CheckpointError, ScoringError
 from ...optional import require
+from ...prompt.excerpt import both_ends, readable
 from ..transformer.pretrained import (
     calls_at_once,
     checked_length,
@@ -25,7 +26,6 @@ from ..transformer.pretrained import (
     length_limit,
     load_pretrained,
     read_description,
-    readable,
 )
 from ..transformer.token_batches import batches, padded
 
@@ -39,15 +39,17 @@ MOST_TOKENS = 512
 class BERTRouter(Router):
     """Win rates from a sequence classifier with three labels: strong wins, tie, weak wins.
 
-    The first 16,384 characters of a prompt are tokenised, with lone surrogates replaced by ``?``,
-    and the first ``max_length`` tokens are read. Scores are computed in float32, in padded
-    batches; padding changes a score by at most 1e-6, through rounding. Thread-safe.
+    Of a prompt of more tokens than ``max_length`` the first and the last are read; of more than
+    16,384 characters, the beginning and the end are tokenised, with lone surrogates replaced by
+    ``?``. Scores are computed in float32, in padded batches; padding changes a score by at most
+    1e-6, through rounding. Thread-safe.
 
     Args:
         model: any ``AutoModelForSequenceClassification`` of transformers, in evaluation mode.
         tokenizer: a fast tokenizer of transformers.
         max_length: maximum number of tokens, including special tokens.
         score_quantiles: quantiles of the scores over usual traffic, or None.
+        first_tokens: of a long prompt the first tokens alone are read, as in the original release.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class BERTRouter(Router):
         tokenizer: Any,
         max_length: int,
         score_quantiles: NDArray[np.float64] | None = None,
+        *,
+        first_tokens: bool = False,
     ) -> None:
         self._torch = require("torch", "torch", "a 'bert' of transformers")
         self.concurrency = calls_at_once(self._torch)
@@ -68,7 +72,10 @@ class BERTRouter(Router):
             tokenizer.backend_tokenizer.to_str()
         )
         self._encode.no_padding()
-        self._encode.enable_truncation(max_length)
+        if first_tokens:
+            self._encode.enable_truncation(max_length)
+        else:
+            self._encode.no_truncation()
         self._takes_types = "token_type_ids" in tokenizer.model_input_names
         self._filler = tokenizer.pad_token_id or 0
 
@@ -105,6 +112,7 @@ class BERTRouter(Router):
             tokenizer,
             length or length_limit(tokenizer, model, MOST_TOKENS),
             described.score_quantiles,
+            first_tokens=described.max_length is None,
         )
 
     def score(self, prompts: Sequence[str]) -> NDArray[np.float64]:
@@ -121,10 +129,10 @@ class BERTRouter(Router):
         Raises:
             ScoringError: the model gives NaN or infinity.
         """
-        encodings = [self._encode.encode(readable(prompt)) for prompt in prompts]
+        tokens = [self._tokens(prompt) for prompt in prompts]
         logits = np.empty((len(prompts), len(OUTCOMES)))
-        for rows in batches([len(encoding) for encoding in encodings]):
-            logits[rows] = self._forward([encodings[row] for row in rows])
+        for rows in batches([len(ids) for ids, _ in tokens]):
+            logits[rows] = self._forward([tokens[row] for row in rows])
         if not np.isfinite(logits).all():
             raise ScoringError(
                 "the model of router 'bert' gives NaN or infinity: restore its weights"
@@ -148,16 +156,21 @@ class BERTRouter(Router):
         """Digest of weights, tokenizer and length."""
         return self._fingerprint
 
-    def _forward(self, encodings: Sequence[Any]) -> NDArray[np.float32]:
+    def _tokens(self, prompt: str) -> tuple[list[int], list[int]]:
+        """Return the tokens of a prompt that are read, and their types."""
+        encoding = self._encode.encode(readable(prompt))
         # Some tokenizers give no token for an empty text, and a model needs one.
-        ids = [encoding.ids or [self._filler] for encoding in encodings]
+        ids, types = encoding.ids or [self._filler], encoding.type_ids or [0]
+        return both_ends(ids, self._max_length), both_ends(types, self._max_length)
+
+    def _forward(self, tokens: Sequence[tuple[list[int], list[int]]]) -> NDArray[np.float32]:
+        ids = [of_prompt for of_prompt, _ in tokens]
         columns = {
             "input_ids": padded(ids, self._filler),
             "attention_mask": padded([[1] * len(row) for row in ids], 0),
         }
         if self._takes_types:
-            types = [encoding.type_ids or [0] for encoding in encodings]
-            columns["token_type_ids"] = padded(types, 0)
+            columns["token_type_ids"] = padded([types for _, types in tokens], 0)
         with self._torch.inference_mode():
             given = {
                 name: self._torch.from_numpy(column).to(self._model.device)

@@ -28,10 +28,11 @@ from ...checkpoints.store import (
 from ...contracts import Router
 from ...errors import CheckpointError, ScoringError
 from ...optional import require
+from ...prompt.excerpt import both_ends, readable
 from ...rules.share import quantiles_of
 from ..abilities import pair_abilities
 from ..item_response import win_rates
-from ..transformer.pretrained import TOKENIZER, readable
+from ..transformer.pretrained import TOKENIZER
 
 MODEL = "model.onnx"
 """The encoder with both heads: ``token_ids`` (int64, shape (tokens,)) gives ``told`` (float32,
@@ -54,13 +55,15 @@ _THREADS = 2
 class BERTOutcomesRouter(Router):
     """Win rates of any two models from a prompt's difficulty and contrast.
 
-    The first 16,384 characters of a prompt are tokenised, with lone surrogates replaced by ``?``,
-    and as many tokens are read as the checkpoint says. Each prompt is computed separately, so
-    that its score does not depend on the batch. Thread-safe.
+    Of a prompt of more tokens than the checkpoint says, the first and the last are read; of more
+    than 16,384 characters, the beginning and the end are tokenised, with lone surrogates replaced
+    by ``?``. Each prompt is computed separately, so that its score does not depend on the batch.
+    Thread-safe.
 
     Args:
         session: an onnxruntime session with the inputs and outputs that ``MODEL`` describes.
-        tokenizer: truncates to the number of tokens that the model reads.
+        tokenizer: does not truncate.
+        tokens: how many tokens of a prompt the model reads.
         abilities: abilities of the strong and the weak model, in logits.
         traffic: difficulty and contrast of a sample of usual traffic, shape (n, 2).
         digest: identifies the model and its tokenizer.
@@ -70,6 +73,7 @@ class BERTOutcomesRouter(Router):
         self,
         session: Any,
         tokenizer: Tokenizer,
+        tokens: int,
         abilities: tuple[float, float],
         traffic: Floats,
         digest: str,
@@ -77,6 +81,7 @@ class BERTOutcomesRouter(Router):
         self.concurrency = max(2, (os.cpu_count() or 1) // _THREADS)
         self._session = session
         self._tokenizer = tokenizer
+        self._tokens = tokens
         self._abilities = abilities
         self._digest = digest
         self._score_quantiles = quantiles_of(_rates(traffic, *abilities)) if len(traffic) else None
@@ -111,12 +116,13 @@ class BERTOutcomesRouter(Router):
         model = _read(folder / MODEL)
         if hashlib.sha256(model).hexdigest() != config["model_sha256"]:
             raise damaged(folder / MODEL, f"its SHA-256 is not the one in {CONFIG}")
-        tokens = _read(folder / TOKENIZER)
-        tokenizer = _tokenizer(folder / TOKENIZER, tokens, config["max_length"])
+        vocabulary = _read(folder / TOKENIZER)
+        tokenizer = _tokenizer(folder / TOKENIZER, vocabulary)
+        most = config["max_length"]
         traffic = np.array(config["traffic"], np.float64).reshape(-1, 2)
-        digest = hashlib.sha256(model + tokens + str(config["max_length"]).encode())
+        digest = hashlib.sha256(model + vocabulary + str(most).encode())
         session = _session(runtime, folder / MODEL, model)
-        return cls(session, tokenizer, pair, traffic, digest.hexdigest())
+        return cls(session, tokenizer, most, pair, traffic, digest.hexdigest())
 
     def score(self, prompts: Sequence[str]) -> Floats:
         """Return the strong win rate of each prompt: shape (n,), each in [0, 1].
@@ -135,7 +141,7 @@ class BERTOutcomesRouter(Router):
         told = np.empty((len(prompts), 2))
         for row, prompt in enumerate(prompts):
             # Some tokenizers give no token for an empty text, and a model needs one.
-            ids = self._tokenizer.encode(readable(prompt)).ids or [0]
+            ids = both_ends(self._tokenizer.encode(readable(prompt)).ids, self._tokens) or [0]
             told[row] = self._session.run(None, {"token_ids": np.array(ids, np.int64)})[0]
         if not np.isfinite(told).all():
             raise ScoringError(
@@ -189,13 +195,13 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _tokenizer(path: Path, content: bytes, max_length: int) -> Tokenizer:
+def _tokenizer(path: Path, content: bytes) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_str(content.decode("utf-8"))
     except Exception as error:  # tokenizers raises nothing narrower
         raise damaged(path, error) from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
+    tokenizer.no_truncation()
     return tokenizer
 
 

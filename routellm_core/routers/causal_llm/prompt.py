@@ -16,7 +16,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ...errors import CheckpointError
-from ..transformer.pretrained import TOKENIZER, readable
+from ...prompt.excerpt import readable
+from ..transformer.pretrained import TOKENIZER
 
 LABELS = ("[[1]]", "[[2]]", "[[3]]", "[[4]]", "[[5]]")
 """The tokens of the ratings, the worst first."""
@@ -84,9 +85,9 @@ class RatingPrompt:
     the two messages under their headers, and the label follows the last ``<|eot_id|>``. Otherwise
     it is the model's own chat template or, if there is none, the texts one after the other.
 
-    The first 16,384 characters of a question are read, with lone surrogates replaced by ``?``. If
-    the input is longer than ``max_length``, the end of the question is cut off, so that both texts
-    remain. Thread-safe.
+    Of a question of more than 16,384 characters the beginning and the end are read, with lone
+    surrogates replaced by ``?``. If the input is longer than ``max_length``, the middle of the
+    question is left out, so that both texts remain. Thread-safe.
 
     Args:
         texts: the texts around the question.
@@ -134,12 +135,15 @@ class RatingPrompt:
         """Return the question, cut to fit, and the tokens of the whole."""
         question = readable(question)
         ids = self._encode(question)
-        # More than once only if the rest of a cut word has more tokens than before.
+        # More than once only if the ends have more tokens together than in their places.
         while (excess := len(ids) - self._max_length) > 0:
-            alone = self._tokenizer.encode(question, add_special_tokens=False)
+            alone = self._tokenizer.encode(question, add_special_tokens=False).offsets
             kept = max(0, len(alone) - excess)
-            end = alone.offsets[kept][0] if kept < len(alone) else 0
-            question = question[: min(end, len(question) - 1)]
+            last = kept // 2
+            begin = alone[kept - last][0] if kept < len(alone) else 0
+            end = alone[-last][0] if last else len(question)
+            # A character of several tokens would be kept in both halves.
+            question = question[:begin] + question[max(end, begin + 1) :]
             ids = self._encode(question)
         return question, ids
 

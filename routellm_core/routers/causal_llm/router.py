@@ -54,9 +54,9 @@ class Rater(Protocol):
 class CausalLLMRouter(Router):
     """Win rates from the ratings of a causal LLM: see ``from_pretrained`` and ``from_server``.
 
-    The first 16,384 characters of a prompt are tokenised, with lone surrogates replaced by ``?``.
-    If prompt and texts together exceed the model's length, the end of the prompt is cut off.
-    Thread-safe.
+    Of a prompt of more than 16,384 characters the beginning and the end are tokenised, with lone
+    surrogates replaced by ``?``. If prompt and texts together exceed the model's length, the
+    middle of the prompt is left out. Thread-safe.
 
     Args:
         rater: rates the prompts.

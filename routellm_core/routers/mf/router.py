@@ -69,7 +69,8 @@ RELEASED_TENSORS = ("P.weight", "text_proj.0.weight", "classifier.0.weight")
 class MatrixFactorizationRouter(Router):
     """Win rates from an embedding and, usually, surface features, in one small product.
 
-    Only the first 16,384 characters of a prompt count, or fewer if the encoder reads fewer.
+    Of a prompt of more than 16,384 characters the beginning and the end count, or less of both if
+    the encoder reads less.
 
     Args:
         encoder: turns prompts into feature vectors.

@@ -25,9 +25,6 @@ from ...errors import CheckpointError
 
 TOKENIZER = "tokenizer.json"
 
-READ_CHARACTERS = 16_384
-"""How much of a prompt is tokenised."""
-
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 
 _SHARDS = f"{WEIGHTS}.index.json"
@@ -247,11 +244,6 @@ def checked_length(folder: Path, wanted: int | None, model: Any) -> int | None:
             f"positions: restore {DESCRIPTION} and {CONFIG}"
         )
     return wanted
-
-
-def readable(prompt: str) -> str:
-    """Return what is tokenised: the first 16,384 characters, with ``?`` for lone surrogates."""
-    return prompt[:READ_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def fingerprint_of(model: Any, tokenizer: Any, settings: Mapping[str, object]) -> str:

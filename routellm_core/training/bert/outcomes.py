@@ -8,7 +8,6 @@ All layers are fine-tuned on the difficulty and the contrast of prompts; then, w
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 from ...checkpoints.store import CONFIG
 from ...errors import ConfigError
 from ...progress import Progress
-from ...routers.transformer.pretrained import readable
 from ...routers.transformer.token_batches import batches, padded
 from ..finetune.base import find_base, load_base
 from ..finetune.fit import Batch, Ints, Task, finetune, is_first_process
@@ -30,6 +28,7 @@ from ..shared.files import TrainingFiles
 from .config import BERTConfig
 from .network import ItemNetwork
 from .targets import Targets, targets_of
+from .tokens import tokens_of
 from .write import write_outcomes
 
 _OUTPUTS = "outputs.npy"
@@ -66,7 +65,7 @@ def train_on_outcomes(
     network.check_layers(config.kept_layers)
     items = learn_items(files, config, progress)
     targets = targets_of(items)
-    tokens = _tokens(tokenizer, targets.prompts, config.max_length)
+    tokens = tokens_of(tokenizer, targets.prompts, config.max_length)
     progress.stage("Fine-tuning")
     states = folder / STATE
     task = _task(tokens, targets)
@@ -91,12 +90,6 @@ def _check_kind(base: Path) -> None:
             f"{base} is a '{kind.get('model_type')}' with '{kind.get('hidden_act')}': learning "
             "outcomes needs a BERT with gelu, such as all-MiniLM-L6-v2"
         )
-
-
-def _tokens(tokenizer: Any, prompts: Sequence[str], most: int) -> list[list[int]]:
-    texts = [readable(prompt) for prompt in prompts]
-    tokens: list[list[int]] = tokenizer(texts, truncation=True, max_length=most)["input_ids"]
-    return tokens
 
 
 def _task(tokens: list[list[int]], targets: Targets, taught: Floats32 | None = None) -> Task:

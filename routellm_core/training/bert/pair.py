@@ -10,7 +10,7 @@ import transformers
 
 from ...progress import Progress
 from ...routers.bert.classifier import OUTCOMES, BERTRouter
-from ...routers.transformer.pretrained import readable, silenced
+from ...routers.transformer.pretrained import silenced
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import digests_of, find_base, load_base
 from ..finetune.config import FinetuneTrainingConfig
@@ -21,6 +21,7 @@ from ..finetune.targets import Targets, targets_of
 from ..finetune.write import tuned_on_pair, write
 from ..shared.files import TrainingFiles
 from ..shared.prepare import check_pair, split
+from .tokens import tokens_of
 
 
 def train_on_pair(
@@ -87,8 +88,7 @@ def train_on_pair(
 
 
 def _task(targets: Targets, tokenizer: Any, config: FinetuneTrainingConfig) -> Task:
-    texts = [readable(prompt) for prompt in targets.prompts]
-    tokens = tokenizer(texts, truncation=True, max_length=config.max_length)["input_ids"]
+    tokens = tokens_of(tokenizer, targets.prompts, config.max_length)
     inputs = loss_inputs(targets)
 
     def collate(rows: Ints) -> Batch:

@@ -10,8 +10,8 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from ...errors import ConfigError
+from ...prompt.excerpt import readable
 from ...routers.causal_llm.prompt import HEADERS
-from ...routers.transformer.pretrained import readable
 from ...routers.transformer.token_batches import padded
 from ..finetune.base import attention
 from ..finetune.fit import Batch, Ints, Task

@@ -30,6 +30,7 @@ from routellm_core.encoders.static import (
     read_vocabulary,
 )
 from routellm_core.encoders.wordpiece import WordPiece
+from routellm_core.prompt.excerpt import MOST_CHARACTERS
 
 FOLDER = BUNDLED / "static"
 VOCABULARY = read_vocabulary((FOLDER / TOKENIZER).read_bytes())
@@ -95,7 +96,7 @@ def test_same_tokens_around_every_character():
 
 
 def pick(characters, seed=0):
-    return "".join(random.Random(seed).choices(characters, k=READ_CHARACTERS))
+    return "".join(random.Random(seed).choices(characters, k=MOST_CHARACTERS))
 
 
 def span(first, last):
@@ -115,18 +116,18 @@ WORST = {
     "thai": pick(span(0xE01, 0xE3A)),
     "arabic": pick(span(0x621, 0x64A)),
     "russian words": pick([*span(0x430, 0x44F), *" " * 5]),
-    "base64": base64.b64encode(random.Random(0).randbytes(READ_CHARACTERS)).decode(),
+    "base64": base64.b64encode(random.Random(0).randbytes(MOST_CHARACTERS)).decode(),
     "punctuation": pick(string.punctuation + "“”‘’—…«»¿¡。，、"),
     "punctuated": pick("aé1“.”,’"),
     "combining marks": pick(MARKS),
     "one letter's marks": "a" + pick("\u0301\u0327\u0323"),
-    "one long word": "a" * READ_CHARACTERS,
+    "one long word": "a" * MOST_CHARACTERS,
 }
 
 
 @pytest.mark.parametrize("name", WORST)
 def test_no_script_takes_long(encoder, name):
-    text = WORST[name][:READ_CHARACTERS]
+    text = WORST[name][:MOST_CHARACTERS]
     tables = encoder._table, encoder._scales, VOCABULARY, ""
     fastest = 1.0
     for _ in range(3):
@@ -167,8 +168,8 @@ def test_no_words_take_more_memory(length, thousands):
 def test_no_characters_take_more_memory():
     words = WordPiece(VOCABULARY)
     most = 0
-    for start in range(0, sys.maxunicode, READ_CHARACTERS):
-        words.ids("".join(map(chr, range(start, start + READ_CHARACTERS))))
+    for start in range(0, sys.maxunicode, MOST_CHARACTERS):
+        words.ids("".join(map(chr, range(start, start + MOST_CHARACTERS))))
         table = words._characters._table
         most = max(most, sum(map(sys.getsizeof, table)) + sys.getsizeof(table))
     assert most <= 2_500_000
@@ -205,13 +206,19 @@ def test_a_batch_gives_what_each_prompt_gives(encoder):
     assert batch == pytest.approx(singles, abs=1e-6)
 
 
-def test_only_the_beginning_is_read(encoder):
-    beginning = ("lorem ipsum " * READ_CHARACTERS)[:READ_CHARACTERS]
-    short, long, other = encoder.encode(
-        [beginning, beginning + "physics " * 1_250_000, "physics " + beginning]
+def test_of_a_long_prompt_the_beginning_and_the_end_are_read(encoder):
+    filler = "lorem ipsum " * READ_CHARACTERS
+    plain, middle, start, end = encoder.encode(
+        [
+            filler,
+            filler + "physics " * 1_250_000 + filler,
+            "physics " + filler,
+            filler + "physics",
+        ]
     )
-    assert np.array_equal(short, long)
-    assert not np.array_equal(short, other)
+    assert np.array_equal(plain, middle)
+    assert not np.array_equal(plain, start)
+    assert not np.array_equal(plain, end)
 
 
 def test_threads_share_it(encoder):

@@ -1,4 +1,4 @@
-"""Surface features: finite on anything, the same for one and many, blind beyond the cut."""
+"""Surface features: finite on anything, the same for one and many, of both ends of a text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routellm_core.encoders.surface import (
-    MAX_CHARACTERS,
     SURFACE_DIM,
     SURFACE_NAMES,
     surface_features,
 )
+from routellm_core.prompt.excerpt import MOST_CHARACTERS
 
 
 def _feature(prompt: str, name: str) -> float:
@@ -45,10 +45,12 @@ def test_any_text_gives_finite_features_the_same_alone(prompts: list[str]) -> No
     assert (together == np.vstack([surface_features([prompt]) for prompt in prompts])).all()
 
 
-def test_nothing_beyond_the_cut_counts() -> None:
-    start = "a 1\ud800 \n" * MAX_CHARACTERS
-    features = surface_features([start[:MAX_CHARACTERS], start[:MAX_CHARACTERS] + "B" * 10**7])
+def test_of_a_long_prompt_the_beginning_and_the_end_count() -> None:
+    start, end = "a 1\ud800 \n" * MOST_CHARACTERS, "x = 2? " * MOST_CHARACTERS
+    features = surface_features([f"{start}{middle}{end}" for middle in ("", "B" * 10**7)])
     assert (features[0] == features[1]).all()
+    other = surface_features([f"{start}{end}B", f"B{start}{end}"])
+    assert (other != features).any(axis=1).all()
 
 
 def test_no_prompts_give_no_rows() -> None:

@@ -150,7 +150,7 @@ def test_bfloat16_does_not_depend_on_the_batch(tmp_path: Path, router: CausalLLM
     assert scores == pytest.approx(router.score(PROMPTS), abs=0.1)
 
 
-def test_the_end_of_a_long_prompt_is_cut_off(whole: Path, router: CausalLLMRouter) -> None:
+def test_the_middle_of_a_long_prompt_is_left_out(whole: Path, router: CausalLLMRouter) -> None:
     prompt = router._rater._prompt  # type: ignore[attr-defined]
     tokens = AutoTokenizer.from_pretrained(whole)
     for long in ("why? " * 400, "🤷" * 9000, "x" * 10_000_000, "\ud800" * 500):
@@ -161,6 +161,9 @@ def test_the_end_of_a_long_prompt_is_cut_off(whole: Path, router: CausalLLMRoute
         assert text.endswith("\n\nRating:<|eot_id|>")
     assert router.score(["why? " * 400]) == router.score(["why? " * 500])
     assert router.score(["ab"]) != router.score(["ac"])
+    start, end = ("first " + "why? " * 400, "why? " * 400 + "last")
+    assert tokens.decode(prompt.ids(start)).count("first") == 1
+    assert tokens.decode(prompt.ids(end)).count("last") == 1
 
 
 def test_odd_prompts_get_a_win_rate(router: CausalLLMRouter) -> None:
