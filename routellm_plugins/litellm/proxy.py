@@ -29,7 +29,12 @@ from .groups.proxy_access import (
     proxy_router,
     with_readable_ids,
 )
-from .groups.proxy_budgets import charge_model_budgets, warn_of_limits, within_model_budgets
+from .groups.proxy_budgets import (
+    charge_model_budgets,
+    check_price,
+    warn_of_limits,
+    within_model_budgets,
+)
 from .groups.proxy_names import may_use, named_by
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
@@ -143,6 +148,7 @@ class RouteLLMProxyHandler(CustomLogger):
         if group != routed.group:
             routed = routed.served_as(group)
         routed.write_to(data)
+        check_price(routed.group)
         data["model"] = await within_model_budgets(key, routed.group, may_fall_back_to)
 
     async def async_pre_call_deployment_hook(

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import httpx
 import litellm
-from litellm.exceptions import BadRequestError
+from litellm.exceptions import BadRequestError, PermissionDeniedError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
@@ -175,8 +176,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             sent_as_is: likewise; LiteLLM has a hook before an attempt for calls that are async.
 
         Raises:
+            litellm.PermissionDeniedError: an admin has paused the alias.
             litellm.BadRequestError: what it sets is malformed, or is not for it to set.
         """
+        if route.paused:
+            raise paused(model)
         try:
             route = with_override(route, kwargs)
         except RouteLLMError as error:
@@ -268,6 +272,15 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
 def bad_request(model: str, message: object) -> BadRequestError:
     """Return the error that LiteLLM answers with status 400."""
     return BadRequestError(message=str(message), model=model, llm_provider="routellm")
+
+
+def paused(model: str) -> PermissionDeniedError:
+    """Return the error that LiteLLM answers for a model that an admin has paused."""
+    request = httpx.Request("POST", "https://github.com/BerriAI/litellm")  # as LiteLLM has it
+    response = httpx.Response(403, request=request)
+    return PermissionDeniedError(
+        message="Model is blocked", model=model, llm_provider="", response=response
+    )
 
 
 def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:

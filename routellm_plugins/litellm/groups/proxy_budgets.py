@@ -8,14 +8,16 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
+import litellm
 from litellm.exceptions import BudgetExceededError
 
 from ..reporting.routed_request import BUCKETS, RoutedRequest, buckets, routed_request
-from .proxy_access import of_proxy
+from .proxy_access import CHECKS_MODULE, of_proxy, proxy_router
 
 logger = logging.getLogger(__name__)
 
 _BUDGET_MODULE = "litellm.proxy.hooks.model_max_budget_limiter"
+_TYPES_MODULE = "litellm.proxy._types"
 _LIMITS = ("model_rpm_limit", "model_tpm_limit")
 _BUDGETS = (
     *("model_max_budget", "user_model_max_budget", "end_user_model_max_budget"),
@@ -78,6 +80,27 @@ async def within_model_budgets(
     await check("team", "team_id")
     await check("team_member", "user_id", "team_id")
     return group
+
+
+def check_price(group: str) -> None:
+    """Refuse a request to a group without a price, where the proxy refuses those.
+
+    LiteLLM looks at the name that the client asked for.
+
+    Raises:
+        Exception: LiteLLM's own for such a request.
+    """
+    checks: Any = sys.modules.get(CHECKS_MODULE)
+    if not litellm.block_requests_for_models_without_pricing or checks is None:
+        return
+    if checks.model_has_no_cost_mapping(model=group, llm_router=proxy_router()):
+        types: Any = sys.modules[_TYPES_MODULE]
+        raise types.ProxyException(
+            message=checks._unpriced_models_block_message((group,)),
+            type=types.ProxyErrorTypes.model_cost_map_missing,
+            param="model",
+            code=403,
+        )
 
 
 def warn_of_limits(key: Any, alias: str) -> None:
