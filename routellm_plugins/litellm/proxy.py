@@ -101,11 +101,7 @@ class RouteLLMProxyHandler(CustomLogger):
         if self._not_supported:
             raise bad_request(model, self._not_supported)
         if call_type == _BATCH:
-            # Served by the alias's entry, which is where its file went. LiteLLM that balances
-            # batches has its Router choose, and there the entry cannot be chosen.
-            if litellm.enable_loadbalancing_on_batch_endpoints:
-                data["model"] = route.settings.group("weak")
-            return
+            return  # served by the alias's entry, which is where its file went
         if call_type not in _SERVED:
             raise bad_request(
                 model,
@@ -149,7 +145,7 @@ class RouteLLMProxyHandler(CustomLogger):
             routed = routed.served_as(group)
         routed.write_to(data)
         check_price(routed.group)
-        data["model"] = await within_model_budgets(key, routed.group, may_fall_back_to)
+        data["model"] = await within_model_budgets(key, routed.group, data, may_fall_back_to)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any

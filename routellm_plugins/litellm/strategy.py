@@ -38,6 +38,11 @@ except ImportError:  # older releases look fallbacks up under the alias alone
 
 logger = logging.getLogger(__name__)
 
+_BATCH_FILE = "input_file_id"
+"""What only the request for a batch has. It goes where its file went, which LiteLLM keeps in the
+account of the alias's entry.
+"""
+
 
 class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
     """Chooses the strong or the weak model group for routed aliases.
@@ -70,10 +75,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
+        is_batch = _BATCH_FILE in kwargs
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            if _asks_nothing(messages, input, kwargs):
+            if is_batch:
+                group = self._own_entry(route)
+            elif _asks_nothing(messages, input, kwargs):
                 group = route.strong_group
             else:
                 request = self.request(model, route, kwargs, messages)
@@ -89,7 +97,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
-        return self._callable(deployment, model)
+        return deployment if is_batch else self._callable(deployment, model)
 
     def get_available_deployment(
         self,
@@ -122,6 +130,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 request_kwargs=kwargs,
             )
         return self._callable(deployment, model)
+
+    def _own_entry(self, route: Route) -> str:
+        """Return the id of an alias's own entry."""
+        named = (each for each in self.access.entries() if each.get("model_name") == route.name)
+        return str(next(named)["model_info"]["id"])
 
     def _callable(self, deployment: Any, model: str) -> Any:
         """Return a deployment, unless it is a routed entry, reached by its id or in another way."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.limited_keys import made_key
@@ -18,6 +20,7 @@ from tests.litellm.configs import HANDLER, KEY, alias, group
 USUAL = {"router": "length", "threshold": 0.6}
 DEAR = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}
 BUDGET = {"gpt-4o": {"max_budget": 0.001, "budget_duration": "1d"}}
+MEMBERS_FALL_BACK = Version(version("litellm")) >= Version("1.108.7")
 LIMITER = "dynamic_rate_limiter_v3"
 
 
@@ -190,6 +193,51 @@ def test_budget_fallbacks_that_a_key_may_use(
     time.sleep(1)
     refused = ask(proxy, "gpt-4o-router", HARD, key)
     assert (refused.status_code == 200) == (status == 200), refused.text
+
+
+def test_a_budget_that_is_used_up_is_told_as_for_the_group(proxy: ProxyProcess) -> None:
+    told = []
+    for number, model in enumerate(("gpt-4o", "gpt-4o-router"), 8):
+        key = made_key(number, model_max_budget=BUDGET)
+        assert ask(proxy, model, HARD, key).status_code == 200
+        time.sleep(1)
+        refused = ask(proxy, model, HARD, key)
+        told.append((refused.status_code, refused.json()["error"]["type"]))
+    assert told[0] == told[1]
+    assert told[0][1] == "budget_exceeded"
+
+
+@pytest.mark.skipif(not MEMBERS_FALL_BACK, reason="this LiteLLM refuses such a request")
+@pytest.mark.parametrize(
+    ("values", "served"),
+    [
+        ({}, "spare"),
+        ({"models": ["limited-router"]}, None),
+        ({"model_max_budget": {"spare": {"max_budget": 0, "budget_duration": "1d"}}}, None),
+        ({"router_settings": {"fallbacks": [{"limited": ["gpt-4o-mini"]}]}}, "gpt-4o-mini"),
+    ],
+)
+def test_a_budget_of_a_member_of_a_team_falls_back_as_the_group(
+    proxy: ProxyProcess, values: dict[str, Any], served: str | None
+) -> None:
+    """Where the group does; LiteLLM itself needs a database to see that."""
+    budget = {"limited": {"max_budget": 1e-6, "budget_duration": "1d"}}
+    member = {"user_id": f"member {values}", "team_id": "three"}
+    key = made_key(10, **member, team_member_model_max_budget=budget, **values)
+    assert ask(proxy, "limited-router", HARD, key).headers["x-litellm-model-group"] == "limited"
+    time.sleep(1)
+    disabled = post(
+        proxy,
+        "v1/chat/completions",
+        body_of("chat/completions", "limited-router", HARD, disable_fallbacks=True),
+        key,
+    )
+    assert disabled.json()["error"]["type"] == "budget_exceeded"
+    answer = ask(proxy, "limited-router", HARD, key)
+    if served is None:
+        assert answer.json()["error"]["type"] == "budget_exceeded"
+    else:
+        assert answer.headers["x-litellm-model-group"] == served, answer.text
 
 
 @pytest.mark.parametrize("endpoint", ["chat/completions", "completions"])
