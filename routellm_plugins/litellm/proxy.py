@@ -19,6 +19,7 @@ from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
 from .deciding.reasoning import drop_foreign_reasoning, drop_reasoning_before_attempt
 from .groups.costs import Costs
+from .groups.fallback_access import let_groups_fall_back
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
@@ -213,6 +214,7 @@ class RouteLLMProxyHandler(CustomLogger):
             self._list_once_and_early()
             add_to(proxy_app())
             serve_status(proxy_app(), self._routes)
+            let_groups_fall_back()
             try:
                 self._strategy.access.install(self._strategy, self._strategy.entry_put)
             except ConfigError as error:

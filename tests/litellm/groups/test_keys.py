@@ -43,11 +43,19 @@ def claude() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="module")
+def failing() -> Iterator[Upstream]:
+    with Upstream("failing") as upstream:
+        upstream.failing_with = 500
+        yield upstream
+
+
+@pytest.fixture(scope="module")
 def proxy(
     strong: Upstream,
     weak: Upstream,
     spare: Upstream,
     claude: Upstream,
+    failing: Upstream,
     proxy_with: Callable[..., ProxyProcess],
 ) -> Iterator[ProxyProcess]:
     config = {
@@ -67,11 +75,19 @@ def proxy(
             alias("claude-router", weak="claude", **USUAL),
             alias("router-claude", strong="claude", weak="gpt-4o", router="length", threshold=1),
             alias("full-router", strong="routed-full", **USUAL),
+            group("failing", failing),
+            group("failing-too", failing),
+            alias("failing-router", strong="failing", **USUAL),
+            alias("failing-too-router", strong="failing-too", **USUAL),
         ],
         "router_settings": {
             "num_retries": 0,
             "disable_cooldowns": True,
-            "fallbacks": [{"limited": ["spare"]}],
+            "fallbacks": [
+                {"limited": ["spare"]},
+                {"failing": ["gpt-4o-mini"]},
+                {"failing-too": ["spare"]},
+            ],
         },
         "general_settings": {
             "custom_auth": "tests.fakes.limited_keys.authenticate",
@@ -152,6 +168,22 @@ def test_a_key_that_calls_the_alias_by_the_name_of_a_group(
             assert answer.headers["x-routellm-model"] == served
     of_alias = made_key(7, models=["gpt-4o-router"], **values)
     assert ask(proxy, "gpt-4o-router", HARD, of_alias).status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_key_of_the_alias_alone_falls_back_to_its_other_group(
+    proxy: ProxyProcess, failing: Upstream, endpoint: str
+) -> None:
+    """And to no third, as a key of the group alone; LiteLLM checks fallbacks with the key."""
+    own = made_key(11, models=["failing-router"])
+    answer = ask(proxy, "failing-router", HARD, own, endpoint)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-litellm-model-group"] == "gpt-4o-mini"
+    for model in ("failing-too", "failing-too-router"):
+        key = made_key(12, models=[model])
+        assert ask(proxy, model, HARD, key, endpoint).status_code == 500, model
+        may = made_key(13, models=[model, "spare"])
+        assert "spare here" in ask(proxy, model, HARD, may, endpoint).text, model
 
 
 def test_a_deployment_of_a_team(proxy: ProxyProcess) -> None:
