@@ -26,12 +26,11 @@ def let_groups_fall_back() -> None:
     # Of the class, as the proxy's Routers share one check, which cannot be changed.
     @functools.wraps(may_use)
     async def of_alias_or_may_use(
-        self: Any, *, model: str, request_kwargs: Mapping[str, Any], llm_router: Any
+        self: Any, *, model: str, request_kwargs: Mapping[str, Any], **router: Any
     ) -> bool:
         routed = routed_request(request_kwargs)
         if routed is not None and model in (routed.group, *routed.entries.values()):
             return True
-        asked = {"model": model, "request_kwargs": request_kwargs, "llm_router": llm_router}
-        return bool(await may_use(self, **asked))
+        return bool(await may_use(self, model=model, request_kwargs=request_kwargs, **router))
 
     check.__call__ = of_alias_or_may_use
