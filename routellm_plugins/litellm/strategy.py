@@ -38,10 +38,10 @@ except ImportError:  # older releases look fallbacks up under the alias alone
 
 logger = logging.getLogger(__name__)
 
-_BATCH_FILE = "input_file_id"
-"""What only the request for a batch has. It goes where its file went, which LiteLLM keeps in the
-account of the alias's entry.
-"""
+_OF_BATCHES = ("input_file_id", "batch_id")
+"""What a request to make a batch has, and one to cancel it."""
+_SAID_FOR_BATCHES = ("files-api-fake-text", "batch-api-fake-text")
+"""What LiteLLM's Router has in place of a conversation then."""
 
 
 class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
@@ -75,7 +75,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        is_batch = _BATCH_FILE in kwargs
+        is_batch = _is_of_batch(messages, kwargs)
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
@@ -304,6 +304,16 @@ def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) ->
 def _asks_nothing(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
     """Whether a deployment is looked for and no answer, as LiteLLM does to count tokens by it."""
     return messages is None and given is None and not kwargs
+
+
+def _is_of_batch(messages: Sequence[Mapping[str, Any]] | None, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a request is about a batch. It goes where the file of the batch went, which LiteLLM
+    keeps in the account of the alias's entry.
+
+    By the text as well, because a client can put anything else into the request for an answer.
+    """
+    said = messages[0].get("content") if messages and len(messages) == 1 else None
+    return said in _SAID_FOR_BATCHES and any(name in kwargs for name in _OF_BATCHES)
 
 
 def _settled(kwargs: Mapping[str, Any]) -> RoutedRequest | None:

@@ -137,7 +137,8 @@ def _fallbacks_of_members(group: str, data: Mapping[str, Any]) -> Iterable[str]:
         return ()
     settings = data.get("router_settings_override")
     own = settings.get("fallbacks") if isinstance(settings, Mapping) else None
-    configured = own if isinstance(own, list) else router.fallbacks
+    held = router.settings() if callable(getattr(router, "settings", None)) else router
+    configured = own if isinstance(own, list) else held.fallbacks
     found, _ = get_fallback_model_group(configured or [], group)
     return [each for each in found or () if isinstance(each, str) and each != group]
 

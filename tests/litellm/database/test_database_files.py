@@ -88,8 +88,17 @@ def test_a_batch_goes_where_its_file_went(
     }
     made = post(proxy, "v1/batches", body)
     assert made.status_code == 200, made.text
+    batch = made.json()["id"]
+    headers = {"Authorization": f"Bearer {KEY}"}
+    found = httpx.get(f"{proxy.url}/v1/batches/{batch}", headers=headers, timeout=60)
+    assert found.status_code == 200, found.text
+    stopped = post(proxy, f"v1/batches/{batch}/cancel", {})
+    assert stopped.status_code == 200, stopped.text
     sent_to = {
         model: [path for method, path, *_ in upstream.asked if method == "POST"]
         for model, upstream in upstreams.items()
     }
-    assert sent_to == {"gpt-4o": [], "gpt-4o-mini": ["/files", "/batches"]}
+    assert sent_to == {
+        "gpt-4o": [],
+        "gpt-4o-mini": ["/files", "/batches", "/batches/batch_1/cancel"],
+    }
