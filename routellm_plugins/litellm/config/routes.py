@@ -142,8 +142,11 @@ class Routes:
 
     def _entries(self, settings: RouteSettings) -> dict[Tier, str | None]:
         tiers: tuple[Tier, ...] = ("strong", "weak")
-        served = {tier: self._entry(self._target(settings.group(tier))) for tier in tiers}
-        return {tier: None if name in self._paused else name for tier, name in served.items()}
+        return {tier: self._entry(self._target(settings.group(tier))) for tier in tiers}
+
+    def _going(self, entries: Mapping[Tier, str | None]) -> dict[Tier, str | None]:
+        """Return the entries of each tier without those that are paused."""
+        return {tier: None if name in self._paused else name for tier, name in entries.items()}
 
     def _add(self, name: str, entry: Mapping[str, Any]) -> None:
         mistakes: list[str] = []
@@ -161,7 +164,7 @@ class Routes:
                 for tier, entry in served.items()
             )
             priced = with_prices(settings, *prices)
-            self._routes[name] = Route(name, priced, served, _is_paused(entry))
+            self._routes[name] = Route(name, priced, self._going(served), _is_paused(entry))
         except ConfigError as error:
             mistakes.append((value is None and misplaced(entry)) or str(error))
         mistakes.extend(self._mistakes_in_name(name))

@@ -67,7 +67,7 @@ def proxy(
             alias("open-first-router", strong="open", weak="closed", **USUAL),
             alias("open-router", strong="open-strong", weak="open-weak", **USUAL),
             paused(entry("paused", strong)),
-            alias("pausing-router", strong="paused", weak="closed", **USUAL),
+            alias("pausing-router", strong="paused", weak="closed", hold="cache", **USUAL),
             paused(alias("paused-router", strong="closed", weak="open", **USUAL)),
             entry("unpriced", strong, model="openai/of-no-price"),
             alias("unpriced-router", strong="unpriced", weak="closed", **USUAL),
