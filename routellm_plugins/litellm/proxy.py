@@ -19,6 +19,7 @@ from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
 from .deciding.reasoning import drop_foreign_reasoning, drop_reasoning_before_attempt
 from .groups.costs import Costs
+from .groups.fallback_access import let_groups_fall_back
 from .groups.parameters import CALLS, drop_unsupported
 from .groups.proxy_access import (
     add_guardrails,
@@ -29,7 +30,12 @@ from .groups.proxy_access import (
     proxy_router,
     with_readable_ids,
 )
-from .groups.proxy_budgets import charge_model_budgets, warn_of_limits, within_model_budgets
+from .groups.proxy_budgets import (
+    charge_model_budgets,
+    check_price,
+    warn_of_limits,
+    within_model_budgets,
+)
 from .groups.proxy_names import may_use, named_by
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
@@ -96,11 +102,7 @@ class RouteLLMProxyHandler(CustomLogger):
         if self._not_supported:
             raise bad_request(model, self._not_supported)
         if call_type == _BATCH:
-            # Served by the alias's entry, which is where its file went. LiteLLM that balances
-            # batches has its Router choose, and there the entry cannot be chosen.
-            if litellm.enable_loadbalancing_on_batch_endpoints:
-                data["model"] = route.settings.group("weak")
-            return
+            return  # served by the alias's entry, which is where its file went
         if call_type not in _SERVED:
             raise bad_request(
                 model,
@@ -143,7 +145,8 @@ class RouteLLMProxyHandler(CustomLogger):
         if group != routed.group:
             routed = routed.served_as(group)
         routed.write_to(data)
-        data["model"] = await within_model_budgets(key, routed.group, may_fall_back_to)
+        check_price(routed.group)
+        data["model"] = await within_model_budgets(key, routed.group, data, may_fall_back_to)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any
@@ -211,6 +214,7 @@ class RouteLLMProxyHandler(CustomLogger):
             self._list_once_and_early()
             add_to(proxy_app())
             serve_status(proxy_app(), self._routes)
+            let_groups_fall_back()
             try:
                 self._strategy.access.install(self._strategy, self._strategy.entry_put)
             except ConfigError as error:

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import httpx
 import litellm
-from litellm.exceptions import BadRequestError
+from litellm.exceptions import BadRequestError, PermissionDeniedError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
@@ -36,6 +37,11 @@ except ImportError:  # older releases look fallbacks up under the alias alone
     record_pre_routing_selection = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
+
+_OF_BATCHES = ("input_file_id", "batch_id")
+"""What a request to make a batch has, and one to cancel it."""
+_SAID_FOR_BATCHES = ("files-api-fake-text", "batch-api-fake-text")
+"""What LiteLLM's Router has in place of a conversation then."""
 
 
 class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
@@ -69,10 +75,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
+        is_batch = _is_of_batch(messages, kwargs)
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            if _asks_nothing(messages, input, kwargs):
+            if is_batch:
+                group = self._own_entry(route)
+            elif _asks_nothing(messages, input, kwargs):
                 group = route.strong_group
             else:
                 request = self.request(model, route, kwargs, messages)
@@ -88,7 +97,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
-        return self._callable(deployment, model)
+        return deployment if is_batch else self._callable(deployment, model)
 
     def get_available_deployment(
         self,
@@ -121,6 +130,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 request_kwargs=kwargs,
             )
         return self._callable(deployment, model)
+
+    def _own_entry(self, route: Route) -> str:
+        """Return the id of an alias's own entry."""
+        named = (each for each in self.access.entries() if each.get("model_name") == route.name)
+        return str(next(named)["model_info"]["id"])
 
     def _callable(self, deployment: Any, model: str) -> Any:
         """Return a deployment, unless it is a routed entry, reached by its id or in another way."""
@@ -175,8 +189,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             sent_as_is: likewise; LiteLLM has a hook before an attempt for calls that are async.
 
         Raises:
+            litellm.PermissionDeniedError: an admin has paused the alias.
             litellm.BadRequestError: what it sets is malformed, or is not for it to set.
         """
+        if route.paused:
+            raise paused(model)
         try:
             route = with_override(route, kwargs)
         except RouteLLMError as error:
@@ -270,6 +287,15 @@ def bad_request(model: str, message: object) -> BadRequestError:
     return BadRequestError(message=str(message), model=model, llm_provider="routellm")
 
 
+def paused(model: str) -> PermissionDeniedError:
+    """Return the error that LiteLLM answers for a model that an admin has paused."""
+    request = httpx.Request("POST", "https://github.com/BerriAI/litellm")  # as LiteLLM has it
+    response = httpx.Response(403, request=request)
+    return PermissionDeniedError(
+        message="Model is blocked", model=model, llm_provider="", response=response
+    )
+
+
 def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
     # The responses API has its input among the keyword arguments as well.
     return messages is None and given is not None and "input" not in kwargs
@@ -278,6 +304,16 @@ def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) ->
 def _asks_nothing(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
     """Whether a deployment is looked for and no answer, as LiteLLM does to count tokens by it."""
     return messages is None and given is None and not kwargs
+
+
+def _is_of_batch(messages: Sequence[Mapping[str, Any]] | None, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a request is about a batch. It goes where the file of the batch went, which LiteLLM
+    keeps in the account of the alias's entry.
+
+    By the text as well, because a client can put anything else into the request for an answer.
+    """
+    said = messages[0].get("content") if messages and len(messages) == 1 else None
+    return said in _SAID_FOR_BATCHES and any(name in kwargs for name in _OF_BATCHES)
 
 
 def _settled(kwargs: Mapping[str, Any]) -> RoutedRequest | None:

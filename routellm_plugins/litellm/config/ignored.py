@@ -14,6 +14,7 @@ _OF_REQUESTS = (
     *("timeout", "stream_timeout", "num_retries", "max_retries", "cooldown_time", "mock_response"),
     *("rpm", "tpm", "max_parallel_requests", "max_budget", "budget_duration", "weight", "order"),
     *("tags", "input_cost_per_token", "output_cost_per_token"),
+    *("configurable_clientside_auth_params", "keepalive_seconds"),
 )
 _SECTIONS = ("router_settings", "litellm_settings")
 _FALLBACKS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")

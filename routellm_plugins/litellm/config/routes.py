@@ -34,7 +34,10 @@ class Route:
     """``model_name`` of its own entry."""
     settings: RouteSettings
     entries: Mapping[Tier, str | None]
-    """The ``model_name`` of the entries that serve each tier; None if there is no such entry."""
+    """The ``model_name`` of the entries that serve each tier; None if there are none, or if all of
+    them are paused."""
+    paused: bool = False
+    """Whether an admin has paused its own entry."""
     wish: str = ""
     """What a request has set in place of the entry's threshold, and is not a threshold; it is in
     ``settings``."""
@@ -71,6 +74,8 @@ class Routes:
         entries = [entry for entry in listed if isinstance(entry.get("model_name"), str)]
         self._guardrails = _guardrails(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
+        going = {entry["model_name"] for entry in entries if not _is_paused(entry)}
+        self._paused = self._groups - going
         self._prices = {entry["model_name"]: _price(entry) for entry in entries}
         self._group_aliases = group_aliases or {}
         self._aliases = Counter(entry["model_name"] for entry in entries if is_routed(entry))
@@ -139,6 +144,10 @@ class Routes:
         tiers: tuple[Tier, ...] = ("strong", "weak")
         return {tier: self._entry(self._target(settings.group(tier))) for tier in tiers}
 
+    def _going(self, entries: Mapping[Tier, str | None]) -> dict[Tier, str | None]:
+        """Return the entries of each tier without those that are paused."""
+        return {tier: None if name in self._paused else name for tier, name in entries.items()}
+
     def _add(self, name: str, entry: Mapping[str, Any]) -> None:
         mistakes: list[str] = []
         value = _mapping(entry, "model_info").get("routellm")
@@ -154,7 +163,8 @@ class Routes:
                 self._prices.get(entry or "") or self._target(settings.group(tier))
                 for tier, entry in served.items()
             )
-            self._routes[name] = Route(name, with_prices(settings, *prices), served)
+            priced = with_prices(settings, *prices)
+            self._routes[name] = Route(name, priced, self._going(served), _is_paused(entry))
         except ConfigError as error:
             mistakes.append((value is None and misplaced(entry)) or str(error))
         mistakes.extend(self._mistakes_in_name(name))
@@ -236,6 +246,10 @@ class Routes:
                 )
 
 
+def _is_paused(entry: Mapping[str, Any]) -> bool:
+    return _mapping(entry, "model_info").get("blocked") is True
+
+
 def _parsed(name: str, value: object) -> RouteSettings:
     settings = parse_settings(value, wildcard="*" in name)
     return belonging_to(settings, f"'{name}' ({settings.strong} | {settings.weak})")
@@ -262,9 +276,11 @@ def routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, ..
             entry.get("model_name"),
             (params := entry.get("litellm_params") or _EMPTY).get("model"),
             params.get("guardrails"),
+            params.get("configurable_clientside_auth_params"),
             (info := entry.get("model_info") or _EMPTY).get("routellm"),
             "routellm" in info,
             info.get("team_id"),
+            info.get("blocked"),
             *map(info.get, _ABILITIES),
         )
         for entry in entries

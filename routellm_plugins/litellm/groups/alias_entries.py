@@ -1,8 +1,9 @@
 """What LiteLLM reads of an alias's own entry, made to follow from the alias's groups.
 
 LiteLLM merges guardrails, lists windows and capabilities, skips budgets of what is free and probes
-endpoints by the entry of the name that is asked for, before or beside any request. So the entry
-in the Router has to say what holds for the groups.
+endpoints by the entry of the name that is asked for, before or beside any request; there it also
+looks up whether a client may name another address for the call. So the entry in the Router has to
+say what holds for the groups.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ NOWHERE = "routellm://never-called"
 
 _SMALLEST = ("max_input_tokens", "max_output_tokens")
 _PRICES = ("input_cost_per_token", "output_cost_per_token")
+_PERMITTED = "configurable_clientside_auth_params"
+_KEPT_ALIVE = "keepalive_seconds"
 
 
 class AliasEntries:
@@ -60,6 +63,8 @@ class AliasEntries:
             params, info = dict(entry["litellm_params"]), entry.get("model_info")
             _stand_in(params, serving)
             _guard(params, serving)
+            _permit(params, serving)
+            _agree(params, serving)
             if route and isinstance(info, dict) and "id" in info:
                 info = dict(info)
                 self._describe(info, route, serving)
@@ -138,6 +143,31 @@ def _guard(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None
         params["guardrails"] = union
 
 
+def _permit(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
+    """Let clients set of an address and its key what all that may serve the alias let them set.
+
+    What one group alone permits would reach the other as well, whose key a client could then have
+    sent to an address of its own.
+    """
+    permitted = [(entry.get("litellm_params") or {}).get(_PERMITTED) or [] for entry in serving]
+    first = permitted[0] if permitted else []
+    common = [each for each in first if all(each in others for others in permitted)]
+    if common:
+        params[_PERMITTED] = common
+    else:
+        params.pop(_PERMITTED, None)
+
+
+def _agree(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
+    """Keep a silent stream alive as all that may serve the alias do; as the proxy does, where they
+    differ, which is LiteLLM's rule for a group.
+    """
+    values = [(entry.get("litellm_params") or {}).get(_KEPT_ALIVE) for entry in serving]
+    params.pop(_KEPT_ALIVE, None)
+    if values and values[0] is not None and all(value == values[0] for value in values):
+        params[_KEPT_ALIVE] = values[0]
+
+
 def _common(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what holds whichever group answers."""
     facts: dict[str, Any] = {}
@@ -159,19 +189,13 @@ def _common(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _prices(
     groups: Sequence[Mapping[str, Any]], serving: Sequence[Mapping[str, Any]]
 ) -> dict[str, float]:
-    """Return the dearer group's prices; none where not all are known.
+    """Return the dearer group's prices, of those that are known.
 
     LiteLLM reports 0 for a price that nobody set, so 0 counts if every entry sets one.
     """
-    prices: dict[str, float] = {}
-    for name in _PRICES:
-        values = [group.get(name) for group in groups]
-        if any(value is None for value in values):
-            return {}
-        prices[name] = max(float(value) for value in values if value is not None)
+    prices = {name: max(float(group.get(name) or 0) for group in groups) for name in _PRICES}
     ids = [(entry.get("model_info") or {}).get("id") for entry in serving]
-    if not any(prices.values()) and not all(
+    free = bool(ids) and all(
         "input_cost_per_token" in litellm.model_cost.get(model_id, {}) for model_id in ids
-    ):
-        return {}
-    return prices
+    )
+    return prices if free or any(prices.values()) else {}

@@ -9,6 +9,7 @@ from typing import Any
 import litellm
 
 _PROXY = "litellm.proxy.proxy_server"
+CHECKS_MODULE = "litellm.proxy.auth.auth_checks"
 PRE_CALL_MODULE = "litellm.proxy.litellm_pre_call_utils"
 _POLICY_MODULE = "litellm.proxy.policy_engine.policy_registry"
 _PIPELINES = "_guardrail_pipelines"

@@ -5,22 +5,36 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
+import litellm
 from litellm.exceptions import BudgetExceededError
+from litellm.router_utils.fallback_event_handlers import get_fallback_model_group
 
 from ..reporting.routed_request import BUCKETS, RoutedRequest, buckets, routed_request
-from .proxy_access import of_proxy
+from .proxy_access import CHECKS_MODULE, of_proxy, proxy_router
 
 logger = logging.getLogger(__name__)
 
 _BUDGET_MODULE = "litellm.proxy.hooks.model_max_budget_limiter"
+_TYPES_MODULE = "litellm.proxy._types"
 _LIMITS = ("model_rpm_limit", "model_tpm_limit")
 _BUDGETS = (
     *("model_max_budget", "user_model_max_budget", "end_user_model_max_budget"),
     *("team_model_max_budget", "team_member_model_max_budget"),
 )
+_NEEDED = {
+    "user": ("user_id",),
+    "end_user": ("end_user_id",),
+    "team": ("team_id",),
+    "team_member": ("user_id", "team_id"),
+}
+"""Who holds budgets besides the key, and the ids that say so."""
+_EXCEEDED = "budget_exceeded"
+"""What clients are told as the type of that error, where LiteLLM checks a budget with the key."""
+_AUTH_MODULE = "litellm.proxy.auth.user_api_key_auth"
+_MEMBER_FALLBACK = "_try_team_member_model_budget_fallback"
 _KEY_BUDGET = "user_api_key_model_max_budget"
 _LOGGED_BUDGETS = tuple(f"user_api_key_{name}" for name in _BUDGETS)
 """Where the metadata of a request has the budgets."""
@@ -28,7 +42,7 @@ _warned: set[str] = set()
 
 
 async def within_model_budgets(
-    key: Any, group: str, may_use: Callable[[str], Awaitable[bool]]
+    key: Any, group: str, data: Mapping[str, Any], may_use: Callable[[str], Awaitable[bool]]
 ) -> str:
     """Hold a request to the budgets for its group of the key, its user, team and end user.
 
@@ -37,11 +51,13 @@ async def within_model_budgets(
     Args:
         key: LiteLLM's ``UserAPIKeyAuth``.
         group: the model group that was chosen.
-        may_use: whether the request may go to a model that the key's ``budget_fallbacks`` name.
+        data: the request.
+        may_use: whether the request may go to a model that a fallback names.
 
     Returns:
-        The group, or the first of the key's ``budget_fallbacks`` for it with a budget that is not
-        used up, where the key's budget for the group is.
+        The group. Where the key's budget for it is used up, the first of the key's
+        ``budget_fallbacks`` for it whose budget is not; where that of a member of a team is, the
+        first of the group's ``fallbacks``, in a LiteLLM that does so.
 
     Raises:
         litellm.BudgetExceededError: a budget is used up.
@@ -49,22 +65,22 @@ async def within_model_budgets(
     limiter = of_proxy("model_max_budget_limiter")
     if limiter is None or not any(getattr(key, name, None) for name in _BUDGETS):
         return group
-    own = getattr(key, "model_max_budget", None)
-    ids = {name: getattr(key, name, None) for name in ("user_id", "end_user_id", "team_id")}
+    try:
+        return await _first_within(limiter, key, group, data, may_use)
+    except BudgetExceededError as error:
+        vars(error)["type"] = _EXCEEDED
+        raise
 
-    async def check(holder: str, *needed: str) -> None:
-        budget, within = f"{holder}_model_max_budget", f"is_{holder}_within_model_budget"
-        limits = getattr(key, budget, None)
-        # Those of teams are newer than the others, and which ids are taken has changed as well.
-        if hasattr(limiter, within) and isinstance(limits, Mapping) and limits:
-            if not all(ids[name] for name in needed):
-                return
-            check_one = getattr(limiter, within)
-            known = {**ids, "key_model_max_budget": own, budget: limits, "model": group}
-            taken = inspect.signature(check_one).parameters
-            await check_one(**{name: known[name] for name in taken if name in known})
 
-    if own:
+async def _first_within(
+    limiter: Any,
+    key: Any,
+    group: str,
+    data: Mapping[str, Any],
+    may_use: Callable[[str], Awaitable[bool]],
+) -> str:
+    """Like ``within_model_budgets``."""
+    if getattr(key, "model_max_budget", None):
         try:
             await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
         except BudgetExceededError:
@@ -73,11 +89,79 @@ async def within_model_budgets(
             if fallback is None or not await may_use(fallback):
                 raise
             group = fallback
-    await check("user", "user_id")
-    await check("end_user", "end_user_id")
-    await check("team", "team_id")
-    await check("team_member", "user_id", "team_id")
+    for holder in ("user", "end_user", "team"):
+        await _check(limiter, key, holder, group)
+    try:
+        await _check(limiter, key, "team_member", group)
+    except BudgetExceededError:
+        for fallback in _fallbacks_of_members(group, data):
+            if await _within_all(limiter, key, fallback) and await may_use(fallback):
+                return fallback
+        raise
     return group
+
+
+async def _check(limiter: Any, key: Any, holder: str, group: str) -> None:
+    """Check the budget for a group of one who holds such budgets.
+
+    Those of teams are newer than the others, and which ids are taken has changed as well.
+    """
+    budget, within = f"{holder}_model_max_budget", f"is_{holder}_within_model_budget"
+    limits = getattr(key, budget, None)
+    ids = {name: getattr(key, name, None) for name in ("user_id", "end_user_id", "team_id")}
+    if not hasattr(limiter, within) or not isinstance(limits, Mapping) or not limits:
+        return
+    if all(ids[name] for name in _NEEDED[holder]):
+        check = getattr(limiter, within)
+        of_key = getattr(key, "model_max_budget", None)
+        known = {**ids, "key_model_max_budget": of_key, budget: limits, "model": group}
+        taken = inspect.signature(check).parameters
+        await check(**{name: known[name] for name in taken if name in known})
+
+
+async def _within_all(limiter: Any, key: Any, group: str) -> bool:
+    try:
+        if getattr(key, "model_max_budget", None):
+            await limiter.is_key_within_model_budget(user_api_key_dict=key, model=group)
+        for holder in _NEEDED:
+            await _check(limiter, key, holder, group)
+    except BudgetExceededError:
+        return False
+    return True
+
+
+def _fallbacks_of_members(group: str, data: Mapping[str, Any]) -> Iterable[str]:
+    """Return where requests of a team's member go whose budget for a group is used up."""
+    router, auth = proxy_router(), sys.modules.get(_AUTH_MODULE)
+    if not hasattr(auth, _MEMBER_FALLBACK) or data.get("disable_fallbacks"):
+        return ()
+    settings = data.get("router_settings_override")
+    own = settings.get("fallbacks") if isinstance(settings, Mapping) else None
+    held = router.settings() if callable(getattr(router, "settings", None)) else router
+    configured = own if isinstance(own, list) else held.fallbacks
+    found, _ = get_fallback_model_group(configured or [], group)
+    return [each for each in found or () if isinstance(each, str) and each != group]
+
+
+def check_price(group: str) -> None:
+    """Refuse a request to a group without a price, where the proxy refuses those.
+
+    LiteLLM looks at the name that the client asked for.
+
+    Raises:
+        Exception: LiteLLM's own for such a request.
+    """
+    checks: Any = sys.modules.get(CHECKS_MODULE)
+    if not litellm.block_requests_for_models_without_pricing or checks is None:
+        return
+    if checks.model_has_no_cost_mapping(model=group, llm_router=proxy_router()):
+        types: Any = sys.modules[_TYPES_MODULE]
+        raise types.ProxyException(
+            message=checks._unpriced_models_block_message((group,)),
+            type=types.ProxyErrorTypes.model_cost_map_missing,
+            param="model",
+            code=403,
+        )
 
 
 def warn_of_limits(key: Any, alias: str) -> None:

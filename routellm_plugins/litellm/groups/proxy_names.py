@@ -12,9 +12,7 @@ from typing import Any
 
 import litellm
 
-from .proxy_access import PRE_CALL_MODULE, of_proxy, proxy_router
-
-_CHECKS_MODULE = "litellm.proxy.auth.auth_checks"
+from .proxy_access import CHECKS_MODULE, PRE_CALL_MODULE, of_proxy, proxy_router
 
 
 async def named_by(
@@ -69,7 +67,7 @@ async def may_use(key: Any, model: str) -> bool:
 
 
 async def _check(key: Any, model: str) -> None:
-    checks: Any = sys.modules[_CHECKS_MODULE]
+    checks: Any = sys.modules[CHECKS_MODULE]
     await checks.can_key_call_resolved_model(
         model=model,
         llm_model_list=of_proxy("llm_model_list"),

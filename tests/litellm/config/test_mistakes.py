@@ -281,13 +281,19 @@ def test_check_warns_of_a_threshold_outside_the_scores(tmp_path: Path) -> None:
     assert "all usual traffic goes to the strong model" in line
 
 
-def test_check_warns_of_parameters_that_have_no_effect(tmp_path: Path) -> None:
-    own = {**MARKER, "temperature": 0, "max_tokens": 99}
-    entry = {**alias("a", **USUAL), "litellm_params": own}
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"temperature": 0, "max_tokens": 99},
+        {"configurable_clientside_auth_params": ["api_base"], "keepalive_seconds": 5},
+    ],
+)
+def test_check_warns_of_parameters_that_have_no_effect(tmp_path: Path, own: dict[str, Any]) -> None:
+    entry = {**alias("a", **USUAL), "litellm_params": {**MARKER, **own}}
     result = check(tmp_path, config(entry))
     assert result.exit_code == 0
     assert (
-        "warning: model_list entry 'a': not applied: 'temperature' and 'max_tokens' of "
+        f"warning: model_list entry 'a': not applied: {' and '.join(map(repr, own))} of "
         "litellm_params; write them in the entries of 'gpt-4o' and 'gpt-4o-mini'"
     ) in result.output
     copied = {**alias("b", **USUAL), "litellm_params": group("gpt-4o-mini")["litellm_params"]}

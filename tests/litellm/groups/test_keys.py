@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.limited_keys import made_key
@@ -18,6 +20,7 @@ from tests.litellm.configs import HANDLER, KEY, alias, group
 USUAL = {"router": "length", "threshold": 0.6}
 DEAR = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}
 BUDGET = {"gpt-4o": {"max_budget": 0.001, "budget_duration": "1d"}}
+MEMBERS_FALL_BACK = Version(version("litellm")) >= Version("1.108.7")
 LIMITER = "dynamic_rate_limiter_v3"
 
 
@@ -40,11 +43,19 @@ def claude() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="module")
+def failing() -> Iterator[Upstream]:
+    with Upstream("failing") as upstream:
+        upstream.failing_with = 500
+        yield upstream
+
+
+@pytest.fixture(scope="module")
 def proxy(
     strong: Upstream,
     weak: Upstream,
     spare: Upstream,
     claude: Upstream,
+    failing: Upstream,
     proxy_with: Callable[..., ProxyProcess],
 ) -> Iterator[ProxyProcess]:
     config = {
@@ -64,11 +75,19 @@ def proxy(
             alias("claude-router", weak="claude", **USUAL),
             alias("router-claude", strong="claude", weak="gpt-4o", router="length", threshold=1),
             alias("full-router", strong="routed-full", **USUAL),
+            group("failing", failing),
+            group("failing-too", failing),
+            alias("failing-router", strong="failing", **USUAL),
+            alias("failing-too-router", strong="failing-too", **USUAL),
         ],
         "router_settings": {
             "num_retries": 0,
             "disable_cooldowns": True,
-            "fallbacks": [{"limited": ["spare"]}],
+            "fallbacks": [
+                {"limited": ["spare"]},
+                {"failing": ["gpt-4o-mini"]},
+                {"failing-too": ["spare"]},
+            ],
         },
         "general_settings": {
             "custom_auth": "tests.fakes.limited_keys.authenticate",
@@ -151,6 +170,24 @@ def test_a_key_that_calls_the_alias_by_the_name_of_a_group(
     assert ask(proxy, "gpt-4o-router", HARD, of_alias).status_code == 200
 
 
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_key_of_the_alias_alone_falls_back_to_its_other_group(
+    proxy: ProxyProcess, failing: Upstream, endpoint: str
+) -> None:
+    """And to a third as a key of the group alone; LiteLLM 1.102 checks no fallbacks with a key."""
+    own = made_key(11, models=["failing-router"])
+    answer = ask(proxy, "failing-router", HARD, own, endpoint)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-litellm-model-group"] == "gpt-4o-mini"
+    third = []
+    for model in ("failing-too", "failing-too-router"):
+        key = made_key(12, models=[model])
+        third.append(ask(proxy, model, HARD, key, endpoint).status_code)
+        may = made_key(13, models=[model, "spare"])
+        assert "spare here" in ask(proxy, model, HARD, may, endpoint).text, model
+    assert third[0] == third[1]
+
+
 def test_a_deployment_of_a_team(proxy: ProxyProcess) -> None:
     for model in ("limited", "limited-router"):
         for team, served in (("one", "spare"), ("two", "gpt-4o")):
@@ -190,6 +227,51 @@ def test_budget_fallbacks_that_a_key_may_use(
     time.sleep(1)
     refused = ask(proxy, "gpt-4o-router", HARD, key)
     assert (refused.status_code == 200) == (status == 200), refused.text
+
+
+def test_a_budget_that_is_used_up_is_told_as_for_the_group(proxy: ProxyProcess) -> None:
+    told = []
+    for number, model in enumerate(("gpt-4o", "gpt-4o-router"), 8):
+        key = made_key(number, model_max_budget=BUDGET)
+        assert ask(proxy, model, HARD, key).status_code == 200
+        time.sleep(1)
+        refused = ask(proxy, model, HARD, key)
+        told.append((refused.status_code, refused.json()["error"]["type"]))
+    assert told[0] == told[1]
+    assert told[0][1] == "budget_exceeded"
+
+
+@pytest.mark.skipif(not MEMBERS_FALL_BACK, reason="this LiteLLM refuses such a request")
+@pytest.mark.parametrize(
+    ("values", "served"),
+    [
+        ({}, "spare"),
+        ({"models": ["limited-router"]}, None),
+        ({"model_max_budget": {"spare": {"max_budget": 0, "budget_duration": "1d"}}}, None),
+        ({"router_settings": {"fallbacks": [{"limited": ["gpt-4o-mini"]}]}}, "gpt-4o-mini"),
+    ],
+)
+def test_a_budget_of_a_member_of_a_team_falls_back_as_the_group(
+    proxy: ProxyProcess, values: dict[str, Any], served: str | None
+) -> None:
+    """Where the group does; LiteLLM itself needs a database to see that."""
+    budget = {"limited": {"max_budget": 1e-6, "budget_duration": "1d"}}
+    member = {"user_id": f"member {values}", "team_id": "three"}
+    key = made_key(10, **member, team_member_model_max_budget=budget, **values)
+    assert ask(proxy, "limited-router", HARD, key).headers["x-litellm-model-group"] == "limited"
+    time.sleep(1)
+    disabled = post(
+        proxy,
+        "v1/chat/completions",
+        body_of("chat/completions", "limited-router", HARD, disable_fallbacks=True),
+        key,
+    )
+    assert disabled.json()["error"]["type"] == "budget_exceeded"
+    answer = ask(proxy, "limited-router", HARD, key)
+    if served is None:
+        assert answer.json()["error"]["type"] == "budget_exceeded"
+    else:
+        assert answer.headers["x-litellm-model-group"] == served, answer.text
 
 
 @pytest.mark.parametrize("endpoint", ["chat/completions", "completions"])

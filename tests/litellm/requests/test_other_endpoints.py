@@ -32,7 +32,7 @@ BATCH = (
     b'"body": {"model": "gpt-4o-mini", "messages": []}}'
 )
 VOLATILE = re.compile(
-    r"(batch|chatcmpl|file|resp|msg)_?-?[\w=-]{16,}|[0-9a-f]{24,}|'created(_at)?': [\d.]+|"
+    r"(batch|chatcmpl|file|resp|msg)_?-?[\w=-]{16,}|[0-9a-f]{24,}|'?created(_at)?'?[:=] ?[\d.]+|"
     r"gpt-4o-router|gpt-4o-mini|gpt-4o|renamed-\w+|127.0.0.1:\d+"
 )
 
