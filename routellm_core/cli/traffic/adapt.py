@@ -76,7 +76,7 @@ def adapt(
     from ...data.calls import Skipped
     from ...data.labelled import read_labelled
     from ...traffic.adapt.adapt import adapt as moved
-    from ...traffic.adapt.adapt import check_folder
+    from ...traffic.adapt.adapt import check_out
     from ...traffic.adapt.base import read_base
     from ...traffic.adapt.labels import Labels
     from ...traffic.adapt.votes import read_stored_votes, read_votes
@@ -91,7 +91,7 @@ def adapt(
         if not low < value < 1:
             raise ConfigError(f"{name} is {value:g}: write a number above {low:g} and below 1")
     prices = _prices(strong_price, weak_price)
-    check_folder(out)
+    check_out(out)
     started = read_base(base)
     skipped = Skipped()
     console = Console()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from ...data.writable import check_folder
 from ...errors import ConfigError
 from ...evaluation.reporting.plots import require_matplotlib
 from ...policy.policy import RoutingPolicy
@@ -112,6 +113,7 @@ def audit(
     """
     if out:
         require_matplotlib()
+        check_folder(out)
     share = _share(strong_share, threshold, calibration)
     options = options_of_router(option, checkpoint)
     policy = RoutingPolicy(

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ...data.calls import Skipped
 from ...data.row_files import written_rows
+from ...data.writable import check_file, unwritable
 from ...errors import ConfigError, did_you_mean
 from ...rules.prices import Price
 from ...traffic.report.figures import Figures, Source, figures_of
@@ -101,6 +102,8 @@ def report(
     began = None if since is None else _time(since)
     if kind != "metrics":
         check_is_not_read(markdown, (*map(Path, source), feedback))
+    if markdown is not None:
+        _check_markdown(markdown)
     if kind == "metrics":
         # What asks over HTTP takes long to import.
         from ...traffic.report.metrics import read_metrics
@@ -122,9 +125,7 @@ def report(
         try:
             markdown.write_text(as_markdown(every), encoding="utf-8", errors="replace")
         except OSError as error:
-            raise ConfigError(
-                f"{markdown} cannot be written ({error.strerror}): name another file"
-            ) from error
+            raise unwritable(markdown, error) from error
     if json_wanted:
         typer.echo(json.dumps(as_json(every)))
         return
@@ -136,6 +137,17 @@ def report(
         for name, text in lines_of(figures):
             table.add_row(Text(name), Text(text))
         console.print(table)
+
+
+def _check_markdown(path: Path) -> None:
+    """Make sure that the report can be written before scores are added and figures made."""
+    if not path.exists():
+        check_file(path)
+        return
+    try:
+        path.open("ab").close()  # also of a device, such as /dev/stdout
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _kind(source: list[str]) -> Source:
