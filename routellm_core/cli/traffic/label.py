@@ -229,7 +229,8 @@ def _asked(models: dict[str, Model], todo: list[Prompt]) -> list[str]:
         if others:
             typer.secho(
                 f"the file has {tier} answers of '{others[0]}', and --{tier}-model is "
-                f"'{models[tier].name}', which is asked for its own",
+                f"'{models[tier].name}', which is asked for its own (`routellm store export "
+                "--route` leaves out those of other routes)",
                 err=True,
                 fg="yellow",
             )
