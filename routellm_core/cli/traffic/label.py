@@ -178,8 +178,17 @@ def label(
         )
         with shown_progress(messages()) as progress:
             done = run.run(todo, workers=workers, progress=progress)
-        run.write(out, todo, done)
+        unknown = run.write(out, todo, done)
     _tell(run, done, todo, out, people, priced=all(model.price for model in models.values()))
+    answers = 2 * len(done.labels)
+    if 0 < unknown < answers:
+        typer.secho(
+            f"the labels have no costs, since {unknown:,} of {answers:,} answers have none, such "
+            "as streams without usage: tell `routellm adapt` what a query costs, with "
+            "--strong-price and --weak-price",
+            err=True,
+            fg="yellow",
+        )
     if done.stopped or len(done.labels) < len(todo):
         raise typer.Exit(1)
 
