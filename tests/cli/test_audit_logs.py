@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.fakes import routers
 from tests.fakes.routers import EASY, HARD
 
 from .audits import AT, found_in, lines, row
-from .command import called
+from .command import COMMAND, called
 
 SPEND_LOGS = Path(__file__).parent / "spend_logs.jsonl"
 """Rows that a LiteLLM proxy with `store_prompts_in_spend_logs` wrote into PostgreSQL, as psql gives
@@ -130,6 +132,15 @@ def test_a_log_without_calls_is_an_error_of_one_line(tmp_path, whole):
     assert WHOLE[whole][1] in done.stderr
     assert done.stderr.strip().count("\n") == 0
     assert "SECRET" not in done.stderr
+
+
+def test_the_files_are_written_also_if_the_table_is_not_read_to_its_end(tmp_path):
+    log = lines(tmp_path / "log.jsonl", *({"prompt": f"What is {at}?"} for at in range(40)))
+    command = " ".join([*COMMAND[:2], f"'{COMMAND[2]}'", "audit", str(log), "--out out"])
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    script = f"{command} | head -n 1"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, timeout=60)
+    assert found_in(tmp_path / "out")["calls"] == 40
 
 
 UTF16 = {

@@ -154,10 +154,13 @@ def audit(
         calibration=calibration,
         settings=changed_settings(policy, ("turns", "sticky")),
     )
-    console = Console()
-    _print(console, found, entry)
-    if out:
-        files = write_audit(out, found, entry)
+    console, files = Console(), list[str]()
+    try:  # before it is printed, perhaps to a pipe that nobody reads to its end
+        if out:
+            files = write_audit(out, found, entry)
+    finally:
+        _print(console, found, entry)
+    if files:
         line = f"written to {out}: {', '.join(files)}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
