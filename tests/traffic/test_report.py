@@ -201,6 +201,28 @@ def test_what_is_exported_is_read_by_train_and_calibrate(path: str, tmp_path: Pa
     assert (labelled.strong, labelled.weak) == (1.0, 0.25)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "{}"),
+        ("calibrate", "--strong-share", "0.3", "--prompts", "{}"),
+        (
+            *("label", "--judge", "exact", "--out", "labels.jsonl", "--prompts", "{}"),
+            *("--strong-model", "big", "--weak-model", "small"),
+        ),
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_that_read_no_store_say_how_to_get_its_rows(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+):
+    monkeypatch.chdir(tmp_path)
+    fill(path)
+    done = called(*(each.format(path) for each in command))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"`routellm store export {path} --out FILE` writes its rows" in done.stderr
+
+
 def test_of_routes_that_share_a_store_each_is_exported_alone(path: str, tmp_path: Path):
     store, out = fill(path), tmp_path / "pairs.jsonl"
     store.add([request("s1", route="support", sampled=True), ("s1", answer())])
