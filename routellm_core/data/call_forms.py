@@ -64,6 +64,9 @@ _OF_AGENTS = ("agent", "tool", "workflow")
 _SYSTEMS = ("system", "instructions")
 """Where Anthropic's and OpenAI's Responses API have the system prompt."""
 
+_APART = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic's counts of tokens that are not in its ``input_tokens``."""
+
 _INDEXED = re.compile(r"gen_ai\.prompt\.(\d+)\.(role|content)")
 
 
@@ -75,7 +78,8 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
             yield _NO_TEXT
         else:
             messages = [{"role": "user", "content": prompt}]
-            yield _logged((prompt,), messages, row, row, row.get("model"), {})
+            usage = _usage({**row, **_mapping(row.get("usage"))})
+            yield _logged((prompt,), messages, row, usage, row.get("model"), {})
     elif row.get("resourceSpans") is not None:
         for span in _spans(row):
             yield _span(span)
@@ -134,7 +138,7 @@ def _openai(row: Row) -> LoggedCall | str:
         return why
     response = _parsed(row.get("response"))
     answer = response if isinstance(response, Mapping) else {}
-    usage = _mapping(row.get("usage")) or _mapping(answer.get("usage"))
+    usage = _usage(_mapping(row.get("usage")) or _mapping(answer.get("usage")))
     model = row.get("model") or answer.get("model")
     found = _list(_parsed(row["messages"]))
     return _call(found, {**answer, **row}, usage, model, metadata=_mapping(row.get("metadata")))
@@ -152,11 +156,25 @@ def _langfuse(row: Row) -> LoggedCall | str:
         filter(None, (row.get(k) for k in ("provided_model_name", "providedModelName", "model"))),
         None,
     )
-    counts = {**usage, "prompt_tokens": _langfuse_input(usage)}
-    counts["completion_tokens"] = usage.get("output")
+    counts = _usage(usage)  # a log of OpenAI's Responses API has this form too
+    if "input" in usage:
+        counts = {**usage, "prompt_tokens": _langfuse_input(usage)}
+        counts["completion_tokens"] = usage.get("output")
     metadata = _mapping(row.get("metadata"))
     facts = {**row, "sessionId": row.get("sessionId") or row.get("session_id")}
     return _call(_messages(_parsed(row["input"])), facts, counts, model, metadata=metadata)
+
+
+def _usage(usage: Row) -> Row:
+    """Return the tokens of a call by OpenAI's older names. The Responses API and Anthropic's have
+    others, and Anthropic's counts those of caches apart.
+    """
+    given = tokens_of(usage.get("input_tokens"))
+    if given is None or usage.get("prompt_tokens") is not None:
+        return usage
+    if "input_tokens_details" not in usage:
+        given += sum(tokens_of(usage.get(key)) or 0 for key in _APART)
+    return {**usage, "prompt_tokens": given, "completion_tokens": usage.get("output_tokens")}
 
 
 def _langfuse_input(usage: Row) -> int | None:

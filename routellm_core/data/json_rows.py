@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -49,8 +50,8 @@ class Row:
 def numbered_lines(
     path: Path, remedy: str, broken: Broken | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 file, plain or gzip, numbered from 1, with their ends, and without
-    a byte order mark.
+    """Yield the lines of a file in UTF-8, or in UTF-16 that begins with a byte order mark, plain or
+    gzip, numbered from 1, with their ends, and without the mark.
 
     Args:
         path: the file.
@@ -72,25 +73,24 @@ def numbered_lines(
         if is_cut and broken is not None:
             broken(where, "a line of more than 64 MiB; a list is to be written as lines")
             continue
-        is_utf16 = number == 1 and line.startswith(_UTF16)
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            if broken is None or is_utf16:
-                reason = "but UTF-16" if is_utf16 else f"({error.reason})"
+            if broken is None:
                 raise DataError(
-                    f"{where}: not UTF-8 {reason}: convert the file to UTF-8"
+                    f"{where}: not UTF-8 ({error.reason}): convert the file to UTF-8"
                 ) from error
             broken(where, "not UTF-8")
 
 
 def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
-    """Yield the lines of a file, plain or gzip, as bytes, with their ends.
+    """Yield the lines of a file, plain or gzip, as bytes, with their ends; of UTF-16 as UTF-8.
 
     Args:
         path: the file.
         remedy: what to do if it cannot be read.
-        longest: a line of more bytes is given in pieces of so many; -1: no line is.
+        longest: a line of more bytes is given in pieces of so many, in UTF-16 of so many
+            characters; -1: no line is.
 
     Raises:
         DataError: it cannot be read.
@@ -101,7 +101,15 @@ def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
             # Not read and put back: it may be a pipe.
             is_gzip = file.peek(len(_GZIP)).startswith(_GZIP)
             lines = gzip.GzipFile(fileobj=file) if is_gzip else file
-            yield from lines if longest < 0 else iter(lambda: lines.readline(longest), b"")
+            if lines.peek(len(_UTF16[0])).startswith(_UTF16):
+                text = io.TextIOWrapper(lines, encoding="utf-16", newline="\n")
+                yield from (line.encode() for line in iter(lambda: text.readline(longest), ""))
+            else:
+                yield from lines if longest < 0 else iter(lambda: lines.readline(longest), b"")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} cannot be read, damaged UTF-16 ({error.reason}): {remedy}"
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
         why = f", damaged gzip ({error})" if is_gzip else f" ({getattr(error, 'strerror', error)})"
         raise DataError(f"{path} cannot be read{why}: {remedy}") from error

@@ -16,6 +16,9 @@ from .json_rows import Broken, json_objects, numbered_lines, raw_lines
 _PARQUET = b"PAR1"
 """What a parquet file begins with."""
 
+_SQLITE = b"SQLite format 3"
+"""What a file of it begins with."""
+
 _VALUES = frozenset(("p_a", "correct", "score", "strong", "weak", "strong_cost", "weak_cost"))
 """Columns of CSV that hold no text."""
 
@@ -64,8 +67,14 @@ def table_rows(
         # A pipe, which is read once, holds lines.
         if path.is_file():
             with path.open("rb") as file:
-                if file.read(len(_PARQUET)) == _PARQUET:
-                    return _parquet_rows(path)
+                begin = file.read(len(_SQLITE))
+            if begin.startswith(_PARQUET):
+                return _parquet_rows(path)
+            if begin == _SQLITE:
+                raise DataError(
+                    f"{path} is a database: if it is a store of shadow mode, `routellm store "
+                    f"export {path} --out FILE` writes its rows"
+                )
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
     is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")

@@ -32,6 +32,21 @@ def check_file(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
+def check_folder(folder: Path) -> None:
+    """Make sure that files can be written to a folder, which may be absent. Nothing is made.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    path = folder.absolute()
+    try:
+        check_room(next(each for each in (path, *path.parents) if each.exists()))
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be written ({error.strerror}): name another folder"
+        ) from error
+
+
 def unwritable(path: Path, error: OSError) -> ConfigError:
     """Return the error for a file that cannot be written, with what to do."""
     return ConfigError(f"{path} cannot be written ({error.strerror}): name another file")

@@ -93,6 +93,24 @@ def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def class_shares(counts: Floats, draws: int = 2000, seed: int = 0) -> Floats:
+    """Return shares of classes that are likely by a sample, from their posterior.
+
+    A class counts as seen 1/k times more than it was, k being their number (Perks's prior). So the
+    shares allow for a class of which these n have none, which no bootstrap does.
+
+    Args:
+        counts: how many of the sample are in each class, any shape.
+        draws: number of draws.
+        seed: random seed.
+
+    Returns:
+        Shape (draws, ...); the shares of each draw add up to 1.
+    """
+    drawn = np.random.default_rng(seed).dirichlet(counts.ravel() + 1 / counts.size, draws)
+    return drawn.reshape(draws, *counts.shape)
+
+
 def band(draws: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Return the percentile interval of each column: twice shape (s,).
 

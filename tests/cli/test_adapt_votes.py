@@ -150,6 +150,27 @@ def test_feedback_in_a_store_makes_the_labels_that_logs_make(tmp_path: Path):
     assert (out / "metrics.json").exists()
 
 
+def test_of_routes_that_share_a_store_one_is_learned(tmp_path: Path):
+    calls, thumbs = traffic(tmp_path, 60, explore=0.5)
+    path = stored(tmp_path, calls)
+    store = Store(str(path))
+    drawn = Decision("weak", 0.4, 0.5, "mf", "score", 0.1, propensity=0.9)
+    store.add([request("other", route="code", decision=drawn), ("other", answer())])
+    store.add_feedback([*read_feedback(Path(thumbs)), Feedback("other", 1.0)])
+    asked = ("adapt", "--labels", str(path), "--out", str(tmp_path / "mine"))
+    done = called(*asked)
+    assert done.returncode == 2
+    assert "has several routes: name one of 'c" in done.stderr
+    done = called(*asked, "--route", "coed")
+    assert done.returncode == 2
+    assert "has calls with exploration of 'c" in done.stderr
+    done = called(*asked, "--route", "chat")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "mine" / "metrics.json").read_text())["labels"] == 60
+    done = called("adapt", "--labels", calls, "--out", str(tmp_path / "b"), "--route", "chat")
+    assert "--route is for a store" in done.stderr
+
+
 def test_of_a_call_with_both_answers_judged_these_are_the_label(tmp_path: Path):
     calls, _ = traffic(tmp_path, 2, explore=0.25)
     store = Store(str(stored(tmp_path, calls)))

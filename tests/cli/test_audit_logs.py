@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.fakes import routers
 from tests.fakes.routers import EASY, HARD
 
 from .audits import AT, found_in, lines, row
-from .command import called
+from .command import COMMAND, called
 
 SPEND_LOGS = Path(__file__).parent / "spend_logs.jsonl"
 """Rows that a LiteLLM proxy with `store_prompts_in_spend_logs` wrote into PostgreSQL, as psql gives
@@ -116,7 +118,7 @@ def test_broken_rows_are_told_and_skipped(tmp_path, broken, plugin):
 
 WHOLE = {
     "nothing": (b"", "holds no prompts"),
-    "UTF-16": ('{"prompt": "x"}\n'.encode("utf-16"), "not UTF-8 but UTF-16: convert"),
+    "damaged UTF-16": (b"\xff\xfeS", "damaged UTF-16 (truncated data)"),
     "damaged gzip": (b"\x1f\x8bSECRET", "damaged gzip"),
 }
 
@@ -130,6 +132,42 @@ def test_a_log_without_calls_is_an_error_of_one_line(tmp_path, whole):
     assert WHOLE[whole][1] in done.stderr
     assert done.stderr.strip().count("\n") == 0
     assert "SECRET" not in done.stderr
+
+
+def test_the_files_are_written_also_if_the_table_is_not_read_to_its_end(tmp_path):
+    log = lines(tmp_path / "log.jsonl", *({"prompt": f"What is {at}?"} for at in range(40)))
+    command = " ".join([*COMMAND[:2], f"'{COMMAND[2]}'", "audit", str(log), "--out out"])
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    script = f"{command} | head -n 1"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, timeout=60)
+    assert found_in(tmp_path / "out")["calls"] == 40
+
+
+UTF16 = {
+    "log.jsonl": '{{"prompt": "{}"}}\r\n'.format,
+    "log.csv": "{}\r\n".format,
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("name", UTF16)
+def test_logs_in_utf_16_are_read_as_powershell_writes_them(tmp_path, plugin, name, order, packed):
+    import gzip
+
+    plugin(routers)
+    # U+0A0D and U+0D0A have the bytes of line ends.
+    prompts = [EASY, HARD, "\u0a0d Wie groß ist 東京? \u0d0a 🙂"]
+    text = "\ufeff" + ("prompt\r\n" if name == "log.csv" else "")
+    text += "".join(map(UTF16[name], prompts))
+    content = text.encode(f"utf-16-{order}")
+    log = tmp_path / (f"{name}.gz" if packed else name)
+    log.write_bytes(gzip.compress(content) if packed else content)
+    done = called("audit", str(log), *AT, "--show-prompts", "3", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    found = found_in(tmp_path / "out")
+    assert (found["calls"], found["skipped"]) == (3, [])
+    assert "Wie groß ist 東京? \u0d0a 🙂" in (tmp_path / "out" / "audit.html").read_text("utf-8")
 
 
 def test_a_log_that_ends_early_counts_as_far_as_it_goes(tmp_path, plugin):

@@ -251,9 +251,23 @@ def test_answers_of_the_store_are_judged_and_not_asked_again(
     assert len(upstream.of(JUDGE)) == 2 * N
 
 
+def test_answers_without_a_cost_take_it_from_all_labels_and_that_is_told(
+    upstream: JudgeUpstream, prompts: Path
+):
+    exported(prompts)
+    rows = [json.loads(line) for line in prompts.read_text().splitlines()]
+    rows[1]["costs"]["weak"] = None
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = label(upstream, prompts)
+    assert done.returncode == 0, done.stderr
+    assert f"the labels have no costs, since 1 of {2 * N} answers have none" in done.stderr
+    assert not any("weak_cost" in row or "strong_cost" in row for row in labels(prompts))
+
+
 def test_answers_of_another_model_are_asked_for(upstream: JudgeUpstream, prompts: Path):
     exported(prompts, weak="tiny")
     done = label(upstream, prompts)
     assert done.returncode == 0, done.stderr
     assert "the file has weak answers of 'tiny', and --weak-model is 'small'" in done.stderr
+    assert "`routellm store export --route` leaves out those of other routes" in done.stderr
     assert (len(upstream.of(BIG)), len(upstream.of(SMALL))) == (0, N)

@@ -160,6 +160,58 @@ def test_a_file_that_cannot_be_written_is_found_before_scoring(gold: Path, out: 
     assert "/proc/self/mine.svg cannot be written" in done.stderr
 
 
+NOWHERE = "/proc/self/mine"
+"""Not even root can write there."""
+
+ROAD = {
+    "audit": ("audit", "{broken}", "--out", NOWHERE),
+    "audit, a file": ("audit", "{broken}", "--out", "{broken}/below"),
+    "label": (
+        *("label", "--prompts", "{broken}", "--out", NOWHERE, "--judge", "exact"),
+        *("--strong-model", "big", "--weak-model", "small"),
+    ),
+    "adapt": ("adapt", "--labels", "{broken}", "--out", NOWHERE),
+    "report": ("report", "{broken}", "--markdown", NOWHERE),
+}
+
+
+@pytest.mark.parametrize("command", ROAD)
+def test_what_cannot_be_written_is_found_before_anything_is_read(
+    tmp_path: Path, command: str
+) -> None:
+    if not Path("/proc/self").is_dir():
+        pytest.skip("no folder here that even root cannot write to")
+    if "audit" in command:
+        pytest.importorskip("matplotlib")
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("not JSON\n")
+    done = called(*(each.format(broken=broken) for each in ROAD[command]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be written (" in done.stderr
+    assert "broken.jsonl, line" not in done.stderr
+
+
+def test_scores_are_not_added_to_a_store_for_a_report_that_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    if not Path("/proc/self").is_dir():
+        pytest.skip("no folder here that even root cannot write to")
+    from routellm_core.traffic.store.store import Store
+    from tests.traffic.exchanges import answer, request
+
+    store = Store(str(tmp_path / "traffic.db"))
+    store.add([request("r1"), ("r1", answer())])
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text('{"request_id": "r1", "score": 1}\n')
+    asked = ("report", str(tmp_path / "traffic.db"), "--feedback", str(scores), "--markdown")
+    assert called(*asked, NOWHERE).returncode == 2
+    assert list(store.feedback()) == []
+    done = routellm(*asked, "/dev/stderr")  # a device is written to, and not replaced
+    assert done.returncode == 0
+    assert "# Report of routed traffic" in done.stderr
+    assert len(list(store.feedback())) == 1
+
+
 def fill(folder: Path, error: Exception) -> None:
     from routellm_core.training.shared.out_folder import held
 

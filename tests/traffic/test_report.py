@@ -201,6 +201,53 @@ def test_what_is_exported_is_read_by_train_and_calibrate(path: str, tmp_path: Pa
     assert (labelled.strong, labelled.weak) == (1.0, 0.25)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "{}"),
+        ("calibrate", "--strong-share", "0.3", "--prompts", "{}"),
+        (
+            *("label", "--judge", "exact", "--out", "labels.jsonl", "--prompts", "{}"),
+            *("--strong-model", "big", "--weak-model", "small"),
+        ),
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_that_read_no_store_say_how_to_get_its_rows(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+):
+    monkeypatch.chdir(tmp_path)
+    fill(path)
+    done = called(*(each.format(path) for each in command))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"`routellm store export {path} --out FILE` writes its rows" in done.stderr
+
+
+def test_of_routes_that_share_a_store_each_is_exported_alone(path: str, tmp_path: Path):
+    store, out = fill(path), tmp_path / "pairs.jsonl"
+    store.add([request("s1", route="support", sampled=True), ("s1", answer())])
+    for route, n in {"support": 1, "chat": 20}.items():
+        assert called("store", "export", path, "--route", route, "--out", str(out)).returncode == 0
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        assert [row["task"] for row in rows] == [route] * n
+    done = called("store", "export", path, "--route", "chart", "--out", str(out))
+    assert done.returncode == 2
+    assert done.stderr == "error: there is no route 'chart': did you mean 'chat'?\n"
+
+
+def test_names_and_small_amounts_in_a_report(path: str, tmp_path: Path):
+    store = Store(path)
+    prices = {tier: dict.fromkeys(("input", "cached", "output"), 0.001) for tier in MODELS}
+    store.describe("eu|chat", About({"strong": "azure|gpt-4o", "weak": "mini"}, prices))
+    store.add([request("r1", route="eu|chat"), ("r1", answer(input_tokens=10, output_tokens=2))])
+    out = tmp_path / "report.md"
+    done = called("report", path, "--markdown", str(out))
+    assert "azure|gpt-4o" in done.stdout
+    rows = [line for line in out.read_text().splitlines() if line.startswith("| ")]
+    assert "| models | strong azure\\|gpt-4o, weak mini |" in rows
+    assert "| cost of always strong | less than $0.0001 |" in rows
+
+
 def test_requests_are_forgotten_on_demand(path: str):
     store = fill(path)
     store.add([request("new", at=time.time()), ("new", answer())])

@@ -318,6 +318,52 @@ def test_calls_start_evenly_spaced():
     assert max(started) - min(started) >= 5 * 0.05 * 0.9
 
 
+def test_calls_one_after_the_other_share_a_thread():
+    threads: list[int] = []
+
+    def make() -> Answer:
+        threads.append(threading.get_ident())
+        return dear(0)
+
+    calls = Calls(concurrency=4, per_minute=1e6, timeout_s=5, waiting=100, most_bytes=1000)
+    for _ in range(5):
+        assert calls.offer(Job(make, lambda outcome: None, lambda: None, 1)) is None
+        assert calls.idle(30)
+    assert len(set(threads)) == 1
+
+
+def test_a_thread_that_dies_takes_no_later_call_with_it(monkeypatch: pytest.MonkeyPatch):
+    told: list[Answer | BaseException] = []
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+
+    def broken(outcome: Answer | BaseException) -> None:
+        raise RuntimeError("not ours")
+
+    calls = Calls(concurrency=1, per_minute=1e6, timeout_s=5, waiting=100, most_bytes=1000)
+    for settle in (broken, told.append, broken, told.append):
+        assert calls.offer(Job(lambda: dear(0), settle, lambda: None, 1)) is None
+        assert calls.idle(30)
+    assert len(told) == 2
+    deadline = time.monotonic() + 10
+    while len(died) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(died) == 2
+
+
+def test_a_call_costs_its_store_one_statement_before_and_one_after(path: str):
+    shadow, statements = shadow_of(path), []
+    shadow.keep(request("first"), answer(), other(lambda: dear(0.1)))
+    assert shadow.flush()
+    shadow._writer.store._database._connection().set_trace_callback(statements.append)
+    shadow.keep(request("second"), answer(), other(lambda: dear(0.1)))
+    deadline = time.monotonic() + 10
+    while Store(path).spent("chat") < 0.15 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert shadow.flush()
+    assert [each.split()[0] for each in statements if "routes" in each] == ["SELECT", "INSERT"]
+
+
 def test_a_store_that_fails_harms_nobody_and_spends_nothing(path: str, monkeypatch, caplog):
     shadow, called = shadow_of(path), []
 

@@ -50,6 +50,16 @@ def test_a_record_that_comes_twice_is_kept_once(store: Store):
     assert len(list(store.requests())) == len(list(store.answers())) == 1
 
 
+def test_a_record_is_one_statement_and_what_comes_together_one_transaction(tmp_path: Path):
+    store, statements = Store(str(tmp_path / "traffic.db")), []
+    store._database._connection().set_trace_callback(statements.append)
+    for text in ("earlier", "later"):
+        store.add([request(), ("r1", answer(text=text)), ("r1", answer("strong", shadow=True))])
+    once = ["BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT"]
+    assert [each.split()[0] for each in statements] == once * 2
+    assert [row["text"] for row in store.sampled()] == ["Because.", "later"]
+
+
 @pytest.mark.parametrize("text", ["\ud800 lone", "nul \0 byte", "", "ünïcödé 漢字 🙂"])
 def test_any_text_is_kept(store: Store, text: str):
     store.add([request(prompt=text, route=text or "x"), ("r1", answer(text=text))])

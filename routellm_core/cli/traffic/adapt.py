@@ -52,6 +52,10 @@ def adapt(
         str | None, typer.Option(help="Name of the strong model in 'correct'.")
     ] = None,
     weak_model: Annotated[str | None, typer.Option(help="Name of the weak model.")] = None,
+    route: Annotated[
+        str | None,
+        typer.Option(help="Of a store, the route; may be left out where only one has `explore`."),
+    ] = None,
     max_quality_loss: Annotated[
         float, typer.Option(help="Maximum loss of mean quality against always strong.")
     ] = 0.02,
@@ -76,7 +80,7 @@ def adapt(
     from ...data.calls import Skipped
     from ...data.labelled import read_labelled
     from ...traffic.adapt.adapt import adapt as moved
-    from ...traffic.adapt.adapt import check_folder
+    from ...traffic.adapt.adapt import check_out
     from ...traffic.adapt.base import read_base
     from ...traffic.adapt.labels import Labels
     from ...traffic.adapt.votes import read_stored_votes, read_votes
@@ -91,15 +95,18 @@ def adapt(
         if not low < value < 1:
             raise ConfigError(f"{name} is {value:g}: write a number above {low:g} and below 1")
     prices = _prices(strong_price, weak_price)
-    check_folder(out)
+    of_store = is_store(labels)
+    if route is not None and not of_store:
+        raise ConfigError("--route is for a store, which keeps calls by route")
+    check_out(out)
     started = read_base(base)
     skipped = Skipped()
     console = Console()
     with shown_progress(messages()) as progress:
         progress.stage("Reading the labels")
         scores = {} if votes is None else read_judgements(votes)
-        if is_store(labels):
-            found = read_stored_votes(Store(labels, make=False), scores, skipped)
+        if of_store:
+            found = read_stored_votes(Store(labels, make=False), scores, skipped, route)
         elif votes is None:
             found = Labels.of(read_labelled(Path(labels), (strong_model, weak_model), skipped))
         else:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from ...data.writable import check_folder
 from ...errors import ConfigError
 from ...evaluation.reporting.plots import require_matplotlib
 from ...policy.policy import RoutingPolicy
@@ -112,6 +113,7 @@ def audit(
     """
     if out:
         require_matplotlib()
+        check_folder(out)
     share = _share(strong_share, threshold, calibration)
     options = options_of_router(option, checkpoint)
     policy = RoutingPolicy(
@@ -152,10 +154,13 @@ def audit(
         calibration=calibration,
         settings=changed_settings(policy, ("turns", "sticky")),
     )
-    console = Console()
-    _print(console, found, entry)
-    if out:
-        files = write_audit(out, found, entry)
+    console, files = Console(), list[str]()
+    try:  # before it is printed, perhaps to a pipe that nobody reads to its end
+        if out:
+            files = write_audit(out, found, entry)
+    finally:
+        _print(console, found, entry)
+    if files:
         line = f"written to {out}: {', '.join(files)}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

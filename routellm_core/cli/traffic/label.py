@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...data.writable import check_file
 from ...errors import ConfigError, DataError, MissingExtraError
 from ..shared.progress import messages, shown_progress
 
@@ -155,8 +156,7 @@ def label(
     journal_path = out.with_name(f"{out.name}.journal.jsonl")
     if out.exists() and not journal_path.exists():
         raise ConfigError(f"--out {out} exists and has no {journal_path.name}: name a new file")
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"--out {out} cannot be written: there is no folder {out.parent}")
+    check_file(out)
     people = _people(check, models) if check else {}
     todo = _prompts(prompts, budget, judge == EXACT, people, check)
     asker = Asker(timeout_s=timeout, retries=retries, max_tokens=max_tokens)
@@ -178,8 +178,17 @@ def label(
         )
         with shown_progress(messages()) as progress:
             done = run.run(todo, workers=workers, progress=progress)
-        run.write(out, todo, done)
+        unknown = run.write(out, todo, done)
     _tell(run, done, todo, out, people, priced=all(model.price for model in models.values()))
+    answers = 2 * len(done.labels)
+    if 0 < unknown < answers:
+        typer.secho(
+            f"the labels have no costs, since {unknown:,} of {answers:,} answers have none, such "
+            "as streams without usage: tell `routellm adapt` what a query costs, with "
+            "--strong-price and --weak-price",
+            err=True,
+            fg="yellow",
+        )
     if done.stopped or len(done.labels) < len(todo):
         raise typer.Exit(1)
 
@@ -229,7 +238,8 @@ def _asked(models: dict[str, Model], todo: list[Prompt]) -> list[str]:
         if others:
             typer.secho(
                 f"the file has {tier} answers of '{others[0]}', and --{tier}-model is "
-                f"'{models[tier].name}', which is asked for its own",
+                f"'{models[tier].name}', which is asked for its own (`routellm store export "
+                "--route` leaves out those of other routes)",
                 err=True,
                 fg="yellow",
             )
@@ -292,24 +302,24 @@ def _tell(
     *,
     priced: bool,
 ) -> None:
-    from ...evaluation.calibration.curve import share_interval
     from ...evaluation.reporting.wording import estimated, percent
     from ...traffic.label.agreement import agreement
-    from ...traffic.label.judges import WEAK_FIRST, position_bias
+    from ...traffic.label.judges import WEAK_FIRST
+    from ...traffic.label.position import position_bias
     from ...traffic.label.run import UNREADABLE
 
     cost = f", ${done.spent:.4f} spent in all" if priced else ", cost unknown (no prices)"
     typer.echo(f"{len(done.labels):,} of {len(todo):,} prompts labelled{cost}: {out}")
     both = [each for each in run.verdicts(todo) if WEAK_FIRST in each]
-    first, decided, flipped, judged = position_bias(both)
-    if decided:
-        low, high = share_interval(first / decided, decided)
+    bias = position_bias(both)
+    if bias.decided:
+        first, flipped = bias.first, bias.flipped / bias.prompts
         typer.echo(
-            f"position: {percent(first / decided)} % [{percent(low)}, {percent(high)}] of "
-            f"{decided:,} decided verdicts are for the answer shown first (50 % is unbiased); on "
-            f"{percent(flipped / judged)} % of {judged:,} prompts the order decides"
+            f"position: {percent(first.value)} % [{percent(first.low)}, {percent(first.high)}] of "
+            f"{bias.decided:,} decided verdicts are for the answer shown first (50 % is unbiased); "
+            f"on {percent(flipped)} % of {bias.prompts:,} prompts the order decides"
         )
-        if flipped / judged > _BIASED:
+        if flipped > _BIASED:
             typer.secho(
                 "the judge goes by the order of the answers more than by what they say: use "
                 "another --judge-model, edit --judge-prompt, or use --judge graded",

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ...data.calls import Skipped
 from ...data.row_files import written_rows
+from ...data.writable import check_file, unwritable
 from ...errors import ConfigError, did_you_mean
 from ...rules.prices import Price
 from ...traffic.report.figures import Figures, Source, figures_of
@@ -101,6 +102,8 @@ def report(
     began = None if since is None else _time(since)
     if kind != "metrics":
         check_is_not_read(markdown, (*map(Path, source), feedback))
+    if markdown is not None:
+        _check_markdown(markdown)
     if kind == "metrics":
         # What asks over HTTP takes long to import.
         from ...traffic.report.metrics import read_metrics
@@ -111,9 +114,7 @@ def report(
     else:
         of_models = model_prices(models, prices, caches, required=True)
         found = _of_logs(source, feedback, began or 0.0, of_models)
-    names = [each.route for each in found]
-    if route is not None and names and route not in names:
-        raise ConfigError(f"there is no route '{route}': {did_you_mean(route, names)}")
+    _check_route(route, [each.route for each in found])
     every = [each for each in found if route in (None, each.route)]
     if not every:
         when = "yet" if since is None else f"since {since}"
@@ -122,9 +123,7 @@ def report(
         try:
             markdown.write_text(as_markdown(every), encoding="utf-8", errors="replace")
         except OSError as error:
-            raise ConfigError(
-                f"{markdown} cannot be written ({error.strerror}): name another file"
-            ) from error
+            raise unwritable(markdown, error) from error
     if json_wanted:
         typer.echo(json.dumps(as_json(every)))
         return
@@ -136,6 +135,22 @@ def report(
         for name, text in lines_of(figures):
             table.add_row(Text(name), Text(text))
         console.print(table)
+
+
+def _check_markdown(path: Path) -> None:
+    """Make sure that the report can be written before scores are added and figures made."""
+    if not path.exists():
+        check_file(path)
+        return
+    try:
+        path.open("ab").close()  # also of a device, such as /dev/stdout
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _check_route(route: str | None, names: list[str]) -> None:
+    if route is not None and names and route not in names:
+        raise ConfigError(f"there is no route '{route}': {did_you_mean(route, names)}")
 
 
 def _kind(source: list[str]) -> Source:
@@ -189,19 +204,25 @@ def export(
             "--judged", help="Only requests that were judged, as gold labels for `train`."
         ),
     ] = False,
+    route: Annotated[
+        str | None,
+        typer.Option(help="Only this route, whose two models may be others than another's."),
+    ] = None,
 ) -> None:
     """Write the sampled requests, with both answers and their known quality."""
     check_is_not_read(out, (Path(store),))
     opened, n, one_sided = Store(store, make=False), 0, 0
-    rows = (row for row in exported(opened) if "correct" in row or not judged)
+    rows = (row for row in exported(opened, route) if "correct" in row or not judged)
     with written_rows(out, {}) as write:
         while batch := list(islice(rows, _BATCH)):
             write(batch)
             n += len(batch)
             one_sided += sum(len(row.get("correct", {})) == 1 for row in batch)
         if not n:
+            _check_route(route, [row["route"] for row in opened.routes()])
             what = "judged requests with their texts" if judged else "sampled requests with texts"
-            raise ConfigError(f"the store {opened.name} holds no {what}")
+            of = "" if route is None else f" of '{route}'"
+            raise ConfigError(f"the store {opened.name} holds no {what}{of}")
     typer.echo(f"{n:,} requests written to {out}")
     if judged and one_sided:
         typer.secho(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...checkpoints.learned import LEARNED, short_hashes
 from ...checkpoints.store import write_whole
+from ...data.writable import check_folder
 from ...errors import ConfigError
 from ...evaluation.results import Prices
 from ...progress import SILENT, Progress
@@ -68,7 +69,7 @@ def adapt(
         ConfigError: the folder holds something.
         MissingExtraError: scipy is not installed.
     """
-    check_folder(folder)
+    check_out(folder)
     progress.stage(f"Encoding {len(labels.prompts):,} prompts")
     raw = base.raw(labels.prompts)
     features, before = base.standardised(raw), base.router.score_embeddings(raw)
@@ -106,17 +107,18 @@ def adapt(
     return Adapted(judged, said, folder / CALIBRATION)
 
 
-def check_folder(folder: Path) -> None:
-    """Make sure that nothing is overwritten.
+def check_out(folder: Path) -> None:
+    """Make sure that a new folder can be written, and that nothing is overwritten.
 
     Raises:
-        ConfigError: the folder holds something, or is a file.
+        ConfigError: the folder holds something, is a file, or cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"--out {folder} exists and is not empty: name a new folder")
     parent = folder.absolute().parent
     if not parent.is_dir():
         raise ConfigError(f"--out {folder} cannot be written: there is no folder {parent}")
+    check_folder(folder)
 
 
 def guarantee(judged: Judged, labels: int, max_loss: float, confidence: float) -> str:

@@ -13,7 +13,7 @@ says nothing of the other model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,9 @@ def read_votes(paths: Iterable[Path], votes: Mapping[str, float], skipped: Skipp
     return _labels(((where, _vote(row, votes)) for where, row in rows), skipped)
 
 
-def read_stored_votes(store: Store, votes: Mapping[str, float], skipped: Skipped) -> Labels:
+def read_stored_votes(
+    store: Store, votes: Mapping[str, float], skipped: Skipped, route: str | None = None
+) -> Labels:
     """Return the labels that the feedback in a store makes, of its calls that were decided with
     exploration and whose prompt it keeps. Of a call of which both answers have a score, these are
     the label.
@@ -63,12 +65,29 @@ def read_stored_votes(store: Store, votes: Mapping[str, float], skipped: Skipped
         store: what shadow mode kept.
         votes: further scores, as ``read_votes`` takes them.
         skipped: is told of the other calls.
+        route: whose calls; None: of the only one that has some.
 
     Raises:
-        DataError: none is a label.
+        DataError: none is a label, there is no such route, or there are several and none is named.
     """
-    rows = enumerate(store.explored(), 1)
+    rows = enumerate(_of_route(store, route), 1)
     return _labels(((f"call {n}", _stored_vote(row, votes)) for n, row in rows), skipped)
+
+
+def _of_route(store: Store, route: str | None) -> Iterator[dict[str, Any]]:
+    names: dict[str, None] = {}
+    for row in store.explored():
+        names[row["route"]] = None
+        if route is None and len(names) > 1:  # each may have models of its own
+            raise DataError(f"the store {store.name} has several routes: name one of {_all(names)}")
+        if route in (None, row["route"]):
+            yield row
+    if names and route not in (None, *names):
+        raise DataError(f"the store {store.name} has calls with exploration of {_all(names)} alone")
+
+
+def _all(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 _Vote = tuple[str, float, float]

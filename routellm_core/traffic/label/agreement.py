@@ -8,17 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...evaluation.intervals import Estimate, interval
+from ...evaluation.intervals import Estimate, class_shares, interval
 
 _SAME = 1e-9
-_DRAWS = 2000
 _CLASSES = (-1, 0, 1)
-_PRIOR = 1 / len(_CLASSES) ** 2
-"""Prompts of each pair of classes that the interval takes for seen: one in all (Perks's prior). So
-it allows for disagreement where these prompts show none, which no bootstrap does: for a judge whose
-kappa is .95 or .98, labelling 60 prompts, it holds the truth in 93 to 98 % of draws, a bootstrap's
-in 40 to 86 %.
-"""
 
 
 @dataclass(frozen=True)
@@ -49,8 +42,9 @@ def agreement(
         table[_class(judged[prompt]), _class(human[prompt])] += 1
     n = len(common)
     kappa = float(_kappas(table / n))
-    drawn = np.random.default_rng(0).dirichlet(table.ravel() + _PRIOR, _DRAWS)
-    ends = (kappa, kappa) if np.isnan(kappa) else interval(_kappas(drawn.reshape(-1, *table.shape)))
+    # For a judge whose kappa is .95 or .98, labelling 60 prompts, this interval holds the truth in
+    # 93 to 98 % of draws, a bootstrap's in 40 to 86 %.
+    ends = (kappa, kappa) if np.isnan(kappa) else interval(_kappas(class_shares(table)))
     return Agreement(n, float(np.trace(table)) / n, Estimate(kappa, *ends))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,22 +185,3 @@ def _is(right: str, answer: str) -> bool:
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).strip(" .,;:!?*`\"'$()[]").casefold()
-
-
-def position_bias(verdicts: Sequence[Mapping[str, float]]) -> tuple[int, int, int, int]:
-    """Return how a pairwise judge treats the order of answers.
-
-    Args:
-        verdicts: of each prompt that was judged in both orders.
-
-    Returns:
-        Verdicts for the answer shown first; verdicts for either; prompts whose two verdicts name
-        different answers; prompts.
-    """
-    first = decided = flipped = 0
-    for each in verdicts:
-        one, two = each[STRONG_FIRST], each[WEAK_FIRST]
-        first += (one == 1) + (two == 0)
-        decided += (one != 0.5) + (two != 0.5)
-        flipped += abs(one - two) == 1
-    return first, decided, flipped, len(verdicts)

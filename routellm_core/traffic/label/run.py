@@ -265,19 +265,21 @@ class Labelling:
                 found.append({o: v.value for o, v in own.items() if v.value is not None})
         return found
 
-    def write(self, path: Path, prompts: Sequence[Prompt], done: Done) -> None:
+    def write(self, path: Path, prompts: Sequence[Prompt], done: Done) -> int:
         """Write the labels, in the order of the prompts, as `adapt`, `train` and `evaluate` read
         them.
+
+        Returns:
+            Of how many answers the cost is not known. If there are any, the labels have no costs.
         """
         labelled = [prompt for prompt in prompts if prompt.text in done.labels]
         # Readers take costs in every row or in none.
-        priced = all(
-            self._journal.answers[prompt.key, tier].cost is not None
-            for prompt in labelled
-            for tier in TIERS
-        )
+        costs = [self._journal.answers[p.key, tier].cost for p in labelled for tier in TIERS]
+        unknown = sum(cost is None for cost in costs)
+        priced = not unknown
         rows = (self._row(prompt, done.labels[prompt.text], priced) for prompt in labelled)
         write_whole(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+        return unknown
 
     def _row(self, prompt: Prompt, qualities: tuple[float, float], priced: bool) -> dict[str, Any]:
         strong, weak = qualities

@@ -60,7 +60,8 @@ def as_markdown(every: Sequence[Figures]) -> str:
     """Return the report of several routes as Markdown."""
     parts = []
     for figures in every:
-        rows = "\n".join(f"| {name} | {text} |" for name, text in lines_of(figures))
+        lines = [(name, text.replace("|", "\\|")) for name, text in lines_of(figures)]
+        rows = "\n".join(f"| {name} | {text} |" for name, text in lines)
         parts.append(f"## {figures.route}\n\n| | |\n| --- | --- |\n{rows}\n")
     return "# Report of routed traffic\n\n" + "\n".join(parts)
 
@@ -187,6 +188,8 @@ def _number(estimate: Estimate) -> str:
 
 
 def _usd(dollars: float) -> str:
+    if 0 < dollars < 0.0001:
+        return "less than $0.0001"
     return f"${dollars:,.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.4f}"
 
 

@@ -9,6 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from ..store.kept import Answer
 
@@ -40,7 +41,7 @@ class Job:
 
 
 class Calls:
-    """Jobs that wait, and those that run, each on a daemon thread of its own.
+    """Jobs that wait, and those that run, each on a daemon thread that no other has meanwhile.
 
     A call that does not return within its time is settled, and goes on holding its place, so that
     there are never more than ``concurrency`` of them.
@@ -55,6 +56,7 @@ class Calls:
 
     _started: bool
     _held: int
+    _idle: int
 
     def __init__(
         self,
@@ -106,9 +108,11 @@ class Calls:
         self._waiting: deque[Job] = deque()
         self._running: dict[Job, float] = {}
         """With the time at which each is overdue."""
+        self._handed: SimpleQueue[Job] = SimpleQueue()
+        """Jobs that are started, for the threads that are idle."""
         self._changed = threading.Condition()
         self._started = False
-        self._held = 0
+        self._held = self._idle = 0
         self._next_start = 0.0
 
     def _run(self) -> None:
@@ -146,9 +150,16 @@ class Calls:
         now = time.monotonic()
         self._next_start = max(now, self._next_start) + self._spacing_s
         self._running[job] = now + self._timeout_s
-        threading.Thread(
-            target=self._make, args=(job,), name="routellm-shadow-call", daemon=True
-        ).start()
+        self._handed.put(job)
+        if self._idle:  # to start a thread takes longer than all else that is done for a call
+            self._idle -= 1
+        else:
+            threading.Thread(target=self._work, name="routellm-shadow-call", daemon=True).start()
+
+    def _work(self) -> None:
+        handed = self._handed
+        while handed is self._handed:  # else this is a fork
+            self._make(handed.get())
 
     def _make(self, job: Job) -> None:
         outcome: Answer | BaseException
@@ -158,15 +169,18 @@ class Calls:
             outcome = error
         with self._changed:
             late, job.settled = job.settled, True
+        goes_on = False  # a thread that raises ends here
         try:
             if not late:
                 job.settle(outcome)
             elif isinstance(outcome, Answer):
                 job.late()
+            goes_on = True
         finally:
             with self._changed:
                 if self._running.pop(job, None) is not None:  # else this is a fork
                     self._held -= job.size
+                    self._idle += goes_on
                 self._changed.notify_all()
 
 

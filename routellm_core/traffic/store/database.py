@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,7 +50,7 @@ class Database(Protocol):
     name: str
     """For messages; holds no password."""
 
-    def write(self, statements: Iterable[Statement]) -> None:
+    def write(self, statements: Sequence[Statement]) -> None:
         """Run statements in one transaction."""
 
     def first(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
@@ -89,9 +89,10 @@ class _Sqlite:
         if self._kept is not None and os.getpid() == self._process:
             self._kept.close()
 
-    def write(self, statements: Iterable[Statement]) -> None:
+    def write(self, statements: Sequence[Statement]) -> None:
         with self._lock, self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            if not _is_one(statements):  # which is a transaction by itself
+                connection.execute("BEGIN IMMEDIATE")
             for sql, rows in statements:
                 connection.executemany(sql, rows)
 
@@ -139,6 +140,11 @@ class _Sqlite:
         return connection
 
 
+def _is_one(statements: Sequence[Statement]) -> bool:
+    """Return whether there is one statement, with one row."""
+    return len(statements) == 1 and len(statements[0][1]) == 1
+
+
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Let a file have a write-ahead log. SQLite does not wait here for others that open the same
     file at the same time, whatever the connection's time limit is.
@@ -178,6 +184,7 @@ class _Alchemy:
             self.name = self._sql.make_url(url).render_as_string(hide_password=True)
             # What waits between two writes is one connection, which a server may have closed since.
             self._engine = self._sql.create_engine(url, pool_pre_ping=True, pool_size=1)
+            self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         except self._sql.exc.ArgumentError as error:
             raise ConfigError(
                 "'store' is not the URL of a database: write postgresql+psycopg://USER@HOST/NAME, "
@@ -193,8 +200,9 @@ class _Alchemy:
         if self._engine is not None and os.getpid() == self._process:
             self._engine.dispose()
 
-    def write(self, statements: Iterable[Statement]) -> None:
-        with self._engine.begin() as connection:
+    def write(self, statements: Sequence[Statement]) -> None:
+        # Each statement to a server is a way there and back, BEGIN and COMMIT too.
+        with (self._alone if _is_one(statements) else self._engine).begin() as connection:
             for sql, rows in statements:
                 if rows:
                     connection.execute(self._sql.text(sql), [dict(row) for row in rows])
@@ -206,7 +214,9 @@ class _Alchemy:
                 yield from map(dict, result.mappings())
 
     def first(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
-        return next(self.rows(sql, **parameters), None)
+        with self._alone.connect() as connection:
+            row = connection.execute(self._sql.text(sql), parameters).mappings().first()
+        return None if row is None else dict(row)
 
     def has(self, table: str) -> bool:
         return bool(self._sql.inspect(self._engine).has_table(table))

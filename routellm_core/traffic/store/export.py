@@ -10,8 +10,9 @@ from typing import Any
 from .store import Store
 
 
-def exported(store: Store) -> Iterator[dict[str, Any]]:
-    """Yield a row for each sampled request that has its text, oldest first.
+def exported(store: Store, route: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield a row for each sampled request that has its text, oldest first; of one route, if it is
+    named.
 
     ``prompt``, ``task`` (the route) and ``messages``; ``answers``, their ``costs`` in dollars and
     ``models`` by tier;
@@ -24,7 +25,7 @@ def exported(store: Store) -> Iterator[dict[str, Any]]:
     for request_id, rows in groupby(store.sampled(), key=lambda row: row["request_id"]):
         answers = list(rows)
         first = answers[0]
-        if not first["prompt"]:
+        if not first["prompt"] or route not in (None, first["route"]):
             continue
         scores = judged.get(request_id, {})
         models = {row["tier"]: row["model"] or row["tier"] for row in answers}

@@ -19,19 +19,48 @@ Kept = Request | tuple[str, Answer]
 
 _DAY_S = 86_400.0
 
-_REQUESTS = """
-    INSERT INTO requests VALUES (
-        :request_id, :answer_id, :at, :route, :router, :score, :threshold, :cause, :decided, :acted,
-        :turns, :sampled, :propensity, :prompt_sha256, :prompt, :messages
-    )"""
-_ANSWERS = """
-    INSERT INTO answers VALUES (
-        :request_id, :tier, :shadow, :model, :text, :text_sha256, :error, :input_tokens,
-        :cached_tokens, :output_tokens, :cost_usd, :elapsed_ms
-    )"""
-_EXPLORED = "INSERT INTO explored VALUES (:request_id, :explore)"
-_FEEDBACK = "INSERT INTO feedback VALUES (:request_id, :tier, :name, :score, :at)"
-_NEW_ROUTE = "INSERT INTO routes VALUES (:route, 0, 0, '{}') ON CONFLICT DO NOTHING"
+
+def _put(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
+    """Return SQL that inserts a row, or writes its columns into the one that has its key."""
+    names = (*key, *columns)
+    values = ", ".join(f":{each}" for each in names)
+    changed = ", ".join(f"{each} = excluded.{each}" for each in columns)
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values}) "
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"
+    )
+
+
+_REQUESTS = _put(
+    "requests",
+    ("request_id",),
+    (
+        *("answer_id", "at", "route", "router", "score", "threshold", "cause", "decided", "acted"),
+        *("turns", "sampled", "propensity", "prompt_sha256", "prompt", "messages"),
+    ),
+)
+_EXPLORED = """
+    INSERT INTO explored (request_id, propensity) VALUES (:request_id, :explore)
+    ON CONFLICT (request_id) DO UPDATE SET propensity = excluded.propensity"""
+_ANSWERS = _put(
+    "answers",
+    ("request_id", "tier"),
+    (
+        *("shadow", "model", "text", "text_sha256", "error", "input_tokens", "cached_tokens"),
+        *("output_tokens", "cost_usd", "elapsed_ms"),
+    ),
+)
+_FEEDBACK = _put("feedback", ("request_id", "tier", "name"), ("score", "at"))
+_ROUTE = "INSERT INTO routes (route, spent_usd, lost, about) VALUES "
+_ABOUT = f"{_ROUTE} (:route, 0, 0, :about) ON CONFLICT (route) DO UPDATE SET about = excluded.about"
+_CHARGE = (
+    f"{_ROUTE} (:route, :usd, 0, '{{}}') "
+    "ON CONFLICT (route) DO UPDATE SET spent_usd = routes.spent_usd + excluded.spent_usd"
+)
+_LOST = (
+    f"{_ROUTE} (:route, 0, :n, '{{}}') "
+    "ON CONFLICT (route) DO UPDATE SET lost = routes.lost + excluded.lost"
+)
 
 
 class Store:
@@ -98,40 +127,21 @@ class Store:
         }
         explored = [row for row in requests.values() if row["explore"] is not None]
         statements: list[Statement] = [
-            ("DELETE FROM requests WHERE request_id = :request_id", [*requests.values()]),
             (_REQUESTS, [*requests.values()]),
-            ("DELETE FROM explored WHERE request_id = :request_id", explored),
             (_EXPLORED, explored),
-            (
-                "DELETE FROM answers WHERE request_id = :request_id AND tier = :tier",
-                [*answers.values()],
-            ),
             (_ANSWERS, [*answers.values()]),
+            (_LOST, [{"route": route, "n": n} for route, n in (lost or {}).items()]),
         ]
-        counts = [{"route": route, "n": n} for route, n in (lost or {}).items()]
-        statements.append((_NEW_ROUTE, [{"route": each["route"]} for each in counts]))
-        statements.append(("UPDATE routes SET lost = lost + :n WHERE route = :route", counts))
         self._database.write([(sql, rows) for sql, rows in statements if rows])
 
     def describe(self, route: str, about: About) -> None:
         """Write what is known of a route."""
         values = {"route": _sound(route), "about": json.dumps(asdict(about))}
-        self._database.write(
-            [
-                (_NEW_ROUTE, [{"route": values["route"]}]),
-                ("UPDATE routes SET about = :about WHERE route = :route", [values]),
-            ]
-        )
+        self._database.write([(_ABOUT, [values])])
 
     def charge(self, route: str, usd: float) -> None:
         """Add to what the shadow calls of a route have cost."""
-        values = {"route": _sound(route), "usd": usd}
-        self._database.write(
-            [
-                (_NEW_ROUTE, [{"route": values["route"]}]),
-                ("UPDATE routes SET spent_usd = spent_usd + :usd WHERE route = :route", [values]),
-            ]
-        )
+        self._database.write([(_CHARGE, [{"route": _sound(route), "usd": usd}])])
 
     def spent(self, route: str) -> float:
         """Return what the shadow calls of a route have cost, in dollars, in all processes."""
@@ -259,13 +269,9 @@ class Store:
                 unknown += 1
             else:
                 found.append(row)
-        remove = (
-            "DELETE FROM feedback WHERE request_id = :request_id AND tier = :tier AND name = :name"
-        )
         latest = {(row["request_id"], row["tier"], row["name"]): row for row in found}
         if latest:
-            rows = [*latest.values()]
-            self._database.write([(remove, rows), (_FEEDBACK, rows)])
+            self._database.write([(_FEEDBACK, [*latest.values()])])
         return len(found), unknown
 
     def forget(self, before: float) -> None:

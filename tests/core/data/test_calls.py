@@ -230,6 +230,39 @@ def test_a_system_prompt_beside_the_messages_is_one_of_them(tmp_path, form):
     assert len(call.messages) == 2
 
 
+ANTHROPIC = {
+    "input_tokens": 100,
+    "cache_read_input_tokens": 2000,
+    "cache_creation_input_tokens": 300,
+    "output_tokens": 200,
+}
+RESPONSES = {
+    "input_tokens": 2400,
+    "input_tokens_details": {"cached_tokens": 2000},
+    "output_tokens": 200,
+}
+OLDER = {
+    "prompt_tokens": 2400,
+    "prompt_tokens_details": {"cached_tokens": 2000},
+    "completion_tokens": 200,
+}
+USAGE = {
+    "Anthropic": {"messages": CHAT[1:], "usage": ANTHROPIC},
+    "Anthropic's whole answer": {"messages": CHAT[1:], "response": {"usage": ANTHROPIC}},
+    "Anthropic by LiteLLM": {"messages": CHAT, "usage": {**ANTHROPIC, **OLDER}},
+    "Responses": {"input": CHAT, "usage": RESPONSES},
+    "chat": {"messages": CHAT, "usage": OLDER},
+    "prompt": {"prompt": ASK, "usage": OLDER},
+    "columns": {"prompt": ASK, **RESPONSES},
+}
+
+
+@pytest.mark.parametrize("form", USAGE)
+def test_tokens_are_read_by_the_names_of_each_api(tmp_path, form):
+    (call,) = read_calls(lines(tmp_path / "log.jsonl", USAGE[form]), Skipped())
+    assert (call.input_tokens, call.output_tokens, call.facts.cached) == (2400, 200, 2000)
+
+
 LEFT_OUT = {
     "payload of a failed call": ({"messages": CHAT, "status": "failure"}, "a call that failed"),
     "payload of an embedding": (
