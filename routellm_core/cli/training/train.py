@@ -109,10 +109,19 @@ def train(
     )
     console = messages()
     with held_for_checkpoint(out), shown_progress(console) as progress:
-        for line in pair_faults(configuration):
+        for line in [*_without_effect(configuration), *pair_faults(configuration)]:
             progress.message(line)
         metrics = trainer.train(files, out, configuration, progress=progress)
     _print_results(console, metrics, out)
+
+
+def _without_effect(config: TrainingConfig) -> Iterator[str]:
+    """Yield a line if keys were set that have no effect on this training."""
+    from ...training.shared.config import LearnTrainingConfig
+
+    line = config.without_effect() if isinstance(config, LearnTrainingConfig) else None
+    if line:
+        yield line
 
 
 def pair_faults(config: TrainingConfig) -> Iterator[str]:

@@ -219,6 +219,27 @@ def test_a_damaged_checkpoint_of_outcomes_is_told(
         load_router("sw_ranking", checkpoint=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (
+            ["learn=outcomes", "weak_model=small", "strong_model=large"],
+            "'strong_model', 'weak_model' have no effect with 'learn: outcomes'",
+        ),
+        (["strong_ability=2"], "'strong_ability' has no effect with 'learn: pair', the default"),
+    ],
+)
+def test_settings_without_effect_are_named_before_work(
+    name: str, tmp_path: Path, settings: list[str], line: str
+) -> None:
+    absent = ["--gold", str(tmp_path / "absent.jsonl"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(
+        app, ["train", name, *absent, *(word for each in settings for word in ("--set", each))]
+    )
+    assert "absent.jsonl cannot be read" in str(done.exception)
+    assert line in done.stderr
+
+
 def test_a_checkpoint_of_one_pair_has_no_abilities(name: str, tmp_path: Path) -> None:
     getattr(checkpoints, name)(tmp_path)
     with pytest.raises(ConfigError, match="no scale of abilities"):
