@@ -44,6 +44,11 @@ class Row:
     """Rows of the same unit are not independent, and are resampled together."""
     costs: tuple[float, float] | None = None
     """Of the strong and of the weak model's answer."""
+    better: float | None = None
+    """How often the strong model's answer is better, a tie counting as half; None if it is not
+    known."""
+    repeats: int = 0
+    """Further labels of the same query, of which all this is the mean."""
 
 
 def numbered_lines(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.cli.command import Done, called
@@ -115,13 +116,71 @@ def test_rows_that_are_left_out_are_counted(tmp_path: Path) -> None:
     for row in rows[::3]:
         del row["correct"]["small"]
     path.write_text(as_lines(rows))
-    said = "own: 20 of 60 rows have no labels of both 'big' and 'small' and are left out"
+    said = "own: 20 of 60 prompts have no labels of both 'big' and 'small' and are left out"
     assert said in trained(path, *PAIR).stderr
     judged = called(
         "evaluate", "--router", "random", "--benchmark", str(path), *NAMED, "--draws", "100"
     )
     assert "skipped 20: not both models were measured" in judged.stderr
     assert "own, n = 40" in judged.stdout
+
+
+def test_samples_of_a_prompt_count_as_their_mean(tmp_path: Path) -> None:
+    """Judged, they are one query; APGR and its interval are those of the means."""
+    four = [
+        {
+            "prompt": row["prompt"],
+            "strong": int(at < 3 * row["big"]),
+            "weak": int(at < row["small"]),
+        }
+        for row in ROWS
+        for at in range(4)
+    ]
+    means = [
+        {"prompt": row["prompt"], "strong": 0.75 * row["big"], "weak": 0.25 * row["small"]}
+        for row in ROWS
+    ]
+    found = {}
+    for name, rows in {"samples": four, "means": means}.items():
+        (tmp_path / f"{name}.jsonl").write_text(as_lines(rows))
+        done = called(
+            "evaluate", "--router", "mf", "--benchmark", str(tmp_path / f"{name}.jsonl"),
+            "--draws", "200", "--out", str(tmp_path / name),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        line = "samples: 180 labels repeat the prompt of another: each prompt counts once"
+        assert (line in done.stderr) == (name == "samples")
+        (benchmark,) = json.loads((tmp_path / name / "results.json").read_text())["benchmarks"]
+        found[name] = benchmark["results"][0]
+    assert found["samples"]["apgr"] == found["means"]["apgr"]
+    assert found["samples"]["over"] == found["means"]["over"]
+    # Of answers that are right or wrong, one is better as often as the means differ.
+    reliability = found["samples"]["reliability"]
+    outcome = np.array([(1 + row["strong"] - row["weak"]) / 2 for row in means])
+    assert np.average(reliability["outcome"], weights=reliability["count"]) == pytest.approx(
+        outcome.mean()
+    )
+    assert reliability["brier_of_mean"] == pytest.approx(outcome.var())
+
+
+def test_models_may_have_rows_of_their_own(tmp_path: Path) -> None:
+    """What is learned is what one row of all models would teach."""
+    path = tmp_path / "own.jsonl"
+    weights = []
+    for rows in (
+        [by_model(row) for row in ROWS],
+        [
+            {"prompt": row["prompt"], "correct": {name: row[name]}}
+            for name in ("small", "big")
+            for row in ROWS
+        ],
+    ):
+        path.write_text(as_lines(rows))
+        done = trained(path, *PAIR)
+        assert done.returncode == 0, done.stderr
+        assert "left out" not in done.stderr
+        weights.append((tmp_path / "router" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize("router", ["mf", "sw_ranking"])
