@@ -66,7 +66,7 @@ def how_often_better(strong: Sequence[float], weak: Sequence[float]) -> float:
         weak: likewise of the weak model; each of them is compared with each of the strong model's.
     """
     if len(strong) == len(weak) == 1:
-        return 0.5 + 0.5 * ((strong[0] > weak[0]) - (strong[0] < weak[0]))
+        return (int(strong[0] > weak[0]) + int(strong[0] >= weak[0])) / 2
     ordered = np.sort(weak)
     below = sum(np.searchsorted(ordered, strong, side).mean() for side in ("left", "right"))
     return float(below / (2 * len(ordered)))
