@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from routellm_core.data.calls import Skipped
+from routellm_core.data.labelled import read_labelled
+from routellm_core.data.labels import read_gold
+from routellm_core.evaluation.benchmarks.benchmark import load_benchmark
 from tests.cli.command import Done, called
 
 PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
@@ -54,6 +58,13 @@ def own(path: Path) -> Path:
         with path.open("w", newline="") as file:
             file.write("prompt, correct.big, correct.small\n")
             csv.writer(file).writerows([row["prompt"], row["big"], row["small"]] for row in ROWS)
+    elif path.name == "flat.jsonl":
+        flat = [{f"correct.{name}": row[name] for name in ("big", "small")} for row in ROWS]
+        rows = [{"prompt": row["prompt"], **own} for row, own in zip(ROWS, flat, strict=True)]
+        path.write_text(as_lines(rows))
+    elif path.suffix == ".json":
+        indent = None if path.name == "lines.json" else 2
+        path.write_text(json.dumps([by_model(row) for row in ROWS], indent=indent))
     else:
         path.write_text(as_lines([by_model(row) for row in ROWS]))
     return path
@@ -63,7 +74,18 @@ def trained(path: Path, *more: str) -> Done:
     return called("train", "mf", "--gold", str(path), "--out", str(path.parent / "router"), *more)
 
 
-@pytest.mark.parametrize("name", ["own.jsonl", "own.csv", "flat.parquet", "text.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "own.jsonl",
+        "flat.jsonl",
+        "own.csv",
+        "own.json",
+        "lines.json",
+        "flat.parquet",
+        "text.parquet",
+    ],
+)
 def test_one_file_is_checked_learned_and_evaluated(tmp_path: Path, name: str) -> None:
     path = own(tmp_path / name)
     assert "60 prompts" in called("data", "check", str(path)).stdout
@@ -183,6 +205,27 @@ def test_models_may_have_rows_of_their_own(tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
+@pytest.mark.parametrize("absent", ["NaN", "nan", "NA", "null", ""])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_what_programs_write_for_an_absent_label_is_one(
+    tmp_path: Path, ending: str, absent: str
+) -> None:
+    path = tmp_path / f"own.{ending}"
+    if ending == "csv":
+        head = "prompt,correct.big,correct.small\n"
+        path.write_text(head + f"Why?,1,0\nHow?,1,{absent}\nWho?,1,1\n")
+    elif absent in ("NaN", "null"):
+        rows = [by_model({"prompt": f"{at}?", "big": 1, "small": at % 2}) for at in range(3)]
+        path.write_text(as_lines(rows).replace('"small": 1', f'"small": {absent}'))
+    else:
+        return
+    assert [len(row.correct) for row in read_gold(path)] == [2, 1, 2]
+    skipped = Skipped()
+    assert len(load_benchmark(str(path), models=("big", "small"), skipped=skipped).prompts) == 2
+    assert len(list(read_labelled(path, ("big", "small"), skipped))) == 2
+    assert skipped.total == 2
+
+
 @pytest.mark.parametrize("router", ["mf", "sw_ranking"])
 def test_a_pair_the_wrong_way_round(tmp_path: Path, router: str) -> None:
     path = own(tmp_path / "own.jsonl")
@@ -235,7 +278,18 @@ def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
     [
         ("own.csv", "prompt;correct.big\na;1\n", "line 1: its columns are separated by ';'"),
         ("own.csv", "prompt\tcorrect.big\na\t1\n", r"line 1: its columns are separated by '\t'"),
-        ("own.json", '[{"prompt": "a"}]', "line 1: not a JSON object but a list: give gold labels"),
+        (
+            "own.csv",
+            "prompt,strong,weak,strong\na,1,0,0\n",
+            "line 1: two columns are called 'strong'",
+        ),
+        ("own.json", '[{"prompt": "a"}]', "row 1: 'correct' is null: write {model: quality"),
+        ("own.json", '[\n {"prompt": "a"},\n]', "line 3: not JSON ("),
+        (
+            "own.json",
+            '[{"prompt": "a", "strong": 1, "weak": 0}, 7]',
+            "row 2: not a JSON object but",
+        ),
     ],
 )
 def test_other_forms_are_named(tmp_path: Path, name: str, content: str, said: str) -> None:
