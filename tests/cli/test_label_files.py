@@ -205,8 +205,10 @@ def test_models_may_have_rows_of_their_own(tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
-@pytest.mark.parametrize("absent", ["NaN", "nan", "NA", "null", ""])
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("ending", "absent"),
+    [*(("csv", word) for word in ("NaN", "nan", "NA", "null", "")), ("jsonl", "NaN")],
+)
 def test_what_programs_write_for_an_absent_label_is_one(
     tmp_path: Path, ending: str, absent: str
 ) -> None:
@@ -214,11 +216,9 @@ def test_what_programs_write_for_an_absent_label_is_one(
     if ending == "csv":
         head = "prompt,correct.big,correct.small\n"
         path.write_text(head + f"Why?,1,0\nHow?,1,{absent}\nWho?,1,1\n")
-    elif absent in ("NaN", "null"):
+    else:
         rows = [by_model({"prompt": f"{at}?", "big": 1, "small": at % 2}) for at in range(3)]
         path.write_text(as_lines(rows).replace('"small": 1', f'"small": {absent}'))
-    else:
-        return
     assert [len(row.correct) for row in read_gold(path)] == [2, 1, 2]
     skipped = Skipped()
     assert len(load_benchmark(str(path), models=("big", "small"), skipped=skipped).prompts) == 2
@@ -278,13 +278,9 @@ def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
     [
         ("own.csv", "prompt;correct.big\na;1\n", "line 1: its columns are separated by ';'"),
         ("own.csv", "prompt\tcorrect.big\na\t1\n", r"line 1: its columns are separated by '\t'"),
-        (
-            "own.csv",
-            "prompt,strong,weak,strong\na,1,0,0\n",
-            "line 1: two columns are called 'strong'",
-        ),
+        ("own.csv", "prompt,weak,weak\na,1,0\n", "line 1: two columns are called 'weak'"),
         ("own.json", '[{"prompt": "a"}]', "row 1: 'correct' is null: write {model: quality"),
-        ("own.json", '[\n {"prompt": "a"},\n]', "line 3: not JSON ("),
+        ("own.json", '[\n {"prompt": "a"} b\n]', "line 2: not JSON ("),
         (
             "own.json",
             '[{"prompt": "a", "strong": 1, "weak": 0}, 7]',

@@ -69,6 +69,12 @@ _NOT_MEASURED = (
     "is better: `routellm cross-validate` uses all that have labels"
 )
 
+_NO_PAIR = (
+    "not measured: no source has 50 validation prompts with labels of two models that differ by "
+    ".03 or more, the weaker one at .4 or more: `routellm cross-validate` uses all that have labels"
+)
+"""The same where outcomes are learned."""
+
 
 def train(
     router: Annotated[
@@ -112,7 +118,8 @@ def train(
         for line in [*_without_effect(configuration), *pair_faults(configuration)]:
             progress.message(line)
         metrics = trainer.train(files, out, configuration, progress=progress)
-    _print_results(console, metrics, out)
+    unmeasured = _NO_PAIR if getattr(configuration, "learn", "") == "outcomes" else _NOT_MEASURED
+    _print_results(console, metrics, out, unmeasured)
 
 
 def _without_effect(config: TrainingConfig) -> Iterator[str]:
@@ -134,10 +141,12 @@ def pair_faults(config: TrainingConfig) -> Iterator[str]:
             yield line
 
 
-def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> None:
+def _print_results(
+    console: Console, metrics: Mapping[str, Any], out: Path, unmeasured: str
+) -> None:
     few, validation = False, metrics.get("validation", {})
     if not validation:
-        console.print(_NOT_MEASURED, highlight=False, soft_wrap=True)
+        console.print(unmeasured, highlight=False, soft_wrap=True)
     for name, result in validation.items():
         low, high = result["interval"]
         console.print(
