@@ -296,3 +296,22 @@ def test_an_order_is_judged_over_all_pairs() -> None:
     low, high = found.interval["right"]
     assert low < found.mean["right"] < high
     assert mean_over_pairs(np.ones((400, 3)), {"blind": np.zeros(400)}) is None
+
+
+def test_a_pair_is_judged_on_its_own_prompts() -> None:
+    """What other pairs have labels of may be ordered before or after it all."""
+    rng = np.random.default_rng(4)
+    own = np.arange(6_000) < 80
+    quality = np.full((6_000, 4), np.nan)
+    quality[own, :2] = np.stack([np.ones(80), rng.random(80) < 0.6], axis=1)
+    quality[~own, 2:] = np.stack([np.ones(5_920), rng.random(5_920) < 0.1], axis=1)
+    scores = {"above": own * 1.0, "below": ~own * 1.0, "drawn": rng.random(6_000)}
+    found = mean_over_pairs(quality, scores)
+    alone = mean_over_pairs(quality[own, :2], {name: each[own] for name, each in scores.items()})
+    assert found is not None
+    assert alone is not None
+    assert found.pairs == alone.pairs == 1
+    assert found.mean["above"] == pytest.approx(0.5)
+    assert found.mean["below"] == pytest.approx(0.5)
+    assert found.mean["drawn"] == pytest.approx(alone.mean["drawn"])
+    assert np.isfinite(found.interval["drawn"]).all()
