@@ -205,6 +205,19 @@ def test_models_may_have_rows_of_their_own(tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
+def test_battles_are_no_labels_to_judge_on(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"prompt": "Why?", "model_a": "big", "model_b": "small", "winner": "tie"}')
+    for command in (
+        ("evaluate", "--router", "random", "--benchmark", str(path)),
+        ("calibrate", "--labelled", str(path), "--strong-share", "0.3"),
+    ):
+        done = called(*command)
+        assert done.returncode == 2
+        said = "own.jsonl, line 1: a battle, which does not say how good the two answers are: write"
+        assert said in done.stderr
+
+
 @pytest.mark.parametrize(
     ("ending", "absent"),
     [*(("csv", word) for word in ("NaN", "nan", "NA", "null", "")), ("jsonl", "NaN")],

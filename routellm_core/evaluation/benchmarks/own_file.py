@@ -117,6 +117,10 @@ def _qualities(
     """
     correct = row.get("correct")
     has_both = row.get("strong") is not None and row.get("weak") is not None
+    if correct is None and "model_a" in row and "strong" not in row:
+        raise DataError(
+            f"{where}: a battle, which does not say how good the two answers are: {_REMEDY}"
+        )
     if correct is None or (None in models and has_both):
         strong, weak = (number(where, row, column, _QUALITY) for column in ("strong", "weak"))
         return strong, weak
