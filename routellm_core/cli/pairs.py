@@ -25,7 +25,7 @@ def pairs(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="Gold labels of many models: JSON lines, CSV or parquet.",
+            help="Gold labels of many models: JSON (lines or an array), CSV or parquet.",
             dir_okay=False,
         ),
     ],

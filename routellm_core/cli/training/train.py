@@ -19,7 +19,7 @@ BattleFiles = Annotated[
     typer.Option(
         "--battles",
         metavar="FILE",
-        help="Preference battles, JSON lines, CSV or parquet; may be repeated.",
+        help="Preference battles, JSON (lines or an array), CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
 ]
@@ -28,7 +28,7 @@ GoldFiles = Annotated[
     typer.Option(
         "--gold",
         metavar="FILE",
-        help="Gold labels, JSON lines, CSV or parquet; may be repeated.",
+        help="Gold labels, JSON (lines or an array), CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
 ]
