@@ -34,6 +34,7 @@ from ..evaluation.reporting.plots import require_matplotlib
 from ..evaluation.reporting.report import REPORT, write_report
 from ..evaluation.reporting.results_file import RESULTS, check_results, results_json
 from ..evaluation.reporting.terminal import tables
+from ..evaluation.reporting.wording import repeated
 from ..evaluation.results import BenchmarkResult, Prices
 from ..evaluation.scoring import cache_folder
 from ..policy.policy import RoutingPolicy
@@ -167,7 +168,8 @@ def evaluate(
     learned = [
         line for loaded in benchmarks for line in learned_lines(named, loaded.prompts, loaded.name)
     ]
-    for line in [*skipped.lines(), *learned]:
+    repeats = [repeated(each.name, each.repeats) for each in benchmarks if each.repeats]
+    for line in [*skipped.lines(), *repeats, *learned]:
         typer.secho(line, err=True)
     names = (strong_model, weak_model)
     prices = Prices(strong_price, weak_price)

@@ -25,7 +25,7 @@ def pairs(
         list[Path],
         typer.Argument(
             metavar="FILE",
-            help="Gold labels of many models: JSON lines, CSV or parquet.",
+            help="Gold labels of many models: JSON (lines or an array), CSV or parquet.",
             dir_okay=False,
         ),
     ],
@@ -57,7 +57,7 @@ def pairs(
     from ..data.labels import read_gold
     from ..data.outcomes import Outcomes
     from ..evaluation.pairs import mean_over_pairs
-    from ..evaluation.reporting.wording import estimated
+    from ..evaluation.reporting.wording import estimated, repeated
 
     named = named_routers(router or ["mf"])
     routers = {name: each.load() for name, each in named.items()}
@@ -70,7 +70,11 @@ def pairs(
         for file in files:
             progress.stage(f"Reading {file.name}")
             rows = read_gold(file)
-            outcomes = Outcomes.of(file.name, rows).without(check_gold(rows).format_failures)
+            outcomes = Outcomes.of(file.name, rows)
+            further = sum(len(row.correct) for row in rows) - int(outcomes.measured.sum())
+            if further:
+                progress.message(repeated(file.name, further))
+            outcomes = outcomes.without(check_gold(rows).format_failures)
             scores = {"": np.array([float(len(prompt)) for prompt in outcomes.prompts])}
             for line in learned_lines(named, outcomes.prompts, file.name):
                 progress.message(line)
@@ -117,7 +121,7 @@ def _abilities(
             continue
         items = tell(outcomes.prompts)
         found[name] = abilities(items[:, 0], quality)
-        measured = calibration(items, quality, found[name])
+        measured = calibration(items, quality, found[name], right_or_wrong=outcomes.right_or_wrong)
         if measured is not None:
             lines.append(
                 f"{name}: the win rates by these abilities have an expected calibration error of "

@@ -45,6 +45,11 @@ class Row:
     """Rows of the same unit are not independent, and are resampled together."""
     costs: tuple[float, float] | None = None
     """Of the strong and of the weak model's answer."""
+    better: float | None = None
+    """How often the strong model's answer is better, a tie counting as half; None if it is not
+    known."""
+    repeats: int = 0
+    """Further labels of the same query, of which all this is the mean."""
 
 
 def numbered_lines(
@@ -118,21 +123,27 @@ def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
 def json_objects(
     path: Path, remedy: str, broken: Broken | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield "file, line n" and the object on that line, for each line that is not blank.
+    """Yield "file, line n" and the object on that line, for each line that is not blank; of a file
+    that is one array of objects, "file, row n" and the object.
 
     Args:
         path: the file.
         remedy: what to do if it cannot be read.
-        broken: is told of lines that are no JSON object, which are then skipped, and an array of
-            objects is read as APIs and databases export it: on one line, or with one object on
-            each. None: both are errors.
+        broken: is told of lines that are no JSON object, which are then skipped, and an array is
+            read in bounded memory, as APIs and databases export it: on one line, or with one
+            object on each. None: such lines are errors.
 
     Raises:
         DataError: the file cannot be read, or a line is no JSON object.
     """
-    for number, line in numbered_lines(path, remedy, broken):
+    lines, begun = numbered_lines(path, remedy, broken), False
+    for number, line in lines:
         if not line.strip():
             continue
+        if broken is None and not begun and line.lstrip().startswith("["):
+            yield from _array(path, number, line + "".join(more for _, more in lines), remedy)
+            return
+        begun = True
         where = f"{path}, line {number}"
         try:
             found = json.loads(line) if broken is None else _parsed(line)
@@ -151,6 +162,23 @@ def json_objects(
                 raise DataError(f"{where}: not a JSON object but a {type(row).__name__}: {remedy}")
             else:
                 broken(where, "not a JSON object")
+
+
+def _array(path: Path, number: int, text: str, remedy: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a file that is one array, which begins on the line ``number``."""
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{path}, line {number - 1 + error.lineno}"
+        raise DataError(f"{where}: not JSON ({error.msg}): {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}, line {number}: not JSON ({error}): {remedy}") from error
+    for at, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{path}, row {at}: not a JSON object but a {type(row).__name__}: {remedy}"
+            )
+        yield f"{path}, row {at}", row
 
 
 def _parsed(line: str) -> Any:

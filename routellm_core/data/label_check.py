@@ -96,13 +96,12 @@ def check_gold(rows: Iterable[Gold], options: int | None = None) -> Report:
     tasks: dict[str, int] = {}
     row_tasks, row_chances = [], []
     columns: defaultdict[str, _Column] = defaultdict(_Column)
-    most, are_verdicts = 0, True
+    are_verdicts = True
     for number, row in enumerate(rows):
         prompt = texts.add(row.task, row.prompt)
         offered = count_options(row.prompt) if options is None else options
         row_tasks.append(tasks.setdefault(row.task, len(tasks)))
         row_chances.append(1 / offered if offered else np.nan)
-        most = max(most, len(row.correct))
         are_verdicts &= len(row.correct) == 2 and abs(sum(row.correct.values()) - 1) < _ROUNDING
         for model, quality in row.correct.items():
             columns[model].add(number, prompt, quality)
@@ -118,7 +117,7 @@ def check_gold(rows: Iterable[Gold], options: int | None = None) -> Report:
         *([] if are_verdicts else _all_alike(cells)),
         *(_one_verdict(columns) if are_verdicts else _one_class(qualities)),
         *_few(cells),
-        *_not_compared(list(columns), most),
+        *_not_compared(columns),
         *_equal_columns(columns),
         *alike_names(columns),
         *_repeats(labels, "one model", texts),
@@ -328,11 +327,12 @@ def _few(cells: list[Cell]) -> list[str]:
     ]
 
 
-def _not_compared(models: list[str], most: int) -> list[str]:
-    if len(models) == 1:
-        return [f"one model: only {models[0]!r} has labels: add those of other models"]
-    if most == 1:
-        return ["no comparison: each row has one model: give all models of a prompt in one row"]
+def _not_compared(columns: Mapping[str, _Column]) -> list[str]:
+    if len(columns) == 1:
+        return [f"one model: only {next(iter(columns))!r} has labels: add those of other models"]
+    prompts = np.concatenate([np.unique(column.prompts) for column in columns.values()])
+    if np.bincount(prompts).max() == 1:
+        return ["no comparison: each prompt has labels of one model: give those of all models"]
     return []
 
 

@@ -96,6 +96,10 @@ def _qualities(
     correct = row.get("correct")
     # Rows of `routellm label` have both, for those who train on `correct`.
     has_both = row.get("strong") is not None and row.get("weak") is not None
+    if correct is None and "model_a" in row and "strong" not in row:
+        raise DataError(
+            f"{where}: a battle, which does not say how good the two answers are: {_REMEDY}"
+        )
     if correct is None or (None in models and has_both):
         return _unit(where, row, "strong"), _unit(where, row, "weak")
     if not isinstance(correct, dict):

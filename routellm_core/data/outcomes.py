@@ -27,6 +27,8 @@ class Outcomes:
     quality: NDArray[np.float64]
     """Mean quality of each model's answers to each prompt, in [0, 1]; NaN where it was not
     measured. Shape (len(prompts), len(models))."""
+    right_or_wrong: bool = False
+    """Whether every label is 0 or 1, so that a mean says how often the answer is right."""
 
     @classmethod
     def of(
@@ -52,7 +54,8 @@ class Outcomes:
         table = np.full((len(task), len(models)), np.nan)
         for (prompt, model), values in found.items():
             table[row_of[prompt], column_of[model]] = np.mean(values)
-        return cls(source, list(task), list(task.values()), models, table)
+        binary = all(value in (0, 1) for values in found.values() for value in values)
+        return cls(source, list(task), list(task.values()), models, table, binary)
 
     @property
     def measured(self) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -28,8 +29,11 @@ _OF_MODEL = "correct."
 _OTHER_SEPARATORS = (";", "\t", "|")
 """What spreadsheets write in place of commas."""
 
-_WORDS = {"True": "true", "False": "false", "TRUE": "true", "FALSE": "false"}
-"""How Python and spreadsheets write what JSON has in small letters."""
+_WORDS = {
+    **{"True": "true", "False": "false", "TRUE": "true", "FALSE": "false"},
+    **dict.fromkeys(("", "NaN", "nan", "NA", "N/A", "None", "NULL"), "null"),
+}
+"""How Python, R, pandas, databases and spreadsheets write what JSON has in small letters."""
 
 _QUOTES = {
     "unexpected end of data": "a quote in this row is not closed, and all that follows is in it",
@@ -52,10 +56,11 @@ def table_rows(
     Parquet is recognised by its first bytes, CSV by its name. In parquet a map is read as an
     object, as a struct is; what is absent is None. In CSV an empty cell is None, and scores,
     qualities and costs are numbers or truth values. In both, ``correct`` may be an object in
-    JSON, and columns ``correct.MODEL`` are read as one such object.
+    JSON. Columns ``correct.MODEL`` are read as one such object, in which a quality that is NaN is
+    None.
 
     Args:
-        path: JSON lines or CSV with a head, in UTF-8, plain or gzip, or parquet.
+        path: JSON lines, an array in JSON, or CSV with a head, in UTF-8, plain or gzip, or parquet.
         remedy: what to do about a file or a line that is neither.
         broken: is told of rows that cannot be read, which are then skipped; None: they are errors.
 
@@ -78,7 +83,8 @@ def table_rows(
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
     is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
-    return _csv_rows(path, remedy, broken) if is_csv else json_objects(path, remedy, broken)
+    rows = _csv_rows if is_csv else json_objects
+    return ((where, _one_object(row)) for where, row in rows(path, remedy, broken))
 
 
 def count_rows(path: Path) -> int:
@@ -107,6 +113,9 @@ def _csv_rows(
         raise DataError(
             f"{path}, line 1: its columns are separated by {other!r}: separate them by commas"
         )
+    again = next((name for name in names if name and names.count(name) > 1), None)
+    if again is not None:
+        raise DataError(f"{path}, line 1: two columns are called '{again}': rename or remove one")
     for where, texts in records:
         if len(texts) > len(names):
             if broken is None:
@@ -115,14 +124,12 @@ def _csv_rows(
             continue
         yield (
             where,
-            _one_object(
-                {
-                    column: _cell(text)
-                    if column in _VALUES or column.startswith(_OF_MODEL)
-                    else text or None
-                    for column, text in zip_longest(names, texts)
-                }
-            ),
+            {
+                column: _cell(text)
+                if column in _VALUES or column.startswith(_OF_MODEL)
+                else text or None
+                for column, text in zip_longest(names, texts)
+            },
         )
 
 
@@ -158,19 +165,29 @@ def _csv_records(path: Path, remedy: str, broken: Broken | None) -> Iterator[tup
 
 
 def _one_object(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row with the columns ``correct.MODEL`` as one object, ``correct``."""
-    columns = [column for column in row if column.startswith(_OF_MODEL)]
-    if not columns:
-        return row
-    joined = {column: value for column, value in row.items() if column not in columns}
-    of_models = {column.removeprefix(_OF_MODEL): row[column] for column in columns}
-    return {**joined, "correct": {**(joined.get("correct") or {}), **of_models}}
+    """Return the row with the columns ``correct.MODEL`` as one object, ``correct``, and None for
+    each quality in it that is NaN.
+    """
+    columns = {column for column in row if column.startswith(_OF_MODEL)}
+    correct = row.get("correct")
+    if not isinstance(correct, dict):
+        if not columns:
+            return row
+        correct = {}
+    own = {**correct, **{column.removeprefix(_OF_MODEL): row[column] for column in columns}}
+    return {
+        **{column: value for column, value in row.items() if column not in columns},
+        "correct": {
+            model: None if isinstance(quality, float) and math.isnan(quality) else quality
+            for model, quality in own.items()
+        },
+    }
 
 
 def _cell(text: str | None) -> Any:
     """Return what a cell holds in JSON, True and False also as ``_WORDS`` has them."""
     try:
-        return json.loads(_WORDS.get(text or "", text or "null"))
+        return json.loads(_WORDS.get(text or "", text or ""))
     except (ValueError, RecursionError):
         return text
 

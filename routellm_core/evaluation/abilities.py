@@ -69,7 +69,12 @@ def abilities(difficulty: Floats, quality: Floats) -> Floats:
 
 
 def calibration(
-    items: Floats, quality: Floats, ability: Sequence[float] | Floats, seed: int = 0
+    items: Floats,
+    quality: Floats,
+    ability: Sequence[float] | Floats,
+    seed: int = 0,
+    *,
+    right_or_wrong: bool = False,
 ) -> Calibration | None:
     """Return the calibration error of the win rates of pairs; None if there is no pair.
 
@@ -78,6 +83,8 @@ def calibration(
         quality: quality of each model's answers, NaN if missing, shape (n, models).
         ability: ability of each model in logits, shape (models,).
         seed: random seed for drawing pairs, if there are more than ``MOST_PAIRS``.
+        right_or_wrong: whether the qualities are shares of answers that are right. Then one answer
+            is better than another, a tie counting as half, as often as (1 + their difference) / 2.
     """
     rng = np.random.default_rng(seed)
     pairs = [(s, w) for s, w in clear_pairs(quality, rng) if ability[s] > ability[w]]
@@ -88,7 +95,9 @@ def calibration(
         both = np.isfinite(quality[:, strong]) & np.isfinite(quality[:, weak])
         difficulty, contrast = items[both].T
         rates = win_rates(ability[strong] - difficulty, ability[weak] - difficulty, contrast)
-        one = reliability(rates, quality[both, strong], quality[both, weak], draws=_DRAWS)
+        s, w = quality[both, strong], quality[both, weak]
+        better = (1 + s - w) / 2 if right_or_wrong else None
+        one = reliability(rates, s, w, better=better, draws=_DRAWS)
         found.append((one.ece.value, one.ece_of_noise))
     if not found:
         return None

@@ -96,6 +96,7 @@ def compare(
                 benchmark.strong,
                 benchmark.weak,
                 benchmark.units,
+                better=benchmark.better,
                 draws=draws,
                 seed=SEED,
             ),

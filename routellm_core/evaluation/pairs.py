@@ -59,7 +59,8 @@ def mean_over_pairs(
     weaker model has at least ``LEAST_QUALITY``, or over 400 of them drawn at random.
 
     APGR is the sum of the prompts' gains, each weighted by the share of prompts ordered after it
-    (ties share their places), divided by the sum of all gains.
+    (ties share their places), divided by the sum of all gains. Of a pair's prompts, that is: those
+    with labels of both models.
 
     Args:
         quality: quality of each model's answers, shape (n, models), NaN if missing.
@@ -78,29 +79,36 @@ def mean_over_pairs(
     if not pairs:
         return None
     first, second = np.array(pairs).T
-    gains = np.nan_to_num(quality[:, first] - quality[:, second])
+    gains = quality[:, first] - quality[:, second]
     judges = np.zeros(len(pairs), np.int64) if judge is None else judge[first, second]
-    numbers = np.unique(judges)
+    # Pairs with the same judge and prompts are ordered together.
+    kinds, kind = np.unique(np.vstack([judges, np.isfinite(gains)]), axis=1, return_inverse=True)
+    judge_of, seen = kinds[0].astype(np.int64), kinds[1:].astype(np.bool_)
+    kind = kind.ravel()
+    by_kind = np.argsort(kind, kind="stable")
+    starts = np.searchsorted(kind[by_kind], np.arange(len(judge_of)))
+    gains = np.nan_to_num(gains)
     n = len(quality)
     samples = [np.arange(n), *(rng.integers(0, n, n) for _ in range(draws))]
     found: dict[str, list[float]] = {name: [] for name in scores}
     for sample in samples:
         own = gains[sample]
-        whole = own.sum(axis=0)
-        sound = whole > LEAST_GAP / 3 * n  # a resample may have next to no gap to divide by
+        whole, its_seen = own.sum(axis=0), seen[sample]
+        # A resample may have next to no gap to divide by.
+        sound = whole > LEAST_GAP / 3 * its_seen.sum(axis=0)[kind]
         if not sound.any():
             continue
         shares = np.where(sound, own / np.where(sound, whole, 1.0), 0.0) / sound.sum()
-        of_judge = [shares[:, judges == number].sum(axis=1) for number in numbers]
+        of_kind = np.add.reduceat(shares[:, by_kind], starts, axis=1)
         for name, score in scores.items():
             columns = score[sample].reshape(n, -1)
             one = columns.shape[1] == 1
-            found[name].append(
-                sum(
-                    float(_after(columns[:, 0 if one else number]) @ share)
-                    for number, share in zip(numbers, of_judge, strict=True)
-                )
-            )
+            value = 0.0
+            for number in np.unique(judge_of):
+                own_kinds = judge_of == number
+                after = _after(columns[:, 0 if one else number], its_seen[:, own_kinds])
+                value += float((after * of_kind[:, own_kinds]).sum())
+            found[name].append(value)
     return OverPairs(
         len(pairs),
         {name: values[0] for name, values in found.items()},
@@ -130,8 +138,18 @@ def clear_pairs(quality: Floats, rng: np.random.Generator) -> list[tuple[int, in
     return found
 
 
-def _after(score: Floats) -> Floats:
-    """Return the share of prompts that come after each, the highest score first."""
-    _, place, count = np.unique(-score, return_inverse=True, return_counts=True)
-    middle = np.cumsum(count) - count / 2
-    return np.asarray(1.0 - middle[place] / len(score))
+def _after(score: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """Return which share of the prompts that are seen comes after each, the highest score first.
+
+    Args:
+        score: shape (n,).
+        seen: several choices of prompts, shape (n, k).
+
+    Returns:
+        Shape (n, k).
+    """
+    _, place, size = np.unique(-score, return_inverse=True, return_counts=True)
+    ordered = seen[np.argsort(place, kind="stable")].astype(np.float64)
+    counts = np.add.reduceat(ordered, np.cumsum(size) - size, axis=0)
+    middle = np.cumsum(counts, axis=0) - counts / 2
+    return np.asarray(1.0 - middle[place] / np.maximum(counts.sum(axis=0), 1))

@@ -8,6 +8,7 @@ so it may rank queries well and yet be far off where ties are common, as when bo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +58,27 @@ def outcomes(strong: Floats, weak: Floats) -> Floats:
     return result
 
 
+def how_often_better(strong: Sequence[float], weak: Sequence[float]) -> float:
+    """Return how often the strong model's answer to a prompt is better, a tie counting as half.
+
+    Args:
+        strong: qualities of several answers of the strong model.
+        weak: likewise of the weak model; each of them is compared with each of the strong model's.
+    """
+    if len(strong) == len(weak) == 1:
+        return (int(strong[0] > weak[0]) + int(strong[0] >= weak[0])) / 2
+    ordered = np.sort(weak)
+    below = sum(np.searchsorted(ordered, strong, side).mean() for side in ("left", "right"))
+    return float(below / (2 * len(ordered)))
+
+
 def reliability(
     scores: Floats,
     strong: Floats,
     weak: Floats,
     units: NDArray[np.int64] | None = None,
     *,
+    better: Floats | None = None,
     bins: int | None = None,
     draws: int = 1000,
     seed: int = 0,
@@ -86,13 +102,16 @@ def reliability(
         weak: quality of the weak model's answers, shape (n,).
         units: the unit of each query, numbered from 0, shape (n,): queries of a unit are resampled
             together. None: each query is its own unit.
+        better: how often the strong model's answer is the better one, a tie counting as half, where
+            the qualities are means of several answers, shape (n,). None: 0, 0.5 or 1, by the
+            qualities.
         bins: number of bins; None: ``BINS``, or fewer, so that each has at least ``FEWEST``
             queries.
         draws: number of resamples for the intervals.
         seed: random seed.
     """
     n = len(scores)
-    outcome = outcomes(strong, weak)
+    outcome = outcomes(strong, weak) if better is None else better
     bin_of = _equal_mass(scores, bins or max(1, min(BINS, n // FEWEST)))
     b = int(bin_of.max()) + 1
     member = np.eye(b)[bin_of]

@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from routellm_core.data.calls import Skipped
+from routellm_core.data.labelled import read_labelled
+from routellm_core.data.labels import read_gold
+from routellm_core.evaluation.benchmarks.benchmark import load_benchmark
 from tests.cli.command import Done, called
 
 PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
@@ -53,6 +58,13 @@ def own(path: Path) -> Path:
         with path.open("w", newline="") as file:
             file.write("prompt, correct.big, correct.small\n")
             csv.writer(file).writerows([row["prompt"], row["big"], row["small"]] for row in ROWS)
+    elif path.name == "flat.jsonl":
+        flat = [{f"correct.{name}": row[name] for name in ("big", "small")} for row in ROWS]
+        rows = [{"prompt": row["prompt"], **own} for row, own in zip(ROWS, flat, strict=True)]
+        path.write_text(as_lines(rows))
+    elif path.suffix == ".json":
+        indent = None if path.name == "lines.json" else 2
+        path.write_text(json.dumps([by_model(row) for row in ROWS], indent=indent))
     else:
         path.write_text(as_lines([by_model(row) for row in ROWS]))
     return path
@@ -62,7 +74,18 @@ def trained(path: Path, *more: str) -> Done:
     return called("train", "mf", "--gold", str(path), "--out", str(path.parent / "router"), *more)
 
 
-@pytest.mark.parametrize("name", ["own.jsonl", "own.csv", "flat.parquet", "text.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "own.jsonl",
+        "flat.jsonl",
+        "own.csv",
+        "own.json",
+        "lines.json",
+        "flat.parquet",
+        "text.parquet",
+    ],
+)
 def test_one_file_is_checked_learned_and_evaluated(tmp_path: Path, name: str) -> None:
     path = own(tmp_path / name)
     assert "60 prompts" in called("data", "check", str(path)).stdout
@@ -115,13 +138,105 @@ def test_rows_that_are_left_out_are_counted(tmp_path: Path) -> None:
     for row in rows[::3]:
         del row["correct"]["small"]
     path.write_text(as_lines(rows))
-    said = "own: 20 of 60 rows have no labels of both 'big' and 'small' and are left out"
+    said = "own: 20 of 60 prompts have no labels of both 'big' and 'small' and are left out"
     assert said in trained(path, *PAIR).stderr
     judged = called(
         "evaluate", "--router", "random", "--benchmark", str(path), *NAMED, "--draws", "100"
     )
     assert "skipped 20: not both models were measured" in judged.stderr
     assert "own, n = 40" in judged.stdout
+
+
+def test_samples_of_a_prompt_count_as_their_mean(tmp_path: Path) -> None:
+    """Judged, they are one query; APGR and its interval are those of the means."""
+    four = [
+        {
+            "prompt": row["prompt"],
+            "strong": int(at < 3 * row["big"]),
+            "weak": int(at < row["small"]),
+        }
+        for row in ROWS
+        for at in range(4)
+    ]
+    means = [
+        {"prompt": row["prompt"], "strong": 0.75 * row["big"], "weak": 0.25 * row["small"]}
+        for row in ROWS
+    ]
+    found = {}
+    for name, rows in {"samples": four, "means": means}.items():
+        (tmp_path / f"{name}.jsonl").write_text(as_lines(rows))
+        done = called(
+            "evaluate", "--router", "mf", "--benchmark", str(tmp_path / f"{name}.jsonl"),
+            "--draws", "200", "--out", str(tmp_path / name),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        line = "samples: 180 labels repeat the prompt of another: each prompt counts once"
+        assert (line in done.stderr) == (name == "samples")
+        (benchmark,) = json.loads((tmp_path / name / "results.json").read_text())["benchmarks"]
+        found[name] = benchmark["results"][0]
+    assert found["samples"]["apgr"] == found["means"]["apgr"]
+    assert found["samples"]["over"] == found["means"]["over"]
+    # Of answers that are right or wrong, one is better as often as the means differ.
+    reliability = found["samples"]["reliability"]
+    outcome = np.array([(1 + row["strong"] - row["weak"]) / 2 for row in means])
+    assert np.average(reliability["outcome"], weights=reliability["count"]) == pytest.approx(
+        outcome.mean()
+    )
+    assert reliability["brier_of_mean"] == pytest.approx(outcome.var())
+
+
+def test_models_may_have_rows_of_their_own(tmp_path: Path) -> None:
+    """What is learned is what one row of all models would teach."""
+    path = tmp_path / "own.jsonl"
+    weights = []
+    for rows in (
+        [by_model(row) for row in ROWS],
+        [
+            {"prompt": row["prompt"], "correct": {name: row[name]}}
+            for name in ("small", "big")
+            for row in ROWS
+        ],
+    ):
+        path.write_text(as_lines(rows))
+        done = trained(path, *PAIR)
+        assert done.returncode == 0, done.stderr
+        assert "left out" not in done.stderr
+        weights.append((tmp_path / "router" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def test_battles_are_no_labels_to_judge_on(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"prompt": "Why?", "model_a": "big", "model_b": "small", "winner": "tie"}')
+    for command in (
+        ("evaluate", "--router", "random", "--benchmark", str(path)),
+        ("calibrate", "--labelled", str(path), "--strong-share", "0.3"),
+    ):
+        done = called(*command)
+        assert done.returncode == 2
+        said = "own.jsonl, line 1: a battle, which does not say how good the two answers are: write"
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ending", "absent"),
+    [*(("csv", word) for word in ("NaN", "nan", "NA", "null", "")), ("jsonl", "NaN")],
+)
+def test_what_programs_write_for_an_absent_label_is_one(
+    tmp_path: Path, ending: str, absent: str
+) -> None:
+    path = tmp_path / f"own.{ending}"
+    if ending == "csv":
+        head = "prompt,correct.big,correct.small\n"
+        path.write_text(head + f"Why?,1,0\nHow?,1,{absent}\nWho?,1,1\n")
+    else:
+        rows = [by_model({"prompt": f"{at}?", "big": 1, "small": at % 2}) for at in range(3)]
+        path.write_text(as_lines(rows).replace('"small": 1', f'"small": {absent}'))
+    assert [len(row.correct) for row in read_gold(path)] == [2, 1, 2]
+    skipped = Skipped()
+    assert len(load_benchmark(str(path), models=("big", "small"), skipped=skipped).prompts) == 2
+    assert len(list(read_labelled(path, ("big", "small"), skipped))) == 2
+    assert skipped.total == 2
 
 
 @pytest.mark.parametrize("router", ["mf", "sw_ranking"])
@@ -176,7 +291,14 @@ def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
     [
         ("own.csv", "prompt;correct.big\na;1\n", "line 1: its columns are separated by ';'"),
         ("own.csv", "prompt\tcorrect.big\na\t1\n", r"line 1: its columns are separated by '\t'"),
-        ("own.json", '[{"prompt": "a"}]', "line 1: not a JSON object but a list: give gold labels"),
+        ("own.csv", "prompt,weak,weak\na,1,0\n", "line 1: two columns are called 'weak'"),
+        ("own.json", '[{"prompt": "a"}]', "row 1: 'correct' is null: write {model: quality"),
+        ("own.json", '[\n {"prompt": "a"} b\n]', "line 2: not JSON ("),
+        (
+            "own.json",
+            '[{"prompt": "a", "strong": 1, "weak": 0}, 7]',
+            "row 2: not a JSON object but",
+        ),
     ],
 )
 def test_other_forms_are_named(tmp_path: Path, name: str, content: str, said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def test_abilities_are_on_the_scale_of_the_router_and_give_win_rates_that_are_pr
     given = ["pairs", str(file), "--abilities", "--draws", "50"]
     done = CliRunner(env={"COLUMNS": "160"}).invoke(app, given)
     assert done.exit_code == 0, done.output
+    assert "repeat" not in done.stderr
     for name, ability in truth.items():
         row = next(line for line in done.output.splitlines() if name in line)
         shown = float(row.split("│")[4])
@@ -96,3 +98,32 @@ def test_a_router_that_tells_no_difficulty_has_no_abilities(plugin, tmp_path: Pa
     done = CliRunner().invoke(app, ["pairs", str(file), "--router", "random", "--abilities"])
     assert done.exit_code != 0
     assert "needs a router that estimates difficulty: name mf or bert" in str(done.exception)
+
+
+def test_samples_of_a_prompt_are_no_lack_of_calibration(tmp_path: Path) -> None:
+    """Twenty answers of each model to each prompt, right as often as the router says."""
+    rng = np.random.default_rng(1)
+    texts = [f"{pair[key]} {i}" for i in range(4) for pair in prompts() for key in ("easy", "hard")]
+    difficulty, _ = load_router("mf").tell(texts).T
+    rows = [
+        {
+            "prompt": text,
+            "correct": {
+                name: int(rng.random() < 1 / (1 + np.exp(hard - ability)))
+                for name, ability in {"large": 2.0, "small": 0.4}.items()
+            },
+        }
+        for text, hard in zip(texts, difficulty, strict=True)
+        for _ in range(20)
+    ]
+    file = tmp_path / "samples.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = CliRunner(env={"COLUMNS": "160"}).invoke(
+        app, ["pairs", str(file), "--abilities", "--draws", "50"]
+    )
+    assert done.exit_code == 0, done.output
+    further = f"{2 * 19 * len(texts):,} labels repeat the prompt of another"
+    assert f"samples.jsonl: {further}" in done.stderr
+    error = re.search(r"calibration error of (\S+) on average", done.stdout)
+    assert error is not None
+    assert float(error[1]) < 0.07

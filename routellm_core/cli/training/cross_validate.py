@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ...data.labels import read_gold
+from ...evaluation.reporting.notes import few
 from ...evaluation.reporting.results_file import check_results
+from ...evaluation.results import FEW
 from ..shared.named_routers import learned_lines, named_routers
 from ..shared.progress import messages, shown_progress
 from .train import BattleFiles, Decontaminate, GoldFiles, GoldMMLU, Settings, pair_faults
@@ -119,6 +121,10 @@ def cross_validate(
             below = (figure.replace(" ", "\n", 1) for figure in figures)
             shown.add_row(source.replace(", ", "\n"), *below)
         console.print(shown)
+    for each in results:
+        if each.n < FEW:
+            line = f"{each.title}: {few(each.n, 'prompts')}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Written to {out}")
 
 

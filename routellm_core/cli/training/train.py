@@ -19,7 +19,7 @@ BattleFiles = Annotated[
     typer.Option(
         "--battles",
         metavar="FILE",
-        help="Preference battles, JSON lines, CSV or parquet; may be repeated.",
+        help="Preference battles, JSON (lines or an array), CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
 ]
@@ -28,7 +28,7 @@ GoldFiles = Annotated[
     typer.Option(
         "--gold",
         metavar="FILE",
-        help="Gold labels, JSON lines, CSV or parquet; may be repeated.",
+        help="Gold labels, JSON (lines or an array), CSV or parquet; may be repeated.",
         dir_okay=False,
     ),
 ]
@@ -68,6 +68,12 @@ _NOT_MEASURED = (
     "not measured: among the validation prompts are too few gold labels on which the strong model "
     "is better: `routellm cross-validate` uses all that have labels"
 )
+
+_NO_PAIR = (
+    "not measured: no source has 50 validation prompts with labels of two models that differ by "
+    ".03 or more, the weaker one at .4 or more: `routellm cross-validate` uses all that have labels"
+)
+"""The same where outcomes are learned."""
 
 
 def train(
@@ -109,10 +115,20 @@ def train(
     )
     console = messages()
     with held_for_checkpoint(out), shown_progress(console) as progress:
-        for line in pair_faults(configuration):
+        for line in [*_without_effect(configuration), *pair_faults(configuration)]:
             progress.message(line)
         metrics = trainer.train(files, out, configuration, progress=progress)
-    _print_results(console, metrics, out)
+    unmeasured = _NO_PAIR if getattr(configuration, "learn", "") == "outcomes" else _NOT_MEASURED
+    _print_results(console, metrics, out, unmeasured)
+
+
+def _without_effect(config: TrainingConfig) -> Iterator[str]:
+    """Yield a line if keys were set that have no effect on this training."""
+    from ...training.shared.config import LearnTrainingConfig
+
+    line = config.without_effect() if isinstance(config, LearnTrainingConfig) else None
+    if line:
+        yield line
 
 
 def pair_faults(config: TrainingConfig) -> Iterator[str]:
@@ -125,10 +141,12 @@ def pair_faults(config: TrainingConfig) -> Iterator[str]:
             yield line
 
 
-def _print_results(console: Console, metrics: Mapping[str, Any], out: Path) -> None:
+def _print_results(
+    console: Console, metrics: Mapping[str, Any], out: Path, unmeasured: str
+) -> None:
     few, validation = False, metrics.get("validation", {})
     if not validation:
-        console.print(_NOT_MEASURED, highlight=False, soft_wrap=True)
+        console.print(unmeasured, highlight=False, soft_wrap=True)
     for name, result in validation.items():
         low, high = result["interval"]
         console.print(

@@ -69,8 +69,13 @@ class Benchmark:
     costs: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     """Of the strong and of the weak model's answers, each of shape (n,); None if the files do
     not tell."""
+    better: NDArray[np.float64] | None = None
+    """How often the strong model's answer is better, a tie counting as half, shape (n,); None: as
+    the qualities say, which are those of one answer each."""
     excluded: int = 0
     """Queries left out on request."""
+    repeats: int = 0
+    """Labels of a file beyond the first of their query, which have gone into its means."""
     folds: NDArray[np.int64] | None = None
     """Of each query, by which of several routers it is scored, shape (n,); None: all by one.
     Scores of different folds are not put in one order: each is ranked within its fold."""
@@ -86,6 +91,8 @@ class Benchmark:
         digest = hashlib.sha256("\n".join(self.prompt_sha256).encode())
         for column in (self.strong, self.weak, self.units, *(self.costs or ())):
             digest.update(column.tobytes())
+        if self.better is not None:
+            digest.update(self.better.tobytes())
         return digest.hexdigest()
 
 
@@ -105,7 +112,7 @@ def load_benchmark(
         exclude: SHA-256 (hex, of the UTF-8 prompt) of prompts to leave out, such as those a
             router was trained on.
         models: names of the strong and the weak model in a file with labels of several models.
-        skipped: counts rows of a file that lack one of the two models.
+        skipped: counts prompts of a file that lack one of the two models.
 
     Raises:
         DataError: the benchmark is unknown, a file is missing or invalid (the message names file
@@ -143,7 +150,9 @@ def load_benchmark(
         [row.group for row in rows],
         units,
         (costs[0], costs[1]) if costs is not None else None,
+        _better(rows),
         len(everything) - len(rows),
+        sum(row.repeats for row in rows),
     )
 
 
@@ -210,6 +219,12 @@ def _own_name(path: Path) -> str:
     stem = Path(path.name.removesuffix(".gz")).stem
     name = path.name if stem in PUBLISHED else stem
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _better(rows: list[Row]) -> NDArray[np.float64] | None:
+    if not any(row.repeats for row in rows):
+        return None
+    return np.array([row.better for row in rows], np.float64)
 
 
 def _units(rows: list[Row]) -> NDArray[np.int64]:

@@ -44,10 +44,12 @@ def _differences(result: BenchmarkResult) -> Iterator[str]:
 def _few(result: BenchmarkResult) -> Iterator[str]:
     if result.units < FEW:
         what = "queries" if result.units == result.n else "groups of queries"
-        yield (
-            f"Only {result.units} {what}: with fewer than {FEW}, intervals are wide and rough. "
-            "Do not rank routers by this benchmark."
-        )
+        yield f"{few(result.units, what)} Do not rank routers by this benchmark."
+
+
+def few(count: int, what: str) -> str:
+    """Return a sentence that says what intervals over fewer than ``FEW`` are worth."""
+    return f"Only {count} {what}: with fewer than {FEW}, intervals are wide and rough."
 
 
 def _gapless(result: BenchmarkResult) -> Iterator[str]:

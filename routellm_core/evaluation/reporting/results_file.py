@@ -20,6 +20,11 @@ RESULTS = "results.json"
 _PACKAGE = "routellm-plugins"
 
 
+def versions() -> dict[str, str]:
+    """Return what results name as the software that they come from."""
+    return {_PACKAGE: __version__, "numpy": np.__version__}
+
+
 def check_results(folder: Path, page: str) -> None:
     """Make sure that a folder holds no results of something else, which would be overwritten.
 
@@ -60,7 +65,7 @@ def results_json(
         per_query: also the scores, the qualities and the digest of each prompt.
     """
     content = {
-        "versions": {_PACKAGE: __version__, "numpy": np.__version__},
+        "versions": versions(),
         "command": command,
         "excluded_prompts": len(set(exclude)),
         "benchmarks": [_benchmark(result, per_query) for result in results],

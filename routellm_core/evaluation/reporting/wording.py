@@ -47,3 +47,9 @@ def estimated(estimate: Estimate | None, write: Callable[[float], str] = plain) 
     if estimate.high - estimate.low < _EXACT:
         return write(estimate.value)
     return f"{write(estimate.value)} [{write(estimate.low)}, {write(estimate.high)}]"
+
+
+def repeated(name: str, further: int) -> str:
+    """Return a line that says what becomes of labels beyond the first of their prompt and model."""
+    labels = "1 label repeats" if further == 1 else f"{further:,} labels repeat"
+    return f"{name}: {labels} the prompt of another: each prompt counts once, with its mean quality"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ..finetune.config import FinetuneConfig, FinetuneTrainingConfig
@@ -21,3 +23,8 @@ class _HyperParameters(FinetuneConfig):
 
 class BERTConfig(FinetuneTrainingConfig, LearnTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""
+
+    only_pair: ClassVar[frozenset[str]] = LearnTrainingConfig.only_pair | {"teacher_weight"}
+    only_outcomes: ClassVar[frozenset[str]] = LearnTrainingConfig.only_outcomes | {
+        *("kept_layers", "kept_epochs")
+    }

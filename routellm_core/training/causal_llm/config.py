@@ -9,9 +9,6 @@ from ..shared.config import LearnTrainingConfig
 
 
 class _HyperParameters(FinetuneConfig):
-    max_length: int = Field(
-        default=512, ge=8, description="tokens that are read, the two texts included"
-    )
     system: str = Field(
         default="Rate from 1 to 5 how well a small model would answer.",
         description="what the model is to do",
@@ -38,3 +35,8 @@ class _HyperParameters(FinetuneConfig):
 
 class CausalLLMConfig(FinetuneTrainingConfig, LearnTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""
+
+    # Here, as the default of FinetuneTrainingConfig comes before that of _HyperParameters.
+    max_length: int = Field(
+        default=512, ge=8, description="tokens that are read, the two texts included"
+    )

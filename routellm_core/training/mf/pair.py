@@ -64,7 +64,12 @@ def train_on_pair(
         learned, strength, fit = _learn(data, used, config)
     logits = data.features @ fit.weights + fit.intercept
     tell_if_constant(sigmoid(logits), progress)
-    metrics = {"sources": data.sources(used), "l2": fit.l2, **measured}
+    metrics = {
+        "sources": data.sources(used),
+        "validation_learned": used is not data.train,
+        "l2": fit.l2,
+        **measured,
+    }
     unseen = _unseen(logits, fit, learned, used)
     usual = usual_prompts(data.comparisons, data.train | data.validation, config)
     metrics["traffic"] = {

@@ -54,7 +54,7 @@ How likely the answer of `{config.strong_model}` is preferred to that of
 
 {_findings(metrics)}
 
-Validation prompts are chosen by SHA-256 and {_use_of_validation(router)}.
+Validation prompts are chosen by SHA-256 and {_use_of_validation(metrics)}.
 SHA-256 of the sorted SHA-256 of the prompts, one a line:
 
 {_hashes(metrics)}
@@ -91,11 +91,11 @@ The quantiles that turn `strong_share` into a threshold are those of {metrics["t
 {config.notes}"""
 
 
-def _use_of_validation(router: str) -> str:
-    if router == "mf":
+def _use_of_validation(metrics: dict[str, Any]) -> str:
+    if metrics.get("validation_learned"):
         return (
-            "not used for training\nuntil the results below are measured; then the weights are "
-            "fitted to them as well"
+            "not used for training\nuntil the results below are measured; then they are learned "
+            "from as well"
         )
     return "not used for training"
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, product
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.labels import Battle, Gold
 from ...errors import ConfigError, did_you_mean
+from ...evaluation.reliability import how_often_better
 from ...progress import SILENT, Progress
 from .config import RIGHT_ANSWER, TrainingConfig
 
@@ -38,6 +40,8 @@ class Comparisons:
     """Mean quality of the strong models' answers to each prompt; NaN in battles."""
     weak: Floats
     """Mean quality of the weak models'."""
+    better: Floats
+    """How often a strong model's answer is better, a tie counting as half; NaN in battles."""
     prompt: Ints
     """Of each comparison, shape (m,), as are the next three."""
     first: Ints
@@ -57,6 +61,7 @@ class Comparisons:
             [tasks for tasks, kept in zip(self.tasks, keep, strict=True) if kept],
             self.strong[keep],
             self.weak[keep],
+            self.better[keep],
             renumbered[self.prompt[pairs]],
             self.first[pairs],
             self.second[pairs],
@@ -74,13 +79,14 @@ def compare_models(
 
     Gold: each model that counts as the strong one (``config.models``) meets each that counts as
     the weak one, and wins with probability (1 + its quality - the other's) / 2. Where a source
-    holds a prompt several times, its comparisons of two models and its qualities are averaged.
+    holds a prompt several times, a model's quality is the mean of its labels, and the comparisons
+    of two models are averaged.
 
     Args:
         battles: by source.
         gold: by source.
         config: the pair, and the names that count as each.
-        progress: is told how many rows of gold are left out.
+        progress: is told how many prompts of gold are left out.
 
     Raises:
         ConfigError: a source that is configured is missing, or the strong or the weak model
@@ -146,7 +152,7 @@ class _Builder:
         self._models: dict[str, int] = {}
         self._sources: list[str] = []
         self._prompts: dict[tuple[int, str], int] = {}
-        self._qualities: list[list[tuple[float, float]]] = []
+        self._qualities: list[tuple[float, float, float]] = []
         self._tasks: list[dict[str, None]] = []
         self._labels: dict[tuple[int, int, int], list[float]] = defaultdict(list)
 
@@ -161,13 +167,19 @@ class _Builder:
     ) -> None:
         self._sources.append(name)
         known: set[str] = set()
-        before, left_out, count = len(self._prompts), 0, 0
+        labels: dict[str, dict[str, list[float]]] = {}
+        tasks: dict[str, dict[str, None]] = {}
         for row in rows:
-            count += 1
-            correct = {RIGHT_ANSWER: 1.0, **row.correct}
             known.update(row.correct)
+            own = labels.setdefault(row.prompt, {})
+            for model, quality in row.correct.items():
+                own.setdefault(model, []).append(quality)
+            tasks.setdefault(row.prompt, {})[row.task] = None
+        before, left_out = len(self._prompts), 0
+        for text, of_models in labels.items():
+            every = {RIGHT_ANSWER: [1.0], **of_models}
             strong, weak = (
-                {model: q for model, q in correct.items() if self._name(model) == tier}
+                {model: own for model, own in every.items() if self._name(model) == tier}
                 for tier in (config.strong_model, config.weak_model)
             )
             if RIGHT_ANSWER in strong and len(strong) > 1:
@@ -175,11 +187,16 @@ class _Builder:
             if not strong or not weak:
                 left_out += 1
                 continue
-            prompt = self._prompt(row.prompt)
-            self._qualities[prompt].append((_mean(strong.values()), _mean(weak.values())))
-            self._tasks[prompt][row.task] = None
-            for s, w in itertools.product(strong, weak):
-                self._label(prompt, s, w, (1 + strong[s] - weak[w]) / 2)
+            prompt = self._prompt(text)
+            of_strong, of_weak = ({m: fmean(q) for m, q in own.items()} for own in (strong, weak))
+            self._qualities[prompt] = (
+                fmean(of_strong.values()),
+                fmean(of_weak.values()),
+                how_often_better(*(list(chain(*own.values())) for own in (strong, weak))),
+            )
+            self._tasks[prompt] = tasks[text]
+            for s, w in product(strong, weak):
+                self._label(prompt, s, w, (1 + of_strong[s] - of_weak[w]) / 2)
         if len(self._prompts) == before:
             raise ConfigError(
                 f"source '{name}' does not compare '{config.strong_model}' with "
@@ -189,15 +206,13 @@ class _Builder:
             )
         if left_out:
             progress.message(
-                f"{name}: {left_out:,} of {count:,} rows have no labels of both "
+                f"{name}: {left_out:,} of {len(labels):,} prompts have no labels of both "
                 f"'{config.strong_model}' and '{config.weak_model}' and are left out"
             )
 
     def build(self) -> Comparisons:
         pairs = np.array(list(self._labels), np.int64).reshape(-1, 3)
-        unknown = [(np.nan, np.nan)]
-        quality = np.array([np.mean(rows or unknown, axis=0) for rows in self._qualities])
-        quality = quality.reshape(-1, 2)
+        quality = np.array(self._qualities).reshape(-1, 3)
         return Comparisons(
             models=list(self._models),
             sources=self._sources,
@@ -206,6 +221,7 @@ class _Builder:
             tasks=[tuple(tasks) for tasks in self._tasks],
             strong=quality[:, 0],
             weak=quality[:, 1],
+            better=quality[:, 2],
             prompt=pairs[:, 0],
             first=pairs[:, 1],
             second=pairs[:, 2],
@@ -216,7 +232,7 @@ class _Builder:
         key = (len(self._sources) - 1, text)
         if key not in self._prompts:
             self._prompts[key] = len(self._prompts)
-            self._qualities.append([])
+            self._qualities.append((np.nan, np.nan, np.nan))
             self._tasks.append({})
         return self._prompts[key]
 
@@ -229,7 +245,3 @@ class _Builder:
 
     def _name(self, model: str) -> str:
         return self._canonical.get(model, model)
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))

@@ -145,11 +145,36 @@ class FeatureTrainingConfig(TrainingConfig, FeatureConfig):
 class LearnTrainingConfig(FeatureTrainingConfig, LearnConfig):
     """The same where outcomes of many models can be learned."""
 
+    only_pair: ClassVar[frozenset[str]] = frozenset(("strong_model", "weak_model"))
+    """Keys without effect on what is learned from outcomes."""
+    only_outcomes: ClassVar[frozenset[str]] = frozenset(
+        ("strong_ability", "weak_ability", "traffic_kinds")
+    )
+    """Keys without effect on what is learned from a pair."""
+
     traffic_kinds: list[list[str]] = Field(
         default_factory=list,
         description="sources of each kind of usual traffic, if outcomes are learned; kinds, and "
         "sources of a kind, have equal parts in 'traffic_prompts'. None: 'traffic', and all gold",
     )
+
+    def without_effect(self) -> str | None:
+        """Return a line that names the keys that were set and have no effect; None without any."""
+        outcomes = self.learn == "outcomes"
+        unused = self.model_fields_set & (self.only_pair if outcomes else self.only_outcomes)
+        if not unused:
+            return None
+        keys = ", ".join(f"'{key}'" for key in type(self).model_fields if key in unused)
+        have = "has" if len(unused) == 1 else "have"
+        line = f"{keys} {have} no effect with 'learn: {self.learn}'"
+        if not outcomes:
+            return f"{line}, the default: set 'learn: outcomes' or leave out what has no effect"
+        if unused.isdisjoint(LearnTrainingConfig.only_pair):
+            return line
+        return (
+            f"{line}, which learns all models: describe the default pair by 'strong_ability' and "
+            "'weak_ability', or name the two models where the router is used"
+        )
 
 
 _WRITE = {

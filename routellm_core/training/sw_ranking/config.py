@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ..shared.config import LearnConfig, LearnTrainingConfig
@@ -33,3 +35,6 @@ class _HyperParameters(LearnConfig):
 
 class SWRankingConfig(LearnTrainingConfig, _HyperParameters):
     """Hyper-parameters, reference pair, and the use of each source."""
+
+    only_pair: ClassVar[frozenset[str]] = LearnTrainingConfig.only_pair | {"num_tiers"}
+    only_outcomes: ClassVar[frozenset[str]] = LearnTrainingConfig.only_outcomes | {"battles"}

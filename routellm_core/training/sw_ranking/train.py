@@ -8,6 +8,7 @@ starts again.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from ...routers.sw_ranking.router import SWRankingRouter
 from ...routers.sw_ranking.tally import Battles, order_of
 from ..shared.card import METRICS, card
 from ..shared.files import TrainingFiles
-from ..shared.prepare import Prepared, prepare, tell_if_constant
+from ..shared.prepare import Prepared, prepare, tell_if_constant, usual_prompts
 from .battles import battles_of, of_votes
 from .config import SWRankingConfig
-from .metric import directions_of
+from .metric import Metric, metric_of
 from .outcomes import train_on_outcomes
 
 _DRAWS = 1_000
@@ -44,6 +45,9 @@ def train_sw_ranking(
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Pool the battles of all sources, or the outcomes of all models, and write the checkpoint.
+
+    On a pair, the validation figures are of a ranking without the validation prompts. What is
+    written then ranks them too, unless they are held out by a fold.
 
     Args:
         files: what to learn from.
@@ -62,7 +66,62 @@ def train_sw_ranking(
         return train_on_outcomes(files, folder, config, progress)
     data = prepare(files, config, progress)
     progress.stage("Ranking")
-    learned = data.comparisons.only(data.train)
+    used = data.train
+    ranked = _rank(data, used, config)
+    progress.stage("Measuring on validation prompts")
+    measured = data.validate("sw_ranking", ranked.win_rates)
+    votes = _votes(data, ranked.metric.projected, ranked.router)
+    if files.held_out is None:
+        progress.stage("Ranking with validation prompts too")
+        used = data.train | data.validation
+        ranked = _rank(data, used, config)
+    tell_if_constant(ranked.win_rates(np.arange(len(used))[:_ENOUGH]), progress)
+    usual = usual_prompts(data.comparisons, data.train | data.validation, config)
+    traffic = shortened(ranked.metric.unseen[usual])
+    metrics = {
+        "sources": data.sources(used),
+        "validation_learned": used is not data.train,
+        **measured,
+        "traffic": {
+            "prompts": len(usual),
+            "learned": int(used[usual].sum()),
+            "mean_win_rate": float(ranked.router.score_embeddings(traffic).mean()),
+        },
+        "votes": votes,
+        "tiers": ranked.router.tiers,
+    }
+    battles = ranked.battles
+    tensors: Tensors = {
+        "vectors": ranked.vectors,
+        "first": battles.first.astype(np.int32),
+        "second": battles.second.astype(np.int32),
+        "p_first": battles.p_first.astype(np.float32),
+        "weight": battles.weight.astype(np.float32),
+        "features.mean": data.mean,
+        "features.projection": (data.scale[:, None] * ranked.metric.directions).astype(np.float32),
+        "traffic": traffic,
+    }
+    _write(folder, tensors, battles.models, data, config, metrics, files)
+    return metrics
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """A ranking of the battles on some of the prompts."""
+
+    battles: Battles
+    metric: Metric
+    vectors: NDArray[np.int8]
+    """Of the battles' prompts."""
+    router: SWRankingRouter
+
+    def win_rates(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return those of the prompts of these numbers."""
+        return self.router.score_embeddings(self.metric.projected[rows])
+
+
+def _rank(data: Prepared, used: NDArray[np.bool_], config: SWRankingConfig) -> _Ranked:
+    learned = data.comparisons.only(used)
     battles = battles_of(learned, config)
     order = order_of(battles, config.num_tiers)
     battles = Battles(
@@ -72,9 +131,8 @@ def train_sw_ranking(
         battles.p_first[order].astype(np.float32).astype(np.float64),
         battles.weight[order].astype(np.float32).astype(np.float64),
     )
-    directions = directions_of(data.features[data.train], learned, config)
-    projected = (data.features @ directions).astype(np.float32)
-    vectors = shortened(projected[data.train][learned.prompt[order]])
+    metric = metric_of(data.features, used, learned, config)
+    vectors = shortened(metric.projected[used][learned.prompt[order]])
     router = SWRankingRouter(
         battles,
         vectors,
@@ -83,26 +141,7 @@ def train_sw_ranking(
         num_tiers=config.num_tiers,
         gamma=config.gamma,
     )
-    progress.stage("Measuring on validation prompts")
-    tell_if_constant(router.score_embeddings(projected[:_ENOUGH]), progress)
-    metrics = {
-        "sources": data.sources(),
-        **data.validate("sw_ranking", lambda rows: router.score_embeddings(projected[rows])),
-        "votes": _votes(data, projected, router),
-        "tiers": router.tiers,
-    }
-    tensors: Tensors = {
-        "vectors": vectors,
-        "first": battles.first.astype(np.int32),
-        "second": battles.second.astype(np.int32),
-        "p_first": battles.p_first.astype(np.float32),
-        "weight": battles.weight.astype(np.float32),
-        "features.mean": data.mean,
-        "features.projection": (data.scale[:, None] * directions).astype(np.float32),
-        "traffic": shortened(projected[data.usual]),
-    }
-    _write(folder, tensors, battles.models, data, config, metrics, files)
-    return metrics
+    return _Ranked(battles, metric, vectors, router)
 
 
 def _votes(

@@ -23,12 +23,11 @@ from ...data.labels import Gold
 from ...data.outcomes import Outcomes
 from ...errors import DataError
 from ...evaluation.pairs import LEAST_GAP, LEAST_QUALITY, OverPairs, clear_pairs, mean_over_pairs
-from ...evaluation.reporting.results_file import RESULTS
+from ...evaluation.reporting.results_file import RESULTS, versions
 from ...evaluation.results import LENGTH
 from ...evaluation.scoring import cache_folder, score_prompts
 from ...progress import Progress, Within
 from ...registry.loading import load_encoder
-from ...version import __version__
 from ..shared.config import TrainingConfig
 from ..shared.decontaminate import contaminated
 from ..shared.files import TrainingFiles, read_files
@@ -251,7 +250,7 @@ def _write(
     folder: Path, results: Sequence[Compared], names: Sequence[str], files: TrainingFiles
 ) -> None:
     content: dict[str, Any] = {
-        "versions": {"routellm-plugins": __version__, "numpy": np.__version__},
+        "versions": versions(),
         "command": " ".join(["routellm cross-validate", *names, "--by source", *files.options()]),
         "benchmarks": list(_benchmarks(results)),
     }

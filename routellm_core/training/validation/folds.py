@@ -160,6 +160,7 @@ def _benchmarks(data: Split, fold: Ints) -> Iterator[Benchmark]:
                 weak,
                 groups=[source] * len(rows),
                 units=np.arange(len(rows)),
+                better=comparisons.better[rows],
                 folds=fold[rows],
             )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from routellm_core.data.calls import Skipped
 from routellm_core.errors import DataError
 from routellm_core.evaluation.benchmarks.benchmark import (
     STRONG_MODEL,
@@ -193,7 +194,7 @@ def test_a_file_is_not_called_like_a_published_benchmark(
 
 def test_rows_of_a_group_are_one_unit(own: Callable[[str], str]) -> None:
     groups = ["x", None, 7, "x", "7"]
-    prompts = ["again", "b", "c", "again", "e"]
+    prompts = ["a", "b", "c", "d", "e"]
     rows = [
         {"prompt": prompt, "strong": 1, "weak": 0, "group": group}
         for prompt, group in zip(prompts, groups, strict=True)
@@ -222,7 +223,6 @@ GOOD = '{"prompt": "a", "strong": 1, "weak": 0}\n'
         (GOOD + '{"prompt": "b", "strong": 1' + 400 * "0" + ', "weak": 0}', "line 2: 'strong'"),
         (GOOD + '{"prompt": " ", "strong": 1, "weak": 0}', "line 2: 'prompt' is ' '"),
         (GOOD + '{"promt": "b", "strong": 1, "weak": 0}', "line 2: 'prompt' is null"),
-        (GOOD + '\n{"prompt": "a", "strong": 0, "weak": 0}', "line 3: the same prompt as .*line 1"),
         (GOOD + '{"prompt": "b"', "line 2: not JSON"),
         (GOOD + '["b", 1, 0]', "line 2: not a JSON object"),
         (b"\n\xe9", "line 2: not UTF-8"),
@@ -252,10 +252,46 @@ def test_a_wrong_file_of_ones_own_is_named(
     assert "own.jsonl" in str(error.value)
 
 
+def test_rows_of_a_prompt_are_one_query_of_their_means(own: Callable[[str], str]) -> None:
+    rows = [
+        {"prompt": "a", "strong": 1, "weak": 0, "strong_cost": 3, "weak_cost": 1},
+        {"prompt": "b", "strong": 0.5, "weak": 0, "strong_cost": 3, "weak_cost": 1},
+        {"prompt": "a", "strong": 0, "weak": 0, "strong_cost": 5, "weak_cost": 0},
+        {"prompt": "a", "strong": 1, "weak": 1, "strong_cost": 4, "weak_cost": 2},
+    ]
+    benchmark = load_benchmark(own(_lines(*rows)))
+    assert (benchmark.prompts, benchmark.repeats) == (["a", "b"], 2)
+    assert benchmark.strong.tolist() == pytest.approx([2 / 3, 0.5])
+    assert benchmark.weak.tolist() == pytest.approx([1 / 3, 0])
+    assert benchmark.better is not None
+    # Of nine pairs of answers to a, four are won, one is lost and four are ties.
+    assert benchmark.better.tolist() == pytest.approx([(4 + 4 / 2) / 9, 1])
+    assert benchmark.costs is not None
+    assert [costs.tolist() for costs in benchmark.costs] == [[4, 3], [1, 1]]
+    assert benchmark.units.tolist() == [0, 1]
+
+
+def test_models_may_have_rows_of_their_own(own: Callable[[str], str], tmp_path: Path) -> None:
+    rows = [
+        {"prompt": prompt, "correct": {model: quality}}
+        for prompt, qualities in {"a": (1, 0), "b": (1, 1), "c": (0, None)}.items()
+        for model, quality in zip(("big", "small"), qualities, strict=True)
+        if quality is not None
+    ]
+    skipped = Skipped()
+    benchmark = load_benchmark(own(_lines(*rows)), models=("big", "small"), skipped=skipped)
+    assert (benchmark.prompts, benchmark.repeats) == (["a", "b"], 0)
+    assert (benchmark.strong.tolist(), benchmark.weak.tolist()) == ([1, 1], [0, 1])
+    (line,) = skipped.lines()
+    assert line.startswith("skipped 1: not both models were measured (")
+    assert line.endswith("line 5)")
+
+
 def test_the_same_prompt_twice_needs_the_same_group(own: Callable[[str], str]) -> None:
-    rows = [{"prompt": "a", "strong": 1, "weak": 0, "group": group} for group in "xy"]
-    with pytest.raises(DataError, match=r"line 2: the same prompt .* give both the same 'group'"):
-        load_benchmark(own(_lines(*rows)))
+    for groups in ("xy", ["x", None]):
+        rows = [{"prompt": "a", "strong": 1, "weak": 0, "group": group} for group in groups]
+        with pytest.raises(DataError, match=r"line 2: the same prompt .* in another 'group': give"):
+            load_benchmark(own(_lines(*rows)))
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

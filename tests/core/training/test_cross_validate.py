@@ -86,6 +86,13 @@ def test_candidates_are_told_apart_on_every_source_of_gold(compared: tuple[Path,
     assert "worse.yaml" in printed
 
 
+def test_few_prompts_are_told(compared: tuple[Path, str]) -> None:
+    out, printed = compared
+    (found,) = json.loads((out / "results.json").read_text())["benchmarks"]
+    said = f"gold: Only {found['n']} prompts: with fewer than 500, intervals are wide and rough."
+    assert said in printed
+
+
 def test_the_tables_are_those_of_the_results(compared: tuple[Path, str]) -> None:
     out, _ = compared
     (found,) = json.loads((out / "results.json").read_text())["benchmarks"]

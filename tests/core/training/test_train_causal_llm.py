@@ -255,3 +255,7 @@ def test_it_learns_from_the_outcomes_of_many_models(
     assert metrics["abilities"]["large"] > metrics["abilities"]["small"]
     described = json.loads((folder / DESCRIPTION).read_text())
     assert (described["strong_model"], described["weak_model"]) == ("strong", "weak")
+
+
+def test_the_texts_around_a_prompt_have_room_by_default() -> None:
+    assert CausalLLMConfig().max_length == 512

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,8 @@ from safetensors.numpy import load_file
 pytest.importorskip("yaml")
 
 from routellm_core import load_router
-from routellm_core.checkpoints.learned import learned_hashes, short_hashes
 from routellm_core.checkpoints.store import WEIGHTS
-from routellm_core.data.digests import sha256_of
-from routellm_core.data.labels import split_position
 from routellm_core.errors import ConfigError
-from routellm_core.rules.share import threshold_for_share
 from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.mf.fit import GRID, fit_pair
 from routellm_core.training.mf.train import train_mf
@@ -162,51 +157,3 @@ config = MFConfig(
 train_mf(TrainingFiles(gold=[Path({str(files.gold[0])!r})]), Path({str(tmp_path)!r}), config)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
-def test_a_share_holds_on_new_prompts_however_closely_the_labels_were_learned(
-    tmp_path: Path,
-) -> None:
-    """All labelled prompts stand for usual traffic, with the scores they would get unlabelled."""
-    rng = np.random.default_rng(3)
-    words = [*"abcdefghijkl"]
-
-    def prompts(count: int) -> list[str]:
-        return [" ".join(rng.choice(words, rng.integers(3, 12))) for _ in range(count)]
-
-    rows = [
-        (prompt, float(rng.random() < 0.7), float(rng.random() < 0.5)) for prompt in prompts(300)
-    ]
-    config = PAIR.model_copy(update={"l2": 1e-3})
-    metrics = train_mf(gold_file(tmp_path / "gold.jsonl", rows), tmp_path / "out", config)
-    labelled = len({prompt for prompt, _, _ in rows})
-    assert metrics["traffic"]["prompts"] == metrics["traffic"]["learned"] == labelled
-    router = load_router("mf", checkpoint=str(tmp_path / "out"))
-    assert router.score_quantiles is not None
-    scores = router.score(prompts(1_000))
-    for share in (0.1, 0.3, 0.7):
-        threshold = threshold_for_share(router.score_quantiles, share)
-        assert np.mean(scores >= threshold) == pytest.approx(share, abs=0.06)
-
-
-def test_validation_prompts_are_learned_once_they_have_measured(tmp_path: Path) -> None:
-    rng = np.random.default_rng(5)
-    rows = [
-        (f"{word} {number}", float(rng.random() < 0.8), float(word == "easy"))
-        for number in range(100)
-        for word in ("easy", "hard")
-    ]
-    files = gold_file(tmp_path / "gold.jsonl", rows)
-    metrics = train_mf(files, tmp_path / "out", PAIR)
-    source = metrics["sources"]["gold"]
-    assert metrics["validation"]["gold"]["n"] == source["validation_prompts"] > 20
-    assert learned_hashes(tmp_path / "out") == frozenset(short_hashes(p for p, _, _ in rows))
-
-    held_out = [prompt for prompt, _, _ in rows if split_position(prompt) < PAIR.validation_share]
-    fold = replace(files, held_out=frozenset(map(sha256_of, held_out)))
-    train_mf(fold, tmp_path / "fold", PAIR)
-    assert learned_hashes(tmp_path / "fold").isdisjoint(short_hashes(held_out))
-    with_them, without = (
-        load_file(tmp_path / name / WEIGHTS)["text_proj.0.weight"] for name in ("out", "fold")
-    )
-    assert not np.array_equal(with_them, without)

@@ -219,6 +219,27 @@ def test_a_damaged_checkpoint_of_outcomes_is_told(
         load_router("sw_ranking", checkpoint=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (
+            ["learn=outcomes", "weak_model=small", "strong_model=large"],
+            "'strong_model', 'weak_model' have no effect with 'learn: outcomes'",
+        ),
+        (["strong_ability=2"], "'strong_ability' has no effect with 'learn: pair', the default"),
+    ],
+)
+def test_settings_without_effect_are_named_before_work(
+    name: str, tmp_path: Path, settings: list[str], line: str
+) -> None:
+    absent = ["--gold", str(tmp_path / "absent.jsonl"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(
+        app, ["train", name, *absent, *(word for each in settings for word in ("--set", each))]
+    )
+    assert "absent.jsonl cannot be read" in str(done.exception)
+    assert line in done.stderr
+
+
 def test_a_checkpoint_of_one_pair_has_no_abilities(name: str, tmp_path: Path) -> None:
     getattr(checkpoints, name)(tmp_path)
     with pytest.raises(ConfigError, match="no scale of abilities"):
@@ -275,3 +296,22 @@ def test_an_order_is_judged_over_all_pairs() -> None:
     low, high = found.interval["right"]
     assert low < found.mean["right"] < high
     assert mean_over_pairs(np.ones((400, 3)), {"blind": np.zeros(400)}) is None
+
+
+def test_a_pair_is_judged_on_its_own_prompts() -> None:
+    """What other pairs have labels of may be ordered before or after it all."""
+    rng = np.random.default_rng(4)
+    own = np.arange(6_000) < 80
+    quality = np.full((6_000, 4), np.nan)
+    quality[own, :2] = np.stack([np.ones(80), rng.random(80) < 0.6], axis=1)
+    quality[~own, 2:] = np.stack([np.ones(5_920), rng.random(5_920) < 0.1], axis=1)
+    scores = {"above": own * 1.0, "below": ~own * 1.0, "drawn": rng.random(6_000)}
+    found = mean_over_pairs(quality, scores)
+    alone = mean_over_pairs(quality[own, :2], {name: each[own] for name, each in scores.items()})
+    assert found is not None
+    assert alone is not None
+    assert found.pairs == alone.pairs == 1
+    assert found.mean["above"] == pytest.approx(0.5)
+    assert found.mean["below"] == pytest.approx(0.5)
+    assert found.mean["drawn"] == pytest.approx(alone.mean["drawn"])
+    assert np.isfinite(found.interval["drawn"]).all()
