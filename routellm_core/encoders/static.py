@@ -16,12 +16,10 @@ from ..checkpoints.store import Checkpoint, find_checkpoint, load_checkpoint
 from ..contracts import Encoder
 from ..errors import CheckpointError
 from ..prompt.excerpt import excerpt
+from .surface import READ_CHARACTERS
 from .wordpiece import WordPiece
 
 TOKENIZER = "tokenizer.json"
-
-READ_CHARACTERS = 1_000
-"""How much of a prompt is read. Of an average over a long text, a question is next to nothing."""
 
 
 class StaticEncoder(Encoder):

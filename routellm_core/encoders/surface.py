@@ -17,6 +17,10 @@ from ..prompt.excerpt import excerpt
 SURFACE_VERSION = 1
 """Changes whenever a feature does. A checkpoint names the version it was trained on."""
 
+READ_CHARACTERS = 1_000
+"""How much of a prompt is read. In an average over a long document, or in its counts, a question
+about it is next to nothing; and however long a prompt is, it takes no longer."""
+
 _BYTE_CLASSES: dict[str, bytes] = {
     "lower_case": bytes(range(ord("a"), ord("z") + 1)),
     "upper_case": bytes(range(ord("A"), ord("Z") + 1)),
@@ -63,7 +67,7 @@ _DIGITS_ONLY = bytes(byte if byte in b"0123456789" else ord(" ") for byte in ran
 def surface_features(prompts: Sequence[str]) -> NDArray[np.float32]:
     """Return the features of each prompt: shape (n, SURFACE_DIM), each in [0, 12].
 
-    Any string gives finite numbers; of more than 16,384 characters the beginning and the end
+    Any string gives finite numbers. Of more than ``READ_CHARACTERS`` the beginning and the end
     count.
     """
     features = np.empty((len(prompts), SURFACE_DIM), np.float32)
@@ -81,7 +85,7 @@ def _write(prompts: Sequence[str], features: NDArray[np.float32]) -> None:
     width = len(_COUNTED)
     counts, is_open = features[:, :width], features[:, width : width + 1]
     # Few calls of numpy: between other work, each takes ten times as long as in a row.
-    features[:, : width + 1] = [_counted(excerpt(prompt)) for prompt in prompts]
+    features[:, : width + 1] = [_counted(excerpt(prompt, READ_CHARACTERS)) for prompt in prompts]
     np.log1p(counts, out=counts)
     np.multiply(counts, is_open, out=features[:, width + 1 :])
 

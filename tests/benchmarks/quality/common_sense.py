@@ -6,7 +6,8 @@ Each file has a pair a line, in many subjects and four languages beside English;
 ``short-hard`` the hard prompt is short and the easy one long. The last column is how many of the
 hard and of the easy prompts go to the strong model at ``strong_share`` 0.3. The 140 pairs of
 ``common_sense_apart.jsonl``, 60 of them requests to coding assistants, were written without
-knowledge of the prompts that routers learn from or of the other 45.
+knowledge of the prompts that routers learn from or of the other 45. They are judged again behind
+and before a document of 11,000 characters, in all of them the same: the licence of this project.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ from routellm_core.rules.share import threshold_for_share
 
 PAIRS = Path(__file__).with_name("common_sense.jsonl")
 APART = Path(__file__).with_name("common_sense_apart.jsonl")
+DOCUMENT = Path(__file__).parents[3].joinpath("LICENSE").read_text(encoding="utf-8")
+FORMS = {
+    "behind a document": "Use the context to answer.\n\nContext:\n{document}\n\nQuestion: {prompt}",
+    "before a document": "{prompt}\n\nContext:\n{document}",
+}
+"""How the pairs written apart are asked again."""
+
 RESAMPLES = 1_000
 SHARE = 0.3
 """Of calls to the strong model, by the quantiles that a bundled router carries."""
@@ -57,6 +65,7 @@ def sense_of(
     score: Callable[[list[str]], NDArray[np.float64]],
     path: Path = PAIRS,
     threshold: float | None = None,
+    form: str = "{prompt}",
 ) -> Sense:
     """Return how scores order the pairs of a file.
 
@@ -64,9 +73,13 @@ def sense_of(
         score: returns one for each of n prompts, shape (n,); a router's method, for instance.
         path: the file.
         threshold: the least score that goes to the strong model.
+        form: how each prompt is asked, such as one of ``FORMS``.
     """
     pairs = prompts(path)
-    easy, hard = (score([pair[key] for pair in pairs]) for key in ("easy", "hard"))
+    easy, hard = (
+        score([form.format(prompt=pair[key], document=DOCUMENT) for pair in pairs])
+        for key in ("easy", "hard")
+    )
     above = hard > easy
     short = np.array([pair["form"] == "short-hard" for pair in pairs])
     every = (np.sign(hard[:, None] - easy) + 1) / 2
@@ -102,13 +115,14 @@ def main(names: list[str]) -> None:
         threshold = None if quantiles is None else threshold_for_share(quantiles, SHARE)
         judged[name] = (router.score, threshold)
     judged["prompt length"] = (length, None)
-    for path, title in ((PAIRS, "first pairs"), (APART, "pairs written apart")):
+    asked = [(PAIRS, "first pairs", "{prompt}"), (APART, "pairs written apart", "{prompt}")]
+    for path, title, form in [*asked, *((APART, title, form) for title, form in FORMS.items())]:
         sys.stdout.write(
             f"{title:19}  AUC                   pairs right   short hard above long easy   "
             "hard / easy sent to strong\n"
         )
         for name, (score, threshold) in judged.items():
-            found = sense_of(score, path, threshold)
+            found = sense_of(score, path, threshold, form)
             auc = f"{found.auc:.3f} [{found.interval[0]:.3f}, {found.interval[1]:.3f}]"
             right = f"{found.right} of {found.pairs}"
             short = f"{found.short_right} of {found.short_pairs}"

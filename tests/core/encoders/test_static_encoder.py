@@ -23,12 +23,12 @@ from routellm_core import CheckpointError, load_encoder
 from routellm_core.checkpoints.store import BUNDLED, CARD, CONFIG, WEIGHTS
 from routellm_core.encoders import wordpiece
 from routellm_core.encoders.static import (
-    READ_CHARACTERS,
     TOKENIZER,
     StaticEncoder,
     fingerprint_of,
     read_vocabulary,
 )
+from routellm_core.encoders.surface import READ_CHARACTERS
 from routellm_core.encoders.wordpiece import WordPiece
 from routellm_core.prompt.excerpt import MOST_CHARACTERS
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routellm_core.encoders.surface import (
+    READ_CHARACTERS,
     SURFACE_DIM,
     SURFACE_NAMES,
     surface_features,
 )
-from routellm_core.prompt.excerpt import MOST_CHARACTERS
 
 
 def _feature(prompt: str, name: str) -> float:
@@ -46,7 +46,7 @@ def test_any_text_gives_finite_features_the_same_alone(prompts: list[str]) -> No
 
 
 def test_of_a_long_prompt_the_beginning_and_the_end_count() -> None:
-    start, end = "a 1\ud800 \n" * MOST_CHARACTERS, "x = 2? " * MOST_CHARACTERS
+    start, end = "a 1\ud800 \n" * READ_CHARACTERS, "x = 2? " * READ_CHARACTERS
     features = surface_features([f"{start}{middle}{end}" for middle in ("", "B" * 10**7)])
     assert (features[0] == features[1]).all()
     other = surface_features([f"{start}{end}B", f"B{start}{end}"])

@@ -10,7 +10,7 @@ import pytest
 
 import routellm_core.training
 from routellm_core import load_encoder, load_router
-from tests.benchmarks.quality.common_sense import APART, PAIRS, prompts, sense_of
+from tests.benchmarks.quality.common_sense import APART, FORMS, PAIRS, prompts, sense_of
 
 TRAINING = Path(routellm_core.training.__file__).parent
 SIMILAR = {PAIRS: 0.8, APART: 0.95}
@@ -39,6 +39,15 @@ KINDS = [
 def test_hard_prompts_are_above_easy_ones(name: str, path: Path, least: float) -> None:
     found = sense_of(load_router(name).score, path)
     assert found.pairs >= 40
+    assert found.auc >= least
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("name", "least"), [("mf", 0.64), ("sw_ranking", 0.66), ("bert", 0.85)])
+def test_hard_prompts_about_a_document_are_above_easy_ones(
+    name: str, form: str, least: float
+) -> None:
+    found = sense_of(load_router(name).score, APART, form=FORMS[form])
     assert found.auc >= least
 
 
