@@ -54,7 +54,7 @@ class Filled(NamedTuple):
 TEMPLATES = (
     # To refine an answer, of LangChain and LlamaIndex.
     *(
-        Filled(start, start, "\nWe have provided an existing answer:")
+        Filled(start, start, "\nWe have provided an existing answer")
         for start in ("The original question is as follows: ", "The original query is as follows: ")
     ),
     Filled(

@@ -44,9 +44,10 @@ STEPS = (
     "Now write your updated facts below, taking into account the above history:",
     "Fantastic. To address this request we have assembled the following team:",
     "Please briefly explain what went wrong on this last run (the root cause of the failure)",
+    "We have the opportunity to refine the existing answer (only if needed) with some more context",
 )
 """How a user message begins by which a program takes an agent through its task (smolagents with
-``planning_interval``, AutoGen's MagenticOne)."""
+``planning_interval``, AutoGen's MagenticOne), or a chain that refines an answer (LangChain)."""
 
 FRAMES = (
     # smolagents: a plan, a task for a managed agent, an answer after the last step.

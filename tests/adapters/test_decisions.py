@@ -68,6 +68,15 @@ def test_the_question_in_a_prompt_filled_with_context_decides(adapter: Any, name
     assert outcome(asking.ask(filled(name, HARD, context))) == ("strong", "strong", 1.0, "score")
 
 
+def test_the_question_beside_documents_in_parts_of_their_own_decides(adapter: Any) -> None:
+    asking = adapter(**LENGTH)
+    document = "<document>\nThe reactor is proved to be safe.\n</document>" * 30
+    for question, expected in ((EASY, ("weak", 0.5)), (HARD, ("strong", 1.0))):
+        parts = [{"type": "text", "text": text} for text in (document, question)]
+        report = asking.ask(parts)
+        assert (report["served"], report["score"]) == expected
+
+
 @pytest.mark.parametrize(("scored", "score"), [("last", 0.1), ("system+last", 1.0), ("all", 1.0)])
 def test_a_task_in_the_system_prompt(adapter: Any, scored: str, score: float) -> None:
     asking = adapter(**LENGTH, scored=scored)

@@ -39,6 +39,8 @@ FILLED: dict[str, str] = {
         "Context:\n---------\n{c}\n---------\nQuestion: {q}\nHelpful Answer:"
     ),
     "LangChain, refine": "The original question " + REFINE,
+    "LangChain, refine with sources": "The original question "
+    + REFINE.replace("an existing answer:", "an existing answer, including sources:"),
     "LangChain, refine, first": (
         "Context information is below. \n------------\n{c}\n------------\nGiven the context "
         "information and not prior knowledge, answer the question: {q}\n"

@@ -40,6 +40,16 @@ def test_also_in_a_conversation_and_in_parts(name):
     assert human_turns(talk) == (LONG, EASY)
 
 
+def test_the_question_of_a_chain_that_refines_an_answer_in_a_conversation():
+    answer = {"role": "assistant", "content": "Paris."}
+    refine = (
+        "We have the opportunity to refine the existing answer (only if needed) with some more "
+        f"context below.\n------------\n{PAGE}\n------------\nGiven the new context, refine the "
+        "original answer to better answer the question."
+    )
+    assert human_turns([user(EASY), answer, user(refine)]) == (EASY,)
+
+
 def test_documents_in_parts_before_the_question():
     pages = [f"<documents>\n{PAGE}\n</documents>", f"<file name='a'>\n{PAGE}\n</file>", EASY]
     parts = [{"type": "text", "text": text} for text in pages]
