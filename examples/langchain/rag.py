@@ -20,8 +20,7 @@ QUESTIONS = [
     "than 3,100 are strong?",
 ]
 
-# What is scored is the last human message: it holds the question alone. Where a prompt must have
-# the context in it too, put `with route_on(question):` around the call.
+# What is scored is the question that the prompt is filled with, also if the context is beside it.
 prompt = ChatPromptTemplate(
     [("system", "Answer from these pages:\n\n{context}"), ("human", "{question}")]
 )

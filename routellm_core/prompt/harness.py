@@ -6,16 +6,18 @@ line in one of the tuples.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+
+from .blocks import without_blocks
 
 WRAPPERS = ("system",)
 """Tags whose blocks are left out, beside every tag with ``-`` or ``_`` in its name, such as
 ``<system-reminder>`` or ``<environment_details>``."""
 
-HUMAN_TAGS = ("command-args", "user-query", "user_message", "user_query", "user_request")
-"""Tags with ``-`` or ``_`` that hold the human's own words: only the tags are left out."""
+HUMAN_TAGS = ("command-args", "user_input", "user_message", "user_prompt", "user_request")
+HUMAN_ENDS = ("problem", "problem_statement", "question", "query")
+"""Tags with ``-`` or ``_`` that hold the human's own words, and how others of them end, such as
+``<user_query>``: only the tags are left out."""
 
 HARNESS_PARTS = ("Called the ", "<path>")
 """How a part begins that a client puts beside the human's part: a file that was read."""
@@ -42,9 +44,10 @@ STEPS = (
     "Now write your updated facts below, taking into account the above history:",
     "Fantastic. To address this request we have assembled the following team:",
     "Please briefly explain what went wrong on this last run (the root cause of the failure)",
+    "We have the opportunity to refine the existing answer (only if needed) with some more context",
 )
 """How a user message begins by which a program takes an agent through its task (smolagents with
-``planning_interval``, AutoGen's MagenticOne)."""
+``planning_interval``, AutoGen's MagenticOne), or a chain that refines an answer (LangChain)."""
 
 FRAMES = (
     # smolagents: a plan, a task for a managed agent, an answer after the last step.
@@ -100,42 +103,10 @@ task there."""
 NEW_TASK = "New task:\n"
 """What smolagents writes before the human's words, also where it appends them to a result."""
 
-# At most 64 and 256 characters are read after each "<", so that time is linear in the text.
-_TAG = re.compile(r"<(/?)([A-Za-z][\w-]{0,63})(?=[\s/>])([^<>]{0,256})>")
 
-
-def without_blocks(text: str) -> str:
-    """Return ``text`` without the blocks of harnesses, stripped if there were any.
-
-    A block runs from an opening tag to the first closing tag of the same name. It begins a line,
-    or follows another block: a tag within a sentence is the human's. A tag that is never closed
-    stays.
-    """
-    if "</" not in text:
-        return text
-    tags = list(_tags(text))
-    closings: dict[str, list[int]] = {}
-    for start, _, name, closing in tags:
-        if closing:
-            closings.setdefault(name, []).append(start)
-    ends = {start: end for start, end, _, _ in tags}
-    kept: list[str] = []
-    done = 0
-    for start, end, name, closing in tags:
-        if start < done:
-            continue
-        if name in HUMAN_TAGS:
-            kept.append(text[done:start])
-            done = end
-        elif not closing and _begins_line(text, start, done):
-            at = bisect_left(closings.get(name, ()), end)
-            if at < len(closings.get(name, ())):
-                kept.append(text[done:start])
-                done = ends[closings[name][at]]
-    if not done:
-        return text
-    kept.append(text[done:])
-    return "".join(kept).strip()
+def without_harness(text: str) -> str:
+    """Return ``text`` without the blocks of harnesses, stripped if there were any."""
+    return without_blocks(text, _is_of_harness, _is_of_human)
 
 
 def is_harness_part(text: str) -> bool:
@@ -186,16 +157,9 @@ def new_task(text: str, appended: bool) -> str | None:
     return text[at + 1 + len(NEW_TASK) :] if at >= 0 else None
 
 
-def _tags(text: str) -> Iterator[tuple[int, int, str, bool]]:
-    """Yield start, end and name of each tag that matters, and whether it closes a block."""
-    for found in _TAG.finditer(text):
-        name = found[2].lower()
-        if "-" in name or "_" in name or name in WRAPPERS:
-            yield found.start(), found.end(), name, bool(found[1])
+def _is_of_harness(name: str) -> bool:
+    return "-" in name or "_" in name or name in WRAPPERS
 
 
-def _begins_line(text: str, start: int, done: int) -> bool:
-    """Whether only spaces stand between ``start`` and its line's start or the last block."""
-    while start > done and text[start - 1] in " \t":
-        start -= 1
-    return start == done or text[start - 1] == "\n"
+def _is_of_human(name: str) -> bool:
+    return name in HUMAN_TAGS or (_is_of_harness(name) and name.endswith(HUMAN_ENDS))

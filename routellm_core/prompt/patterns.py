@@ -34,11 +34,6 @@ EXTRACT: Mapping[str, str] = {
         r"(?:\n\n\[\[ ## |\n\nRespond with (?:the corresponding output fields|a JSON object)|\Z)"
     ),
     "mini-swe-agent": r"\APlease solve this issue: (.*?)\n\nYou can execute bash commands",
-    # The question after the context, in a tag of its own or not.
-    "open-webui-rag": (
-        r"\A### Task:\nRespond to the user query using .*</context>(?:\s*<user_query>)?"
-        r"((?:(?!</user_query>).)*)"
-    ),
     "swe-bench": (
         r"\A<pr_description>\n?(?:Consider the following PR description:\n?)?"
         r"(.*?)</pr_description>"

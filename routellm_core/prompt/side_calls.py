@@ -57,6 +57,8 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
     ("you are an ai language model assistant. your task is to generate ", "different versions"),
     ("extract and save the relevant entities mentioned in the following passage", ""),
     ("please write a passage to answer the question question: ", "passage:"),
+    ("you are a grader assessing relevance of a retrieved document to a user question", ""),
+    ("look at the input and try to reason about the underlying semantic intent", "question:"),
 )
 """How a system prompt begins, or the first user message, and what else is in it: in small letters,
 with single spaces. Add a line for what is missing."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .blocks import is_remainder
+from .context import question_in
 from .harness import (
     framed,
     is_harness_part,
@@ -12,14 +14,10 @@ from .harness import (
     is_tool_result,
     new_task,
     tells_of_summary,
-    without_blocks,
+    without_harness,
 )
 from .patterns import Patterns
 from .told_history import unfolded
-
-REMAINDER = 20
-"""A message that has at most this many bytes of UTF-8 once its blocks are left out is taken for the
-harness's, if the human wrote before it. Bytes, since twenty Chinese characters are a question."""
 
 _HUMAN = "user"
 """The ``name`` that AutoGen gives the human, beside agents with names of their own."""
@@ -39,10 +37,12 @@ def human_turns(
     - tool results, with whatever words or images a message has beside them; text that begins with
       ``Observation:`` or ``<returncode>`` after an answer; an image without words after a tool's
       message;
-    - blocks of agent harnesses (``harness``). Where at most ``REMAINDER`` bytes remain
+    - blocks of agent harnesses (``harness``). Where at most ``blocks.REMAINDER`` bytes remain
       and the human wrote before, the message is left out;
     - summaries of earlier turns, and what a program says to lead an agent through its task, or
       writes around that task (``harness``);
+    - context that an application put beside a question, where it says which is which
+      (``context``);
     - what other agents say, who have names where the human's is ``user``.
 
     A history that an agent was handed in one message of text (``told_history``) is read like the
@@ -87,7 +87,7 @@ def human_turns(
             if given and not texts:
                 continue
         text, had_blocks = _of_human(texts, answered)
-        if text is None or (had_blocks and turns and _is_remainder(text)):
+        if text is None or (had_blocks and turns and is_remainder(text)):
             continue
         if text.strip():
             turns.append(text)
@@ -149,20 +149,20 @@ def _text_of(part: object) -> str:
     return ""
 
 
-def _is_remainder(text: str) -> bool:
-    return len(text[: REMAINDER + 1].encode("utf-8", "surrogatepass")) <= REMAINDER
-
-
 def _of_human(texts: list[str], answered: bool) -> tuple[str | None, bool]:
     """Return the human's words in a message, None if there are none, and whether blocks of a
     harness were left out.
     """
     if texts and answered and is_tool_result(texts[0]):
         return new_task("\n".join(texts), appended=True), False
-    stripped = [without_blocks(text) for text in texts]
+    stripped = [without_harness(text) for text in texts]
     had_blocks = stripped != texts
     text = stripped[0] if len(stripped) == 1 else "\n".join(filter(str.strip, stripped))
     if is_of_harness(text):
         return None, had_blocks
     text = new_task(text, appended=False) or text
-    return framed(text) or text, had_blocks
+    task = framed(text)
+    if task:
+        return task, had_blocks
+    question = question_in(text, sum(map(len, texts)))
+    return (text, had_blocks) if question is None else (question, False)

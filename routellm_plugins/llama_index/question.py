@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
@@ -15,6 +15,7 @@ from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_core import Asked
 from routellm_core.policy.conversations import session_of
+from routellm_core.prompt.context import Filled
 from routellm_core.prompt.reading import asked_in
 from routellm_core.prompt.side_calls import side_call
 
@@ -130,12 +131,8 @@ def _text(message: ChatMessage) -> str:
 
 def _question_in(prompt: str) -> str:
     text = prompt.lstrip()
-    for filled in _FILLED:
-        if text.startswith(filled.start):
-            _, found, rest = text.rpartition(filled.before)
-            if found:
-                return (rest.partition(filled.after)[0] if filled.after else rest).strip()
-    return prompt
+    questions = (filled.question_in(text) for filled in _FILLED)
+    return next((question for question in questions if question is not None), prompt)
 
 
 def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
@@ -145,21 +142,11 @@ def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
     return any(text.startswith(start) and more in text for start, more in _SAID_BY_AGENTS)
 
 
-class _Filled(NamedTuple):
-    """How to find the question in a filled template. Without regular expressions, because a text
-    made for that purpose can keep some of them busy for hours.
-    """
-
-    start: str
-    before: str
-    after: str
-
-    @classmethod
-    def template(cls, template: str, question: str) -> _Filled:
-        """Return how to find ``question``, a variable of a template of LlamaIndex."""
-        before, _, after = template.lstrip().partition(f"{{{question}}}")
-        start, _, rest = before.partition("{")
-        return cls(start, rest.rpartition("}")[2], after.strip())
+def _filled(template: str, question: str) -> Filled:
+    """Return how to find ``question``, a variable of a template of LlamaIndex."""
+    before, _, after = template.lstrip().partition(f"{{{question}}}")
+    start, _, rest = before.partition("{")
+    return Filled(start, rest.rpartition("}")[2], after.strip())
 
 
 _SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
@@ -171,9 +158,9 @@ _SAID_BY_AGENTS = (
 )
 """How each begins, and what else is in it where a human may begin like that too."""
 _FILLED = (
-    _Filled.template(DEFAULT_CONDENSE_PROMPT_TEMPLATE, "question"),
-    _Filled.template(QUERY_GEN_PROMPT, "query"),
-    _Filled.template(DEFAULT_STATE_PROMPT, "msg"),
+    _filled(DEFAULT_CONDENSE_PROMPT_TEMPLATE, "question"),
+    _filled(QUERY_GEN_PROMPT, "query"),
+    _filled(DEFAULT_STATE_PROMPT, "msg"),
     # The conversation of an agent, whose answer takes the form of its output_cls.
-    _Filled("<current_conversation>", "<user>\n\n\t\t<message>", "</message>"),
+    Filled("<current_conversation>", "<user>\n\n\t\t<message>", "</message>"),
 )

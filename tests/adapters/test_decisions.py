@@ -14,6 +14,7 @@ from routellm_core import ConfigError, Decision, RoutingPolicy, route_on
 from routellm_core.checkpoints.store import BUNDLED, WEIGHTS, write_whole
 from routellm_core.policy import reload
 from tests.adapters.cases import KEYS, LENGTH, WARNINGS, Adapter, outcome
+from tests.fakes.filled_prompts import FILLED, filled
 from tests.fakes.routers import EASY, HARD
 
 pytestmark = WARNINGS
@@ -57,6 +58,23 @@ def test_what_a_harness_writes_beside_the_ask_is_not_scored(adapter: Any) -> Non
     reminder = f"<system-reminder>{HARD}</system-reminder>\n"
     asking = adapter(**LENGTH)
     assert outcome(asking.ask(reminder + EASY)) == ("weak", "weak", 0.5, "score")
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_the_question_in_a_prompt_filled_with_context_decides(adapter: Any, name: str) -> None:
+    asking = adapter(**LENGTH)
+    context = "The reactor was built in 1987 and is proved to be safe. " * 20
+    assert outcome(asking.ask(filled(name, EASY, context))) == ("weak", "weak", 0.5, "score")
+    assert outcome(asking.ask(filled(name, HARD, context))) == ("strong", "strong", 1.0, "score")
+
+
+def test_the_question_beside_documents_in_parts_of_their_own_decides(adapter: Any) -> None:
+    asking = adapter(**LENGTH)
+    document = "<document>\nThe reactor is proved to be safe.\n</document>" * 30
+    for question, expected in ((EASY, ("weak", 0.5)), (HARD, ("strong", 1.0))):
+        parts = [{"type": "text", "text": text} for text in (document, question)]
+        report = asking.ask(parts)
+        assert (report["served"], report["score"]) == expected
 
 
 @pytest.mark.parametrize(("scored", "score"), [("last", 0.1), ("system+last", 1.0), ("all", 1.0)])

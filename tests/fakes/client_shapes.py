@@ -341,6 +341,8 @@ RIGHT: dict[str, Shape] = {
     "smolagents, after a plan": smolagents_planned,
     "smolagents, a managed agent": smolagents_managed,
     "LangChain's summary": summarised_by_langchain,
+    "Open WebUI, RAG": open_webui_rag,
+    "Open WebUI, RAG without a tag": open_webui_rag_bare,
 }
 """The human's words are found."""
 
@@ -354,8 +356,6 @@ UNTAGGED: dict[str, tuple[Shape, dict[str, str]]] = {
     "DSPy, ReAct": (dspy, {"extract": "dspy"}),
     "DSPy, a question alone": (dspy_predict, {"extract": "dspy"}),
     "DSPy, a question after its context": (dspy_rag, {"extract": "dspy"}),
-    "Open WebUI, RAG": (open_webui_rag, {"extract": "open-webui-rag"}),
-    "Open WebUI, RAG without a tag": (open_webui_rag_bare, {"extract": "open-webui-rag"}),
 }
 """Templates without tags that the core knows, and the setting that finds the human's words."""
 

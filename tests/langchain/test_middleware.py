@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from routellm_core import ConfigError
 from routellm_plugins.demo.standin.answers import Answer
 from routellm_plugins.langchain import RouteLLMMiddleware, route_on
+from tests.fakes.filled_prompts import filled
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
 from tests.langchain.agents import LENGTH, Decisions, asked, lookup, made, who
@@ -163,6 +164,15 @@ async def test_the_agents_system_prompt_is_scored_if_it_is_to_be(
         assert who(await agent.ainvoke(asked("Go."))) == [model]
     agent = create_agent(gpt_4o, [lookup], middleware=[middleware], system_prompt=HARD)
     assert who(agent.invoke(asked("Go."))) == ["gpt-4o", "gpt-4o"]
+
+
+@pytest.mark.parametrize(("question", "model"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
+def test_the_question_of_a_filled_prompt_is_scored(
+    gpt_4o: ChatOpenAI, mini: ChatOpenAI, question: str, model: str
+) -> None:
+    agent = create_agent(gpt_4o, middleware=[RouteLLMMiddleware(mini, **LENGTH)])
+    prompt = filled("LangGraph's agentic RAG", question, "The reactor is proved to be safe. " * 40)
+    assert who(agent.invoke(asked(prompt))) == [model]
 
 
 async def test_route_on_is_honoured(gpt_4o: ChatOpenAI, mini: ChatOpenAI) -> None:

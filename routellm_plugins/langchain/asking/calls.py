@@ -62,7 +62,8 @@ def asked_by(
             messages, settings, configurable
         )
     unfit = lacking(needs_of(messages, kwargs or {}), models) if models else {}
-    return replace(asked, turns=with_question(asked.turns, question), lacking=unfit)
+    prompt = next((each.content for each in reversed(messages) if _is_human(each)), "")
+    return replace(asked, turns=with_question(asked.turns, question, prompt), lacking=unfit)
 
 
 def asked_in(

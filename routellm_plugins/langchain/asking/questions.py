@@ -13,11 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tracers.context import register_configure_hook
 
-_CONTEXT = ("Context:", "Use the following pieces of ")
-"""How a line begins in a prompt that answers by retrieved context."""
-_QUESTION = "Question:"
-_AFTER = ("Context:", "Answer:", "Helpful Answer:")
-"""How a line begins that ends the question in such a prompt."""
+from routellm_core.prompt.turns import text_of
 
 
 class PromptInputs(BaseCallbackHandler):
@@ -106,32 +102,14 @@ def question_in_call(config: RunnableConfig, keys: Sequence[str]) -> str | None:
     return None
 
 
-def with_question(turns: tuple[str, ...], question: str | None) -> tuple[str, ...]:
+def with_question(turns: tuple[str, ...], question: str | None, prompt: object) -> tuple[str, ...]:
     """Return the human's turns with the question alone in the place of the prompt around it.
 
     Args:
         turns: oldest first.
-        question: that is known; None: look for one in a prompt that has a line ``Question:`` and
-            retrieved context, as the prompts of LangChain's hub do.
+        question: that the prompt was filled with; None if that is not known.
+        prompt: content of the human's last message, which must hold the question.
     """
-    if not turns:
-        return turns
-    if question is None:
-        question = _labelled(turns[-1])
-    if question is None or question not in turns[-1]:
+    if not turns or question is None or question not in f"{turns[-1]}\n{text_of(prompt)}":
         return turns
     return (*turns[:-1], question)
-
-
-def _labelled(text: str) -> str | None:
-    if _QUESTION not in text or not any(context in text for context in _CONTEXT):
-        return None
-    lines = text.split("\n")
-    if not any(line.lstrip().startswith(_CONTEXT) for line in lines):
-        return None
-    starts = [at for at, line in enumerate(lines) if line.lstrip().startswith(_QUESTION)]
-    if not starts:
-        return None
-    begun = lines[starts[-1] :]
-    end = next((at for at, line in enumerate(begun) if line.lstrip().startswith(_AFTER)), None)
-    return "\n".join(begun[:end]).strip().removeprefix(_QUESTION).strip() or None

@@ -54,7 +54,6 @@ def test_ready_patterns_take_linear_time(name):
     starts = (
         "Please solve this issue: ",
         "<pr_description>",
-        "### Task:\nRespond to the user query using ",
         "[[ ## question ## ]]\n",
         "\nCurrent Task: ",
         "I have *added these files to the chat*",
