@@ -9,6 +9,10 @@ from __future__ import annotations
 MOST_CHARACTERS = 16_384
 """How much of a prompt is read, unless an encoder or a model reads less."""
 
+LAST = 4
+"""One token in so many that are read is from the end. A question takes few; and with halves, `bert`
+lost .01 of its APGR on exam questions, whose options come last."""
+
 
 def excerpt(text: str, most: int = MOST_CHARACTERS) -> str:
     """Return a text or, if it is longer than ``most`` characters, its beginning and its end in
@@ -26,8 +30,10 @@ def readable(text: str, most: int = MOST_CHARACTERS) -> str:
 
 
 def both_ends(tokens: list[int], most: int) -> list[int]:
-    """Return tokens or, if there are more than ``most``, the first and the last of them."""
+    """Return tokens or, if there are more than ``most``, the first three quarters of as many and
+    the last quarter.
+    """
     if len(tokens) <= most:
         return tokens
-    last = most // 2
+    last = most // LAST
     return tokens[: most - last] + tokens[len(tokens) - last :]

@@ -43,7 +43,7 @@ def test_json_lines_from_a_file(tmp_path):
     [
         (b'{"prompt": "a"}\n{"promt": 1}\n', "line 2: write an object with a"),
         (b"hello\n", "line 1: not JSON"),
-        (b"\xff\xfe\n", "line 1: not UTF-8"),
+        (b"\xff\n", "line 1: not UTF-8"),
         (b"[" * 100_000, "line 1: not JSON"),
         (b'{"prompt": ' + b"1" * 5_000 + b"}", "line 1"),
         (b"\n\n", "holds no prompts"),

@@ -16,7 +16,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ...errors import CheckpointError
-from ...prompt.excerpt import readable
+from ...prompt.excerpt import LAST, readable
 from ..transformer.pretrained import TOKENIZER
 
 LABELS = ("[[1]]", "[[2]]", "[[3]]", "[[4]]", "[[5]]")
@@ -139,7 +139,7 @@ class RatingPrompt:
         while (excess := len(ids) - self._max_length) > 0:
             alone = self._tokenizer.encode(question, add_special_tokens=False).offsets
             kept = max(0, len(alone) - excess)
-            last = kept // 2
+            last = kept // LAST
             begin = alone[kept - last][0] if kept < len(alone) else 0
             end = alone[-last][0] if last else len(question)
             # A character of several tokens would be kept in both halves.

@@ -123,7 +123,7 @@ def test_few_battles_are_instant_and_many_are_not(
 
 def test_the_bundled_checkpoint_is_small_and_has_a_card() -> None:
     files = list((BUNDLED / "sw_ranking").iterdir())
-    assert sum(file.stat().st_size for file in files) < 1_000_000
+    assert sum(file.stat().st_size for file in files) < 1_300_000
     assert "## Rebuild" in (BUNDLED / "sw_ranking" / CARD).read_text()
 
 
