@@ -171,7 +171,7 @@ def _one_object(row: dict[str, Any]) -> dict[str, Any]:
     columns = {column for column in row if column.startswith(_OF_MODEL)}
     correct = row.get("correct")
     if not isinstance(correct, dict):
-        if not columns:
+        if correct is not None or not columns:
             return row
         correct = {}
     own = {**correct, **{column.removeprefix(_OF_MODEL): row[column] for column in columns}}

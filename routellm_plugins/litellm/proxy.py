@@ -18,6 +18,7 @@ from .config.start_check import end_on_mistakes
 from .deciding.answers import note_answers
 from .deciding.overrides import drop_override
 from .deciding.reasoning import drop_foreign_reasoning, drop_reasoning_before_attempt
+from .groups.client_parameters import let_groups_permit
 from .groups.costs import Costs
 from .groups.fallback_access import let_groups_fall_back
 from .groups.parameters import CALLS, drop_unsupported
@@ -138,7 +139,7 @@ class RouteLLMProxyHandler(CustomLogger):
             return strategy.find(name) is not None
 
         async def may_fall_back_to(name: str) -> bool:
-            of_route = name in (route.settings.strong, route.settings.weak)
+            of_route = name in route.groups
             return of_route or (not is_alias(name) and await may_use(key, name))
 
         group = await named_by(key, routed.group, data, is_alias)
@@ -204,6 +205,10 @@ class RouteLLMProxyHandler(CustomLogger):
     def _routes(self) -> Iterable[Route]:
         return () if self._strategy is None else self._strategy.routes()
 
+    def _find(self, model: str) -> Route | None:
+        strategy = self._installed_strategy()
+        return None if strategy is None else strategy.find(model)
+
     def _installed_strategy(self) -> RouteLLMRoutingStrategy | None:
         """Return the strategy, installed again if the Router is new or lost it."""
         router = proxy_router()
@@ -215,6 +220,7 @@ class RouteLLMProxyHandler(CustomLogger):
             add_to(proxy_app())
             serve_status(proxy_app(), self._routes)
             let_groups_fall_back()
+            let_groups_permit(self._find)
             try:
                 self._strategy.access.install(self._strategy, self._strategy.entry_put)
             except ConfigError as error:

@@ -75,11 +75,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        is_batch = _is_of_batch(messages, kwargs)
+        own_entry = False
         if not specific_deployment and (route := self._still_to_route(model, routed)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            if is_batch:
+            if own_entry := _is_of_batch(messages, kwargs):
                 group = self._own_entry(route)
             elif _asks_nothing(messages, input, kwargs):
                 group = route.strong_group
@@ -97,7 +97,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
-        return deployment if is_batch else self._callable(deployment, model)
+        return deployment if own_entry else self._callable(deployment, model)
 
     def get_available_deployment(
         self,

@@ -292,6 +292,7 @@ def test_several_checkpoints_are_compared(tmp_path: Path) -> None:
         ("own.csv", "prompt;correct.big\na;1\n", "line 1: its columns are separated by ';'"),
         ("own.csv", "prompt\tcorrect.big\na\t1\n", r"line 1: its columns are separated by '\t'"),
         ("own.csv", "prompt,weak,weak\na,1,0\n", "line 1: two columns are called 'weak'"),
+        ("own.csv", "prompt,correct,correct.big\na,x,1\n", "line 2: 'correct' is 'x'"),
         ("own.json", '[{"prompt": "a"}]', "row 1: 'correct' is null: write {model: quality"),
         ("own.json", '[\n {"prompt": "a"} b\n]', "line 2: not JSON ("),
         (

@@ -43,6 +43,11 @@ class Route:
     ``settings``."""
 
     @property
+    def groups(self) -> tuple[str, str]:
+        """The strong and the weak model group."""
+        return self.settings.strong, self.settings.weak
+
+    @property
     def strong_group(self) -> str:
         """The strong model group; the weak one where the entries have no strong one."""
         return self.settings.group("strong" if self.entries["strong"] else "weak")

@@ -91,10 +91,11 @@ class Request:
 
     def routed(self, decision: Decision, *, settled: bool = False) -> RoutedRequest:
         """Return the request with its decision, which was made now and is counted."""
-        group = self.route.settings.group(decision.tier)
-        metrics.note(self.route.name, group, decision)
+        route = self.route
+        group, groups = route.settings.group(decision.tier), route.groups
+        metrics.note(route.name, group, decision)
         return RoutedRequest(
-            self.alias, group, decision, self._fingerprint, settled, self.route.entries
+            self.alias, group, decision, self._fingerprint, settled, route.entries, groups
         )
 
     @cached_property

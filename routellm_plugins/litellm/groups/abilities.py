@@ -30,7 +30,7 @@ class GroupAbilities:
 
     def of(self, route: Route) -> Mapping[Tier, Abilities]:
         """Return what each of a route's groups can do; empty if nothing is missing anywhere."""
-        key = route.settings.strong, route.settings.weak
+        key = route.groups
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._read(route)

@@ -1,9 +1,8 @@
 """What LiteLLM reads of an alias's own entry, made to follow from the alias's groups.
 
-LiteLLM merges guardrails, lists windows and capabilities, skips budgets of what is free and probes
-endpoints by the entry of the name that is asked for, before or beside any request; there it also
-looks up whether a client may name another address for the call. So the entry in the Router has to
-say what holds for the groups.
+LiteLLM merges guardrails, lists windows, capabilities and what clients may set, skips budgets of
+what is free and probes endpoints by the entry of the name that is asked for, before or beside any
+request. So the entry in the Router has to say what holds for the groups.
 """
 
 from __future__ import annotations
@@ -90,7 +89,7 @@ class AliasEntries:
         derived = self._derived.setdefault(info["id"], set())
         for name in derived.union(_PRICES):
             info.pop(name, None)
-        groups = [self._access.group_info(g) for g in (route.settings.strong, route.settings.weak)]
+        groups = [self._access.group_info(g) for g in route.groups]
         facts = {**_common(groups), **_prices(groups, serving)}
         derived.clear()
         derived.update(facts.keys() - info.keys())
@@ -144,10 +143,8 @@ def _guard(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None
 
 
 def _permit(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
-    """Let clients set of an address and its key what all that may serve the alias let them set.
-
-    What one group alone permits would reach the other as well, whose key a client could then have
-    sent to an address of its own.
+    """List of an address and its key what all that may serve the alias let clients set; requests
+    are checked by the groups themselves.
     """
     permitted = [(entry.get("litellm_params") or {}).get(_PERMITTED) or [] for entry in serving]
     first = permitted[0] if permitted else []

@@ -29,7 +29,7 @@ def let_groups_fall_back() -> None:
         self: Any, *, model: str, request_kwargs: Mapping[str, Any], **router: Any
     ) -> bool:
         routed = routed_request(request_kwargs)
-        if routed is not None and model in (routed.group, *routed.entries.values()):
+        if routed is not None and model in routed.own_groups:
             return True
         return bool(await may_use(self, model=model, request_kwargs=request_kwargs, **router))
 

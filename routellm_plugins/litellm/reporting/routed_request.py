@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,13 @@ class RoutedRequest:
     """Whether the request names the group already, so that it is LiteLLM's own from here on."""
     entries: Mapping[Tier, str | None] = field(default_factory=dict)
     """The ``model_name`` of the entries that serve each tier, as in ``Route``."""
+    groups: tuple[str, ...] = ()
+    """Both groups, by the names that the route has for them."""
+
+    @property
+    def own_groups(self) -> Collection[str | None]:
+        """Every name of a group that may serve the alias."""
+        return {self.group, *self.groups, *self.entries.values()}
 
     def served_by(self, request: Mapping[str, Any]) -> Tier | None:
         """Return the tier that serves an attempt at the request; None if that is another group,

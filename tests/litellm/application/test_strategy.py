@@ -81,9 +81,11 @@ def test_embeddings_that_are_not_asynchronous_are_rejected(
 
 async def test_a_routed_entry_is_never_called_itself(router: Router) -> None:
     (entry,) = router.get_model_list("gpt-4o-router") or []
+    said_for_batches = user("batch-api-fake-text")
     for options in ({}, {"input_file_id": "file-1"}, {"batch_id": "batch-1"}):
-        with pytest.raises(BadRequestError, match="leads to a routed alias"):
-            await router.acompletion(entry["model_info"]["id"], user(EASY), **options)
+        for messages in (user(EASY), said_for_batches):
+            with pytest.raises(BadRequestError, match="leads to a routed alias"):
+                await router.acompletion(entry["model_info"]["id"], messages, **options)
 
 
 async def test_entries_added_later_are_routed_or_rejected(router: Router) -> None:

@@ -20,8 +20,9 @@ from tests.litellm.configs import HANDLER, alias, group
 
 USUAL = {"router": "length", "threshold": 0.6}
 PERMITTED = {"configurable_clientside_auth_params": ["api_base"]}
-ALIASES = ("copied-router", "marked-router", "open-first-router")
+ALIASES = ("copied-router", "marked-router", "open-first-router", "router-length-0.6")
 """Of a group whose address clients may set, and one whose they may not."""
+LISTED = tuple(name for name in ALIASES if name != "router-length-0.6")  # it is of a pattern
 
 
 def entry(name: str, upstream: Upstream, **params: Any) -> dict[str, Any]:
@@ -65,7 +66,13 @@ def proxy(
             },
             alias("marked-router", strong="closed", weak="open", **USUAL),
             alias("open-first-router", strong="open", weak="closed", **USUAL),
+            {
+                **alias("router-*", strong="closed", weak="open"),
+                "litellm_params": opened["litellm_params"],
+            },
             alias("open-router", strong="open-strong", weak="open-weak", **USUAL),
+            entry("closing", strong, **PERMITTED),
+            alias("closing-router", strong="closing", weak="open-weak", **USUAL),
             paused(entry("paused", strong)),
             alias("pausing-router", strong="paused", weak="closed", hold="cache", **USUAL),
             paused(alias("paused-router", strong="closed", weak="open", **USUAL)),
@@ -80,7 +87,7 @@ def proxy(
         ],
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
         "litellm_settings": {
-            "callbacks": [HANDLER],
+            "callbacks": [HANDLER, "tests.fakes.disturber.disturber"],
             "block_requests_for_models_without_pricing": True,
             "sse_keepalive_ping_interval_seconds": 0.5,
         },
@@ -116,13 +123,23 @@ def test_a_client_sets_an_address_that_both_groups_let_it_set(
         elsewhere.headers.clear()
 
 
+def test_a_group_that_no_longer_permits_it(proxy: ProxyProcess, elsewhere: OtherEndpoints) -> None:
+    assert permitted(proxy, "closing-router") == [["api_base"]]
+    close = {"disturb": "close", "group": "closing"}
+    assert send(proxy, "chat/completions", "closed", HARD, metadata=close).status_code == 200
+    answer = send(proxy, "chat/completions", "closing-router", HARD, api_base=elsewhere.url)
+    assert answer.status_code != 200
+    assert not elsewhere.headers
+
+
 def test_what_a_client_may_set_is_listed(proxy: ProxyProcess) -> None:
+    assert permitted(proxy, *LISTED, "closed") == [None] * (len(LISTED) + 1)
+    assert permitted(proxy, "open-router") == [["api_base"]]
+
+
+def permitted(proxy: ProxyProcess, *models: str) -> list[Any]:
     listed = {each["model_group"]: each for each in get(proxy, "model_group/info")["data"]}
-    permitted = {
-        name: listed[name].get("configurable_clientside_auth_params")
-        for name in (*ALIASES, "open-router", "closed")
-    }
-    assert permitted == {**dict.fromkeys((*ALIASES, "closed")), "open-router": ["api_base"]}
+    return [listed[model].get("configurable_clientside_auth_params") for model in models]
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

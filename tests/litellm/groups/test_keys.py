@@ -79,11 +79,20 @@ def proxy(
             group("failing-too", failing),
             alias("failing-router", strong="failing", **USUAL),
             alias("failing-too-router", strong="failing-too", **USUAL),
+            {
+                "model_name": "openai/*",
+                "litellm_params": {**group("x", failing)["litellm_params"], "model": "openai/*"},
+            },
+            alias("named-router", strong="big", weak="small", **USUAL),
+            alias("pattern-router", strong="openai/big", weak="small", **USUAL),
         ],
         "router_settings": {
             "num_retries": 0,
             "disable_cooldowns": True,
+            "model_group_alias": {"big": "failing", "small": "gpt-4o-mini"},
             "fallbacks": [
+                {"big": ["small"]},
+                {"openai/big": ["openai/other", "small"]},
                 {"limited": ["spare"]},
                 {"failing": ["gpt-4o-mini"]},
                 {"failing-too": ["spare"]},
@@ -175,10 +184,11 @@ def test_a_key_of_the_alias_alone_falls_back_to_its_other_group(
     proxy: ProxyProcess, failing: Upstream, endpoint: str
 ) -> None:
     """And to a third as a key of the group alone; LiteLLM 1.102 checks no fallbacks with a key."""
-    own = made_key(11, models=["failing-router"])
-    answer = ask(proxy, "failing-router", HARD, own, endpoint)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["x-litellm-model-group"] == "gpt-4o-mini"
+    for model in ("failing-router", "named-router", "pattern-router"):
+        own = made_key(11, models=[model])
+        answer = ask(proxy, model, HARD, own, endpoint)
+        assert answer.status_code == 200, answer.text
+        assert "gpt-4o-mini here" in answer.text, model
     third = []
     for model in ("failing-too", "failing-too-router"):
         key = made_key(12, models=[model])
