@@ -19,9 +19,11 @@ _HEX = 12
 in three million runs takes a prompt for one that was learned."""
 
 
-def short_hashes(prompts: Iterable[str]) -> list[str]:
-    """Return what ``metrics.json`` keeps of prompts: the beginnings of their SHA-256, sorted."""
-    return sorted({sha256_of(prompt)[:_HEX] for prompt in prompts})
+def short_hashes(prompts: Iterable[str]) -> str:
+    """Return what ``metrics.json`` keeps of prompts: the beginnings of their SHA-256, sorted, with
+    spaces between them.
+    """
+    return " ".join(sorted({sha256_of(prompt)[:_HEX] for prompt in prompts}))
 
 
 def learned_hashes(folder: Path | None) -> frozenset[str]:
@@ -30,7 +32,9 @@ def learned_hashes(folder: Path | None) -> frozenset[str]:
         return frozenset()
     try:
         sources = json.loads((folder / METRICS).read_text(encoding="utf-8"))["sources"]
-        return frozenset(each for source in sources.values() for each in source.get(LEARNED, ()))
+        return frozenset(
+            each for source in sources.values() for each in source.get(LEARNED, "").split()
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # of another kind
         return frozenset()
 

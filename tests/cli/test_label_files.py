@@ -389,7 +389,7 @@ def test_a_router_that_is_judged_on_what_it_learned_says_so(tmp_path: Path) -> N
     router = str(tmp_path / "router")
     learned = json.loads((tmp_path / "router" / "metrics.json").read_text())["sources"]["own"]
     count = learned["train_prompts"] + learned["validation_prompts"]
-    assert len(learned["learned"]) == count == 60
+    assert len(learned["learned"].split()) == count == 60
     judge = ("evaluate", "--router", "mf", *NAMED, "--draws", "100", "--no-cache", "--benchmark")
     said = f"mf=router learned {count} of the 60 prompts of own, so its figures there are too good"
     assert said in called(*judge, str(path), "--router", f"mf={router}").stderr

@@ -81,12 +81,14 @@ def test_validation_prompts_are_learned_once_they_have_measured(name: str, tmp_p
     metrics = train(name, files, tmp_path / "out")
     source = metrics["sources"]["gold"]
     assert metrics["validation"]["gold"]["n"] == source["validation_prompts"] > 20
-    assert learned_hashes(tmp_path / "out") == frozenset(short_hashes(p for p, _, _ in rows))
+    assert learned_hashes(tmp_path / "out") == frozenset(
+        short_hashes(p for p, _, _ in rows).split()
+    )
 
     held_out = [prompt for prompt, _, _ in rows if split_position(prompt) < SHARE]
     fold = replace(files, held_out=frozenset(map(sha256_of, held_out)))
     train(name, fold, tmp_path / "fold")
-    assert learned_hashes(tmp_path / "fold").isdisjoint(short_hashes(held_out))
+    assert learned_hashes(tmp_path / "fold").isdisjoint(short_hashes(held_out).split())
     for folder in ("out", "fold"):
         card = (tmp_path / folder / CARD).read_text()
         assert ("then they are learned" in card) == (folder == "out")
