@@ -43,7 +43,7 @@ def read_labelled(
     """Yield the rows of a file in which both models were measured.
 
     Args:
-        path: JSON lines or CSV in UTF-8, plain or gzip, or parquet.
+        path: JSON lines, a JSON array or CSV, plain or gzip, or parquet.
         models: names of the strong and the weak model in ``correct``; not needed otherwise.
         skipped: is told of rows in which a model was not measured.
 

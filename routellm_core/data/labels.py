@@ -27,7 +27,7 @@ _PAIR = frozenset(("strong", "weak"))
 _GRADES = frozenset(("correct", *_PAIR))
 """Columns of gold, one of which a row has."""
 
-_REMEDY = "give JSON lines or CSV in UTF-8, plain or gzip, or parquet"
+_REMEDY = "give JSON lines, a JSON array or CSV, plain or gzip, or parquet"
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,62 +14,16 @@ from routellm_core.data.calls import Skipped
 from routellm_core.data.labelled import read_labelled
 from routellm_core.data.labels import read_gold
 from routellm_core.evaluation.benchmarks.benchmark import load_benchmark
-from tests.cli.command import Done, called
-
-PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
-NAMED = ("--strong-model", "big", "--weak-model", "small")
-WORDS = ("sums", "verse", "maps", "law", "tides")
-ROWS: list[dict[str, Any]] = [
-    {
-        "prompt": f"Question {number} about {WORDS[number % 5]}?",
-        "big": int(number % 7 > 0),
-        "small": int(number % 5 < 2),
-    }
-    for number in range(60)
-]
-
-
-def by_model(row: dict[str, Any]) -> dict[str, Any]:
-    return {"prompt": row["prompt"], "correct": {name: row[name] for name in ("big", "small")}}
-
-
-def as_lines(rows: list[dict[str, Any]]) -> str:
-    return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def write_parquet(path: Path, columns: dict[str, list[Any]]) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    parquet.write_table(arrow.table(columns), path)
-
-
-def own(path: Path) -> Path:
-    """Write the rows in the form that the name says."""
-    prompts = [row["prompt"] for row in ROWS]
-    if path.name == "flat.parquet":
-        of_models = {f"correct.{name}": [row[name] for row in ROWS] for name in ("big", "small")}
-        write_parquet(path, {"prompt": prompts, **of_models})
-    elif path.name == "text.parquet":
-        texts = [json.dumps(by_model(row)["correct"]) for row in ROWS]
-        write_parquet(path, {"prompt": prompts, "correct": texts})
-    elif path.suffix == ".csv":
-        with path.open("w", newline="") as file:
-            file.write("prompt, correct.big, correct.small\n")
-            csv.writer(file).writerows([row["prompt"], row["big"], row["small"]] for row in ROWS)
-    elif path.name == "flat.jsonl":
-        flat = [{f"correct.{name}": row[name] for name in ("big", "small")} for row in ROWS]
-        rows = [{"prompt": row["prompt"], **own} for row, own in zip(ROWS, flat, strict=True)]
-        path.write_text(as_lines(rows))
-    elif path.suffix == ".json":
-        indent = None if path.name == "lines.json" else 2
-        path.write_text(json.dumps([by_model(row) for row in ROWS], indent=indent))
-    else:
-        path.write_text(as_lines([by_model(row) for row in ROWS]))
-    return path
-
-
-def trained(path: Path, *more: str) -> Done:
-    return called("train", "mf", "--gold", str(path), "--out", str(path.parent / "router"), *more)
+from tests.cli.command import called
+from tests.cli.label_files import (
+    NAMED,
+    PAIR,
+    ROWS,
+    as_lines,
+    by_model,
+    own,
+    trained,
+)
 
 
 @pytest.mark.parametrize(
@@ -381,44 +333,6 @@ def test_folds_that_cannot_be_dealt(tmp_path: Path, options: tuple[str, ...], sa
     assert done.returncode == 2
     assert said in done.stderr
     assert not out.exists()
-
-
-def test_a_router_that_is_judged_on_what_it_learned_says_so(tmp_path: Path) -> None:
-    path = own(tmp_path / "own.jsonl")
-    trained(path, *PAIR)
-    router = str(tmp_path / "router")
-    learned = json.loads((tmp_path / "router" / "metrics.json").read_text())["sources"]["own"]
-    count = learned["train_prompts"] + learned["validation_prompts"]
-    assert len(learned["learned"].split()) == count == 60
-    judge = ("evaluate", "--router", "mf", *NAMED, "--draws", "100", "--no-cache", "--benchmark")
-    said = f"mf=router learned {count} of the 60 prompts of own, so its figures there are too good"
-    assert said in called(*judge, str(path), "--router", f"mf={router}").stderr
-    calibrate = ("calibrate", *NAMED, "--labelled", str(path), "--max-quality-loss", "0.3")
-    prices = ("--strong-price", "10,30", "--weak-price", "1,3")
-    done = called(*calibrate, *prices, "--checkpoint", router)
-    assert f"the router was trained on {count} of the labelled prompts" in done.stderr
-    assert "was trained on" not in called(*calibrate, *prices).stderr
-    pairs = called("pairs", str(path), "--router", f"mf={router}", "--draws", "50")
-    assert f"mf=router learned {count} of the 60 prompts of own.jsonl" in pairs.stderr
-    other = tmp_path / "other.jsonl"
-    rows = [by_model({**row, "prompt": f"Another {row['prompt']}"}) for row in ROWS]
-    other.write_text(as_lines(rows))
-    assert "learned" not in called(*judge, str(other), "--router", f"mf={router}").stderr
-
-
-def test_so_does_one_that_was_adapted(tmp_path: Path) -> None:
-    path = tmp_path / "own.jsonl"
-    rows = [
-        {"prompt": f"{word} {number}?", "strong": 1, "weak": int(word in WORDS[:2])}
-        for number in range(60)
-        for word in WORDS
-    ]
-    path.write_text(as_lines(rows))
-    out = str(tmp_path / "router")
-    assert called("adapt", "--labels", str(path), "--out", out).returncode == 0
-    judge = ("evaluate", "--draws", "100", "--no-cache", "--benchmark", str(path))
-    done = called(*judge, "--router", f"mf={out}")
-    assert "mf=router learned 300 of the 300 prompts of own" in done.stderr
 
 
 def test_adapting_a_pair_the_wrong_way_round(tmp_path: Path) -> None:

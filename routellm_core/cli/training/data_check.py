@@ -22,7 +22,7 @@ from ...errors import DataError, MissingExtraError
 
 data_app = typer.Typer(name="data", help="Check training data.", no_args_is_help=True)
 
-_REMEDY = "give gold labels or battles: JSON lines or CSV in UTF-8, plain or gzip, or parquet"
+_REMEDY = "give gold labels or battles: JSON lines, a JSON array or CSV, plain or gzip, or parquet"
 
 Row = TypeVar("Row")
 
