@@ -232,7 +232,10 @@ def test_files_that_are_no_tables_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 1"):
         read_battles(path)
     path.write_bytes(b"\xff\xfe\n")
-    with pytest.raises(DataError, match="UTF-8"):
+    with pytest.raises(DataError, match="damaged UTF-16"):
+        read_battles(path)
+    path.write_bytes(b"\xff\n")
+    with pytest.raises(DataError, match="line 1: not UTF-8"):
         read_battles(path)
     path.write_text("\n", encoding="utf-8")
     with pytest.raises(DataError, match="no rows"):
