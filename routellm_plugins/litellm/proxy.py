@@ -42,6 +42,7 @@ from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import RoutedRequest, drop_forged_decisions
 from .reporting.status import serve_status
+from .shadow.at_shutdown import write_before_the_end
 from .shadow.keeping import ShadowLog
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
@@ -199,6 +200,7 @@ class RouteLLMProxyHandler(CustomLogger):
     async def _install_when_possible(self) -> None:
         for _ in range(600):
             if self._installed_strategy() is not None:
+                write_before_the_end()
                 break
             await asyncio.sleep(0.1)
 

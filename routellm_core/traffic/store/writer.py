@@ -44,6 +44,7 @@ class Writer:
     _idle: bool
     _writing: bool
     _hurry: bool
+    _pause_s: float
 
     def __init__(
         self,
@@ -104,6 +105,12 @@ class Writer:
             self._hurry = False
         return True
 
+    def write_at_once(self) -> None:
+        """Write what waits, and from now on each record as it comes; returns before it is done."""
+        with self._changed:
+            self._pause_s = 0.0
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Close the store, whose file then is whole by itself; it is opened again when needed."""
         with self._opening:
@@ -118,13 +125,14 @@ class Writer:
         self._opening = threading.Lock()
         self._started = self._idle = self._writing = self._hurry = self._logged = False
         self._lost: Counter[str] = Counter()
+        self._pause_s = _PAUSE_S
         self._pruned = -_HOUR_S
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 if not self._hurry and len(self._waiting) < _BATCH:
-                    self._changed.wait(_PAUSE_S)
+                    self._changed.wait(self._pause_s)
                 # Only after a pause without a record: to wake a thread for each batch would cost
                 # the thread that answers users more than what it puts here.
                 self._idle = not self._waiting
@@ -211,6 +219,12 @@ def writer_of(where: str, keep_days: float | None = None) -> Writer:
             # The stricter of two routes counts.
             writer.keep_days = min(keep_days, writer.keep_days or keep_days)
         return writer
+
+
+def write_at_once() -> None:
+    """Let no record of this process wait any longer, because it is about to end."""
+    for writer in list(_writers):
+        writer.write_at_once()
 
 
 def _flush_all() -> None:
