@@ -14,6 +14,7 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError
 
 from ..config.routes import is_routed
+from .batch_calls import BATCH_CALLS, noted
 from .rust_core import RustCore
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ class RouterAccess:
         self._put(strategy)
         self._keep_after_updates(strategy)
         self._keep_in_syncs(entry_put)
+        for call in BATCH_CALLS:
+            holder, name = self._member(call)
+            setattr(holder, name, noted(getattr(holder, name)))
 
     def _find_selectors(self) -> None:
         if self._rust is not None:

@@ -208,7 +208,11 @@ def outcome(
         got = repr(answer.to_dict() if hasattr(answer, "to_dict") else answer)
     except APIStatusError as error:
         got = f"{error.status_code}: {error.message}"
-    asked = [(name, *each[:2]) for name, up in upstreams.items() for each in up.asked]
+    asked = [
+        (name, method, VOLATILE.sub("~", path))
+        for name, upstream in upstreams.items()
+        for method, path, _ in upstream.asked
+    ]
     return VOLATILE.sub("~", got), sorted(asked)
 
 
