@@ -149,6 +149,23 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         if self.find(model) is not None:
             raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
 
+    def refuse(self, model: str, call: str) -> None:
+        """Refuse a kind of call that is not routed.
+
+        Args:
+            model: what it asks for.
+            call: LiteLLM's name for the kind.
+
+        Raises:
+            litellm.BadRequestError: the model is a routed alias.
+        """
+        if self.find(model) is not None:
+            raise bad_request(
+                model,
+                f"'{model}' routes chat completions, responses and messages, not {call}: "
+                "name a model group instead",
+            )
+
     def find(self, model: str) -> Route | None:
         """Return the route of a model name; None if LiteLLM serves it without us.
 
@@ -267,7 +284,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
-    strategy.access.install(strategy, strategy.entry_put)
+    strategy.access.install(strategy, strategy.entry_put, strategy.refuse)
     litellm.logging_callback_manager.add_litellm_callback(application_callback)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()

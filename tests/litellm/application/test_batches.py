@@ -71,7 +71,11 @@ def router(
     groups = [
         {
             "model_name": name,
-            "litellm_params": {"model": f"openai/{name}", "api_base": each.url, "api_key": "unused"},
+            "litellm_params": {
+                "model": f"openai/{name}",
+                "api_base": each.url,
+                "api_key": "unused",
+            },
         }
         for name, each in upstreams.items()
     ]
@@ -129,3 +133,19 @@ async def test_what_a_callback_asks_after_a_batch_is_routed(
     batch_made.set()
     (answer,) = await asyncio.gather(*answers)
     assert answer.model == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        ("acreate_fine_tuning_job", {"training_file": "file-1"}),
+        ("alist_fine_tuning_jobs", {}),
+        ("avector_store_create", {"name": "store"}),
+    ],
+)
+async def test_what_else_is_made_of_files_is_refused(
+    router: Router, upstreams: dict[str, OtherEndpoints], call: str, given: dict[str, Any]
+) -> None:
+    with pytest.raises(BadRequestError, match=f"not {call}: name a model group instead"):
+        await getattr(router, call)(model="gpt-4o-router", **given)
+    assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}

@@ -30,8 +30,12 @@ pytestmark = [
 ]
 HOOKS = """
 from litellm_enterprise.proxy.hooks.managed_files import _PROXY_LiteLLMManagedFiles
+from litellm_enterprise.proxy.hooks.managed_vector_stores import _PROXY_LiteLLMManagedVectorStores
 
-ENTERPRISE_PROXY_HOOKS = {"managed_files": _PROXY_LiteLLMManagedFiles}
+ENTERPRISE_PROXY_HOOKS = {
+    "managed_files": _PROXY_LiteLLMManagedFiles,
+    "managed_vector_stores": _PROXY_LiteLLMManagedVectorStores,
+}
 """
 LINE = (
     b'{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", '
@@ -116,7 +120,9 @@ class Client:
 def asked(upstreams: dict[str, OtherEndpoints]) -> dict[str, list[str]]:
     """Return what each upstream was asked since it was last looked at, without ids of batches."""
     found = {
-        name: [f"{method} {re.sub('batch_[0-9a-f]+', 'ID', path)}" for method, path, _ in each.asked]
+        name: [
+            f"{method} {re.sub('batch_[0-9a-f]+', 'ID', path)}" for method, path, _ in each.asked
+        ]
         for name, each in upstreams.items()
     }
     for upstream in upstreams.values():
@@ -135,7 +141,7 @@ def life_of_a_batch(client: Client, model: str) -> list[object]:
     seen.append(client.done("GET", f"batches/{batch['id']}").json()["status"])
     seen.append(client.done("GET", f"files/{file}").json()["status"])
     seen.append(client.done("GET", f"files/{file}/content").json()["object"])
-    seen.append(client.done("DELETE", f"files/{client.file(model)}").json()["deleted"])
+    seen.append(client.done("DELETE", f"files/{client.file(model)}").json()["object"])
     return seen
 
 
@@ -248,4 +254,18 @@ def test_a_request_for_an_answer_is_never_taken_for_one_about_a_batch(
             answer = post(proxy, f"v1/{endpoint}", body)
             assert answer.status_code == 400, answer.text
             assert "leads to a routed alias: ask for the alias by name" in answer.text
+    assert not any(asked(upstreams).values())
+
+
+def test_vector_stores_that_litellm_manages_are_refused(
+    proxy: ProxyProcess, upstreams: dict[str, OtherEndpoints]
+) -> None:
+    client = Client(proxy)
+    client.done("POST", "vector_stores", json={"name": "x", "target_model_names": "gpt-4o-mini"})
+    asked(upstreams)
+    body = {"name": "x", "target_model_names": "gpt-4o-router"}
+    answer = client.ask("POST", "vector_stores", json=body)
+    assert answer.status_code == 400
+    assert "'gpt-4o-router' routes chat completions" in answer.json()["detail"]
+    assert "name a model group instead" in answer.json()["detail"]
     assert not any(asked(upstreams).values())

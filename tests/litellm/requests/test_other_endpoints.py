@@ -275,6 +275,24 @@ def test_sessions_are_refused(proxy: ProxyProcess, path: str) -> None:
     assert "name a model group instead" in message
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("v1/chat/completions", {"model": "openai/gpt-4o-mini", "messages": said(EASY)}),
+        ("v1/responses", {"model": "openai/gpt-4o-mini", "input": EASY}),
+        ("v1/embeddings", {"model": "openai/gpt-4o-mini", "input": EASY}),
+        ("v1/vector_stores/vs_1/files", {"model": "gpt-4o-mini", "file_id": "file-1"}),
+    ],
+)
+def test_a_model_of_the_provider_is_served_by_its_group(
+    proxy: ProxyProcess, path: str, asked: dict[str, Any]
+) -> None:
+    """The alias's entry stands for it too; LiteLLM takes any of the entries that have the model."""
+    for _ in range(12):
+        answer = post(proxy, path, asked)
+        assert answer.status_code == 200, answer.text
+
+
 def test_anthropics_client_counts_tokens(proxy: ProxyProcess) -> None:
     anthropic = pytest.importorskip("anthropic")
     with anthropic.Anthropic(base_url=proxy.url, api_key=KEY, max_retries=0) as client:
