@@ -232,8 +232,8 @@ class RouteLLMProxyHandler(CustomLogger):
         return self._strategy
 
     def _refuse(self, model: str, call: str) -> None:
-        """Refuse a kind of call that is not routed, as ``RouteLLMRoutingStrategy.refuse`` does, with
-        an error that endpoints of LiteLLM answer too which expect none.
+        """Refuse a kind of call as ``RouteLLMRoutingStrategy.refuse`` does, with an error that is
+        answered with its line also by endpoints of LiteLLM that expect none.
         """
         try:
             if (strategy := self._installed_strategy()) is not None:

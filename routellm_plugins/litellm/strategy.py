@@ -126,8 +126,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         return self._callable(deployment, model)
 
     def _callable(self, deployment: Any, model: str) -> Any:
-        """Return a deployment, unless it is a routed entry, reached by its id or in another way: that
-        of a route serves calls about its files and batches, and no others.
+        """Return a deployment, unless it is a routed entry, reached by its id or in another way.
+        Such an entry serves calls about its files and batches, and no others.
         """
         if isinstance(deployment, Mapping) and is_routed(deployment):
             name = deployment.get("model_name")

@@ -8,7 +8,9 @@ from typing import Any
 
 import litellm
 import pytest
+from litellm.cost_calculator import batch_cost_calculator
 from litellm.exceptions import BadRequestError
+from litellm.litellm_core_utils.litellm_logging import deployment_pricing_model_info
 from litellm.router import Router
 
 from routellm_plugins.litellm import install
@@ -149,3 +151,32 @@ async def test_what_else_is_made_of_files_is_refused(
     with pytest.raises(BadRequestError, match=f"not {call}: name a model group instead"):
         await getattr(router, call)(model="gpt-4o-router", **given)
     assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}
+
+
+@pytest.mark.parametrize("given", [{}, {"input_cost_per_token": 4e-6, "output_cost_per_token": 0}])
+def test_a_batch_costs_what_it_does_at_the_entry(
+    plugin: Callable[[object], object], given: dict[str, float]
+) -> None:
+    """As LiteLLM counts it when the batch is done, by the entry whose id that has."""
+
+    def entry(name: str, **prices: float) -> dict[str, Any]:
+        params = {"model": f"openai/{name}", "api_key": "unused", **prices}
+        return {"model_name": name, "litellm_params": params}
+
+    def cost(name: str) -> tuple[float, float]:
+        (found,) = router.get_model_list(name) or []
+        model = found["litellm_params"]["model"]
+        prices = deployment_pricing_model_info(found["model_info"]["id"], model)
+        used = litellm.Usage(prompt_tokens=1000, completion_tokens=500)
+        return batch_cost_calculator(used, model, "openai", model_info=prices)
+
+    plugin(routers)
+    own = {"input_cost_per_token": 1.0, "input_cost_per_token_batches": 1.0}
+    routed = alias("gpt-4o-router", router="length", threshold=0.6)
+    routed["model_info"].update(own)
+    router = Router(model_list=[entry("gpt-4o"), entry("gpt-4o-mini", **given), routed])
+    install(router)
+    assert cost("gpt-4o-router") == pytest.approx(cost("gpt-4o-mini"))
+    assert sum(cost("gpt-4o-mini")) > 0
+    assert cost("gpt-4o") != cost("gpt-4o-mini")
+    router.discard()
