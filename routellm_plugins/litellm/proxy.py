@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import litellm
+from litellm.exceptions import BadRequestError
 from litellm.integrations.custom_logger import CustomLogger
+from starlette.exceptions import HTTPException
 
 from routellm_core import ConfigError
 
@@ -106,11 +108,7 @@ class RouteLLMProxyHandler(CustomLogger):
         if call_type == _BATCH:
             return  # served by the alias's entry, which is where its file went
         if call_type not in _SERVED:
-            raise bad_request(
-                model,
-                f"'{model}' routes chat completions, responses and messages, not {call_type}: "
-                "name a model group instead",
-            )
+            strategy.refuse(model, call_type)
         readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
         request = strategy.request(model, route, readable)
         decision = await strategy.adecide(request)
@@ -224,7 +222,8 @@ class RouteLLMProxyHandler(CustomLogger):
             let_groups_fall_back()
             let_groups_permit(self._find)
             try:
-                self._strategy.access.install(self._strategy, self._strategy.entry_put)
+                strategy = self._strategy
+                strategy.access.install(strategy, strategy.entry_put, self._refuse)
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)
@@ -233,6 +232,16 @@ class RouteLLMProxyHandler(CustomLogger):
                 logger.exception("aliases that are reached as a fallback are not routed")
             self._strategy.read()  # now, because models may be listed before any request
         return self._strategy
+
+    def _refuse(self, model: str, call: str) -> None:
+        """Refuse a kind of call as ``RouteLLMRoutingStrategy.refuse`` does, with an error that is
+        answered with its line also by endpoints of LiteLLM that expect none.
+        """
+        try:
+            if (strategy := self._installed_strategy()) is not None:
+                strategy.refuse(model, call)
+        except BadRequestError as error:
+            raise HTTPException(error.status_code, error.message) from error
 
     def _list_once_and_early(self) -> None:
         """Let LiteLLM run this handler once, and before its own callbacks.

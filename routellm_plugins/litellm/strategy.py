@@ -27,6 +27,7 @@ from .deciding.request import Request
 from .deciding.shared import SharedConversations
 from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
+from .groups.batch_calls import about_batch
 from .groups.router_access import RouterAccess
 from .reporting.routed_request import RoutedRequest, routed_request
 from .shadow.router_log import RouterShadowLog
@@ -37,11 +38,6 @@ except ImportError:  # older releases look fallbacks up under the alias alone
     record_pre_routing_selection = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
-
-_OF_BATCHES = ("input_file_id", "batch_id")
-"""What a request to make a batch has, and one to cancel it."""
-_SAID_FOR_BATCHES = ("files-api-fake-text", "batch-api-fake-text")
-"""What LiteLLM's Router has in place of a conversation then."""
 
 
 class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
@@ -75,13 +71,11 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        own_entry = False
-        if not specific_deployment and (route := self._still_to_route(model, routed)):
+        route = None if specific_deployment else self._still_to_route(model, routed)
+        if route and not about_batch():
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
-            if own_entry := _is_of_batch(messages, kwargs):
-                group = self._own_entry(route)
-            elif _asks_nothing(messages, input, kwargs):
+            if _asks_nothing(messages, input, kwargs):
                 group = route.strong_group
             else:
                 request = self.request(model, route, kwargs, messages)
@@ -97,7 +91,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
-        return deployment if own_entry else self._callable(deployment, model)
+        return self._callable(deployment, model)
 
     def get_available_deployment(
         self,
@@ -131,17 +125,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             )
         return self._callable(deployment, model)
 
-    def _own_entry(self, route: Route) -> str:
-        """Return the id of an alias's own entry."""
-        named = (each for each in self.access.entries() if each.get("model_name") == route.name)
-        return str(next(named)["model_info"]["id"])
-
     def _callable(self, deployment: Any, model: str) -> Any:
-        """Return a deployment, unless it is a routed entry, reached by its id or in another way."""
+        """Return a deployment, unless it is a routed entry, reached by its id or in another way.
+        Such an entry serves calls about its files and batches, and no others.
+        """
         if isinstance(deployment, Mapping) and is_routed(deployment):
-            problem = self.known_routes.problems.get(str(deployment.get("model_name")))
-            leads = f"'{shortened(model)}' leads to a routed alias: ask for the alias by name"
-            raise bad_request(model, problem or leads)
+            name = deployment.get("model_name")
+            if not (about_batch() and any(route.name == name for route in self.known_routes)):
+                leads = f"'{shortened(model)}' leads to a routed alias: ask for the alias by name"
+                raise bad_request(model, self.known_routes.problems.get(str(name)) or leads)
         return deployment
 
     def _still_to_route(self, model: str, routed: RoutedRequest | None) -> Route | None:
@@ -156,6 +148,23 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """
         if self.find(model) is not None:
             raise bad_request(model, f"'{model}' routes chats: name a model group for embeddings")
+
+    def refuse(self, model: str, call: str) -> None:
+        """Refuse a kind of call that is not routed.
+
+        Args:
+            model: what it asks for.
+            call: LiteLLM's name for the kind.
+
+        Raises:
+            litellm.BadRequestError: the model is a routed alias.
+        """
+        if self.find(model) is not None:
+            raise bad_request(
+                model,
+                f"'{model}' routes chat completions, responses and messages, not {call}: "
+                "name a model group instead",
+            )
 
     def find(self, model: str) -> Route | None:
         """Return the route of a model name; None if LiteLLM serves it without us.
@@ -275,7 +284,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
-    strategy.access.install(strategy, strategy.entry_put)
+    strategy.access.install(strategy, strategy.entry_put, strategy.refuse)
     litellm.logging_callback_manager.add_litellm_callback(application_callback)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()
@@ -304,16 +313,6 @@ def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) ->
 def _asks_nothing(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:
     """Whether a deployment is looked for and no answer, as LiteLLM does to count tokens by it."""
     return messages is None and given is None and not kwargs
-
-
-def _is_of_batch(messages: Sequence[Mapping[str, Any]] | None, kwargs: Mapping[str, Any]) -> bool:
-    """Whether a request is about a batch. It goes where the file of the batch went, which LiteLLM
-    keeps in the account of the alias's entry.
-
-    By the text as well, because a client can put anything else into the request for an answer.
-    """
-    said = messages[0].get("content") if messages and len(messages) == 1 else None
-    return said in _SAID_FOR_BATCHES and any(name in kwargs for name in _OF_BATCHES)
 
 
 def _settled(kwargs: Mapping[str, Any]) -> RoutedRequest | None:

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -46,11 +47,9 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
     ("POST /audio/", {"text": "heard"}),
     ("POST /moderations", {"id": "modr_1", "results": []}),
     ("GET /files/", FILE),
+    ("DELETE /files/", {"id": "file-1", "object": "file", "deleted": True}),
     ("GET /files", {"object": "list", "data": []}),
     ("POST /files", FILE),
-    ("POST /batches", BATCH),
-    ("GET /batches/", BATCH),
-    ("GET /batches", {"object": "list", "data": []}),
     ("POST /assistants", {"id": "asst_1", "object": "assistant", "created_at": 1, "tools": []}),
     ("POST /vector_stores", {"id": "vs_1", "object": "vector_store", "created_at": 1}),
 ]
@@ -89,9 +88,18 @@ class OtherEndpoints(Running):
             return chat_answer(Answer.to(body, self.model))
         if path == "/responses" or (method == "GET" and path.startswith("/responses/")):
             return responses_answer(Answer.to({"input": "hello", **body}, self.model))
+        if path.startswith("/batches"):
+            return self._batch(method, path)
         request = f"{method} {path}"
         known = (answer for start, answer in ANSWERS if request.startswith(start))
         return {"model": self.model, **next(known, {})}
+
+    def _batch(self, method: str, path: str) -> dict[str, Any]:
+        _, _, batch, *cancel = path.split("/") if path != "/batches" else ("", "", "")
+        if not batch and method == "GET":
+            return {"object": "list", "data": []}
+        status = "cancelling" if cancel else BATCH["status"]
+        return {**BATCH, "id": batch or f"batch_{uuid.uuid4().hex}", "status": status}
 
 
 class _Server(ThreadingHTTPServer):

@@ -24,6 +24,8 @@ NOWHERE = "routellm://never-called"
 
 _SMALLEST = ("max_input_tokens", "max_output_tokens")
 _PRICES = ("input_cost_per_token", "output_cost_per_token")
+_BATCH_PRICES = tuple(f"{price}_batches" for price in _PRICES)
+_OWN_PRICES = (*_PRICES, *_BATCH_PRICES)
 _PERMITTED = "configurable_clientside_auth_params"
 _KEPT_ALIVE = "keepalive_seconds"
 
@@ -67,13 +69,13 @@ class AliasEntries:
             if route and isinstance(info, dict) and "id" in info:
                 info = dict(info)
                 self._describe(info, route, serving)
-                for price in _PRICES:
+                for price in _OWN_PRICES:
                     params.pop(price, None)
                 changed[info["id"]] = {k: v for k, v in info.items() if k != "routellm"}
             _write(entry, litellm_params=params, model_info=info)
         if changed:
             for model_id in changed:
-                for price in _PRICES:
+                for price in _OWN_PRICES:
                     litellm.model_cost.get(model_id, {}).pop(price, None)
             litellm.register_model(changed)
             self._access.forget_group_infos()
@@ -84,13 +86,18 @@ class AliasEntries:
         """Put windows, mode, capabilities and prices into an alias's ``model_info``.
 
         What its entry in the config says stays, but for prices: the alias costs what its groups
-        do, and one that calls itself free would not be held to any budget.
+        do, and one that calls itself free would not be held to any budget. A batch costs what it
+        does where the entry's account is.
         """
         derived = self._derived.setdefault(info["id"], set())
-        for name in derived.union(_PRICES):
+        for name in derived.union(_OWN_PRICES):
             info.pop(name, None)
         groups = [self._access.group_info(g) for g in route.groups]
         facts = {**_common(groups), **_prices(groups, serving)}
+        if serving:
+            first, name = serving[0], str(serving[0].get("model_name"))
+            declared = litellm.model_cost.get((first.get("model_info") or {}).get("id"), {})
+            facts.update(_batch_prices(declared, self._access.model_info(first, name)))
         derived.clear()
         derived.update(facts.keys() - info.keys())
         info.update({name: facts[name] for name in derived})
@@ -196,3 +203,22 @@ def _prices(
         "input_cost_per_token" in litellm.model_cost.get(model_id, {}) for model_id in ids
     )
     return prices if free or any(prices.values()) else {}
+
+
+def _batch_prices(declared: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a model costs in a batch: half of its usual price if there is no other.
+
+    Args:
+        declared: the prices that its deployment declares, before which others do not count.
+        info: what LiteLLM knows of the model.
+    """
+    prices: dict[str, float] = {}
+    for price, in_batch in zip(_PRICES, _BATCH_PRICES, strict=True):
+        for source in (declared, info):
+            if source.get(in_batch) is not None:
+                prices[in_batch] = float(source[in_batch])
+                break
+            if source.get(price) is not None:
+                prices[in_batch] = float(source[price]) / 2
+                break
+    return prices

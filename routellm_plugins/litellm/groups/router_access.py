@@ -14,11 +14,13 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError
 
 from ..config.routes import is_routed
+from .batch_calls import BATCH_CALLS, noted
 from .rust_core import RustCore
 
 logger = logging.getLogger(__name__)
 
 _SELECTOR = "get_available_deployment"
+_NOT_ROUTED = ("acreate_fine_tuning_job", "alist_fine_tuning_jobs", "avector_store_create")
 _ASYNC_SELECTORS = ("_core_async_get_available_deployment", "async_get_available_deployment")
 
 
@@ -43,7 +45,10 @@ class RouterAccess:
         self._find_selectors()
 
     def install(
-        self, strategy: CustomRoutingStrategyBase, entry_put: Callable[[bool], None]
+        self,
+        strategy: CustomRoutingStrategyBase,
+        entry_put: Callable[[bool], None],
+        refuse: Callable[[str, str], None],
     ) -> None:
         """Let ``strategy`` select from now on.
 
@@ -51,6 +56,7 @@ class RouterAccess:
             strategy: what selects.
             entry_put: called when an entry from a database was put into the model list, new or
                 changed; with whether it is a routed alias.
+            refuse: raises an error if a model is routed, and so not for a kind of call.
 
         Raises:
             ConfigError: this LiteLLM selects deployments in an unknown way.
@@ -63,6 +69,12 @@ class RouterAccess:
         self._put(strategy)
         self._keep_after_updates(strategy)
         self._keep_in_syncs(entry_put)
+        self._serve_models_by_groups()
+        for call in BATCH_CALLS:
+            holder, name = self._member(call)
+            setattr(holder, name, noted(getattr(holder, name)))
+        for call in _NOT_ROUTED:
+            self._refuse(call, refuse)
 
     def _find_selectors(self) -> None:
         if self._rust is not None:
@@ -113,6 +125,36 @@ class RouterAccess:
             return added
 
         setattr(holder, name, upsert_if_changed)
+
+    def _serve_models_by_groups(self) -> None:
+        """Leave the entries of aliases out where a request names a model of the provider, which
+        LiteLLM looks up among those of all entries, and an ordinary entry has it.
+        """
+        holder, name = self._member("_get_deployment_by_litellm_model")
+        lookup = getattr(holder, name, None)
+        if lookup is None:
+            return
+
+        @functools.wraps(lookup)
+        def ordinary_first(*given: Any, **named: Any) -> Any:
+            found = lookup(*given, **named)
+            return [entry for entry in found if not is_routed(entry)] or found
+
+        setattr(holder, name, ordinary_first)
+
+    def _refuse(self, call: str, refuse: Callable[[str, str], None]) -> None:
+        """Refuse a call to an alias that the proxy makes without asking its callbacks first."""
+        holder, name = self._member(call)
+        served = getattr(holder, name)
+
+        @functools.wraps(served)
+        async def unless_routed(*given: Any, **named: Any) -> Any:
+            model = given[0] if given else named.get("model")
+            if isinstance(model, str):
+                refuse(model, call)
+            return await served(*given, **named)
+
+        setattr(holder, name, unless_routed)
 
     def _put(self, strategy: CustomRoutingStrategyBase) -> None:
         if self._rust is not None:

@@ -208,7 +208,11 @@ def outcome(
         got = repr(answer.to_dict() if hasattr(answer, "to_dict") else answer)
     except APIStatusError as error:
         got = f"{error.status_code}: {error.message}"
-    asked = [(name, *each[:2]) for name, up in upstreams.items() for each in up.asked]
+    asked = [
+        (name, method, VOLATILE.sub("~", path))
+        for name, upstream in upstreams.items()
+        for method, path, _ in upstream.asked
+    ]
     return VOLATILE.sub("~", got), sorted(asked)
 
 
@@ -269,6 +273,24 @@ def test_sessions_are_refused(proxy: ProxyProcess, path: str) -> None:
             socket.send(json.dumps({"type": "response.create", "model": ALIAS, "input": HARD}))
         message = str(socket.recv(timeout=60))
     assert "name a model group instead" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("v1/chat/completions", {"model": "openai/gpt-4o-mini", "messages": said(EASY)}),
+        ("v1/responses", {"model": "openai/gpt-4o-mini", "input": EASY}),
+        ("v1/embeddings", {"model": "openai/gpt-4o-mini", "input": EASY}),
+        ("v1/vector_stores/vs_1/files", {"model": "gpt-4o-mini", "file_id": "file-1"}),
+    ],
+)
+def test_a_model_of_the_provider_is_served_by_its_group(
+    proxy: ProxyProcess, path: str, asked: dict[str, Any]
+) -> None:
+    """The alias's entry stands for it too; LiteLLM takes any of the entries that have the model."""
+    for _ in range(12):
+        answer = post(proxy, path, asked)
+        assert answer.status_code == 200, answer.text
 
 
 def test_anthropics_client_counts_tokens(proxy: ProxyProcess) -> None:

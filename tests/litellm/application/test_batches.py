@@ -1,0 +1,182 @@
+"""Files and batches of an alias in an application's Router: they are its entry's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import litellm
+import pytest
+from litellm.cost_calculator import batch_cost_calculator
+from litellm.exceptions import BadRequestError
+from litellm.litellm_core_utils.litellm_logging import deployment_pricing_model_info
+from litellm.router import Router
+
+from routellm_plugins.litellm import install
+from tests.fakes import routers
+from tests.fakes.other_endpoints import OtherEndpoints
+from tests.fakes.routers import HARD
+from tests.litellm.application.shared import WARNINGS, user
+from tests.litellm.configs import alias
+
+pytestmark = WARNINGS
+
+Call = Callable[[Router, str], Awaitable[Any]]
+NEW: dict[str, Any] = {
+    "input_file_id": "file-1",
+    "endpoint": "/v1/chat/completions",
+    "completion_window": "24h",
+}
+CALLS: dict[str, tuple[Call, list[str]]] = {
+    "create": (lambda router, name: router.acreate_batch(model=name, **NEW), ["POST /batches"]),
+    "retrieve": (
+        lambda router, name: router.aretrieve_batch(model=name, batch_id="b"),
+        ["GET /batches/b"],
+    ),
+    "cancel": (
+        lambda router, name: router.acancel_batch(model=name, batch_id="b"),
+        ["POST /batches/b/cancel"],
+    ),
+    "upload": (
+        lambda router, name: router.acreate_file(
+            model=name, file=("a.txt", b"text"), purpose="user_data"
+        ),
+        ["POST /files"],
+    ),
+    "content": (
+        lambda router, name: router.afile_content(
+            model=name, file_id="file-1", custom_llm_provider="openai"
+        ),
+        ["GET /files/file-1/content"],
+    ),
+    "delete": (
+        lambda router, name: router.afile_delete(
+            model=name, file_id="file-1", custom_llm_provider="openai"
+        ),
+        ["DELETE /files/file-1"],
+    ),
+}
+
+
+@pytest.fixture
+def upstreams() -> Iterator[dict[str, OtherEndpoints]]:
+    with OtherEndpoints("gpt-4o") as strong, OtherEndpoints("gpt-4o-mini") as weak:
+        yield {"gpt-4o": strong, "gpt-4o-mini": weak}
+
+
+@pytest.fixture
+def router(
+    upstreams: dict[str, OtherEndpoints], plugin: Callable[[object], object]
+) -> Iterator[Router]:
+    plugin(routers)
+    groups = [
+        {
+            "model_name": name,
+            "litellm_params": {
+                "model": f"openai/{name}",
+                "api_base": each.url,
+                "api_key": "unused",
+            },
+        }
+        for name, each in upstreams.items()
+    ]
+    routed = alias("gpt-4o-router", router="length", threshold=0)  # all chats to the strong one
+    router = Router(model_list=[*groups, routed], num_retries=0)
+    install(router)
+    yield router
+    router.discard()
+
+
+def asked(upstreams: dict[str, OtherEndpoints]) -> dict[str, list[str]]:
+    return {n: [f"{how} {path}" for how, path, _ in u.asked] for n, u in upstreams.items()}
+
+
+@pytest.mark.parametrize("case", CALLS)
+@pytest.mark.parametrize("by", ["name", "id"])
+async def test_they_go_to_the_entry(
+    router: Router, upstreams: dict[str, OtherEndpoints], case: str, by: str
+) -> None:
+    call, expected = CALLS[case]
+    (entry,) = router.get_model_list("gpt-4o-router") or []
+    await call(router, "gpt-4o-router" if by == "name" else entry["model_info"]["id"])
+    assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": expected}
+
+
+@pytest.mark.parametrize("case", ["create", "cancel"])
+async def test_the_entry_of_an_alias_with_a_mistake_gets_none(
+    router: Router, upstreams: dict[str, OtherEndpoints], case: str
+) -> None:
+    (entry,) = router.get_model_list("gpt-4o-router") or []
+    entry["model_info"]["routellm"]["threshold"] = 6
+    for name in ("gpt-4o-router", entry["model_info"]["id"]):
+        with pytest.raises(BadRequestError, match="'gpt-4o-router': 'threshold' is 6"):
+            await CALLS[case][0](router, name)
+    assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}
+
+
+async def test_what_a_callback_asks_after_a_batch_is_routed(
+    router: Router, upstreams: dict[str, OtherEndpoints], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[asyncio.Task[Any]] = []
+    batch_made = asyncio.Event()
+
+    async def ask_later() -> Any:
+        await batch_made.wait()
+        return await router.acompletion("gpt-4o-router", user(HARD))
+
+    async def send(*given: Any, **named: Any) -> Any:
+        answers.append(asyncio.create_task(ask_later()))
+        return await made(*given, **named)
+
+    made = litellm.acreate_batch
+    monkeypatch.setattr(litellm, "acreate_batch", send)
+    await CALLS["create"][0](router, "gpt-4o-router")
+    batch_made.set()
+    (answer,) = await asyncio.gather(*answers)
+    assert answer.model == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        ("acreate_fine_tuning_job", {"training_file": "file-1"}),
+        ("alist_fine_tuning_jobs", {}),
+        ("avector_store_create", {"name": "store"}),
+    ],
+)
+async def test_what_else_is_made_of_files_is_refused(
+    router: Router, upstreams: dict[str, OtherEndpoints], call: str, given: dict[str, Any]
+) -> None:
+    with pytest.raises(BadRequestError, match=f"not {call}: name a model group instead"):
+        await getattr(router, call)(model="gpt-4o-router", **given)
+    assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}
+
+
+@pytest.mark.parametrize("given", [{}, {"input_cost_per_token": 4e-6, "output_cost_per_token": 0}])
+def test_a_batch_costs_what_it_does_at_the_entry(
+    plugin: Callable[[object], object], given: dict[str, float]
+) -> None:
+    """As LiteLLM counts it when the batch is done, by the entry whose id that has."""
+
+    def entry(name: str, **prices: float) -> dict[str, Any]:
+        params = {"model": f"openai/{name}", "api_key": "unused", **prices}
+        return {"model_name": name, "litellm_params": params}
+
+    def cost(name: str) -> tuple[float, float]:
+        (found,) = router.get_model_list(name) or []
+        model = found["litellm_params"]["model"]
+        prices = deployment_pricing_model_info(found["model_info"]["id"], model)
+        used = litellm.Usage(prompt_tokens=1000, completion_tokens=500)
+        return batch_cost_calculator(used, model, "openai", model_info=prices)
+
+    plugin(routers)
+    own = {"input_cost_per_token": 1.0, "input_cost_per_token_batches": 1.0}
+    routed = alias("gpt-4o-router", router="length", threshold=0.6)
+    routed["model_info"].update(own)
+    router = Router(model_list=[entry("gpt-4o"), entry("gpt-4o-mini", **given), routed])
+    install(router)
+    assert cost("gpt-4o-router") == pytest.approx(cost("gpt-4o-mini"))
+    assert sum(cost("gpt-4o-mini")) > 0
+    assert cost("gpt-4o") != cost("gpt-4o-mini")
+    router.discard()
