@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,7 @@ class Routes:
         listed = list(model_list)
         entries = [entry for entry in listed if isinstance(entry.get("model_name"), str)]
         self._guardrails = _guardrails(entries)
+        self._models = _models(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
         going = {entry["model_name"] for entry in entries if not _is_paused(entry)}
         self._paused = self._groups - going
@@ -103,6 +104,10 @@ class Routes:
     def any_guarded(self) -> bool:
         """Whether any entry of the model list has guardrails."""
         return any(self._guardrails.values())
+
+    def models_of(self, name: str | None) -> Sequence[str]:
+        """Return the models that the entries of a name call, but for patterns."""
+        return self._models.get(name or "", ())
 
     def __iter__(self) -> Iterator[Route]:
         """Yield the routes without mistakes, but that a group may be missing; a wildcard's has no
@@ -262,6 +267,16 @@ def _guardrails(entries: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
         named = _mapping(entry, "litellm_params").get("guardrails") or []
         names = [named] if isinstance(named, str) else named
         found.setdefault(entry["model_name"], set()).update(map(str, names))
+    return found
+
+
+def _models(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the models of each model group, but for patterns."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        model = _mapping(entry, "litellm_params").get("model")
+        if isinstance(model, str) and "*" not in model:
+            found.setdefault(entry["model_name"], []).append(model)
     return found
 
 
