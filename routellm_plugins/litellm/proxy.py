@@ -118,7 +118,7 @@ class RouteLLMProxyHandler(CustomLogger):
         drop_foreign_reasoning(model, decision.tier, data)
         drop_override(data)
         if call_type in CALLS:
-            drop_unsupported(data, route, decision.tier, strategy.access.entries())
+            drop_unsupported(data, route, decision.tier, strategy.known_routes.models_of)
         ask_for_usage(user_api_key_dict, data, call_type)
         if strategy.known_routes.any_guarded:
             add_guardrails(data)

@@ -18,8 +18,9 @@ from litellm.types.router import CustomRoutingStrategyBase
 from routellm_core import ConfigError, Decision, RouteLLMError
 from routellm_core.policy.policies import decide
 
+from .config.changes import ModelListChanges
 from .config.report import check_routes
-from .config.routes import Route, Routes, is_routed, routing_parts, shortened
+from .config.routes import Route, Routes, is_routed, shortened
 from .config.versions import version_warning
 from .deciding.application import application_callback
 from .deciding.overrides import check_wish, with_override
@@ -53,7 +54,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
 
     def __init__(self, router: Router) -> None:
         self.access = RouterAccess(router)
-        self._seen: object = None
+        self._changes = ModelListChanges()
+        self._settings: object = None
         self.known_routes = Routes([])
         """Of the model list as it was when a request was last decided on."""
         self._entries = AliasEntries(self.access)
@@ -237,12 +239,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the routes of the Router as it is now, edited in place or not."""
         entries, aliases = self.access.entries(), self.access.group_aliases()
         settings = aliases, self.access.context_window_fallbacks()
-        if (routing_parts(entries), settings) != self._seen:
+        if settings != self._settings or self._changes.any_in(entries):
             settings = copy.deepcopy(settings)
             self.known_routes = Routes(entries, settings[0])
             self._entries.follow_groups(self.known_routes, entries)
             self._abilities.forget()
-            self._seen = copy.deepcopy(routing_parts(entries)), settings
+            self._changes.note(entries)
+            self._settings = settings
             for problem in self.known_routes.problems.values():
                 logger.error("%s", problem)
         return self.known_routes
@@ -256,7 +259,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         Args:
             routed: whether it is the entry of a routed alias.
         """
-        self._seen = None
+        self._changes.forget()
         if routed:
             self.read()
 

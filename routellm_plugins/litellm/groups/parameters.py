@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import litellm
@@ -29,7 +29,10 @@ _CHECKED = frozenset(OPENAI_CHAT_COMPLETION_PARAMS) - {
 
 
 def drop_unsupported(
-    data: dict[str, Any], route: Route, tier: Tier, entries: Iterable[Mapping[str, Any]]
+    data: dict[str, Any],
+    route: Route,
+    tier: Tier,
+    models_of: Callable[[str | None], Sequence[str]],
 ) -> None:
     """Remove from a request what the chosen group does not take and the other does.
 
@@ -40,18 +43,13 @@ def drop_unsupported(
         data: the body of a completion; its numbers, short texts and truth values are looked at.
         route: its route.
         tier: the tier that was chosen.
-        entries: the Router's model list.
+        models_of: gives the models that the entries of a name call.
     """
     names = [name for name in data if name in _CHECKED and _is_small(data[name])]
     if not names:
         return
-    models: dict[str, list[str]] = {}
-    for entry in entries:
-        model = (entry.get("litellm_params") or {}).get("model")
-        if isinstance(model, str) and "*" not in model:
-            models.setdefault(str(entry.get("model_name")), []).append(model)
-    chosen = models.get(route.entries[tier] or "", [])
-    other = models.get(route.entries["weak" if tier == "strong" else "strong"] or "", [])
+    chosen = models_of(route.entries[tier])
+    other = models_of(route.entries["weak" if tier == "strong" else "strong"])
     if not chosen or not other:
         return
     for name in names:

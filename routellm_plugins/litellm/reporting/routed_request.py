@@ -51,6 +51,12 @@ class RoutedRequest:
     groups: tuple[str, ...] = ()
     """Both groups, by the names that the route has for them."""
 
+    def __deepcopy__(self, memo: object) -> RoutedRequest:
+        """Return the same object, which nothing changes: LiteLLM copies the metadata of messages
+        and responses on their way.
+        """
+        return self
+
     @property
     def own_groups(self) -> Collection[str | None]:
         """Every name of a group that may serve the alias."""

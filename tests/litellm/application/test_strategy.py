@@ -179,6 +179,20 @@ async def test_an_entry_edited_in_place_is_noticed(
         assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == model
 
 
+async def test_an_ordinary_entry_edited_in_place_is_noticed_soon(
+    model_list: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("routellm_plugins.litellm.config.changes.LOOK_S", 0.05)
+    router = Router(model_list=model_list)
+    install(router)
+    assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o-mini"
+    (weak,) = (each for each in router.model_list if each["model_name"] == "gpt-4o-mini")
+    weak["model_info"]["blocked"] = True
+    await asyncio.sleep(0.06)
+    assert answered_by(await router.acompletion("gpt-4o-router", user(EASY))) == "gpt-4o"
+    router.discard()
+
+
 async def test_an_option_edited_in_place_is_noticed(
     model_list: list[dict[str, Any]], scripted: object
 ) -> None:

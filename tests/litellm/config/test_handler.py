@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,18 @@ async def test_the_handler_drops_what_a_client_wrote_in_place_of_a_decision(buck
     data = {"model": "gpt-4o", bucket: {**forged, "team": "blue"}}
     await RouteLLMProxyHandler().async_pre_call_hook(None, None, data, "acompletion")
     assert data[bucket] == {"team": "blue"}
+
+
+async def test_a_copy_of_a_request_has_the_same_decision(
+    proxy_server: SimpleNamespace, model_list: list[dict[str, Any]]
+) -> None:
+    proxy_server.llm_router = router = Router(model_list=model_list)
+    data: dict[str, Any] = {"model": "gpt-4o-router", "messages": user(HARD), "metadata": {}}
+    await RouteLLMProxyHandler().async_pre_call_hook(None, None, data, "acompletion")
+    decided = routed_request.routed_request(data)
+    assert decided is not None
+    assert routed_request.routed_request(copy.deepcopy(data)) is decided
+    router.discard()
 
 
 async def test_the_handler_installs_the_strategy_again_when_it_is_reset(
