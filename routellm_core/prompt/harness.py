@@ -19,10 +19,18 @@ HUMAN_ENDS = ("problem", "problem_statement", "question", "query")
 """Tags with ``-`` or ``_`` that hold the human's own words, and how others of them end, such as
 ``<user_query>``: only the tags are left out."""
 
+CLIENT_TAGS = (
+    *("additional_data", "attached_files", "bash-", "command-", "current_", "environment_", "git_"),
+    *("info-msg", "local-command-", "open_files", "project_", "recently_", "system", "user_info"),
+    *("user_instructions", "user_rules", "workspace_"),
+)
+"""How tags with ``-`` or ``_`` begin that clients write. Blocks of others may be an application's
+data."""
+
 HARNESS_PARTS = ("Called the ", "<path>")
 """How a part begins that a client puts beside the human's part: a file that was read."""
 
-TOOL_RESULTS = ("Observation:", "<returncode>", "Tool call error:\n\n<error>")
+TOOL_RESULTS = ("Observation:", "<returncode>", "TOOL RESPONSE:", "Tool call error:\n\n<error>")
 """How a user message begins that holds a tool's result, if it follows an answer of the model."""
 
 SUMMARIES = (
@@ -44,10 +52,12 @@ STEPS = (
     "Now write your updated facts below, taking into account the above history:",
     "Fantastic. To address this request we have assembled the following team:",
     "Please briefly explain what went wrong on this last run (the root cause of the failure)",
+    "You have reached the maximum number of iterations (",
     "We have the opportunity to refine the existing answer (only if needed) with some more context",
 )
 """How a user message begins by which a program takes an agent through its task (smolagents with
-``planning_interval``, AutoGen's MagenticOne), or a chain that refines an answer (LangChain)."""
+``planning_interval``, AutoGen's MagenticOne, LlamaIndex), or a chain that refines an answer
+(LangChain)."""
 
 FRAMES = (
     # smolagents: a plan, a task for a managed agent, an answer after the last step.
@@ -107,6 +117,15 @@ NEW_TASK = "New task:\n"
 def without_harness(text: str) -> str:
     """Return ``text`` without the blocks of harnesses, stripped if there were any."""
     return without_blocks(text, _is_of_harness, _is_of_human)
+
+
+def data_in(text: str) -> str:
+    """Return what is in a text besides the blocks of clients; ``""`` if there is nothing.
+
+    Args:
+        text: a message that consists of blocks.
+    """
+    return without_blocks(text, lambda name: name.startswith(CLIENT_TAGS), lambda name: False)
 
 
 def is_harness_part(text: str) -> bool:
