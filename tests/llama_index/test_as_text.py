@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import pytest
 from llama_index.core.agent.utils import messages_to_xml_format
-from llama_index.core.agent.workflow.base_agent import DEFAULT_EARLY_STOPPING_PROMPT
 from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
 from llama_index.core.chat_engine.condense_plus_context import DEFAULT_CONDENSE_PROMPT_TEMPLATE
@@ -78,6 +77,11 @@ from tests.llama_index.routed import EASY
 PAGE = "The reactor was built in 1987 and is proved to be safe. " * 20
 PROOF = "Prove Theorem 4.\n\n1. By induction over n, where f(n) = n^2 - 1.\n2. By contradiction."
 QUESTIONS = ("query_str", "query", "question", "msg")
+
+STOP = (  # of LlamaIndex 0.14
+    "You have reached the maximum number of iterations (20).\nBased on the information gathered so "
+    "far, please provide a helpful final response to the user's original query."
+)
 
 ASKING: dict[str, BasePromptTemplate | str] = {
     "text_qa": defaults.DEFAULT_TEXT_QA_PROMPT,
@@ -168,7 +172,7 @@ def test_an_agent_that_has_to_stop_is_judged_by_its_task():
     talk = [
         {"role": "user", "content": PROOF},
         {"role": "assistant", "content": "Thought: I need a tool."},
-        {"role": "user", "content": DEFAULT_EARLY_STOPPING_PROMPT.format(max_iterations=20)},
+        {"role": "user", "content": STOP},
     ]
     assert human_turns(talk) == (PROOF,)
 
