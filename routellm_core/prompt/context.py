@@ -29,50 +29,6 @@ QUESTION_TAGS = frozenset(("question", "query"))
 """Tags whose block holds the question beside such blocks."""
 
 
-class Filled(NamedTuple):
-    """A template, by the fixed texts in it. Texts rather than a regular expression, because a
-    prompt made for that purpose can keep some of those busy for hours.
-    """
-
-    start: str
-    """How the template begins."""
-    before: str
-    """What stands before the question; of several such places the last counts."""
-    after: str
-    """What stands after the question; ``""``: it is the last."""
-
-    def question_in(self, text: str) -> str | None:
-        """Return the question in a text; None if the text was not made of this template."""
-        if not text.startswith(self.start):
-            return None
-        _, found, rest = text.rpartition(self.before)
-        if not found:
-            return None
-        return (rest.partition(self.after)[0] if self.after else rest).strip() or None
-
-
-TEMPLATES = (
-    # To refine an answer, of LangChain and LlamaIndex.
-    *(
-        Filled(start, start, "\nWe have provided an existing answer")
-        for start in ("The original question is as follows: ", "The original query is as follows: ")
-    ),
-    Filled(
-        "Context information is below",
-        "\nGiven the context information and not prior knowledge, answer the question: ",
-        "",
-    ),
-    # LangChain's chains that take answers from parts of a document together.
-    Filled(
-        "Given the following extracted parts of a long document and a question, create a final",
-        "\nQUESTION: ",
-        "\n=========\n",
-    ),
-    # Open WebUI's retrieval.
-    Filled("### Task:\nRespond to the user query using ", "</context>", ""),
-)
-"""Templates without a label before the question. Add a line for what is missing."""
-
 _INTRODUCED = 600
 """Characters of a prompt in which a sentence may say that it is to be answered by context."""
 _GIVEN = re.compile(
@@ -88,7 +44,7 @@ _NAMES = {
         r"(?:[a-z]{1,12} ){0,2}(?:articles?|contexts?|documents?|excerpts?|passages?"
         r"|search results|text|transcript)"
     ),
-    "answer": r"(?:[a-z]{1,12} ){0,2}answer(?: \([^()\n]{0,60}\))?|relevant text, if any",
+    "answer": r"(?:[a-z]{1,12} ){0,2}answer(?: \([^()\n]{0,60}\))?|relevant text, if any|response",
 }
 
 
@@ -105,6 +61,11 @@ _LABEL = re.compile(
 )
 """What begins a line and says what follows."""
 
+_IN_LINE = re.compile(r"(?:Contexts?|Documents?|Question|Query|Answer):(?=\s|\Z)")
+"""The same, wherever it stands after a space."""
+_KINDS = {"A": "answer", "C": "context", "D": "context", "Q": "question"}
+"""By the first letter, because a group of names takes ten times as long to look for."""
+
 
 class _Label(NamedTuple):
     kind: str
@@ -116,9 +77,9 @@ def question_in(text: str, characters: int) -> str | None:
     """Return the question in a prompt that has its context beside it; None if there is none, or
     it is not certain which words it is.
 
-    - Templates without labels, ``TEMPLATES``.
     - Labels: ``Question:`` or ``Query:`` begins a line, and another says ``Context:``, or the
-      prompt begins by saying that a question is to be answered by context.
+      prompt begins by saying that a question is to be answered by context. Within lines, where the
+      prompt has one label of each.
     - Tags: the words beside blocks of ``DOCUMENT_TAGS``, or the one block of ``QUESTION_TAGS``
       there, in prompts longer than ``OWN_WORDS``.
 
@@ -127,10 +88,6 @@ def question_in(text: str, characters: int) -> str | None:
         characters: that the message had with those.
     """
     text = text.lstrip()
-    for template in TEMPLATES:
-        question = template.question_in(text)
-        if question is not None:
-            return question
     is_long = characters > OWN_WORDS
     return _labelled(text, is_long) or (_beside_documents(text) if is_long else None)
 
@@ -139,8 +96,17 @@ def _labelled(text: str, is_long: bool) -> str | None:
     if not any(part in text for part in _QUESTION_PARTS):
         return None
     labels = [_label(found) for found in _LABEL.finditer(text)]
+    beginning = text[:_INTRODUCED]
+    if not {"question", "context"} <= {label.kind for label in labels}:
+        in_line = [
+            _Label(_KINDS[found[0][0]], *found.span())
+            for found in _IN_LINE.finditer(text)
+            if not text[max(found.start() - 1, 0) : found.start()].strip()
+        ]
+        if _is_template(in_line):
+            labels, beginning = in_line, text[: in_line[0].start]
     kinds = [label.kind for label in labels]
-    introduced = _is_introduced(text[:_INTRODUCED].lower())
+    introduced = _is_introduced(beginning.lower())
     if "question" not in kinds or not (introduced or "context" in kinds):
         return None
     questions = [at for at, kind in enumerate(kinds) if kind == "question"]
@@ -155,6 +121,15 @@ def _labelled(text: str, is_long: bool) -> str | None:
         return None  # the template itself, in code
     sure = introduced or ends or (is_long and not is_remainder(question))
     return (question or None) if sure else None
+
+
+def _is_template(labels: list[_Label]) -> bool:
+    """Whether labels within lines are those of a prompt, not of a page in it: one of each, the
+    first near the beginning.
+    """
+    kinds = [label.kind for label in labels]
+    pair = kinds[:2] in (["context", "question"], ["question", "context"])
+    return pair and kinds[2:] in ([], ["answer"]) and labels[0].start < _INTRODUCED
 
 
 def _next(kinds: list[str], at: int) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from .blocks import without_blocks
 
-WRAPPERS = ("system",)
+WRAPPERS = ("skill", "system")
 """Tags whose blocks are left out, beside every tag with ``-`` or ``_`` in its name, such as
 ``<system-reminder>`` or ``<environment_details>``."""
 
@@ -19,19 +19,28 @@ HUMAN_ENDS = ("problem", "problem_statement", "question", "query")
 """Tags with ``-`` or ``_`` that hold the human's own words, and how others of them end, such as
 ``<user_query>``: only the tags are left out."""
 
+CLIENT_TAGS = (
+    *("additional_data", "attached_files", "bash-", "command-", "current_", "environment_", "git_"),
+    *("info-msg", "local-command-", "open_files", "project_", "recently_", "skill", "system"),
+    *("user_info", "user_instructions", "user_rules", "workspace_"),
+)
+"""How tags with ``-`` or ``_`` begin that clients write. Blocks of others may be an application's
+data."""
+
 HARNESS_PARTS = ("Called the ", "<path>")
 """How a part begins that a client puts beside the human's part: a file that was read."""
 
-TOOL_RESULTS = ("Observation:", "<returncode>", "Tool call error:\n\n<error>")
+TOOL_RESULTS = ("Observation:", "<returncode>", "TOOL RESPONSE:", "Tool call error:\n\n<error>")
 """How a user message begins that holds a tool's result, if it follows an answer of the model."""
 
 SUMMARIES = (
     "Another language model started to solve this problem and produced a summary",
     "Here is a summary of the conversation to date:",
+    "You are in the middle of a conversation that has been summarized.",
     "This session is being continued from a previous conversation that ran out of context",
 )
-"""How a user message begins that holds a summary of earlier turns (Codex, LangChain, Claude
-Code)."""
+"""How a user message begins that holds a summary of earlier turns (Codex, LangChain, deepagents,
+Claude Code)."""
 
 SUMMARISED = (
     "The previous message contains a summary",
@@ -44,10 +53,13 @@ STEPS = (
     "Now write your updated facts below, taking into account the above history:",
     "Fantastic. To address this request we have assembled the following team:",
     "Please briefly explain what went wrong on this last run (the root cause of the failure)",
+    "You have reached the maximum number of iterations (",
+    "A grader reviewed your work ",
     "We have the opportunity to refine the existing answer (only if needed) with some more context",
 )
 """How a user message begins by which a program takes an agent through its task (smolagents with
-``planning_interval``, AutoGen's MagenticOne), or a chain that refines an answer (LangChain)."""
+``planning_interval``, AutoGen's MagenticOne, LlamaIndex, deepagents), or a chain that refines an
+answer (LangChain)."""
 
 FRAMES = (
     # smolagents: a plan, a task for a managed agent, an answer after the last step.
@@ -62,6 +74,12 @@ FRAMES = (
         "\n---\nYou're helping your manager solve a wider task",
     ),
     ("Based on the above, please provide an answer to the following user task:\n", "", ""),
+    # deepagents: a subagent that goes on with its caller's conversation.
+    (
+        "[The messages above are a prior conversation you are continuing as the subagent",
+        "Your actual task is below.]\n\n",
+        "",
+    ),
     # mini-swe-agent: what its user says while it works.
     ("The user added a new task: ", "", ""),
     ("Interrupted by user: ", "", ""),
@@ -107,6 +125,15 @@ NEW_TASK = "New task:\n"
 def without_harness(text: str) -> str:
     """Return ``text`` without the blocks of harnesses, stripped if there were any."""
     return without_blocks(text, _is_of_harness, _is_of_human)
+
+
+def data_in(text: str) -> str:
+    """Return what is in a text besides the blocks of clients; ``""`` if there is nothing.
+
+    Args:
+        text: a message that consists of blocks.
+    """
+    return without_blocks(text, lambda name: name.startswith(CLIENT_TAGS), lambda name: False)
 
 
 def is_harness_part(text: str) -> bool:

@@ -56,12 +56,53 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
     ("given a chat history and the latest user question which might reference context in ", ""),
     ("you are an ai language model assistant. your task is to generate ", "different versions"),
     ("extract and save the relevant entities mentioned in the following passage", ""),
-    ("please write a passage to answer the question question: ", "passage:"),
+    ("your job is to produce a final summary. we have provided an existing summary up to", ""),
+    ("given the following question and context, return yes if the context is relevant to", ""),
+    ("you are an assistant tasked with taking a natural language query from a user and conv", ""),
+    ("given a user input and an existing partial response as context, ask a question to wh", ""),
+    ("given the below input question and list of potential tables, output a comma separated", ""),
+    ("given a raw text input to a language model select the model prompt best suited for", ""),
+    ("given a query to a question answering system select the system best suited for", ""),
+    ("you are an ai assistant reading the transcript of a conversation between an ai and a", ""),
+    ("you are an ai assistant helping a human keep track of facts about relevant people", ""),
+    ("you are a networked intelligence helping a human track knowledge triples about all", ""),
+    ("extract the desired information from the following passage. only extract", "passage:"),
+    ("instructions: -------------- ", "above, the completion did not satisfy the constraints"),
+    ("please write a scientific paper passage to ", "passage:"),
+    ("please write a financial article passage to answer the question", "passage:"),
+    ("please write a news passage about the topic. topic:", "passage:"),
+    ("please write a passage in swahili/korean/japanese/bengali to answer", "passage:"),
+    ("please write a counter argument for the passage passage:", "counter argument:"),
+    # LangChain and LlamaIndex, a passage to look for
+    ("please write a passage to answer the question", "passage:"),
     ("you are a grader assessing relevance of a retrieved document to a user question", ""),
     ("look at the input and try to reason about the underlying semantic intent", "question:"),
+    # LlamaIndex: what indexes and memories are made of
+    ("context: ", "give a title that summarizes all of the unique entities, titles or themes"),
+    ("here is the context: ", "questions this context can provide specific answers to which"),
+    ("here is the content of the section: ", "summarize the key topics and entities of the"),
+    ("here is the content of the section: ", "given the contextual information, extract out"),
+    ("some text is provided below. given the text, extract up to ", ""),
+    ("extract up to ", "knowledge triplets from the given text"),
+    ("give the following text, extract the knowledge graph according to the provided schema", ""),
+    ("we wish to extract relevant fields from an unstructured text chunk into a structured", ""),
+    ("write a summary of the following. try to use only the information provided", "summary:"),
+    ("context information is below. it is provided in a numbered list", "a new piece of info"),
+    ("the following is a conversation between the user and assistant. write a concise", ""),
+    ("an existing 'lookahead response' is given below", ""),
 )
 """How a system prompt begins, or the first user message, and what else is in it: in small letters,
 with single spaces. Add a line for what is missing."""
+
+ENDINGS = (
+    "based on the above candidate titles and content, what is the comprehensive title for this "
+    "document? title:",
+    "unique keywords for this document. format as comma separated. keywords:",
+)
+"""How a message ends, likewise, that begins with the text that it is about (LlamaIndex)."""
+
+CLOSING = ("you are a precise fact extraction system", "you are a precise fact condensing system")
+"""How a user message begins, likewise, that closes the conversation it is about (LlamaIndex)."""
 
 _STARTS = tuple(start for start, _ in INSTRUCTIONS)
 
@@ -103,7 +144,9 @@ def is_side_call(messages: Iterable[Mapping[str, Any]]) -> bool:
     """
     users = 0
     found = False
-    entries: Iterable[object] = messages
+    entries: list[object] = list(messages)
+    if entries and _closes(entries[-1]):
+        return True
     for message in entries:
         if not isinstance(message, Mapping):
             continue
@@ -118,19 +161,34 @@ def is_side_call(messages: Iterable[Mapping[str, Any]]) -> bool:
     return found
 
 
-def _instructs(content: object) -> bool:
+def _closes(message: object) -> bool:
+    if not isinstance(message, Mapping) or message.get("role", message.get("type")) != "user":
+        return False
+    return _spaced(_text(message.get("content"))[:_READ]).startswith(CLOSING)
+
+
+def _text(content: object) -> str:
+    """Return the text of a message, or of its first part."""
     if isinstance(content, list):
         content = next((part for part in content if part), None)
         if isinstance(content, Mapping):
             content = content.get("text")
-    if not isinstance(content, str):
-        return False
-    beginning = " ".join(content[:_READ].lower().split())
+    return content if isinstance(content, str) else ""
+
+
+def _spaced(text: str) -> str:
+    """Return a text in small letters, with single spaces."""
+    return " ".join(text.lower().split())
+
+
+def _instructs(content: object) -> bool:
+    text = _text(content)
+    beginning = _spaced(text[:_READ])
     if _TITLE.match(beginning):
+        return True
+    if _spaced(text[-_READ:]).endswith(ENDINGS):
         return True
     if not beginning.startswith(_STARTS):
         return False
-    for start, more in INSTRUCTIONS:
-        if beginning.startswith(start):
-            return not more or more in content.lower()
-    return False
+    read = text.lower()
+    return any(beginning.startswith(start) and more in read for start, more in INSTRUCTIONS)

@@ -8,6 +8,7 @@ from typing import Any
 from .blocks import is_remainder
 from .context import question_in
 from .harness import (
+    data_in,
     framed,
     is_harness_part,
     is_of_harness,
@@ -17,6 +18,7 @@ from .harness import (
     without_harness,
 )
 from .patterns import Patterns
+from .templates import question_in_template
 from .told_history import unfolded
 
 _HUMAN = "user"
@@ -45,6 +47,10 @@ def human_turns(
       (``context``);
     - what other agents say, who have names where the human's is ``user``.
 
+    A conversation that begins with blocks that no client is known for, and has no other words, is
+    an application's: the blocks are its data, such as an e-mail to be sorted, and the last of
+    them are the turn.
+
     A history that an agent was handed in one message of text (``told_history``) is read like the
     messages in it. So each step of a tool loop gives the same turns. Takes time linear in the text.
 
@@ -60,6 +66,7 @@ def human_turns(
         the human's last message has no text.
     """
     turns: list[str] = []
+    data = ""
     blank = answered = False
     role: object = None
     speaker: object = None
@@ -93,7 +100,11 @@ def human_turns(
             turns.append(text)
             blank = False
         else:
+            if had_blocks and (data or before in (None, "system", "developer")):
+                data = data_in("\n".join(texts)) or data
             blank = not had_blocks and before not in ("tool", "function_call_output")
+    if not turns and data and not blank:
+        return (data,)
     return (*turns, "") if blank else tuple(turns)
 
 
@@ -155,6 +166,9 @@ def _of_human(texts: list[str], answered: bool) -> tuple[str | None, bool]:
     """
     if texts and answered and is_tool_result(texts[0]):
         return new_task("\n".join(texts), appended=True), False
+    question = question_in_template("\n".join(texts))
+    if question is not None:
+        return without_harness(question), False
     stripped = [without_harness(text) for text in texts]
     had_blocks = stripped != texts
     text = stripped[0] if len(stripped) == 1 else "\n".join(filter(str.strip, stripped))

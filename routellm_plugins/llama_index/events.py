@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags, instr
 
 from routellm_core import Decision, Tier
 
-from ..streams import ended
+from ..streams import HandedStream
 from .answers import note
 from .shadow import ShadowRecord
 from .thinking import sign
@@ -71,7 +71,7 @@ class Trace:
     def marked(self, answer: T) -> T:
         """Return the answer, with the decision if it is a response."""
         note(answer, self.decision.tier)
-        return self._marked(answer)
+        return self.marked_chunk(answer)
 
     def marked_stream(self, chunks: Iterator[T]) -> Generator[T, None, None]:
         """Yield the chunks, each marked, because consumers pick any of them."""
@@ -85,27 +85,39 @@ class Trace:
             if chunk is end:
                 note(last, self.decision.tier)  # which has the whole answer
                 return
-            yield self._marked(chunk)  # type: ignore[misc]
+            yield self.marked_chunk(chunk)  # type: ignore[misc]
 
-    async def marked_astream(self, chunks: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    def marked_astream(self, chunks: AsyncIterator[T]) -> MarkedStream[T]:
         """Like ``marked_stream``."""
-        last: object = None
-        async with ended(chunks):
-            while True:
-                with self.tags():
-                    try:
-                        chunk = await chunks.__anext__()
-                    except StopAsyncIteration:
-                        break
-                last = chunk
-                yield self._marked(chunk)
-        note(last, self.decision.tier)
+        return MarkedStream(self, chunks)
 
-    def _marked(self, answer: T) -> T:
+    def marked_chunk(self, answer: T) -> T:
+        """Return an answer or a chunk, with the decision if it is a response."""
         if isinstance(answer, (ChatResponse, CompletionResponse)):
             answer.additional_kwargs[KEY] = dict(self._metadata)
             sign(answer, self.decision.tier)
         return answer
+
+
+class MarkedStream(HandedStream[T]):
+    """The chunks of a stream, each marked."""
+
+    def __init__(self, trace: Trace, chunks: AsyncIterator[T]) -> None:
+        async def opened() -> AsyncIterator[T]:
+            return chunks
+
+        super().__init__(opened, None)
+        self._trace = trace
+        self._last: object = None
+
+    async def _next(self) -> T:
+        with self._trace.tags():
+            try:
+                self._last = chunk = await super()._next()
+            except StopAsyncIteration:
+                note(self._last, self._trace.decision.tier)
+                raise
+        return self._trace.marked_chunk(chunk)
 
 
 def tier_of(response: ChatResponse) -> Any:

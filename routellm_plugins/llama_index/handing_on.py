@@ -24,7 +24,7 @@ from routellm_core.policy.policies import adecide, decide
 from routellm_core.policy.route_on import text_to_route_on
 from routellm_core.traffic.shadow.other_model import TwoModels
 
-from ..streams import ended
+from ..streams import HandedStream
 from .events import Trace, has_begun
 from .settings import RouteSettings
 from .shadow import ShadowRecord
@@ -119,7 +119,7 @@ class HandedOn(FunctionCallingLLM):
                 chunks = await call(self.strong)
         return self._achunks(trace, chunks, call, read)
 
-    async def _achunks(
+    def _achunks(
         self,
         trace: Trace,
         chunks: AsyncIterator[T],
@@ -127,22 +127,24 @@ class HandedOn(FunctionCallingLLM):
         read: Read,
     ) -> AsyncGenerator[T, None]:
         marked = trace.marked_astream(chunks)
-        held: list[T] = []
-        if self._falls_back(trace):
+        if not self._falls_back(trace):
+            return marked
+
+        async def begun() -> AsyncIterator[T]:
+            held: list[T] = []
             try:
                 async for chunk in marked:
                     held.append(chunk)
                     if has_begun(chunk):
                         break
             except Exception as error:
-                trace, held = self._instead(trace, error, read), []
-                with trace.tags():
-                    marked = trace.marked_astream(await call(self.strong))
-        async with ended(marked):
-            for chunk in held:
-                yield chunk
-            async for chunk in marked:
-                yield chunk
+                other = self._instead(trace, error, read)
+                with other.tags():
+                    return other.marked_astream(await call(self.strong))
+            marked.put_back(held)
+            return marked
+
+        return HandedStream(begun)
 
     def _falls_back(self, trace: Trace) -> bool:
         return self.settings.fallback is not None and trace.decision.tier == "weak"

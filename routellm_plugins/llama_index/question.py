@@ -6,18 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from llama_index.core.agent.workflow.prompts import DEFAULT_STATE_PROMPT
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
-from llama_index.core.chat_engine.condense_plus_context import DEFAULT_CONDENSE_PROMPT_TEMPLATE
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
-from llama_index.core.retrievers.fusion_retriever import QUERY_GEN_PROMPT
 
 from routellm_core import Asked
 from routellm_core.policy.conversations import session_of
-from routellm_core.prompt.context import Filled
 from routellm_core.prompt.reading import asked_in
 from routellm_core.prompt.side_calls import side_call
+from routellm_core.prompt.templates import question_in_template
 
 from .answers import tier_of_answers
 from .settings import RouteSettings
@@ -31,8 +28,7 @@ def asked_in_text(prompt: str, settings: RouteSettings) -> Asked:
     question is found in those, and it alone is scored.
     """
     said = [{"role": "user", "content": prompt}]
-    found = [{"role": "user", "content": _question_in(prompt)}]
-    return side_call(said, settings) or asked_in(found, settings, said)
+    return side_call(said, settings) or asked_in(said, settings)
 
 
 def asked_in_chat(messages: Sequence[ChatMessage], settings: RouteSettings) -> Asked:
@@ -108,7 +104,7 @@ def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
         if message.role == MessageRole.TOOL:
             yield {"role": "tool", "content": text}
         elif message.role == MessageRole.USER and not _is_an_agents(text, before):
-            yield {"role": "user", "content": _question_in(text)}
+            yield {"role": "user", "content": text}
         before = message
 
 
@@ -122,17 +118,12 @@ def _session(messages: Sequence[ChatMessage]) -> str | None:
     if first is None:
         return None
     system = next((m for m in messages if m.role in _SYSTEM), None)
-    return session_of(_text(system) if system else "", _question_in(_text(first)))
+    question = question_in_template(_text(first)) or _text(first)
+    return session_of(_text(system) if system else "", question)
 
 
 def _text(message: ChatMessage) -> str:
     return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
-
-
-def _question_in(prompt: str) -> str:
-    text = prompt.lstrip()
-    questions = (filled.question_in(text) for filled in _FILLED)
-    return next((question for question in questions if question is not None), prompt)
 
 
 def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
@@ -140,13 +131,6 @@ def _is_an_agents(text: str, before: ChatMessage | None) -> bool:
         # A human may begin like this too, but not after a step of ReAct.
         return before is not None and (before.content or "").startswith("Thought: ")
     return any(text.startswith(start) and more in text for start, more in _SAID_BY_AGENTS)
-
-
-def _filled(template: str, question: str) -> Filled:
-    """Return how to find ``question``, a variable of a template of LlamaIndex."""
-    before, _, after = template.lstrip().partition(f"{{{question}}}")
-    start, _, rest = before.partition("{")
-    return Filled(start, rest.rpartition("}")[2], after.strip())
 
 
 _SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
@@ -157,10 +141,3 @@ _SAID_BY_AGENTS = (
     ("<returncode>", "</returncode>"),
 )
 """How each begins, and what else is in it where a human may begin like that too."""
-_FILLED = (
-    _filled(DEFAULT_CONDENSE_PROMPT_TEMPLATE, "question"),
-    _filled(QUERY_GEN_PROMPT, "query"),
-    _filled(DEFAULT_STATE_PROMPT, "msg"),
-    # The conversation of an agent, whose answer takes the form of its output_cls.
-    Filled("<current_conversation>", "<user>\n\n\t\t<message>", "</message>"),
-)

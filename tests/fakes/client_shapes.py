@@ -232,6 +232,30 @@ def smolagents_managed(asks: list[str]) -> Messages:
     )
 
 
+def deepagents(asks: list[str]) -> Messages:
+    summary = (
+        "You are in the middle of a conversation that has been summarized.\n\nThe full "
+        "conversation history has been saved to /history.md should you need to refer back to it "
+        "for details.\n\nA condensed summary follows:\n\n<summary>\nProve it.\n</summary>"
+    )
+    skill = '<skill name="proofs" path="/skills/proofs/SKILL.md">\nProve it by induction.\n</skill>'
+    graded = (
+        "A grader reviewed your work against the rubric and asked for revisions before we can "
+        "finish.\n\nCriteria that still need work:\n- proof: prove it"
+    )
+    done = {"role": "assistant", "content": "Done."}
+    return [_user(summary), *plain(asks), _user(skill), done, _user(graded)]
+
+
+def deepagents_fork(asks: list[str]) -> Messages:
+    preamble = (
+        "[The messages above are a prior conversation you are continuing as the subagent that was "
+        "just invoked. Prove nothing. Your actual task is below.]\n\n"
+    )
+    *before, last = plain(asks)
+    return [*before, _user(preamble + last["content"])]
+
+
 def summarised_by_langchain(asks: list[str]) -> Messages:
     return [_user("Here is a summary of the conversation to date:\n\nA proof."), *plain(asks)]
 
@@ -341,6 +365,8 @@ RIGHT: dict[str, Shape] = {
     "smolagents, after a plan": smolagents_planned,
     "smolagents, a managed agent": smolagents_managed,
     "LangChain's summary": summarised_by_langchain,
+    "deepagents": deepagents,
+    "deepagents, a fork": deepagents_fork,
     "Open WebUI, RAG": open_webui_rag,
     "Open WebUI, RAG without a tag": open_webui_rag_bare,
 }

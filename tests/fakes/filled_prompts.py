@@ -38,6 +38,52 @@ FILLED: dict[str, str] = {
         "Helpful Answer: [answer here]\nScore: [score between 0 and 100]\n\nBegin!\n\n"
         "Context:\n---------\n{c}\n---------\nQuestion: {q}\nHelpful Answer:"
     ),
+    "LangChain, relevant parts": (
+        "Given the following question and context, extract any part of the context *AS IS* that is "
+        "relevant to answer the question. If none of the context is relevant return NO_OUTPUT.\n\n"
+        "Remember, *DO NOT* edit the extracted parts of the context.\n\n> Question: {q}\n"
+        "> Context:\n>>>\n{c}\n>>>\nExtracted relevant parts:"
+    ),
+    "LangChain, FLARE": (
+        "Respond to the user message using any relevant context. If context is provided, you "
+        "should ground your answer in that context.\n\n>>> CONTEXT: {c}\n>>> USER INPUT: {q}\n"
+        ">>> RESPONSE: A proof"
+    ),
+    "LangChain, SQL": (
+        "You are a SQLite expert. Given an input question, first create a syntactically correct "
+        "SQLite query to run.\nUse the following format:\n\nQuestion: Question here\nSQLQuery: SQL "
+        "Query to run\nAnswer: Final answer here\n\nOnly use the following tables:\n{c}\n\n"
+        "Question: {q}\nSQLQuery: "
+    ),
+    "LangChain, API": (
+        "You are given the below API Documentation:\n{c}\nUsing this documentation, generate the "
+        "full API url to call for answering the user question.\n\nQuestion:{q}\nAPI url:"
+    ),
+    "LangChain, filters": (
+        "Your goal is to structure the user's query to match the request schema provided below.\n\n"
+        "<< Example 1. >>\nUser Query:\nProve it\n\nStructured Request:\n{}\n\n<< Example 2. >>\n"
+        "Data Source:\n{c}\n\nUser Query:\n{q}\n\nStructured Request:\n"
+    ),
+    "LangChain, conversation": (
+        "The following is a friendly conversation between a human and an AI.\n\nCurrent "
+        "conversation:\nHuman: Prove it.\nAI: {c}\nHuman: {q}\nAI:"
+    ),
+    "LangChain, ReAct": (
+        "Answer the following questions as best you can. You have access to the following tools:\n"
+        "\nUse the following format:\n\nQuestion: the input question you must answer\nThought: you "
+        "should always think about what to do\n\nBegin!\n\nQuestion: {q}\nThought: I need a tool."
+        "\nAction: read\nAction Input: it\nObservation: {c}\nThought:"
+    ),
+    "LangChain, ReAct in a chat": (
+        "Assistant is a large language model trained by OpenAI.\n\nBegin!\n\nPrevious conversation "
+        "history:\nHuman: Prove it.\n\nNew input: {q}\nThought: Do I need to use a tool? Yes\n"
+        "Observation: {c}\nThought:"
+    ),
+    "LangChain, JSON agent": (
+        "TOOLS\n------\nAssistant can ask the user to use tools to look up information.\n{c}\n\n"
+        "USER'S INPUT\n--------------------\nHere is the user's input (remember to respond with a "
+        "markdown code snippet of a json blob with a single action, and NOTHING else):\n\n{q}"
+    ),
     "LangChain, refine": "The original question " + REFINE,
     "LangChain, refine with sources": "The original question "
     + REFINE.replace("an existing answer:", "an existing answer, including sources:"),
@@ -74,6 +120,7 @@ FILLED: dict[str, str] = {
         ">{c}</source>\n</context>\n\n{q}"
     ),
     "labels": "Context: {c}\n\nQuestion: {q}",
+    "labels and a response": "Context: {c}\n\nQuestion: {q}\n\nResponse:",
     "labels, the question first": "Question: {q}\n\nContext:\n{c}",
     "other labels": "Retrieved documents:\n{c}\n\nUser question: {q}",
     "headings": "### Context\n{c}\n\n### Question\n{q}\n\n### Answer\n",

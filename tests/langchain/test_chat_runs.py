@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -254,6 +255,24 @@ def test_callbacks_tags_and_metadata_of_the_model(strong, weak, form, run):
         return client(weak, stream_usage=True, **settings)
 
     assert events(lambda **settings: routed(strong, weak, **settings)) == events(bare)
+
+
+def test_streams_that_an_event_loop_closes_at_its_end_log_nothing(llm, caplog):
+    streams: dict[str, Callable[[], Any]] = {
+        "model": lambda: llm.astream(EASY),
+        "bound": lambda: llm.bind(stop=["."]).astream(EASY),
+        "chain": lambda: (PROMPT | llm | StrOutputParser()).astream({"question": EASY}),
+        "answers": lambda: llm.abatch_as_completed([EASY, HARD]),
+    }
+
+    async def leave(stream: Callable[[], Any]) -> None:
+        async for _ in stream():
+            break
+
+    for stream in streams.values():
+        asyncio.run(leave(stream))
+    gc.collect()  # tells of tasks whose error nobody has read
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_streamed_tokens_are_seen_once(llm):

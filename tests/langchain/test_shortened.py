@@ -84,3 +84,20 @@ def test_a_loop_stays_on_its_model(
     messages = {"messages": [*talk, *asked(ask)["messages"]]}
     create_agent(model, [lookup], middleware=middleware).invoke(messages)
     assert steps == [tier] * STEPS
+
+
+@pytest.mark.parametrize("by", ["ChatRouteLLM", "RouteLLMMiddleware"])
+@pytest.mark.parametrize(("ask", "added", "tier"), [(EASY, HARD, "weak"), (HARD, EASY, "strong")])
+def test_what_an_agent_adds_in_the_humans_place_is_not_scored(
+    by: str, ask: str, added: str, tier: str
+) -> None:
+    steps: list[str] = []
+    strong, weak = Looping(name="strong", steps=steps), Looping(name="weak", steps=steps)
+    routed = by == "RouteLLMMiddleware"
+    model: Any = strong if routed else ChatRouteLLM(strong, weak, **LENGTH)
+    # As langchain_core.messages.add_notification_metadata marks it.
+    note = HumanMessage(added, additional_kwargs={"lc_source": "async_subagent"})
+    middleware: list[Any] = [RouteLLMMiddleware(weak, **LENGTH)] if routed else []
+    agent = create_agent(model, [lookup], middleware=middleware)
+    agent.invoke({"messages": [*asked(ask)["messages"], AIMessage("Wait."), note]})
+    assert steps == [tier] * STEPS

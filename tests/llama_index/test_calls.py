@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,7 +27,7 @@ from pydantic import BaseModel
 from routellm_plugins.llama_index import RouteLLM
 from tests.llama_index.calls import EVERY, TEMPLATE, TOOL, City, filled, run
 from tests.llama_index.recorded import Recorder
-from tests.llama_index.routed import EASY, HARD, TIER, Routed
+from tests.llama_index.routed import EASY, HARD, TIER, Routed, index
 
 # LlamaIndex's structured LLM uses it.
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
@@ -242,6 +244,23 @@ async def test_an_async_stream_left_early_ends_the_models(
         await stream.aclose()
         ends.append([type(event.exception) for event in recorder.events(ExceptionEvent)])
     assert ends == [[GeneratorExit], [GeneratorExit] * 2]
+
+
+@pytest.mark.parametrize("fallback", [None, "strong"])
+def test_streams_that_an_event_loop_closes_at_its_end_log_nothing(
+    pair: Routed, fallback: str | None, caplog: pytest.LogCaptureFixture
+):
+    async def leave() -> None:
+        llm = pair.llm(fallback=fallback)
+        engine = index(1).as_query_engine(llm=llm, streaming=True)
+        answer = await engine.aquery(EASY)
+        for stream in (answer.async_response_gen(), await llm.astream_chat([ChatMessage(EASY)])):
+            async for _ in stream:
+                break
+
+    asyncio.run(leave())
+    gc.collect()  # tells of tasks whose error nobody has read
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def achunks(stream: Any) -> list[Any]:

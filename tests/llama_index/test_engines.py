@@ -183,7 +183,7 @@ def test_a_router_query_engine_is_one_decision(question: str, pair: Routed):
     assert nothing_but(TIER[question], pair)
 
 
-def test_a_prompt_that_an_engine_formats_itself_is_scored_whole_unless_the_app_says(pair: Routed):
+def test_the_question_is_found_in_a_prompt_that_an_engine_formats_itself(pair: Routed):
     pair.reply({"choices are given below": ("SingleSelection", {"index": 1, "reason": "so"})})
     llm = pair.llm()
     tool = QueryEngineTool.from_defaults(index(1).as_query_engine(llm=llm), description="Prove it")
@@ -191,10 +191,7 @@ def test_a_prompt_that_an_engine_formats_itself_is_scored_whole_unless_the_app_s
         PydanticSingleSelector.from_defaults(llm=llm), [tool], llm=llm, verbose=False
     )
     engine.query(EASY)
-    assert "choices are given below" in pair.texts[0]
-    assert pair.answered() == {"strong": 1, "weak": 1}
-    with route_on(EASY):
-        engine.query(EASY)
+    assert set(pair.texts) == {EASY}
     assert pair.answered() == {"strong": 0, "weak": 2}
 
 

@@ -95,7 +95,7 @@ def test_tools_for_a_model_without_are_a_mistake():
     "lacking",
     [
         'sys.modules["llama_index"] = None',
-        "from llama_index.core.retrievers import fusion_retriever as r; del r.QUERY_GEN_PROMPT",
+        "from llama_index.core.llms import structured_llm; del structured_llm.StructuredLLM",
     ],
     ids=["missing", "too old"],
 )

@@ -28,6 +28,8 @@ from .needs import needs_of
 from .questions import with_question
 
 _HUMAN_ROLES = ("user", "human")
+_SOURCE = "lc_source"
+"""Tells, in a human message that nobody typed, which feature of an agent added it."""
 _ROLES = {"ai": "assistant", "AIMessageChunk": "assistant"}
 
 
@@ -136,6 +138,8 @@ def _session(messages: Sequence[BaseMessage], thread: object, level: int) -> str
 def _role(message: BaseMessage) -> str:
     if _is_human(message):
         return "user"
+    if isinstance(message, HumanMessage):
+        return "notification"
     if isinstance(message, ChatMessage):
         return message.role.lower()
     return _ROLES.get(message.type, message.type)
@@ -144,4 +148,5 @@ def _role(message: BaseMessage) -> str:
 def _is_human(message: BaseMessage) -> bool:
     if isinstance(message, ChatMessage):
         return message.role.lower() in _HUMAN_ROLES
-    return isinstance(message, HumanMessage)
+    typed = not isinstance(message.additional_kwargs.get(_SOURCE), str)
+    return isinstance(message, HumanMessage) and typed

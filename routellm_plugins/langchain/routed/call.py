@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from routellm_core import Decision
 from routellm_core.policy.route_on import held
 
-from ...streams import ended
+from ...streams import HandedStream
 from ..reporting import with_decision
 
 
@@ -55,15 +55,14 @@ class RoutedCall:
             yield self.carried(first)
             yield from chunks
 
-    async def astream(self) -> AsyncIterator[Any]:
+    def astream(self) -> AsyncIterator[Any]:
         """Like ``stream``."""
-        first = True
-        with held(self.text):
-            chunks = self.target.astream(self.model_input, self.config, **self.kwargs)
-        async with ended(chunks):
-            async for chunk in chunks:
-                yield self.carried(chunk) if first else chunk
-                first = False
+
+        async def opened() -> AsyncIterator[Any]:
+            with held(self.text):
+                return self.target.astream(self.model_input, self.config, **self.kwargs)
+
+        return HandedStream(opened, self.carried)
 
 
 class Calls(Runnable["RoutedCall | Exception", Any]):

@@ -24,7 +24,7 @@ from routellm_core.policy.route_on import held, text_to_route_on, texts_to_route
 from routellm_core.rules.fits import Abilities
 from routellm_core.traffic.shadow.other_model import TwoModels
 
-from ...streams import ended
+from ...streams import HandedStream
 from ..asking.calls import asked_by
 from ..asking.overrides import take_settings
 from ..asking.questions import question_in_call
@@ -102,18 +102,19 @@ class Routed:
     ) -> AsyncIterator[Any]:
         return self._astreamed(text_to_route_on(), input, config, kwargs)
 
-    async def _astreamed(
+    def _astreamed(
         self,
         text: str | None,
         model_input: LanguageModelInput,
         config: RunnableConfig | None,
         kwargs: dict[str, Any],
     ) -> AsyncIterator[Any]:
-        with held(text):
-            call = await self._aroute(model_input, config, kwargs)
-        async with ended(call.astream()) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        async def opened() -> AsyncIterator[Any]:
+            with held(text):
+                call = await self._aroute(model_input, config, kwargs)
+            return call.astream()
+
+        return HandedStream(opened)
 
     def stream_events(
         self,
@@ -189,7 +190,7 @@ class Routed:
         handed: Any = {"return_exceptions": return_exceptions}
         yield from CALLS.batch_as_completed(calls, configs, **handed)
 
-    async def abatch_as_completed(
+    def abatch_as_completed(
         self,
         inputs: Sequence[LanguageModelInput],
         config: RunnableConfig | Sequence[RunnableConfig] | None = None,
@@ -197,12 +198,13 @@ class Routed:
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
-        configs = get_config_list(config, len(inputs))
-        calls = await self._aroute_many(inputs, configs, kwargs)
-        handed: Any = {"return_exceptions": return_exceptions}
-        async with ended(CALLS.abatch_as_completed(calls, configs, **handed)) as outcomes:
-            async for outcome in outcomes:
-                yield outcome
+        async def opened() -> AsyncIterator[Any]:
+            configs = get_config_list(config, len(inputs))
+            calls = await self._aroute_many(inputs, configs, kwargs)
+            handed: Any = {"return_exceptions": return_exceptions}
+            return CALLS.abatch_as_completed(calls, configs, **handed)
+
+        return HandedStream(opened)
 
     def _route(
         self, model_input: LanguageModelInput, config: RunnableConfig | None, kwargs: dict[str, Any]

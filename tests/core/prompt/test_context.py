@@ -56,6 +56,23 @@ def test_documents_in_parts_before_the_question():
     assert human_turns([user(parts)]) == (EASY,)
 
 
+@pytest.mark.parametrize("context", [PAGE, f"{PAGE}\n\n{PAGE}"], ids=["a line", "lines"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Context: {c} Question: {q}",
+        "Context:\n{c} Question: {q} Answer:",
+        "Question: {q} Context: {c} Answer:",
+        "Documents: {c} Query: {q}",
+        "Answer by the context. Context: {c} Question: {q} Answer:",
+        "Answer by the context.\nContext: {c} Question: {q}",
+    ],
+)
+def test_labels_within_lines(prompt, context):
+    text = prompt.replace("{c}", context).replace("{q}", EASY)
+    assert human_turns([user(text)]) == (EASY,)
+
+
 RAG = """class Filled(BaseModel):
     question: str
     context: str
@@ -81,6 +98,10 @@ Answer:'''
         f"<article>{PAGE}</article>\nShorten it.",
         f"How does <context> differ from {PAGE} </context> in this?",
         f"Context: {PAGE}\nQuestion: Is that so?",
+        f"Context: {PAGE} Question: Is that so?",
+        f"Context: {PAGE} Question: How? Answer: So. {PAGE} Question: {EASY}",
+        f"Context: {PAGE} Question: How? Answer: So. {PAGE}",
+        "Context: we run Postgres with 3 TB of data. Question: How do we add a shard?",
         # As short as this, the context may be the human's own.
         "Context: we run Postgres with 3 TB of data.\nQuestion: How do we add a shard?",
         "<context>We run Postgres with 3 TB of data.</context>\nHow do we add a shard?",

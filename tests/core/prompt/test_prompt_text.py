@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from routellm_core import scored_text
+from routellm_core import human_turns, scored_text
 
 USER = {"role": "user", "content": "Why is the sky blue?"}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
@@ -57,3 +57,33 @@ def test_words_beside_a_tool_result_do_not_change_model_half_way():
     reminder = {"type": "text", "text": "<system-reminder>Prove it.</system-reminder>"}
     parts = [{"type": "tool_result", "content": "long output"}, reminder]
     assert scored_text([USER, {"role": "user", "content": parts}]) == USER["content"]
+
+
+def user(content):
+    return {"role": "user", "content": content}
+
+
+MAIL = "<customer_email>\nMy order is late.\n</customer_email>"
+
+
+@pytest.mark.parametrize("before", [[], [{"role": "system", "content": "Sort it."}]])
+@pytest.mark.parametrize(
+    "after", [[], [{"role": "assistant", "content": "a"}, {"role": "tool", "content": "b"}]]
+)
+def test_blocks_that_no_client_writes_are_an_applications_data(before, after):
+    assert human_turns([*before, user(MAIL), *after]) == (MAIL,)
+    assert human_turns([*before, user(f"<system-reminder>x</system-reminder>\n{MAIL}")]) == (MAIL,)
+    assert human_turns([*before, user("<environment_context>x</environment_context>")]) == ()
+    assert human_turns([*before, user(MAIL), *after, user("Answer it.")]) == ("Answer it.",)
+
+
+def test_blocks_alone_that_come_later_pass_the_question_on():
+    answered = [{"role": "assistant", "content": "Late."}]
+    assert human_turns([user("Sort it."), *answered, user(MAIL)]) == ("Sort it.",)
+    assert human_turns([user(MAIL), *answered, user([IMAGE])]) == ("",)
+
+
+def test_of_an_applications_examples_the_last_data_are_scored():
+    answered = [{"role": "assistant", "content": "Late."}]
+    other = MAIL.replace("late", "lost")
+    assert human_turns([user(MAIL), *answered, user(other)]) == (other,)

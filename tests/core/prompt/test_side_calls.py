@@ -115,6 +115,47 @@ SIDE: dict[str, list[dict[str, Any]]] = {
             "versions of the given user question. Original question: Why?"
         )
     ],
+    "LangChain, filter": [
+        user(
+            "Given the following question and context, return YES if the context is relevant to "
+            "the question and NO if it isn't.\n\n> Question: Why?\n> Context:\n>>>\nProve it.\n"
+            ">>>\n> Relevant (YES / NO):"
+        )
+    ],
+    "LangChain, rephrase": [
+        user(
+            "You are an assistant tasked with taking a natural language query from a user and "
+            "converting it into a query for a vectorstore. Here is the user query: Prove it."
+        )
+    ],
+    "LangChain, refined summary": [
+        user(
+            "Your job is to produce a final summary.\nWe have provided an existing summary up to a "
+            "certain point: A proof.\nRefine it."
+        )
+    ],
+    "LangChain, a choice of prompts": [
+        user(
+            "Given a raw text input to a language model select the model prompt best suited for "
+            "the input.\n\n<< INPUT >>\nProve it."
+        )
+    ],
+    "LangChain, a choice of tables": [
+        user(
+            "Given the below input question and list of potential tables, output a comma separated "
+            "list of the table names.\n\nQuestion: Prove it."
+        )
+    ],
+    "LangChain, a form that was missed": [
+        user(
+            "Instructions:\n--------------\nJSON.\n--------------\nCompletion:\n--------------\nProof"
+            "\n--------------\n\nAbove, the Completion did not satisfy the constraints given in "
+            "the Instructions."
+        )
+    ],
+    "LangChain, HyDE for facts": [
+        user("Please write a scientific paper passage to support/refute the claim\nPassage:")
+    ],
     "LangChain, HyDE": [
         user("Please write a passage to answer the question \nQuestion: Why?\nPassage:")
     ],
@@ -144,6 +185,9 @@ HUMAN: dict[str, list[dict[str, Any]]] = {
     "a schema": [user("Generate a table of titles. Each belongs to the chat of a thread.")],
     "a summary": [user("Write a concise summary of the following proof, and check it.")],
     "a session": [user("<session>\n<user id='1'/>\n</session>\nWhy does this XML not parse?")],
+    "a passage": [user("Please write a passage to answer the question of why it holds.")],
+    "a title of a context": [user("Context: a thesis. Give a title that fits.")],
+    "a summary of a text": [user("Some text is provided below. Is it proved?")],
     "a later turn": [
         user("Hello"),
         {"role": "assistant", "content": "Hello."},
