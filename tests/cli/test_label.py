@@ -170,6 +170,11 @@ def test_a_system_prompt_is_part_of_what_is_asked(
         (("--judge", "pair", "--judge-model", "j"), "did you mean 'pairwise'?"),
         (("--max-cost", "1"), "--max-cost needs the price of 'big': give --strong-price"),
         (("--strong-price", "cheap"), "a price is 'cheap'"),
+        (
+            ("--strong-price", "0.0000025,0.00001", "--max-cost", "5"),
+            "a price is '0.0000025,0.00001', which is dollars for one token: write those for a "
+            "million, 2.5,10",
+        ),
         (("--judge-prompt", "nowhere.txt"), "--judge-prompt nowhere.txt cannot be read"),
         (("--api-key-env", "NOBODYS_KEY"), "set NOBODYS_KEY"),
         (("--strong-model", "small"), "name two models"),
