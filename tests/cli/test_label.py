@@ -129,19 +129,48 @@ def test_reads_chat_logs_and_tells_what_it_leaves_out(upstream: JudgeUpstream, t
     assert [row["prompt"] for row in labels(path)] == ["easy one"]
 
 
-@pytest.mark.parametrize("beside", [False, True], ids=["a log", "an export of the store"])
+def test_what_no_threshold_decides_or_nobody_can_ask_again_is_left_out(
+    upstream: JudgeUpstream, tmp_path: Path
+):
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    parts = [{"type": "text", "text": "hard: what is it?"}, picture]
+    rows = [
+        {"messages": [{"role": "user", "content": "easy one"}]},
+        {"system": "You are a title generator.", "messages": [{"role": "user", "content": "hard"}]},
+        {"messages": [{"role": "user", "content": parts}]},
+        {"prompt": "easy one"},
+        {"prompt": "easy one"},
+    ]
+    path = tmp_path / "logs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = label(upstream, path)
+    assert done.returncode == 0, done.stderr
+    assert "skipped 1: a side call, such as a title or a summary, which no thresh" in done.stderr
+    assert "skipped 1: a prompt with images or files, which are not asked" in done.stderr
+    assert "skipped 2: a prompt that an earlier row has: each is labelled once" in done.stderr
+    assert [row["prompt"] for row in labels(path)] == ["easy one"]
+    assert len(upstream.of(BIG)) == 1
+
+
+@pytest.mark.parametrize("form", ["a log", "an export of the store", "a request of Anthropic's"])
 def test_a_system_prompt_is_part_of_what_is_asked(
-    upstream: JudgeUpstream, tmp_path: Path, beside: bool
+    upstream: JudgeUpstream, tmp_path: Path, form: str
 ):
     path = tmp_path / "logs.jsonl"
 
     def write(said: str) -> None:
+        if form == "a request of Anthropic's":
+            blocks = [{"type": "text", "text": f"{said}\n\nBe brief."}]
+            asked = {"system": blocks, "messages": [{"role": "user", "content": "easy one"}]}
+            path.write_text(json.dumps(asked) + "\n")
+            return
         system = [
             {"role": "system", "content": said},
             {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
         ]
         asked = {"messages": [*system, {"role": "user", "content": "easy one"}]}
-        path.write_text(json.dumps({"prompt": "easy one", **asked} if beside else asked) + "\n")
+        beside = {"prompt": "easy one"} if form == "an export of the store" else {}
+        path.write_text(json.dumps({**beside, **asked}) + "\n")
 
     write("Answer in French.")
     assert label(upstream, path).returncode == 0
