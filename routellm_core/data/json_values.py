@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_BEGINS = ("{", "[", '"{', '"[')
+
 
 def listed(value: Any) -> list[Any]:
     """Return a list; an empty one for anything else."""
@@ -19,10 +21,14 @@ def mapped(value: Any) -> Mapping[str, Any]:
 
 
 def parsed(value: Any) -> Any:
-    """Return what a text of JSON says, as it stands in CSV and in parquet; else the value."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
+    """Return the object or list that a text of JSON says, as it stands in CSV and in parquet, also
+    where that text is JSON once more, as of a column of JSON that holds texts; else the value.
+    """
+    if isinstance(value, str) and value.startswith(_BEGINS):
         try:
-            return json.loads(value)
+            found = json.loads(value)
         except (ValueError, RecursionError):
             return value
+        within = parsed(found) if isinstance(found, str) else found
+        return value if isinstance(within, str) else within
     return value

@@ -141,6 +141,14 @@ FORMS: dict[str, tuple[dict[str, Any], LoggedCall]] = {
         spend_log(proxy_server_request="{}", messages=json.dumps(CHAT)),
         LoggedCall(TURNS, "gpt-4o", 21, 34),
     ),
+    "spend log with a text in its column of JSON": (
+        spend_log(proxy_server_request="{}", messages=json.dumps(json.dumps(CHAT))),
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "chat with a text that looks like JSON": (
+        {"input": '"[sic]" means what?'},
+        LoggedCall(('"[sic]" means what?',)),
+    ),
     "span": (SPAN, LoggedCall(TURNS, "gpt-4o", 21, 34)),
     "span with an event": (
         {
