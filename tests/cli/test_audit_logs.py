@@ -77,6 +77,16 @@ def test_only_the_calls_of_an_alias(tmp_path, plugin):
     assert found_in(out)["calls"] == 7
 
 
+def test_an_export_without_the_names_of_its_columns_says_so(tmp_path):
+    path = exported("csv", tmp_path)
+    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")
+    done = called("audit", str(path))
+    assert done.returncode == 2
+    assert "write the names of the columns first (of PostgreSQL, COPY ... WITH CSV HEADER)" in (
+        done.stderr
+    )
+
+
 def test_applications_are_told_apart_by_a_system_prompt_beside_the_messages(tmp_path, plugin):
     plugin(routers)
     asked = {"model": "claude", "messages": [{"role": "user", "content": EASY}]}

@@ -147,7 +147,7 @@ def test_what_no_threshold_decides_or_nobody_can_ask_again_is_left_out(
     assert done.returncode == 0, done.stderr
     assert "skipped 1: a side call, such as a title or a summary, which no thresh" in done.stderr
     assert "skipped 1: a prompt with images or files, which are not asked" in done.stderr
-    assert "skipped 2: a prompt that an earlier row has: each is labelled once" in done.stderr
+    assert "skipped 2: a prompt that another row has: each is labelled once" in done.stderr
     assert [row["prompt"] for row in labels(path)] == ["easy one"]
     assert len(upstream.of(BIG)) == 1
 
@@ -283,6 +283,20 @@ def test_answers_of_the_store_are_judged_and_not_asked_again(
         assert (row["strong_cost"], row["weak_cost"]) == (0.02, 0.001)
     assert label(upstream, prompts, *prices).returncode == 0
     assert len(upstream.of(JUDGE)) == 2 * N
+
+
+def test_of_a_prompt_that_a_job_repeats_a_request_with_both_answers_is_judged(
+    upstream: JudgeUpstream, tmp_path: Path
+):
+    row = {"prompt": "easy one", "models": {"strong": BIG, "weak": SMALL}}
+    answers = ({"strong": "right"}, {"strong": "right", "weak": "right"}, {"weak": "right"})
+    rows = [{**row, "request_id": f"r{at}", "answers": each} for at, each in enumerate(answers)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    done = label(upstream, path)
+    assert done.returncode == 0, done.stderr
+    assert [each["request_id"] for each in labels(path)] == ["r1"]
+    assert upstream.of(SMALL) == []
 
 
 def test_answers_without_a_cost_take_it_from_all_labels_and_that_is_told(

@@ -21,7 +21,7 @@ from ...rules.contents import contents_of
 _FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
 _SIDE = "a side call, such as a title or a summary, which no threshold decides"
 _NO_WORDS = "a prompt with images or files, which are not asked"
-_REPEATED = "a prompt that an earlier row has: each is labelled once"
+_REPEATED = "a prompt that another row has: each is labelled once"
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,12 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
             given, text = _given(row), call.turns[0]
             if why := _left_out(call, messages, given):
                 skipped.note(where, why)
-            elif text in found:
+                continue
+            known_before = found.get(text)
+            if known_before is not None:
                 skipped.note(where, _REPEATED)
-            else:
+            # Of a store's requests, one that both models answered can be judged.
+            if known_before is None or len(given) > len(known_before.given):
                 right = None if answer is None else str(answer)
                 known = row.get("request_id")
                 request_id = known if isinstance(known, str) else None
