@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..data.digests import sha256_of
+from .store import Checkpoint, bundled_names, local_folder
 
 METRICS = "metrics.json"
 """The file beside a model card that holds the figures the card shows, and these hashes."""
@@ -37,6 +38,15 @@ def learned_hashes(folder: Path | None) -> frozenset[str]:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # of another kind
         return frozenset()
+
+
+def learned_by(router: str, checkpoint: Checkpoint | None) -> frozenset[str]:
+    """Return the hashes of what a router learned from, by its name and, if one was given, its
+    checkpoint; none if that does not tell.
+    """
+    if checkpoint:
+        return learned_hashes(local_folder(checkpoint))
+    return learned_hashes(local_folder(router) if router in bundled_names() else None)
 
 
 def count_learned(prompts: Iterable[str], hashes: frozenset[str]) -> int:

@@ -11,8 +11,8 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from ..checkpoints.learned import learned_hashes
-from ..checkpoints.store import local_folder, write_whole
+from ..checkpoints.learned import learned_by
+from ..checkpoints.store import write_whole
 from ..data.calls import Skipped, read_calls
 from ..data.labelled import read_labelled
 from ..data.tables import count_rows
@@ -146,7 +146,7 @@ def calibrate(
             labels = sample_of_labels(
                 policy,
                 rows,
-                learned=learned_hashes(local_folder(checkpoint) if checkpoint else None),
+                learned=learned_by(router, checkpoint),
                 total=count_rows(labelled),
                 progress=progress,
             )
@@ -324,9 +324,8 @@ def _tell(skipped: Skipped, sample: Sample) -> None:
         )
     if sample.repeated:
         typer.secho(
-            f"{sample.repeated:,} labelled rows repeat the prompt of another one: if they "
-            "answer the same request, keep one row with the mean qualities, since a guarantee "
-            "assumes independent rows",
+            f"{sample.repeated:,} labelled rows repeat the prompt of another one: each prompt "
+            "counts once, with the mean of its labels",
             err=True,
             fg="yellow",
         )

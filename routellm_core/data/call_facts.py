@@ -37,7 +37,7 @@ _ROUTES = ("model_group", "route")
 _KEYS = ("user_api_key_alias", "key_alias", "key", "api_key", "user_api_key")
 _TEAMS = ("user_api_key_team_alias", "team_alias", "team", "team_id", "user_api_key_team_id")
 _TIMES = (
-    *("startTime", "start_time", "startTimeUnixNano", "timestamp"),
+    *("startTime", "start_time", "startTimeUnixNano", "timeUnixNano", "timestamp"),
     *("created_at", "createdAt", "created"),
 )
 _CONVERSATIONS = (

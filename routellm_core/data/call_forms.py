@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+from ..prompt.reading import system_text
 from ..prompt.turns import human_turns
 from .call_facts import CallFacts, facts_of, tokens_of
+from .json_values import listed, mapped, parsed
 from .logged_decisions import logged_decision
+from .telemetry import is_otlp, messages_of, spans_of, with_events
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ _NOT_STORED = (
     "no prompt in the row: LiteLLM stores it with store_prompts_in_spend_logs: true, and leaves it "
     "out of /spend/logs/v2"
 )
-_NO_MESSAGES = "a span without gen_ai.input.messages"
+_NO_MESSAGES = "a span without gen_ai.input.messages, or events of its messages"
 _NO_GENERATION = "an observation of Langfuse that is not a generation"
 _FAILED = "a call that failed, by its status"
 _NO_CHAT = "no chat but another kind of call"
@@ -67,7 +68,8 @@ _SYSTEMS = ("system", "instructions")
 _APART = ("cache_read_input_tokens", "cache_creation_input_tokens")
 """Anthropic's counts of tokens that are not in its ``input_tokens``."""
 
-_INDEXED = re.compile(r"gen_ai\.prompt\.(\d+)\.(role|content)")
+_OF_LITELLM = frozenset(("call_type", "api_key", "spend", "model_group"))
+"""Columns of its spend logs, beside a ``request_id``, which other gateways have too."""
 
 
 def calls_in(row: Row) -> Iterator[LoggedCall | str]:
@@ -78,11 +80,10 @@ def calls_in(row: Row) -> Iterator[LoggedCall | str]:
             yield _NO_TEXT
         else:
             messages = [{"role": "user", "content": prompt}]
-            usage = _usage({**row, **_mapping(row.get("usage"))})
+            usage = _usage({**row, **mapped(row.get("usage"))})
             yield _logged((prompt,), messages, row, usage, row.get("model"), {})
-    elif row.get("resourceSpans") is not None:
-        for span in _spans(row):
-            yield _span(span)
+    elif is_otlp(row):
+        yield from map(_span, spans_of(row))
     elif rows := _page(row.get("observations")):
         for each in rows:
             yield _one(each)
@@ -100,7 +101,7 @@ def _one(row: Row) -> LoggedCall | str:
 
 def _page(value: Any) -> list[Row]:
     """Return the rows that an API answers with at once."""
-    return [each for each in _list(value) if isinstance(each, Mapping)]
+    return [each for each in listed(value) if isinstance(each, Mapping)]
 
 
 def _left_out(row: Row) -> str | None:
@@ -118,15 +119,16 @@ def _is_other(kind: object) -> bool:
 def _litellm(row: Row) -> LoggedCall | str:
     if why := _left_out(row):
         return why
-    body = _mapping(row.get("proxy_server_request"))
-    found = _messages(body) or _list(_parsed(row.get("messages")))
+    body = mapped(row.get("proxy_server_request"))
+    found = _messages(body) or listed(parsed(row.get("messages")))
     if not found:
-        return _NOT_STORED
-    metadata = _mapping(row.get("metadata"))
-    usage = {**_mapping(metadata.get("usage_object"))}
-    usage.update(_mapping(metadata.get("additional_usage_values")))
-    usage["prompt_tokens"] = row.get("prompt_tokens")
-    usage["completion_tokens"] = row.get("completion_tokens")
+        return _NOT_STORED if _OF_LITELLM.intersection(row) else _NO_FORM
+    metadata = mapped(row.get("metadata"))
+    usage = {**mapped(metadata.get("usage_object"))}
+    usage.update(mapped(metadata.get("additional_usage_values")))
+    usage.update(_usage(mapped(row.get("usage"))))  # a log with the ids of requests
+    for key in ("prompt_tokens", "completion_tokens"):
+        usage[key] = usage.get(key) if row.get(key) is None else row[key]
     model = row.get("model_group") or row.get("model")
     alias = (logged_decision(row) or {}).get("alias")
     facts = row if alias is None else {**row, "model_group": alias}  # else of who answered
@@ -136,12 +138,12 @@ def _litellm(row: Row) -> LoggedCall | str:
 def _openai(row: Row) -> LoggedCall | str:
     if why := _left_out(row):  # LiteLLM's callbacks log such rows
         return why
-    response = _parsed(row.get("response"))
+    response = parsed(row.get("response"))
     answer = response if isinstance(response, Mapping) else {}
-    usage = _usage(_mapping(row.get("usage")) or _mapping(answer.get("usage")))
+    usage = _usage(mapped(row.get("usage")) or mapped(answer.get("usage")))
     model = row.get("model") or answer.get("model")
-    found = _list(_parsed(row["messages"]))
-    return _call(found, {**answer, **row}, usage, model, metadata=_mapping(row.get("metadata")))
+    found = _with_system(row, listed(parsed(row["messages"])))
+    return _call(found, {**answer, **row}, usage, model, metadata=mapped(row.get("metadata")))
 
 
 def _langfuse(row: Row) -> LoggedCall | str:
@@ -150,7 +152,7 @@ def _langfuse(row: Row) -> LoggedCall | str:
     if str(row.get("level")).upper() == "ERROR":
         return _FAILED
     usage = next(
-        filter(None, (_mapping(row.get(k)) for k in ("usage_details", "usageDetails", "usage"))), {}
+        filter(None, (mapped(row.get(k)) for k in ("usage_details", "usageDetails", "usage"))), {}
     )
     model = next(
         filter(None, (row.get(k) for k in ("provided_model_name", "providedModelName", "model"))),
@@ -160,9 +162,12 @@ def _langfuse(row: Row) -> LoggedCall | str:
     if "input" in usage:
         counts = {**usage, "prompt_tokens": _langfuse_input(usage)}
         counts["completion_tokens"] = usage.get("output")
-    metadata = _mapping(row.get("metadata"))
+    metadata = mapped(row.get("metadata"))
+    costs = mapped(row.get("cost_details")) or mapped(row.get("costDetails"))
     facts = {**row, "sessionId": row.get("sessionId") or row.get("session_id")}
-    return _call(_messages(_parsed(row["input"])), facts, counts, model, metadata=metadata)
+    facts = {"spend": costs.get("total"), **facts}
+    found = _with_system(row, _messages(parsed(row["input"])))
+    return _call(found, facts, counts, model, metadata=metadata)
 
 
 def _usage(usage: Row) -> Row:
@@ -187,29 +192,24 @@ def _langfuse_input(usage: Row) -> int | None:
 
 
 def _span(row: Row) -> LoggedCall | str:
-    attributes = attributes_of(row.get("attributes"))
-    for event in _list(_parsed(row.get("events"))):
-        if isinstance(event, Mapping):
-            attributes = {**attributes_of(event.get("attributes")), **attributes}
+    attributes = with_events(row)
     operation = attributes.get("gen_ai.operation.name")
     if _is_other(operation):
         return _NO_CHAT
     if any(of in str(operation).lower() for of in _OF_AGENTS):
         return _OF_AGENT
-    given = _list(_parsed(attributes.get("gen_ai.input.messages")))
-    messages = [_of_parts(each) for each in given] or _indexed(attributes)
+    messages = messages_of(row, attributes)
     if not messages:
         return _NO_MESSAGES
-    system = _list(_parsed(attributes.get("gen_ai.system_instructions")))
-    if system:
-        messages = [_of_parts({"role": "system", "parts": system}), *messages]
     if _is_error(row.get("status")):
         return _FAILED
     model = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
     usage = {
         **attributes,
-        "prompt_tokens": attributes.get("gen_ai.usage.input_tokens"),
-        "completion_tokens": attributes.get("gen_ai.usage.output_tokens"),
+        "prompt_tokens": _first(attributes, "gen_ai.usage", ("input_tokens", "prompt_tokens")),
+        "completion_tokens": _first(
+            attributes, "gen_ai.usage", ("output_tokens", "completion_tokens")
+        ),
     }
     metadata = {
         key.removeprefix("metadata."): value
@@ -254,95 +254,34 @@ def _logged(
 
 
 def _messages(value: Any) -> list[Any]:
-    """Return the messages of a request's body, of a list of them, or of a bare text. The system
-    prompt of a body, which some APIs have beside the messages, is the first.
-    """
-    system: list[Any] = []
+    """Return the messages of a request's body, of a list of them, or of a bare text."""
     if isinstance(value, Mapping):
-        before = next((value[key] for key in _SYSTEMS if value.get(key)), None)
-        system = [] if before is None else [{"role": "system", "content": before}]
-        value = next(
+        given = next(
             (value[key] for key in ("messages", "input", "prompt") if value.get(key)), None
         )
+        return _with_system(value, _messages(given))
     if isinstance(value, str):
-        return [*system, {"role": "user", "content": value}] if value.strip() else []
-    return [*system, *_list(value)] if _list(value) else []
+        return [{"role": "user", "content": value}] if value.strip() else []
+    return listed(value)
 
 
-def _of_parts(message: Any) -> Any:
-    """Return a message of OpenTelemetry's in OpenAI's form."""
-    parts = message.get("parts") if isinstance(message, Mapping) else None
-    if not isinstance(parts, list):
-        return message
-    content = []
-    for part in parts:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind == "text" and "content" in part:
-            content.append({"type": "text", "text": part["content"]})
-        elif kind == "tool_call_response":
-            content.append({"type": "tool_result"})
-        else:  # LiteLLM leaves parts as clients sent them
-            content.append(part)
-    return {**message, "content": content}
+def _with_system(body: Row, messages: list[Any]) -> list[Any]:
+    """Return messages with the system prompt first that some APIs have beside them."""
+    given = (parsed(body.get(key)) for key in _SYSTEMS)
+    system = next((each for each in given if each and isinstance(each, (str, list))), None)
+    if system is None or not messages or system_text(messages[:1]):
+        return messages
+    return [{"role": "system", "content": system}, *messages]
+
+
+def _first(attributes: Row, prefix: str, names: Sequence[str]) -> Any:
+    """Return the first of some attributes that is there."""
+    found = (attributes.get(f"{prefix}.{name}") for name in names)
+    return next((each for each in found if each is not None), None)
 
 
 def _is_error(status: Any) -> bool:
     """Whether a span's status says so: OTLP's in JSON, or as Python's console exporter has it."""
-    found = _mapping(status)
+    found = mapped(status)
     code = found.get("code", found.get("status_code"))
     return code == 2 or str(code).upper().endswith("ERROR")
-
-
-def _indexed(attributes: Mapping[str, Any]) -> list[Any]:
-    """Return the messages in attributes gen_ai.prompt.0.role, gen_ai.prompt.0.content, ..."""
-    messages: dict[int, dict[str, Any]] = {}
-    for key, value in attributes.items():
-        found = _INDEXED.fullmatch(key)
-        if found:
-            messages.setdefault(int(found[1]), {})[found[2]] = value
-    return [messages[at] for at in sorted(messages)]
-
-
-def _spans(row: Row) -> Iterator[Row]:
-    for resource in _list(_parsed(row["resourceSpans"])):
-        for scope in _list(_mapping(resource).get("scopeSpans")):
-            yield from filter(None, map(_mapping, _list(_mapping(scope).get("spans"))))
-
-
-def attributes_of(value: Any) -> dict[str, Any]:
-    """Return attributes by name, also of OTLP, where they are a list of keys and values."""
-    value = _parsed(value)
-    if isinstance(value, list):
-        pairs = filter(None, map(_mapping, value))
-        return {str(pair.get("key")): _otlp(pair.get("value")) for pair in pairs}
-    return dict(_mapping(value))
-
-
-def _otlp(value: Any) -> Any:
-    """Return a value of OTLP, such as {"stringValue": "..."}, as it is in JSON."""
-    if not isinstance(value, Mapping):
-        return value
-    if "arrayValue" in value:
-        return [_otlp(each) for each in _list(_mapping(value["arrayValue"]).get("values"))]
-    if "kvlistValue" in value:
-        return attributes_of(_list(_mapping(value["kvlistValue"]).get("values")))
-    return next(iter(value.values()), None)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    value = _parsed(value)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _parsed(value: Any) -> Any:
-    """Return what a text of JSON says, as it stands in CSV and in parquet; else the value."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
+
+from .json_values import mapped
 
 Row = Mapping[str, Any]
 
@@ -25,28 +26,18 @@ def logged_decision(row: Row) -> Row | None:
     They are in LiteLLM's metadata, under ``routellm``, among the headers of the answer
     (``headers`` or ``response_headers``), or columns of the row.
     """
-    metadata = parsed(row.get("metadata"))
-    places = (parsed(metadata.get("spend_logs_metadata")), metadata, row)
-    found = [parsed(place.get(KEY)) for place in places]
-    found += [_of_headers(parsed(row.get(name))) for name in _HEADERS]
+    metadata = mapped(row.get("metadata"))
+    places = (mapped(metadata.get("spend_logs_metadata")), metadata, row)
+    found = [mapped(place.get(KEY)) for place in places]
+    found += [_of_headers(mapped(row.get(name))) for name in _HEADERS]
     return next(filter(None, found), row if row.get("tier") in ("strong", "weak") else None)
 
 
 def request_id_of(row: Row) -> str:
     """Return by what judgements name the call of a row; empty if there is nothing."""
-    response = parsed(row.get("response"))
+    response = mapped(row.get("response"))
     names = (place.get(each) for place in (row, response) for each in _IDS)
     return next((each for each in names if isinstance(each, str)), "")
-
-
-def parsed(value: object) -> Row:
-    """Return a mapping, or what a text of one in JSON holds; empty if it is neither."""
-    if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
 
 
 def plain(value: object) -> object:

@@ -13,7 +13,7 @@ from ..contracts import Router
 from ..errors import ConfigError
 from ..rules.budget import Costs, share_for_cost, share_for_saving
 from ..rules.calibration import Calibration, read_calibration
-from ..rules.prices import Price, price_of_model
+from ..rules.prices import Price, check_per_million, price_of_model
 from ..rules.share import NEVER, outside_range, threshold_for_share, ties
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def price_for(wish: str, name: str, price: tuple[float, float] | str | None) -> 
         price: its value.
 
     Raises:
-        ConfigError: it is not set, or LiteLLM's table lacks the model.
+        ConfigError: it is not set or of one token, or LiteLLM's table lacks the model.
         MissingExtraError: it is a model's name, and LiteLLM is not installed.
     """
     if price is None:
@@ -131,7 +131,10 @@ def price_for(wish: str, name: str, price: tuple[float, float] | str | None) -> 
             f"'{wish}' needs the prices of both models: write {name}: [2.5, 10], dollars for a "
             "million tokens read and written, or the model's name in LiteLLM's table"
         )
-    return price_of_model(price) if isinstance(price, str) else Price(*price)
+    if isinstance(price, str):
+        return price_of_model(price)
+    check_per_million(price, f"{name}: {list(price)}")
+    return Price(*price)
 
 
 def _one(number: float) -> NDArray[np.float64]:

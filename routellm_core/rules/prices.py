@@ -29,6 +29,10 @@ _GIVE = (
     "strong_price: [2.5, 10], or at the terminal --strong-price 2.5,10"
 )
 
+_LEAST = 1e-3
+"""Dollars for a million tokens: no model that writes text is cheaper, and none has such a price for
+one token."""
+
 _BYTES_PER_TOKEN = 4.0
 """Of UTF-8, in English text with the tokenizers of OpenAI."""
 
@@ -78,7 +82,7 @@ def price_of(text: str, of_cache: str | None = None) -> Price:
             into it, such as ``0.3,3.75``.
 
     Raises:
-        ConfigError: one is no such list of numbers.
+        ConfigError: one is no such list of numbers, or a price of one token.
     """
     numbers = _numbers(text)
     if len(numbers) != 2:
@@ -86,6 +90,7 @@ def price_of(text: str, of_cache: str | None = None) -> Price:
             f"a price is '{text}': write dollars for a million tokens read and a million written, "
             "such as 2.5,10"
         )
+    check_per_million((numbers[0], numbers[1]), text)
     caches = [] if of_cache is None else _numbers(of_cache)
     if of_cache is not None and len(caches) not in (1, 2):
         raise ConfigError(
@@ -93,6 +98,24 @@ def price_of(text: str, of_cache: str | None = None) -> Price:
             "and, if it has a price of its own, a million put into it, such as 0.3,3.75"
         )
     return Price(*numbers, *caches)
+
+
+def check_per_million(price: tuple[float, float], written: str) -> None:
+    """Refuse a price for one token: a budget counted with it would never be spent.
+
+    Args:
+        price: of tokens read and written, meant to be of a million.
+        written: the price as it was given, for the message.
+
+    Raises:
+        ConfigError: it is that of one token. 0 is a price, of a model of one's own.
+    """
+    if 0 < max(price) < _LEAST:
+        read, answered = (1e6 * each for each in price)
+        raise ConfigError(
+            f"a price is '{written}', which is dollars for one token: write those for a million, "
+            f"{read:g},{answered:g}"
+        )
 
 
 def _numbers(text: str) -> list[float]:

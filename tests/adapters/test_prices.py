@@ -88,3 +88,17 @@ def test_a_model_without_a_price_is_told_before_traffic():
     (problem,) = check_config({"model_list": [*groups, routed]}).problems
     assert "has no price for 'openai/mine'" in problem
     assert "strong_price: [2.5, 10]" in problem
+
+
+def test_a_price_of_one_token_is_told_before_traffic():
+    settings = {
+        **{"strong": "good", "weak": "cheap", "saving": 0.47},
+        **{"strong_price": [2.5e-6, 1e-5], "weak_price": [0.15, 0.6]},
+    }
+    routed = {
+        **entry("support", model="openai/routellm", api_key="unused"),
+        "model_info": {"routellm": settings},
+    }
+    groups = (entry("good", model="openai/mine"), entry("cheap", model="openai/gpt-4o-mini"))
+    (problem,) = check_config({"model_list": [*groups, routed]}).problems
+    assert "for one token: write those for a million, 2.5,10" in problem

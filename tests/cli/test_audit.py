@@ -84,6 +84,22 @@ def test_what_would_have_gone_where(log, tmp_path):
     assert found["spend"] == pytest.approx(0.05)
 
 
+def test_a_prompt_that_a_job_repeats_is_told(tmp_path):
+    people = [row(f"What is {at} plus {at}, please?", api_key=str(at)) for at in range(60)]
+    job = [row(HARD, api_key="job", startTime=f"2026-11-02T10:{at:02}:00Z") for at in range(40)]
+    out, share = tmp_path / "out", ("--strong-share", "0.4")
+    log = lines(tmp_path / "log.jsonl", *people, *job)
+    done = called("audit", str(log), *share, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    said = "40 calls (40.0 %) ask the same, by their score, as a job does: all of them would have "
+    said += "gone to the strong model. Of the other calls, 0.0 % would have gone to the strong one."
+    assert said in " ".join(done.stdout.split())
+    assert said in (out / "audit.md").read_text()
+    assert found_in(out)["repeated_prompt"] == {"calls": 40, "strong": True, "others": 0.0}
+    called("audit", str(lines(log, *people)), *share, "--out", str(tmp_path / "few"))
+    assert "ask the same" not in (tmp_path / "few" / "audit.md").read_text()
+
+
 def test_no_text_and_no_key_is_in_any_output(log, tmp_path):
     out = tmp_path / "out"
     done = called("audit", str(log), *AT, *PRICES, "--out", str(out))

@@ -77,6 +77,29 @@ def test_only_the_calls_of_an_alias(tmp_path, plugin):
     assert found_in(out)["calls"] == 7
 
 
+def test_an_export_without_the_names_of_its_columns_says_so(tmp_path):
+    path = exported("csv", tmp_path)
+    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")
+    done = called("audit", str(path))
+    assert done.returncode == 2
+    assert "write the names of the columns first (of PostgreSQL, COPY ... WITH CSV HEADER)" in (
+        done.stderr
+    )
+
+
+def test_applications_are_told_apart_by_a_system_prompt_beside_the_messages(tmp_path, plugin):
+    plugin(routers)
+    asked = {"model": "claude", "messages": [{"role": "user", "content": EASY}]}
+    longer = {**asked, "messages": [*asked["messages"], {"role": "assistant", "content": "Hi."}]}
+    longer["messages"].append({"role": "user", "content": HARD})
+    rows = [{**each, "system": f"You are {who}."} for who in "AB" for each in (asked, longer)]
+    title = {**asked, "system": "You are a title generator. Give a title."}
+    log, out = lines(tmp_path / "log.jsonl", *rows, title), tmp_path / "out"
+    assert called("audit", str(log), *AT, "--out", str(out)).returncode == 0
+    found = found_in(out)
+    assert (found["calls"], found["conversations"], found["side"]) == (5, 3, 1)
+
+
 @pytest.mark.parametrize("line", ['{"prompt": "a"}, {"prompt": "b"}', "]{", "[1]", "[,"])
 def test_what_only_looks_like_part_of_an_array_is_skipped(tmp_path, plugin, line):
     plugin(routers)

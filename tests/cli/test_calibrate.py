@@ -190,14 +190,26 @@ def test_a_model_unlike_any_of_the_table_is_no_list_of_others(prompts):
     assert "LiteLLM's table has no price for 'big': give the prices of both models" in done.stderr
 
 
-def test_labelled_rows_that_repeat_a_prompt_are_told(labelled, tmp_path):
-    lines = labelled.read_text().splitlines(keepends=True)
-    file = tmp_path / "twice.jsonl"
-    file.write_text("".join(lines + lines[:100]))
+def test_labelled_rows_that_repeat_a_prompt_count_as_their_mean(labelled, tmp_path):
+    rows = [json.loads(line) for line in labelled.read_text().splitlines()]
+    costs = {"strong_cost": 0.01, "weak_cost": 0.001}
+    cron = {"prompt": "Summarise the nightly build log.", **costs}
+    as_mean = {**cron, "strong": 0.75, "weak": 0.5}
+    as_rows = [{**cron, "strong": 1, "weak": 1}, {**cron, "strong": 0.5, "weak": 0}] * 500
+    files = []
+    for name, more in (("mean", [as_mean]), ("rows", as_rows)):
+        files.append(tmp_path / name / "pairs.jsonl")
+        files[-1].parent.mkdir()
+        lines = [json.dumps(row) for row in [*({**row, **costs} for row in rows), *more]]
+        files[-1].write_text("\n".join(lines))
     base = ["calibrate", "--router", "random", "--max-quality-loss", "0.05", "--labelled"]
-    done = called(*base, str(file))
-    assert "100 labelled rows repeat the prompt of another one" in done.stderr
-    assert "repeat" not in called(*base, str(labelled)).stderr
+    once, often = (called(*base, str(file)) for file in files)
+    assert once.returncode == often.returncode == 0, often.stderr
+    assert "repeat" not in once.stderr
+    assert "999 labelled rows repeat the prompt of another one: each prompt counts once" in (
+        often.stderr
+    )
+    assert often.stdout == once.stdout
 
 
 def test_a_router_without_a_fingerprint_and_ties(prompts, plugin, tmp_path):

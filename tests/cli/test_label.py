@@ -129,19 +129,48 @@ def test_reads_chat_logs_and_tells_what_it_leaves_out(upstream: JudgeUpstream, t
     assert [row["prompt"] for row in labels(path)] == ["easy one"]
 
 
-@pytest.mark.parametrize("beside", [False, True], ids=["a log", "an export of the store"])
+def test_what_no_threshold_decides_or_nobody_can_ask_again_is_left_out(
+    upstream: JudgeUpstream, tmp_path: Path
+):
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    parts = [{"type": "text", "text": "hard: what is it?"}, picture]
+    rows = [
+        {"messages": [{"role": "user", "content": "easy one"}]},
+        {"system": "You are a title generator.", "messages": [{"role": "user", "content": "hard"}]},
+        {"messages": [{"role": "user", "content": parts}]},
+        {"prompt": "easy one"},
+        {"prompt": "easy one"},
+    ]
+    path = tmp_path / "logs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = label(upstream, path)
+    assert done.returncode == 0, done.stderr
+    assert "skipped 1: a side call, such as a title or a summary, which no thresh" in done.stderr
+    assert "skipped 1: a prompt with images or files, which are not asked" in done.stderr
+    assert "skipped 2: a prompt that another row has: each is labelled once" in done.stderr
+    assert [row["prompt"] for row in labels(path)] == ["easy one"]
+    assert len(upstream.of(BIG)) == 1
+
+
+@pytest.mark.parametrize("form", ["a log", "an export of the store", "a request of Anthropic's"])
 def test_a_system_prompt_is_part_of_what_is_asked(
-    upstream: JudgeUpstream, tmp_path: Path, beside: bool
+    upstream: JudgeUpstream, tmp_path: Path, form: str
 ):
     path = tmp_path / "logs.jsonl"
 
     def write(said: str) -> None:
+        if form == "a request of Anthropic's":
+            blocks = [{"type": "text", "text": f"{said}\n\nBe brief."}]
+            asked = {"system": blocks, "messages": [{"role": "user", "content": "easy one"}]}
+            path.write_text(json.dumps(asked) + "\n")
+            return
         system = [
             {"role": "system", "content": said},
             {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
         ]
         asked = {"messages": [*system, {"role": "user", "content": "easy one"}]}
-        path.write_text(json.dumps({"prompt": "easy one", **asked} if beside else asked) + "\n")
+        beside = {"prompt": "easy one"} if form == "an export of the store" else {}
+        path.write_text(json.dumps({**beside, **asked}) + "\n")
 
     write("Answer in French.")
     assert label(upstream, path).returncode == 0
@@ -170,6 +199,11 @@ def test_a_system_prompt_is_part_of_what_is_asked(
         (("--judge", "pair", "--judge-model", "j"), "did you mean 'pairwise'?"),
         (("--max-cost", "1"), "--max-cost needs the price of 'big': give --strong-price"),
         (("--strong-price", "cheap"), "a price is 'cheap'"),
+        (
+            ("--strong-price", "0.0000025,0.00001", "--max-cost", "5"),
+            "a price is '0.0000025,0.00001', which is dollars for one token: write those for a "
+            "million, 2.5,10",
+        ),
         (("--judge-prompt", "nowhere.txt"), "--judge-prompt nowhere.txt cannot be read"),
         (("--api-key-env", "NOBODYS_KEY"), "set NOBODYS_KEY"),
         (("--strong-model", "small"), "name two models"),
@@ -249,6 +283,20 @@ def test_answers_of_the_store_are_judged_and_not_asked_again(
         assert (row["strong_cost"], row["weak_cost"]) == (0.02, 0.001)
     assert label(upstream, prompts, *prices).returncode == 0
     assert len(upstream.of(JUDGE)) == 2 * N
+
+
+def test_of_a_prompt_that_a_job_repeats_a_request_with_both_answers_is_judged(
+    upstream: JudgeUpstream, tmp_path: Path
+):
+    row = {"prompt": "easy one", "models": {"strong": BIG, "weak": SMALL}}
+    answers = ({"strong": "right"}, {"strong": "right", "weak": "right"}, {"weak": "right"})
+    rows = [{**row, "request_id": f"r{at}", "answers": each} for at, each in enumerate(answers)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    done = label(upstream, path)
+    assert done.returncode == 0, done.stderr
+    assert [each["request_id"] for each in labels(path)] == ["r1"]
+    assert upstream.of(SMALL) == []
 
 
 def test_answers_without_a_cost_take_it_from_all_labels_and_that_is_told(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 
 from routellm_core import Decision
 from routellm_core.data.calls import Skipped
+from routellm_core.data.digests import sha256_of
 from routellm_core.data.labelled import read_labelled
 from routellm_core.data.labels import read_gold
 from routellm_core.traffic.report.estimates import saving, share, weighted_mean
+from routellm_core.traffic.report.requests import requests_of
 from routellm_core.traffic.store.kept import About, Feedback
 from routellm_core.traffic.store.store import Store
 from tests.cli.command import called
@@ -257,6 +261,48 @@ def test_requests_are_forgotten_on_demand(path: str):
 
 def covers(estimate: Any, truth: float) -> bool:
     return estimate is not None and estimate.low <= truth <= estimate.high
+
+
+def test_a_route_whose_first_request_comes_while_the_report_reads(
+    path: str, monkeypatch: pytest.MonkeyPatch
+):
+    store = fill(path)
+    served = store.served
+
+    def then_another(since: float = 0.0) -> Iterator[dict[str, Any]]:
+        yield from served(since)
+        made = decision(0.1, "weak")
+        explored = replace(made, propensity=0.9, cause="score")
+        new = request("new", at=NOW, route="new", decision=explored, prompt_sha256="0" * 64)
+        again = replace(new, request_id="again")
+        store.add([new, ("new", answer("weak")), ("new", answer("strong", shadow=True))])
+        store.add([again, ("again", answer("weak")), ("again", answer("strong", shadow=True))])
+        store.add_feedback([Feedback("new", 1.0, "strong"), Feedback("new", 1.0, "weak")])
+
+    monkeypatch.setattr(store, "served", then_another)
+    assert [each.route for each in requests_of(store)] == ["chat"]
+    assert [each.route for each in requests_of(Store(path))] == ["chat", "new"]
+
+
+def test_a_prompt_that_a_job_repeats_counts_as_often_as_it_came(path: str):
+    store = Store(path)
+    store.describe("chat", About(MODELS, PRICES))
+    kept: list[Any] = []
+    for k in range(50):
+        prompt = "Summarise the nightly build log." if k < 30 else f"Question {k}"
+        made = {"decision": decision(0.1, "weak"), "propensity": 0.5, "at": NOW + k}
+        kept.append(request(f"r{k}", prompt=prompt, prompt_sha256=sha256_of(prompt), **made))
+        kept += [(f"r{k}", answer("weak")), (f"r{k}", answer("strong", shadow=True))]
+    store.add(kept)
+    labels = [Feedback(f"r{k}", 1.0, "strong", "judge") for k in (0, *range(30, 50))]
+    labels += [Feedback(f"r{k}", 0.7, "weak", "judge") for k in range(30, 50)]
+    store.add_feedback([*labels, Feedback("r0", 1.0, "weak", "judge")])  # one for all thirty
+    quality = reported(path)["quality"]
+    assert quality["pairs"] == 21
+    assert quality["loss"]["value"] == pytest.approx(20 * 0.3 / 50)
+    more = [Feedback("r1", 1.0, "strong", "judge"), Feedback("r1", 0.5, "weak", "judge")]
+    store.add_feedback(more)
+    assert reported(path)["quality"]["loss"]["value"] == pytest.approx((20 * 0.3 + 30 * 0.25) / 50)
 
 
 @pytest.mark.parametrize("kind", ["share", "saving", "loss"])

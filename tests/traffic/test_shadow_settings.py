@@ -18,6 +18,7 @@ from routellm_core.traffic.shadow.settings import shadow_settings
         ({"budget_usd": -1}, "'budget_usd' is -1"),
         ({"sampel": 0.1}, "unknown key 'sampel': did you mean 'sample'"),
         ({"strong_price": "cheap"}, "such as 2.5,10"),
+        ({"weak_price": "1.5e-7,6e-7"}, "for one token: write those for a million, 0.15,0.6"),
         ({"redact": 3}, "write a function, or its dotted path"),
         ({"redact": "no.such.function"}, "cannot be imported"),
         ({"keep_days": 0}, "'keep_days' is 0"),

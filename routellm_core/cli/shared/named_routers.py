@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...checkpoints.learned import count_learned, learned_hashes
-from ...checkpoints.store import local_folder
+from ...checkpoints.learned import count_learned, learned_by
 from ...contracts import Router
 from ...errors import ConfigError
 
@@ -29,8 +28,8 @@ class NamedRouter:
 
     def learned_of(self, prompts: Sequence[str]) -> int:
         """Return how many of the prompts its checkpoint learned."""
-        where = self.options.get("checkpoint")
-        return count_learned(prompts, learned_hashes(local_folder(where) if where else None))
+        learned = learned_by(self.router, self.options.get("checkpoint"))
+        return count_learned(prompts, learned)
 
 
 def named_routers(

@@ -77,6 +77,7 @@ def adapt(
     It takes seconds and learns in closed form. --out holds the checkpoint, which every adapter
     takes, and calibration.json where a threshold keeps --max-quality-loss.
     """
+    from ...checkpoints.learned import count_learned, learned_hashes
     from ...data.calls import Skipped
     from ...data.labelled import read_labelled
     from ...traffic.adapt.adapt import adapt as moved
@@ -112,6 +113,16 @@ def adapt(
         else:
             found = read_votes([Path(labels)], scores, skipped)
         _tell_faults(found, (strong_model, weak_model), prices, Path(labels).name)
+        learned = count_learned(found.prompts, learned_hashes(started.folder))
+        if learned:
+            typer.secho(
+                f"'{base}' learned {learned:,} of the {len(found.prompts):,} prompts before, and "
+                "is better on them than on others: the figures are too good, and the bound on the "
+                "loss does not hold. Label others, or start --from a router that did not learn "
+                "them",
+                err=True,
+                fg="yellow",
+            )
         done = moved(
             started,
             found,

@@ -249,9 +249,12 @@ def _asked(models: dict[str, Model], todo: list[Prompt]) -> list[str]:
 def _people(check: Path, models: dict[str, Model]) -> dict[str, tuple[float, float]]:
     from ...data.calls import Skipped
     from ...data.labelled import read_labelled
+    from ...traffic.adapt.labels import Labels
 
     names = models["strong"].name, models["weak"].name
-    return {row.prompt: (row.strong, row.weak) for row in read_labelled(check, names, Skipped())}
+    found = Labels.of(read_labelled(check, names, Skipped()))
+    qualities = zip(found.strong.tolist(), found.weak.tolist(), strict=True)
+    return dict(zip(found.prompts, qualities, strict=True))
 
 
 def _prompts(

@@ -94,28 +94,32 @@ def sample_of_labels(
     total: int = 0,
     progress: Progress = SILENT,
 ) -> Sample:
-    """Score labelled pairs; ``learned`` are the short hashes of what the router learned, other
-    arguments and errors are as for ``sample_of_calls``.
+    """Score labelled pairs; a prompt that occurs several times counts once, with means.
+    ``learned`` are the short hashes of what the router learned, other arguments and errors are as
+    for ``sample_of_calls``.
     """
     stream = ScoreStream(policy, total=total, progress=progress)
-    given, unknown = array("d"), array("d")
-    strong, weak, strong_costs, weak_costs = labels = [array("d") for _ in range(4)]
-    prompts: set[str] = set()
+    given, unknown, times = array("d"), array("d"), array("L")
+    means = [array("d") for _ in range(4)]
+    places: dict[str, int] = {}
     for row in rows:
-        stream.add((row.prompt,))
-        prompts.add(row.prompt)
-        given.append(tokens_in(row.prompt))
-        unknown.append(math.nan)
-        strong.append(row.strong)
-        weak.append(row.weak)
-        of_strong, of_weak = row.costs or (math.nan, math.nan)
-        strong_costs.append(of_strong)
-        weak_costs.append(of_weak)
-    sample = _sample(stream, policy, given, unknown, *labels)
+        at = places.setdefault(row.prompt, len(places))
+        if at == len(given):
+            stream.add((row.prompt,))
+            given.append(tokens_in(row.prompt))
+            unknown.append(math.nan)
+            times.append(0)
+            for mean in means:
+                mean.append(0.0)
+        times[at] += 1
+        values = (row.strong, row.weak, *(row.costs or (math.nan, math.nan)))
+        for mean, value in zip(means, values, strict=True):
+            mean[at] += (value - mean[at]) / times[at]
+    sample = _sample(stream, policy, given, unknown, *means)
     return replace(
         sample,
-        repeated=len(given) - len(prompts),
-        learned=count_learned(prompts, learned),
+        repeated=sum(times) - len(places),
+        learned=count_learned(places, learned),
     )
 
 

@@ -13,13 +13,16 @@ from ...errors import DataError
 from ...evaluation.calibration.curve import SHARES
 from ...rules.share import NEVER, threshold_in
 from .caches import Flow, Mask, Prices, Spent, flow_of, kept_strong, spent, without_caches
-from .columns import COLUMNS, NOT_SAID, OTHERS, Calls, Floats
+from .columns import COLUMNS, FIRST, NOT_SAID, OTHERS, TURNS, Calls, Floats
 
 _Z = 1.96
 """Of a 95 % interval."""
 
 _FEW = 30
 """Conversations: with fewer, an interval is not worth its name."""
+
+_MANY = 0.05
+"""Share of the calls from which a repeated prompt is told."""
 
 _SHOWN = 20
 """Names of a column that are told apart: those with most calls."""
@@ -95,6 +98,17 @@ class Money:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """Calls that begin a conversation with the same prompt, by their score: a job's, perhaps."""
+
+    calls: int
+    strong: bool
+    """Whether they would have gone to the strong model."""
+    others: float
+    """Share of the strong model in all other calls."""
+
+
+@dataclass(frozen=True)
 class Audit:
     """What routing would have done with the calls of a log."""
 
@@ -127,6 +141,8 @@ class Audit:
     """Edges of the scores' bins, and the counts of first turns and of all others."""
     uncalibrated_share: float | None = None
     """Share of the strong model with the threshold for usual traffic in place of this one."""
+    repeated_prompt: Repeated | None = None
+    """The prompt that is asked most, if it makes a difference."""
     nearest: tuple[int, ...] = ()
     """Positions in the log of the scored calls nearest to the threshold."""
 
@@ -211,6 +227,7 @@ def audit(
         parts=_parts(calls, flow, chosen, always, now),
         histogram=_histogram(calls),
         uncalibrated_share=None if uncalibrated is None else float(routed(uncalibrated).mean()),
+        repeated_prompt=_repeated(calls, flow, chosen),
         nearest=_nearest(calls, threshold, nearest),
     )
 
@@ -325,6 +342,16 @@ def _histogram(
     edges = np.linspace(low, max(high, low + 0.01), _BINS + 1)
     counts = [np.histogram(calls.scores[is_scored & part], edges)[0] for part in (first, ~first)]
     return tuple(edges.tolist()), tuple(counts[0].tolist()), tuple(counts[1].tolist())
+
+
+def _repeated(calls: Calls, flow: Flow, chosen: Mask) -> Repeated | None:
+    scores = np.where(calls.labels["turn"] == TURNS.index(FIRST), calls.scores, np.nan)[flow.order]
+    values, counts = np.unique(scores[~np.isnan(scores)], return_counts=True)
+    if not len(values) or counts.max() < max(_FEW, _MANY * len(calls)):
+        return None
+    same = scores == values[counts.argmax()]
+    others = float(chosen[~same].mean()) if not same.all() else math.nan
+    return Repeated(int(same.sum()), bool(chosen[same].all()), others)
 
 
 def _nearest(calls: Calls, threshold: float, most: int) -> tuple[int, ...]:

@@ -71,17 +71,25 @@ def headline(audit: Audit) -> list[str]:
         f"Router {audit.router}, threshold {threshold_text(audit.threshold)}: "
         f"{_with_interval(audit.share)} of all calls would have gone to the strong model{sticky}."
     ]
-    money = audit.money
+    same, money = audit.repeated_prompt, audit.money
+    if same is not None:
+        model = "strong" if same.strong else "weak"
+        lines.append(
+            f"{same.calls:,} calls ({share(same.calls / audit.calls)}) ask the same, by their "
+            f"score, as a job does: all of them would have gone to the {model} model. Of the other "
+            f"calls, {share(same.others)} would have gone to the strong one."
+        )
     if money is None:
         lines.append(
             "Without prices nothing is said of costs: give --strong-model and --weak-model, or "
             "--strong-price and --weak-price."
         )
     else:
-        saving = money.saving
+        has_caches = any(price.cached is not None for price in money.prices)
+        counted = ", prompt caches counted" if has_caches else ""
         lines.append(
             f"Always strong: {dollars(money.always_strong)}. Routed: {dollars(money.routed)}, "
-            f"{_with_interval(saving)} saved, prompt caches counted. "
+            f"{_with_interval(money.saving)} saved{counted}. "
             f"Always weak: {dollars(money.always_weak)}."
         )
         if money.always_strong < money.always_weak:
@@ -89,7 +97,14 @@ def headline(audit: Audit) -> list[str]:
                 "The strong model is the cheaper one at these prices, so routing cannot save: are "
                 "the two the wrong way round?"
             )
-        if money.cached_strong > 0:
+        if money.cached_strong > 0 and not has_caches:
+            lines.append(
+                f"One strong model alone reads {tokens(money.cached_strong)} of "
+                f"{tokens(audit.tokens_given)} tokens from its cache. They count in full, since "
+                "the prices have none for a cache: give --strong-cache-price and "
+                "--weak-cache-price."
+            )
+        elif money.cached_strong > 0:
             lines.append(
                 f"One strong model alone reads {tokens(money.cached_strong)} of "
                 f"{tokens(audit.tokens_given)} tokens from its cache, the routed models "
@@ -252,7 +267,7 @@ def _on_caches(audit: Audit) -> list[str]:
         return []
     strong, weak = audit.money.prices
     lines = [f"Prices per million tokens: strong {_price(strong)}; weak {_price(weak)}."]
-    if strong.cached is None or weak.cached is None:
+    if (strong.cached is None) != (weak.cached is None):
         lines.append(
             "Tokens from a cache without a price of their own count in full: give "
             "--strong-cache-price and --weak-cache-price."

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...data.call_forms import calls_in
+from ...data.call_forms import LoggedCall, calls_in
 from ...data.calls import REMEDY, Skipped
 from ...data.digests import sha256_of
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError
 from ...prompt.reading import system_text
+from ...prompt.side_calls import is_side_call
 from ...prompt.turns import human_turns
+from ...rules.contents import contents_of
 
 _FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
+_SIDE = "a side call, such as a title or a summary, which no threshold decides"
+_NO_WORDS = "a prompt with images or files, which are not asked"
+_REPEATED = "a prompt that another row has: each is labelled once"
 
 
 @dataclass(frozen=True)
@@ -86,21 +91,35 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
                 skipped.note(where, call)
                 continue
             # A conversation may stand beside the prompt, as in what a store exports.
-            beside = row.get("messages")
+            beside = row.get("messages") if isinstance(row.get("prompt"), str) else None
             messages = beside if isinstance(beside, list) else call.messages
-            if len(call.turns) > 1 or len(human_turns(messages)) > 1:
-                skipped.note(where, _FOLLOW_UP)
-            else:
+            given, text = _given(row), call.turns[0]
+            if why := _left_out(call, messages, given):
+                skipped.note(where, why)
+                continue
+            known_before = found.get(text)
+            if known_before is not None:
+                skipped.note(where, _REPEATED)
+            # Of a store's requests, one that both models answered can be judged.
+            if known_before is None or len(given) > len(known_before.given):
                 right = None if answer is None else str(answer)
                 known = row.get("request_id")
                 request_id = known if isinstance(known, str) else None
-                text, system = call.turns[0], system_text(messages)
-                prompt = Prompt(text, right, row, request_id, _given(row), system)
-                found.setdefault(text, prompt)
+                found[text] = Prompt(text, right, row, request_id, given, system_text(messages))
     if not found:
         reasons = "; ".join(skipped.lines())
         raise DataError(f"{path} holds no prompt to label: {reasons or REMEDY}")
     return list(found.values())
+
+
+def _left_out(call: LoggedCall, messages: Sequence[Any], given: Mapping[Tier, Given]) -> str | None:
+    """Return why a call cannot be labelled; None if it can."""
+    if len(call.turns) > 1 or len(human_turns(messages)) > 1:
+        return _FOLLOW_UP
+    if is_side_call(messages):
+        return _SIDE
+    # Answers that are known were given to all of it.
+    return _NO_WORDS if contents_of(messages).kinds and len(given) < 2 else None
 
 
 def _given(row: Mapping[str, Any]) -> dict[Tier, Given]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,7 +110,7 @@ def figures_of(route: Requests, source: Source = "store") -> Figures:
         share=share(decided),
         causes=dict(route.causes.most_common()),
         costs=_costs(route),
-        quality=_quality(route.judged),
+        quality=_quality(route.judged, route.repeated),
         exploration=None if route.explored is None else estimate(route.explored),
         drift=status,
         warning=drifted(status, route.about.get("calibration")),
@@ -164,7 +165,7 @@ def _costs(route: Requests) -> Costs | None:
     )
 
 
-def _quality(judged: Sequence[Judged]) -> Quality:
+def _quality(judged: Sequence[Judged], repeated: Mapping[tuple[str, Tier], float]) -> Quality:
     scores: dict[Tier, Estimate] = {}
     n: dict[Tier, int] = {}
     for tier in TIERS:
@@ -176,6 +177,14 @@ def _quality(judged: Sequence[Judged]) -> Quality:
     pairs = [each for each in judged if len(each.scores) == 2 and each.propensity > 0]
     loss = np.array([each.scores["strong"] - each.scores[each.decided] for each in pairs])
     weights = np.array([1 / each.propensity for each in pairs])
+    # Those that were judged of a prompt count for all that were sampled of it.
+    prompts = [None if each.prompt is None else (each.prompt, each.decided) for each in pairs]
+    judged_of: defaultdict[tuple[str, Tier] | None, float] = defaultdict(float)
+    for prompt, weight in zip(prompts, weights.tolist(), strict=True):
+        judged_of[prompt] += weight
+    for at, prompt in enumerate(prompts):
+        if prompt is not None:
+            weights[at] *= max(1.0, repeated.get(prompt, 0.0) / judged_of[prompt])
     return Quality(scores, n, len(pairs), weighted_mean(loss, weights))
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from ...data.call_facts import facts_of, seconds, tokens_of
 from ...data.calls import Skipped
-from ...data.logged_decisions import logged_decision, number, parsed, request_id_of
+from ...data.json_values import mapped
+from ...data.logged_decisions import logged_decision, number, request_id_of
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import ConfigError, DataError, MissingExtraError
@@ -138,7 +139,7 @@ class _Logs:
             return _NO_DECISION
         if str(row.get("status")).lower() == "failure":
             return _FAILED
-        metadata, usage = parsed(row.get("metadata")), _usage(row)
+        metadata, usage = mapped(row.get("metadata")), _usage(row)
         facts = facts_of(row, metadata, usage)
         at = facts.when or next(filter(None, (seconds(row.get(each)) for each in _TIMES)), math.nan)
         if math.isnan(at) and since > 0:
@@ -201,9 +202,9 @@ def _mean_scores(feedback: Iterable[Feedback]) -> dict[tuple[str, Tier | None], 
 
 def _usage(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a row says of tokens."""
-    metadata, response = parsed(row.get("metadata")), parsed(row.get("response"))
-    found = {**parsed(response.get("usage")), **parsed(row.get("usage"))}
+    metadata, response = mapped(row.get("metadata")), mapped(row.get("response"))
+    found = {**mapped(response.get("usage")), **mapped(row.get("usage"))}
     for name in ("usage_object", "additional_usage_values"):
-        found.update(parsed(metadata.get(name)))
+        found.update(mapped(metadata.get(name)))
     counts = {each: row[each] for each in ("prompt_tokens", "completion_tokens") if each in row}
     return {**found, **{name: value for name, value in counts.items() if value is not None}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +39,8 @@ class Judged:
     """Who gave the answer that the user got, if it is judged."""
     scores: dict[Tier, float]
     """By tier, in [0, 1]."""
+    prompt: str | None = None
+    """What tells requests of the same prompt; None within a conversation, or if it is not known."""
 
 
 class Requests:
@@ -63,6 +66,9 @@ class Requests:
         """Of how many requests both answers' lengths are known, and the tokens in those of the
         strong model and of the weak one."""
         self.judged: list[Judged] = []
+        self.repeated: dict[tuple[str, Tier], float] = {}
+        """What sampled requests weigh together, one over the propensity each, by the prompt that
+        they share and who was decided for: of them, one may be judged for all."""
         self.explored: Explored | None = None
         """Those that were decided with exploration, if any."""
         self.router, self.threshold = "", np.nan
@@ -109,21 +115,31 @@ def requests_of(store: Store, since: float = 0.0) -> list[Requests]:
             facts = known.get(name, {"about": {}, "spent_usd": 0.0, "lost": 0})
             found[name] = Requests(name, facts["about"], facts["spent_usd"], facts["lost"])
         found[name].add(row)
-    for row in store.shadow_outcomes(since):
+
+    def of_found(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Leave out routes whose first requests were written while this reads."""
+        return (row for row in rows if row["route"] in found)
+
+    for row in of_found(store.shadow_outcomes(since)):
         found[row["route"]].shadow[row["error"] or "answered"] += row["n"]
-    for row in store.lengths(since):
+    for row in of_found(store.lengths(since)):
         found[row["route"]].lengths = row["n"], float(row["strong"]), float(row["weak"])
     judged: dict[str, tuple[str, Judged]] = {}
-    for row in store.judged(since):
-        scored = Judged(row["decided"], row["propensity"], None, {})
+    for row in of_found(store.judged(since)):
+        prompt = row["prompt_sha256"] if row["turns"] == 1 else None
+        scored = Judged(row["decided"], row["propensity"], None, {}, prompt)
         name, scored = judged.get(row["request_id"], (row["route"], scored))
         scored.scores[row["tier"]] = float(row["score"])
         served = scored.served if row["shadow"] else row["tier"]
         judged[row["request_id"]] = name, replace(scored, served=served)
     for name, scored in judged.values():
         found[name].judged.append(scored)
+    for row in of_found(store.repeated(since)):
+        of = row["prompt_sha256"], row["decided"]
+        found[row["route"]].repeated[of] = float(row["weight"])
     for route, explored in stored_explored(store, since).items():
-        found[route].explored = explored
+        if route in found:
+            found[route].explored = explored
     return [found[name] for name in sorted(found)]
 
 

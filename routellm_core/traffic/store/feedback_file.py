@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...data.call_forms import attributes_of
 from ...data.json_rows import number, shown
 from ...data.tables import table_rows
+from ...data.telemetry import attributes_of
 from ...errors import DataError
 from .kept import Feedback
 

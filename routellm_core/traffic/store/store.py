@@ -228,12 +228,28 @@ class Store:
     def judged(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield each answer that was judged, with the mean of its scores."""
         yield from self._database.rows(
-            "SELECT r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow, "
-            "AVG(f.score) AS score FROM feedback f "
+            "SELECT r.route, r.request_id, r.decided, r.propensity, r.turns, r.prompt_sha256, "
+            "f.tier, a.shadow, AVG(f.score) AS score FROM feedback f "
             "JOIN requests r ON r.request_id = f.request_id "
             "JOIN answers a ON a.request_id = f.request_id AND a.tier = f.tier "
-            "WHERE r.at >= :since GROUP BY "
-            "r.route, r.request_id, r.decided, r.propensity, f.tier, a.shadow",
+            "WHERE r.at >= :since GROUP BY r.route, r.request_id, r.decided, r.propensity, "
+            "r.turns, r.prompt_sha256, f.tier, a.shadow",
+            since=since,
+        )
+
+    def repeated(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        """Yield the prompts that several sampled requests ask and both models answered: ``route``,
+        ``prompt_sha256``, ``decided``, and ``weight``, the sum of one over each one's propensity.
+        Prompts within conversations, which mean something else in each, are none.
+        """
+        yield from self._database.rows(
+            "SELECT r.route, r.prompt_sha256, r.decided, SUM(1.0 / r.propensity) AS weight "
+            "FROM requests r "
+            "JOIN answers s ON s.request_id = r.request_id AND s.tier = 'strong' "
+            "JOIN answers w ON w.request_id = r.request_id AND w.tier = 'weak' "
+            "WHERE r.sampled = 1 AND r.turns = 1 AND r.propensity > 0 AND r.prompt_sha256 "
+            "IS NOT NULL AND s.error IS NULL AND w.error IS NULL AND r.at >= :since "
+            "GROUP BY r.route, r.prompt_sha256, r.decided HAVING COUNT(*) > 1",
             since=since,
         )
 

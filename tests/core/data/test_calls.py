@@ -90,6 +90,26 @@ OTLP = {
         }
     ]
 }
+
+
+def otlp_logs(*records: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": list(records)}]}]}
+
+
+def message_record(role: str, content: str) -> dict[str, Any]:
+    """A message as an event of its own, as before version 1.37 of the conventions."""
+    pairs = [{"key": "content", "value": {"stringValue": content}}]
+    name = "gen_ai.choice" if role == "choice" else f"gen_ai.{role}.message"
+    return {
+        "timeUnixNano": "1793613600000000000",
+        "eventName": name,
+        "traceId": "t1",
+        "spanId": "s1",
+        "attributes": [{"key": "gen_ai.system", "value": {"stringValue": "openai"}}],
+        "body": {"kvlistValue": {"values": pairs}},
+    }
+
+
 LANGFUSE = {
     "id": "o1",
     "trace_id": "t1",
@@ -121,6 +141,14 @@ FORMS: dict[str, tuple[dict[str, Any], LoggedCall]] = {
         spend_log(proxy_server_request="{}", messages=json.dumps(CHAT)),
         LoggedCall(TURNS, "gpt-4o", 21, 34),
     ),
+    "spend log with a text in its column of JSON": (
+        spend_log(proxy_server_request="{}", messages=json.dumps(json.dumps(CHAT))),
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "chat with a text that looks like JSON": (
+        {"input": '"[sic]" means what?'},
+        LoggedCall(('"[sic]" means what?',)),
+    ),
     "span": (SPAN, LoggedCall(TURNS, "gpt-4o", 21, 34)),
     "span with an event": (
         {
@@ -128,6 +156,72 @@ FORMS: dict[str, tuple[dict[str, Any], LoggedCall]] = {
             "events": [{"attributes": {"gen_ai.input.messages": SPOKEN}}],
         },
         LoggedCall(TURNS, "gpt-4o"),
+    ),
+    "span with an event of all messages, as text": (
+        {
+            "attributes": {
+                "gen_ai.request.model": "gpt-4o",
+                "gen_ai.usage.prompt_tokens": 21,
+                "gen_ai.usage.completion_tokens": 34,
+            },
+            "events": [
+                {"name": "gen_ai.content.prompt", "attributes": {"gen_ai.prompt": json.dumps(CHAT)}}
+            ],
+        },
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "span with an event for each message": (
+        {
+            "attributes": {"gen_ai.request.model": "gpt-4o"},
+            "events": [
+                {"name": "gen_ai.system.message", "attributes": {"content": "Be brief."}},
+                {"name": "gen_ai.user.message", "attributes": {"content": "Hello"}},
+                {"name": "gen_ai.assistant.message", "attributes": {"content": "Hello!"}},
+                {
+                    "name": "gen_ai.user.message",
+                    "attributes": {"gen_ai.event.content": json.dumps({"content": ASK})},
+                },
+                {"name": "gen_ai.choice", "attributes": {"message": "SECRET"}},
+            ],
+        },
+        LoggedCall(TURNS, "gpt-4o"),
+    ),
+    "OTLP log record of a call": (
+        otlp_logs(
+            {
+                "eventName": "gen_ai.client.inference.operation.details",
+                "attributes": [
+                    {"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}},
+                    {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "21"}},
+                    {"key": "gen_ai.usage.output_tokens", "value": {"intValue": "34"}},
+                    {"key": "gen_ai.input.messages", "value": {"stringValue": json.dumps(SPOKEN)}},
+                ],
+            }
+        ),
+        LoggedCall(TURNS, "gpt-4o", 21, 34),
+    ),
+    "OTLP log records of messages": (
+        otlp_logs(
+            message_record("system", "Be brief."),
+            message_record("user", "Hello"),
+            message_record("assistant", "Hello!"),
+            message_record("user", ASK),
+            message_record("choice", "SECRET"),
+        ),
+        LoggedCall(TURNS),
+    ),
+    "span of indexed attributes, parts as text": (
+        {
+            "attributes": {
+                "gen_ai.prompt.0.role": "user",
+                "gen_ai.prompt.0.content": json.dumps([{"type": "text", "text": ASK}]),
+                "gen_ai.prompt.1.role": "assistant",
+                "gen_ai.prompt.1.content": "Hello!",
+                "gen_ai.prompt.2.role": "user",
+                "gen_ai.prompt.2.content": "[1, 2]",
+            }
+        },
+        LoggedCall((ASK, "[1, 2]")),
     ),
     "span of indexed attributes": (
         {
@@ -202,6 +296,16 @@ def test_spans_of_litellm(tmp_path, messages, turns):
 
 
 SYSTEM_BESIDE = {
+    "Anthropic's request": {"system": "Be short.", "messages": CHAT[-1:]},
+    "Anthropic's request, in blocks": {
+        "system": [{"type": "text", "text": "Be short.", "cache_control": {"type": "ephemeral"}}],
+        "messages": CHAT[-1:],
+    },
+    "Responses' request": {"instructions": "Be short.", "input": ASK},
+    "another column of that name": {
+        "system": "billing",
+        "messages": [{"role": "developer", "content": "Be short."}, CHAT[-1]],
+    },
     "Anthropic": spend_log(
         proxy_server_request=json.dumps(
             {"system": [{"type": "text", "text": "Be short."}], "messages": CHAT[-1:]}
@@ -252,6 +356,7 @@ USAGE = {
     "Anthropic by LiteLLM": {"messages": CHAT, "usage": {**ANTHROPIC, **OLDER}},
     "Responses": {"input": CHAT, "usage": RESPONSES},
     "chat": {"messages": CHAT, "usage": OLDER},
+    "chat with the id of the request": {"request_id": "r1", "messages": CHAT, "usage": OLDER},
     "prompt": {"prompt": ASK, "usage": OLDER},
     "columns": {"prompt": ASK, **RESPONSES},
 }
@@ -290,6 +395,22 @@ def test_what_no_model_answered_is_left_out(tmp_path, row, why):
     (call,) = read_calls(lines(tmp_path / "log.jsonl", row, {"prompt": ASK}), skipped)
     assert call.turns == (ASK,)
     assert skipped.lines()[0].startswith(f"skipped 1: {why}")
+
+
+def test_another_gateway_s_row_is_not_told_how_litellm_stores_prompts(tmp_path):
+    skipped = Skipped()
+    other = {"request_id": "r1", "request_body": {"messages": CHAT}}
+    unstored = spend_log(proxy_server_request="{}")
+    path = lines(tmp_path / "log.jsonl", other, unstored, {"prompt": ASK})
+    assert len([*read_calls(path, skipped)]) == 1
+    assert skipped.lines()[0].startswith("skipped 1: no prompt: a row has")
+    assert "store_prompts_in_spend_logs: true" in skipped.lines()[1]
+
+
+def test_the_cost_of_a_generation_of_langfuse_is_read(tmp_path):
+    row = {**LANGFUSE, "costDetails": json.dumps({"input": 0.1, "output": 0.2, "total": 0.3})}
+    (call,) = read_calls(lines(tmp_path / "log.jsonl", row), Skipped())
+    assert call.facts.spend == 0.3
 
 
 def test_a_session_of_langfuse_names_the_conversation(tmp_path):
