@@ -35,7 +35,11 @@ _READ = 420
 _WRITTEN = {True: 40, False: 20}
 """Tokens read, and written by the strong model and by the weak one."""
 
+JOB, PER_HOUR = (20, 20, 20), 80
+"""Calls an hour for each prompt of a job, in traffic that repeats some, and all calls."""
+
 ADAPT, REPORT, EXPLORED = "adapt", "report", "explored (always valid)"
+REPEATED = "explored, three prompts being 3/4 of calls"
 Interval = tuple[float, float]
 
 
@@ -83,23 +87,33 @@ class Simulation:
         rng = np.random.default_rng(seed)
         self._adapt(rng)
         self._report(rng)
-        self._explored(rng)
+        self._explored(rng, EXPLORED)
         for _ in range(MORE_REPORTS):
             self._report(rng)
+        self._explored(rng, REPEATED)
 
     def _drawn(self, rng: np.random.Generator, n: int) -> tuple[NDArray[np.int64], Floats, Floats]:
         """Return n questions, and whether each model's answer is right."""
         rows = rng.integers(len(self._world), size=n)
+        return rows, *self._answered(rng, rows)
+
+    def _answered(self, rng: np.random.Generator, rows: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return whether each model's answer to each question is right."""
         strong, weak = (
-            (rng.random(n) < self._world.right[tier][rows]).astype(np.float64)
+            (rng.random(len(rows)) < self._world.right[tier][rows]).astype(np.float64)
             for tier in ("strong", "weak")
         )
-        return rows, strong, weak
+        return strong, weak
 
-    def _truth(self, is_weak: NDArray[np.bool_]) -> dict[str, float]:
-        """Return the truth about a router that sends these of all questions to the weak model."""
-        part, (dear, cheap) = float(is_weak.mean()), self._costs
-        lost = float(np.where(is_weak, self._world.gains, 0.0).mean())
+    def _truth(self, is_weak: NDArray[np.bool_], every: Floats | None = None) -> dict[str, float]:
+        """Return the truth about a router that sends these of all questions to the weak model.
+
+        Args:
+            is_weak: shape (n,), for each question of the world.
+            every: shape (n,), each one's share of the calls; None: the same.
+        """
+        part, (dear, cheap) = float(np.average(is_weak, weights=every)), self._costs
+        lost = float(np.average(np.where(is_weak, self._world.gains, 0.0), weights=every))
         return {"share": part, "saving": part * (1 - cheap / dear), "loss": lost}
 
     def _adapt(self, rng: np.random.Generator) -> None:
@@ -154,16 +168,27 @@ class Simulation:
             assert each is not None
             self.covered[REPORT, name].add(each.low, each.high, true)
 
-    def _explored(self, rng: np.random.Generator) -> None:
-        rows, strong, weak = self._drawn(rng, CALLS)
+    def _explored(self, rng: np.random.Generator, traffic: str) -> None:
+        rows = rng.integers(len(self._world), size=CALLS)
+        at = np.arange(CALLS) * 3600.0 / PER_HOUR
+        every = np.full(len(self._world), 1 / len(self._world))
+        if traffic == REPEATED:
+            job = np.repeat(np.linspace(0, len(self._world) - 1, len(JOB)).astype(int), JOB)
+            rows.reshape(-1, PER_HOUR)[:, : len(job)] = job
+            every *= 1 - len(job) / PER_HOUR
+            np.add.at(every, job, 1 / PER_HOUR)
+        strong, weak = self._answered(rng, rows)
         threshold = float(np.quantile(self._scores, 0.6))
         scores = self._scores[rows]
-        chosen, explored = scores >= threshold, rng.random(CALLS) < _EXPLORED
+        # Calls of the same words within an hour share one draw.
+        _, draws = np.unique(at // 3600 + 1j * rows, return_inverse=True)
+        chosen, explored = scores >= threshold, (rng.random(CALLS) < _EXPLORED)[draws]
         went = chosen ^ explored
         quality = np.where(went, strong, weak)
         quality[rng.random(CALLS) >= _JUDGED] = np.nan
         written = np.where(went, _WRITTEN[True], _WRITTEN[False]).astype(np.float64)
         calls = Explored(
+            at,
             scores,
             chosen,
             went,
@@ -172,14 +197,15 @@ class Simulation:
             np.full(CALLS, float(_READ)),
             written,
         )
-        found, truth = estimate(calls, self._prices), self._truth(self._scores < threshold)
+        found = estimate(calls, self._prices)
+        truth = self._truth(self._scores < threshold, every)
         for name, each, true in (
             ("quality lost (IPS)", found.loss_ips, truth["loss"]),
             ("quality lost (DR)", found.loss_dr, truth["loss"]),
             ("saving (DR)", found.saving, truth["saving"]),
         ):
             assert each is not None
-            self.covered[EXPLORED, name].add(each.low, each.high, true)
+            self.covered[traffic, name].add(each.low, each.high, true)
 
 
 def print_coverage(console: Console, world: World, repetitions: int) -> Simulation:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 _SALT = os.urandom(16)
 
-_TOGETHER_S = 3600.0
+TOGETHER_S = 3600.0
 """Seconds within which calls of the same words are drawn together, so that the steps of an agent
 stay on one model."""
 
@@ -24,7 +24,7 @@ def is_explored(share: float, turns: Sequence[str], session: str | None = None) 
         session: names the conversation, if it has a name.
     """
     digest = hashlib.blake2b(_SALT, digest_size=8)
-    for part in (str(time.time() // _TOGETHER_S), session or "", *turns):
+    for part in (str(time.time() // TOGETHER_S), session or "", *turns):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(b"%d\0" % len(data) + data)
     return int.from_bytes(digest.digest(), "big") < share * 2**64

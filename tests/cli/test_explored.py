@@ -134,6 +134,18 @@ def test_mistakes_about_a_store_are_one_line(tmp_path, monkeypatch, arguments, s
     assert done.stderr.strip().count("\n") == 0
 
 
+def test_calls_of_the_same_words_within_an_hour_are_one_observation(logged, tmp_path):
+    """A log in which each call is there 16 times tells no more than one where it is once."""
+    log, thumbs = logged
+    once = figures(called("explored", str(log), "--judgements", str(thumbs), *PRICES).stdout)
+    copied = lines(tmp_path / "copied.jsonl", [*map(json.loads, log.read_text().splitlines())] * 16)
+    done = called("explored", str(copied), "--judgements", str(thumbs), *PRICES)
+    assert "48,000 calls" in done.stdout
+    for name, (value, low, high) in figures(done.stdout).items():
+        assert value == pytest.approx(once[name][0], abs=0.03 if "%" not in name else 3)
+        assert high - low > 0.9 * (once[name][2] - once[name][1]), name
+
+
 def test_plain_rows_and_rows_without_exploration(tmp_path):
     decision = RoutingPolicy("random", threshold=0.5, explore=0.1).decide("hello").as_metadata()
     plain = RoutingPolicy("random", threshold=0.5).decide("hello").as_metadata()

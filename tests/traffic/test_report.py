@@ -80,6 +80,35 @@ def test_sampled_requests_without_an_outcome_are_told(path: str):
     )
 
 
+def test_what_is_written_while_a_report_is_read_is_in_none_of_its_figures(path, monkeypatch):
+    """A proxy goes on writing, and is not kept from it."""
+    store, served = fill(path), Store.served
+    written = []
+
+    def slowly(self: Store, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        yield from served(self, since)
+        for route in ("chat", "new"):
+            made = request(
+                f"later-{route}", at=NOW, route=route, sampled=True, propensity=0.5, prompt="Later"
+            )
+            answers = [(made.request_id, answer(tier, shadow=tier == "weak")) for tier in MODELS]
+            store.add([made, *answers])
+            store.add_feedback([Feedback(made.request_id, 1.0)])
+            written.append(made)
+
+    monkeypatch.setattr(Store, "served", slowly)
+    (route,) = requests_of(store)
+    assert len(written) == 2
+    assert (len(route), route.sampled, route.shadow["answered"]) == (40, 20, 20)
+    assert route.judged == []
+    monkeypatch.undo()
+    now = requests_of(store)
+    assert [(len(each), each.sampled, each.shadow["answered"]) for each in now] == [
+        (41, 21, 21),
+        (1, 1, 1),
+    ]
+
+
 def test_share_cost_and_saving(path: str):
     fill(path)
     route = reported(path)

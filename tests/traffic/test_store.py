@@ -44,6 +44,18 @@ def test_requests_and_answers_are_kept(store: Store):
     assert [row["shadow"] for row in both.values()] == [1, 0]
 
 
+def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(path: str):
+    store = Store(path)
+    store.add([request("r1"), ("r1", answer())])
+    with store.at_once() as then:
+        assert len(list(then.requests())) == 1
+        store.add([request("r2"), ("r2", answer())])
+        assert len(list(store.requests())) == 2
+        assert len(list(then.requests())) == len(list(then.answers())) == 1
+    with store.at_once() as now:
+        assert len(list(now.requests())) == len(list(now.answers())) == 2
+
+
 def test_a_record_that_comes_twice_is_kept_once(store: Store):
     for _ in range(2):
         store.add([request(), ("r1", answer())])

@@ -53,3 +53,17 @@ def test_workers_that_begin_at_once_share_a_new_store(server: PostgresServer):
     assert f"│ requests │ {WORKERS}," in " ".join(told.stdout.split())
     store.forget_after(0)
     assert list(store.requests()) == []
+
+
+def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(
+    server: PostgresServer,
+):
+    store = Store(server.url.replace("postgresql://", "postgresql+psycopg://"))
+    store.add([request("before"), ("before", answer())])
+    with store.at_once() as then:
+        assert len(list(then.requests())) == 1
+        store.add([request("meanwhile"), ("meanwhile", answer())])
+        assert len(list(store.requests())) == 2
+        assert len(list(then.requests())) == len(list(then.answers())) == 1
+    assert len(list(store.requests())) == len(list(store.answers())) == 2
+    store.forget_after(0)

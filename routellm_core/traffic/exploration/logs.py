@@ -67,10 +67,8 @@ def read_explored(
     columns = np.array(rows)
     # Without a time, in the order of the logs.
     columns = columns[np.argsort(columns[:, 0], kind="stable")]
-    _, scores, chosen, went, propensity, quality, given, answered = columns.T
-    return Explored(
-        scores, chosen.astype(bool), went.astype(bool), propensity, quality, given, answered
-    )
+    at, scores, chosen, went, *others = columns.T
+    return Explored(at, scores, chosen.astype(bool), went.astype(bool), *others)
 
 
 def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float, ...] | str:

@@ -25,27 +25,40 @@ _AT = 2_000.0
 """Observations at which an asymptotic sequence is narrowest for its kind."""
 
 
-def lower_bound(values: Floats, least: float, miss: float) -> float:
+def lower_bound(values: Floats, draws: NDArray[np.int64], least: float, miss: float) -> float:
     """Return what the mean exceeds at all times at once with probability ``1 - miss``, by betting
-    against lower means. Exact for any number of observations.
+    against lower means. Exact for any number of draws, at times at which none is half made.
+
+    Values that are drawn together are one bet, of their sum. An account stakes the same on each
+    value, so that what it may win in expectation is nothing if the mean of all values is the one
+    it bets against, whatever the sizes of the draws; one that the largest draw could cost more
+    than half of its capital is closed, which gives away what it holds and so wins nothing either.
 
     Args:
-        values: shape (n,), each of which has the mean as its expectation, whatever came before.
+        values: shape (n,), whose expectation is the mean, whatever was drawn before.
+        draws: shape (n,), the draw that each value is of, counted from 0.
         least: no value is below it.
         miss: in (0, 1).
 
     Returns:
         ``least`` where nothing can be said.
     """
-    distinct, counts = np.unique(values - least, return_counts=True)
-    low, high = 0.0, float(values.mean()) - least if len(values) else 0.0
+    if not len(values):
+        return least
+    sizes, sums = np.bincount(draws), np.bincount(draws, values - least)
+    # As complex numbers, of which NumPy finds the distinct pairs faster than in two columns.
+    distinct, counts = np.unique(sums + 1j * sizes, return_counts=True)
+    bets = _BETS[_BETS * sizes.max() <= _BETS[0]]
+    if not len(bets):
+        return least
+    low, high = 0.0, float(values.mean()) - least
     wanted = math.log(len(_BETS) / miss)
     for _ in range(_STEPS):
         middle = (low + high) / 2
         if middle <= 0:
             break
         # Nobody wins in the long run against the true mean; who wins much shows that it is higher.
-        gains = np.log1p(_BETS[:, None] * (distinct / middle - 1)) @ counts
+        gains = np.log1p(bets[:, None] * (distinct.real / middle - distinct.imag)) @ counts
         is_too_low = np.logaddexp.reduce(gains) >= wanted
         low, high = (middle, high) if is_too_low else (low, middle)
     return low + least

@@ -28,7 +28,13 @@ def stored_explored(store: Store, since: float = 0.0) -> Mapping[str, Explored]:
         known = (row["judged"], row["input_tokens"], row["output_tokens"])
         found.setdefault(row["route"], array("d")).extend(
             (
-                *(score, score >= threshold, row["decided"] == "strong", row["propensity"]),
+                *(
+                    row["at"],
+                    score,
+                    score >= threshold,
+                    row["decided"] == "strong",
+                    row["propensity"],
+                ),
                 *(np.nan if each is None else each for each in known),
             )
         )
@@ -62,5 +68,5 @@ def route_explored(store: Store, route: str | None) -> Explored:
 
 
 def _explored(values: array[float]) -> Explored:
-    scores, chosen, went, *others = np.frombuffer(values).reshape(-1, 7).T
-    return Explored(scores, chosen.astype(bool), went.astype(bool), *others)
+    at, scores, chosen, went, *others = np.frombuffer(values).reshape(-1, 8).T
+    return Explored(at, scores, chosen.astype(bool), went.astype(bool), *others)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,12 +100,17 @@ class Requests:
 
 
 def requests_of(store: Store, since: float = 0.0) -> list[Requests]:
-    """Return the requests in a store, route by route, by name.
+    """Return the requests in a store at one moment, route by route, by name.
 
     Args:
         store: where they are kept.
         since: only those that came then or later, in seconds since 1970.
     """
+    with store.at_once() as found:
+        return _requests_of(found, since)
+
+
+def _requests_of(store: Store, since: float) -> list[Requests]:
     found: dict[str, Requests] = {}
     known = {row["route"]: row for row in store.routes()}
     for row in store.served(since):
@@ -116,16 +120,12 @@ def requests_of(store: Store, since: float = 0.0) -> list[Requests]:
             found[name] = Requests(name, facts["about"], facts["spent_usd"], facts["lost"])
         found[name].add(row)
 
-    def of_found(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Leave out routes whose first requests were written while this reads."""
-        return (row for row in rows if row["route"] in found)
-
-    for row in of_found(store.shadow_outcomes(since)):
+    for row in store.shadow_outcomes(since):
         found[row["route"]].shadow[row["error"] or "answered"] += row["n"]
-    for row in of_found(store.lengths(since)):
+    for row in store.lengths(since):
         found[row["route"]].lengths = row["n"], float(row["strong"]), float(row["weak"])
     judged: dict[str, tuple[str, Judged]] = {}
-    for row in of_found(store.judged(since)):
+    for row in store.judged(since):
         prompt = row["prompt_sha256"] if row["turns"] == 1 else None
         scored = Judged(row["decided"], row["propensity"], None, {}, prompt)
         name, scored = judged.get(row["request_id"], (row["route"], scored))
@@ -134,12 +134,11 @@ def requests_of(store: Store, since: float = 0.0) -> list[Requests]:
         judged[row["request_id"]] = name, replace(scored, served=served)
     for name, scored in judged.values():
         found[name].judged.append(scored)
-    for row in of_found(store.repeated(since)):
+    for row in store.repeated(since):
         of = row["prompt_sha256"], row["decided"]
         found[row["route"]].repeated[of] = float(row["weight"])
     for route, explored in stored_explored(store, since).items():
-        if route in found:
-            found[route].explored = explored
+        found[route].explored = explored
     return [found[name] for name in sorted(found)]
 
 

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,14 @@ from ...optional import require
 Parameters = Mapping[str, Any]
 Statement = tuple[str, Sequence[Parameters]]
 """SQL that is the same everywhere, with parameters such as ``:name``; run for each mapping."""
+
+
+class Read(Protocol):
+    """Runs a query."""
+
+    def __call__(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a query, by column."""
+
 
 _SQLITE = b"SQLite format 3"
 """What a file of it begins with."""
@@ -58,6 +66,11 @@ class Database(Protocol):
 
     def rows(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Yield the rows of a query, by column."""
+
+    def snapshot(self) -> AbstractContextManager[Read]:
+        """Return what reads the database as it is at one moment, until it is closed, and keeps
+        nobody from writing; of SQLite at a URL, each query as it is then.
+        """
 
     def has(self, table: str) -> bool:
         """Return whether there is such a table."""
@@ -104,6 +117,12 @@ class _Sqlite:
         # Of its own: whoever reads many rows keeps nobody from writing meanwhile.
         with closing(self._opened()) as connection:
             yield from _by_column(connection.execute(sql, parameters))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Read]:
+        with closing(self._opened()) as connection:
+            connection.execute("BEGIN")  # with a write-ahead log, readers see what they saw first
+            yield lambda sql, **parameters: _by_column(connection.execute(sql, parameters))
 
     def has(self, table: str) -> bool:
         sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = :table"
@@ -209,9 +228,23 @@ class _Alchemy:
 
     def rows(self, sql: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         with self._engine.connect() as connection:
-            streamed = connection.execution_options(yield_per=_FETCHED)
-            with streamed.execute(self._sql.text(sql), parameters) as result:
-                yield from map(dict, result.mappings())
+            yield from self._streamed(connection, sql, parameters)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Read]:
+        if self._engine.dialect.name == "sqlite":
+            yield self.rows  # without a write-ahead log, whoever reads keeps others from writing
+            return
+        with self._engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            yield lambda sql, **parameters: self._streamed(connection, sql, parameters)
+
+    def _streamed(
+        self, connection: Any, sql: str, parameters: Parameters
+    ) -> Iterator[dict[str, Any]]:
+        options = {"yield_per": _FETCHED}
+        with connection.execute(self._sql.text(sql), parameters, execution_options=options) as rows:
+            yield from map(dict, rows.mappings())
 
     def first(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
         with self._alone.connect() as connection:

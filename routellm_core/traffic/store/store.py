@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
-from .database import Database, Statement, database_of
+from .database import Database, Read, Statement, database_of
 from .kept import About, Answer, Feedback, Messages, Request
 from .schema import TABLES, VERSION
 
@@ -79,6 +81,7 @@ class Store:
         if not make and "://" not in where and not Path(where).is_file():
             raise ConfigError(f"there is no store {where}: name the file that `shadow` names")
         self._database: Database = database_of(where)
+        self._read: Read = self._database.rows
         try:
             if make:
                 self._make()
@@ -134,6 +137,15 @@ class Store:
         ]
         self._database.write([(sql, rows) for sql, rows in statements if rows])
 
+    @contextmanager
+    def at_once(self) -> Iterator[Store]:
+        """Yield the store as it is at one moment, for questions whose answers are to fit together.
+        Nobody is kept from writing meanwhile.
+        """
+        found = copy(self)
+        with self._database.snapshot() as found._read:
+            yield found
+
     def describe(self, route: str, about: About) -> None:
         """Write what is known of a route."""
         values = {"route": _sound(route), "about": json.dumps(asdict(about))}
@@ -151,19 +163,19 @@ class Store:
 
     def routes(self) -> Iterator[dict[str, Any]]:
         """Yield ``route``, ``spent_usd``, ``lost`` and ``about`` (a mapping) of each route."""
-        for row in self._database.rows("SELECT * FROM routes ORDER BY route"):
+        for row in self._read("SELECT * FROM routes ORDER BY route"):
             yield {**row, "about": json.loads(row["about"])}
 
     def requests(self) -> Iterator[dict[str, Any]]:
         """Yield the requests, oldest first, without texts."""
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT request_id, at, route, router, score, threshold, cause, decided, acted, turns, "
             "sampled, propensity FROM requests ORDER BY at"
         )
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """Yield the answers, without texts."""
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT request_id, tier, shadow, model, error, input_tokens, cached_tokens, "
             "output_tokens, cost_usd, elapsed_ms FROM answers"
         )
@@ -172,7 +184,7 @@ class Store:
         """Yield the mean score of each answer that was judged: ``request_id``, ``tier``,
         ``score``.
         """
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT request_id, tier, AVG(score) AS score FROM feedback GROUP BY request_id, tier"
         )
 
@@ -181,7 +193,7 @@ class Store:
         answer, with the request's columns and ``tier``, ``model``, ``text``, ``error``,
         ``cost_usd`` and ``shadow`` of the answer.
         """
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT r.request_id, r.at, r.route, r.score, r.decided, r.propensity, r.prompt, "
             "r.messages, a.tier, a.model, a.text, a.error, a.cost_usd, a.shadow FROM requests r "
             "JOIN answers a ON a.request_id = r.request_id WHERE r.sampled = 1 "
@@ -194,7 +206,7 @@ class Store:
         Args:
             since: only requests that came then or later, in seconds since 1970; so below.
         """
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT r.route, r.at, r.router, r.score, r.threshold, r.cause, r.decided, r.acted, "
             "r.sampled, a.tier, a.input_tokens, a.cached_tokens, a.output_tokens, a.cost_usd "
             "FROM requests r LEFT JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
@@ -204,7 +216,7 @@ class Store:
 
     def shadow_outcomes(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield how many shadow calls ended how: ``route``, ``error`` (None: answered), ``n``."""
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT r.route, a.error, COUNT(*) AS n FROM answers a "
             "JOIN requests r ON r.request_id = a.request_id WHERE a.shadow = 1 "
             "AND r.at >= :since GROUP BY r.route, a.error ORDER BY n DESC",
@@ -215,7 +227,7 @@ class Store:
         """Yield, by ``route``, of how many requests (``n``) both answers' lengths are known, and
         the tokens in those of each model, ``strong`` and ``weak``.
         """
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT r.route, COUNT(*) AS n, SUM(s.output_tokens) AS strong, "
             "SUM(w.output_tokens) AS weak FROM requests r "
             "JOIN answers s ON s.request_id = r.request_id AND s.tier = 'strong' "
@@ -227,7 +239,7 @@ class Store:
 
     def judged(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield each answer that was judged, with the mean of its scores."""
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT r.route, r.request_id, r.decided, r.propensity, r.turns, r.prompt_sha256, "
             "f.tier, a.shadow, AVG(f.score) AS score FROM feedback f "
             "JOIN requests r ON r.request_id = f.request_id "
@@ -242,7 +254,7 @@ class Store:
         ``prompt_sha256``, ``decided``, and ``weight``, the sum of one over each one's propensity.
         Prompts within conversations, which mean something else in each, are none.
         """
-        yield from self._database.rows(
+        yield from self._read(
             "SELECT r.route, r.prompt_sha256, r.decided, SUM(1.0 / r.propensity) AS weight "
             "FROM requests r "
             "JOIN answers s ON s.request_id = r.request_id AND s.tier = 'strong' "
@@ -261,9 +273,10 @@ class Store:
         if not self._knows_explored:
             return
         mean = "(SELECT AVG(f.score) FROM feedback f WHERE f.request_id = r.request_id AND f.tier"
-        yield from self._database.rows(
-            "SELECT r.request_id, r.answer_id, r.route, r.score, r.threshold, r.cause, r.decided, "
-            f"e.propensity, r.prompt, a.input_tokens, a.output_tokens, {mean} = a.tier) AS judged, "
+        yield from self._read(
+            "SELECT r.request_id, r.answer_id, r.at, r.route, r.score, r.threshold, r.cause, "
+            f"r.decided, e.propensity, r.prompt, a.input_tokens, a.output_tokens, "
+            f"{mean} = a.tier) AS judged, "
             f"{mean} = 'strong') AS strong, {mean} = 'weak') AS weak "
             "FROM explored e JOIN requests r ON r.request_id = e.request_id "
             "JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
