@@ -75,7 +75,7 @@ class AliasEntries:
             declared = self._declared(entry, model_id)
             params, info = (dict(declared[part]) for part in _PARTS)
             _stand_in(params, serving)
-            _guard(params, serving)
+            _guard(params, declared["litellm_params"], serving)
             _permit(params, serving)
             _agree(params, serving)
             if route:
@@ -175,10 +175,14 @@ def _stand_in(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> N
     params["api_base"] = NOWHERE
 
 
-def _guard(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
-    """Let an alias have the guardrails of all that may serve it, beside its own."""
+def _guard(
+    params: dict[str, Any], own: Mapping[str, Any], serving: Sequence[Mapping[str, Any]]
+) -> None:
+    """Let an alias have the guardrails of all that may serve it, beside its own, which it has also
+    where it stands for another entry.
+    """
     union: list[Any] = []
-    for holder in (params, *(entry.get("litellm_params") or {} for entry in serving)):
+    for holder in (own, *(entry.get("litellm_params") or {} for entry in serving)):
         named = holder.get("guardrails") or []
         for guardrail in [named] if isinstance(named, str) else named:
             if guardrail not in union:

@@ -15,7 +15,7 @@ from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError
 
-from ..config.routes import is_routed
+from ..config.routes import is_paused, is_routed
 from .batch_calls import BATCH_CALLS, noted
 from .rust_core import RustCore
 
@@ -200,6 +200,10 @@ class RouterAccess:
         registry = getattr(self._router, "registry", None)
         entries = registry().all() if registry else self._router.model_list
         return cast("Sequence[Mapping[str, Any]]", entries)
+
+    def serving(self, name: str | None) -> list[Mapping[str, Any]]:
+        """Return the entries of a name that no admin has paused."""
+        return [e for e in self.entries() if e.get("model_name") == name and not is_paused(e)]
 
     def group_aliases(self) -> Mapping[str, Any]:
         """Return ``model_group_alias``."""
