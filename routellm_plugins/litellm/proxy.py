@@ -223,7 +223,7 @@ class RouteLLMProxyHandler(CustomLogger):
             let_groups_permit(self._find)
             try:
                 strategy = self._strategy
-                strategy.access.install(strategy, strategy.entry_put, self._refuse)
+                strategy.access.install(strategy, strategy.entry_put, self._refuse, strategy.find)
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)

@@ -287,7 +287,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
-    strategy.access.install(strategy, strategy.entry_put, strategy.refuse)
+    strategy.access.install(strategy, strategy.entry_put, strategy.refuse, strategy.find)
     litellm.logging_callback_manager.add_litellm_callback(application_callback)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()

@@ -39,28 +39,27 @@ class ModelListChanges:
 
     def any_in(self, entries: _Entries) -> bool:
         """Return whether a model list has changed since it was last noted."""
-        same = len(entries) == len(self._entries) and all(map(is_, entries, self._entries))
-        if same and time.monotonic() < self._next_look:
+        if len(entries) != len(self._entries) or not all(map(is_, entries, self._entries)):
+            return True  # although it may say the same about routing: what follows from it may not
+        now = time.monotonic()
+        if now < self._next_look:
             return _routing_parts(self._own) != self._own_parts
         if _routing_parts(entries) != self._parts:
             return True
-        self._remember(entries)
+        self._next_look = now + LOOK_S
         return False
 
     def note(self, entries: _Entries) -> None:
         """Compare with a model list as it is now from here on."""
-        self._remember(entries)
+        self._entries = list(entries)
+        self._own = [entry for entry in entries if _is_own(entry)]
+        self._next_look = time.monotonic() + LOOK_S
         self._parts = copy.deepcopy(_routing_parts(entries))
         self._own_parts = copy.deepcopy(_routing_parts(self._own))
 
     def forget(self) -> None:
         """Take any model list for a changed one."""
         self._parts = self._own_parts = None
-
-    def _remember(self, entries: _Entries) -> None:
-        self._entries = list(entries)
-        self._own = [entry for entry in entries if _is_own(entry)]
-        self._next_look = time.monotonic() + LOOK_S
 
 
 def _is_own(entry: Mapping[str, Any]) -> bool:

@@ -75,7 +75,7 @@ class Routes:
         self._guardrails = _guardrails(entries)
         self._models = _models(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
-        going = {entry["model_name"] for entry in entries if not _is_paused(entry)}
+        going = {entry["model_name"] for entry in entries if not is_paused(entry)}
         self._paused = self._groups - going
         self._prices = {entry["model_name"]: _price(entry) for entry in entries}
         self._group_aliases = group_aliases or {}
@@ -169,7 +169,7 @@ class Routes:
                 for tier, entry in served.items()
             )
             priced = with_prices(settings, *prices)
-            self._routes[name] = Route(name, priced, self._going(served), _is_paused(entry))
+            self._routes[name] = Route(name, priced, self._going(served), is_paused(entry))
         except ConfigError as error:
             mistakes.append((value is None and misplaced(entry)) or str(error))
         mistakes.extend(self._mistakes_in_name(name))
@@ -251,7 +251,8 @@ class Routes:
                 )
 
 
-def _is_paused(entry: Mapping[str, Any]) -> bool:
+def is_paused(entry: Mapping[str, Any]) -> bool:
+    """Whether an admin has paused a model_list entry."""
     return _mapping(entry, "model_info").get("blocked") is True
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import litellm
 
-from ..config.routes import MARKER_MODEL, Route, Routes, is_routed
+from ..config.routes import MARKER_MODEL, Route, Routes, is_paused, is_routed
 from .router_access import RouterAccess
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,12 @@ _BATCH_PRICES = tuple(f"{price}_batches" for price in _PRICES)
 _OWN_PRICES = (*_PRICES, *_BATCH_PRICES)
 _PERMITTED = "configurable_clientside_auth_params"
 _KEPT_ALIVE = "keepalive_seconds"
+_PARTS = ("litellm_params", "model_info")
+_MISSING = ...
+"""What no entry holds, and what is itself when copied."""
+
+_Changes = dict[str, tuple[object, object]]
+"""What was changed in a mapping: the value of each key before, and the one that was written."""
 
 
 class AliasEntries:
@@ -39,7 +45,8 @@ class AliasEntries:
 
     def __init__(self, access: RouterAccess) -> None:
         self._access = access
-        self._derived: dict[str, set[str]] = {}
+        self._written: dict[str, dict[str, _Changes]] = {}
+        """What was written into each alias's entry, by its id and part."""
 
     def follow_groups(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
         """Write into the entry of each alias what follows from its groups.
@@ -55,30 +62,44 @@ class AliasEntries:
 
     def _follow(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
         by_name = {route.name: route for route in routes}
-        changed: dict[str, dict[str, Any]] = {}
+        written: dict[str, dict[str, _Changes]] = {}
+        described: dict[str, dict[str, Any]] = {}
         for entry in list(entries):
-            if not is_routed(entry) or not isinstance(entry.get("litellm_params"), dict):
+            if not is_routed(entry) or not all(
+                isinstance(entry.get(part), dict) for part in _PARTS
+            ):
                 continue
             route = by_name.get(str(entry.get("model_name")))
             serving = _serving(route, entries) if route else []
-            params, info = dict(entry["litellm_params"]), entry.get("model_info")
+            model_id = str(entry["model_info"].get("id"))
+            declared = self._declared(entry, model_id)
+            params, info = (dict(declared[part]) for part in _PARTS)
             _stand_in(params, serving)
-            _guard(params, serving)
+            _guard(params, declared["litellm_params"], serving)
             _permit(params, serving)
             _agree(params, serving)
-            if route and isinstance(info, dict) and "id" in info:
-                info = dict(info)
-                self._describe(info, route, serving)
+            if route:
                 for price in _OWN_PRICES:
                     params.pop(price, None)
-                changed[info["id"]] = {k: v for k, v in info.items() if k != "routellm"}
-            _write(entry, litellm_params=params, model_info=info)
-        if changed:
-            for model_id in changed:
+                self._describe(info, route, serving)
+                described[model_id] = {k: v for k, v in info.items() if k != "routellm"}
+            new = {"litellm_params": params, "model_info": info}
+            written[model_id] = {part: _changes(declared[part], new[part]) for part in _PARTS}
+            _write(entry, **new)
+        self._written = written
+        if described:
+            for model_id in described:
                 for price in _OWN_PRICES:
                     litellm.model_cost.get(model_id, {}).pop(price, None)
-            litellm.register_model(changed)
+            litellm.register_model(described)
             self._access.forget_group_infos()
+
+    def _declared(self, entry: Mapping[str, Any], model_id: str) -> dict[str, dict[str, Any]]:
+        """Return the parts of an entry without what was written into them before, which may hold
+        no longer: the entry that it stands for may have another key by now.
+        """
+        written = self._written.get(model_id, {})
+        return {part: _undone(entry[part], written.get(part, {})) for part in _PARTS}
 
     def _describe(
         self, info: dict[str, Any], route: Route, serving: Sequence[Mapping[str, Any]]
@@ -89,18 +110,35 @@ class AliasEntries:
         do, and one that calls itself free would not be held to any budget. A batch costs what it
         does where the entry's account is.
         """
-        derived = self._derived.setdefault(info["id"], set())
-        for name in derived.union(_OWN_PRICES):
-            info.pop(name, None)
+        for price in _OWN_PRICES:
+            info.pop(price, None)
         groups = [self._access.group_info(g) for g in route.groups]
         facts = {**_common(groups), **_prices(groups, serving)}
         if serving:
             first, name = serving[0], str(serving[0].get("model_name"))
             declared = litellm.model_cost.get((first.get("model_info") or {}).get("id"), {})
             facts.update(_batch_prices(declared, self._access.model_info(first, name)))
-        derived.clear()
-        derived.update(facts.keys() - info.keys())
-        info.update({name: facts[name] for name in derived})
+        info.update({name: fact for name, fact in facts.items() if name not in info})
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> _Changes:
+    """Return what differs, as it was and as it is."""
+    pairs = {
+        key: (before.get(key, _MISSING), after.get(key, _MISSING)) for key in {**before, **after}
+    }
+    # A copy, because the one in the entry can be edited in place.
+    return {key: (old, copy.deepcopy(new)) for key, (old, new) in pairs.items() if old != new}
+
+
+def _undone(now: Mapping[str, Any], changes: _Changes) -> dict[str, Any]:
+    """Return a mapping as it was before changes; what somebody else has changed since stays."""
+    undone = dict(now)
+    for key, (old, new) in changes.items():
+        if now.get(key, _MISSING) == new:
+            undone.pop(key, None)
+            if old is not _MISSING:
+                undone[key] = old
+    return undone
 
 
 def _write(entry: Any, **values: Any) -> None:
@@ -111,12 +149,12 @@ def _write(entry: Any, **values: Any) -> None:
 
 
 def _serving(route: Route, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the entries of a route's groups, those of the weak one first."""
+    """Return the entries of a route's groups that no admin has paused, the weak one's first."""
     return [
         entry
         for name in (route.entries["weak"], route.entries["strong"])
         for entry in entries
-        if entry.get("model_name") == name and not is_routed(entry)
+        if entry.get("model_name") == name and not is_routed(entry) and not is_paused(entry)
     ]
 
 
@@ -137,10 +175,14 @@ def _stand_in(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> N
     params["api_base"] = NOWHERE
 
 
-def _guard(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:
-    """Let an alias have the guardrails of all that may serve it, beside its own."""
+def _guard(
+    params: dict[str, Any], own: Mapping[str, Any], serving: Sequence[Mapping[str, Any]]
+) -> None:
+    """Let an alias have the guardrails of all that may serve it, beside its own, which it has also
+    where it stands for another entry.
+    """
     union: list[Any] = []
-    for holder in (params, *(entry.get("litellm_params") or {} for entry in serving)):
+    for holder in (own, *(entry.get("litellm_params") or {} for entry in serving)):
         named = holder.get("guardrails") or []
         for guardrail in [named] if isinstance(named, str) else named:
             if guardrail not in union:

@@ -41,11 +41,18 @@ def about_batch() -> bool:
     return call is not None and call.being_served
 
 
-def noted(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a call about files or batches that says so while it is served."""
+def noted(call: Callable[..., Any], find: Callable[[str], object]) -> Callable[..., Any]:
+    """Return a call about files or batches that says so while it is served.
+
+    Args:
+        call: a method of a Router.
+        find: finds the route of a model name, from the model list as it is now. LiteLLM sends files
+            without asking what selects deployments, and the alias's entry has to be of now.
+    """
 
     @functools.wraps(call)
     async def noting(*given: Any, **named: Any) -> Any:
+        find(str(given[0] if given else named.get("model")))
         served = _Call()
         before = _call.set(served)
         try:

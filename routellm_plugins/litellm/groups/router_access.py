@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import litellm
+from litellm.exceptions import BadRequestError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
 from routellm_core import ConfigError
 
-from ..config.routes import is_routed
+from ..config.routes import is_paused, is_routed
 from .batch_calls import BATCH_CALLS, noted
 from .rust_core import RustCore
 
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _SELECTOR = "get_available_deployment"
 _NOT_ROUTED = ("acreate_fine_tuning_job", "alist_fine_tuning_jobs", "avector_store_create")
+_CREDENTIALS = ("get_deployment_credentials", "get_deployment_credentials_with_provider")
 _ASYNC_SELECTORS = ("_core_async_get_available_deployment", "async_get_available_deployment")
 
 
@@ -49,6 +52,7 @@ class RouterAccess:
         strategy: CustomRoutingStrategyBase,
         entry_put: Callable[[bool], None],
         refuse: Callable[[str, str], None],
+        find: Callable[[str], object],
     ) -> None:
         """Let ``strategy`` select from now on.
 
@@ -57,6 +61,8 @@ class RouterAccess:
             entry_put: called when an entry from a database was put into the model list, new or
                 changed; with whether it is a routed alias.
             refuse: raises an error if a model is routed, and so not for a kind of call.
+            find: reads the model list as it is now, and raises an error if a model is an alias
+                with a mistake.
 
         Raises:
             ConfigError: this LiteLLM selects deployments in an unknown way.
@@ -72,9 +78,11 @@ class RouterAccess:
         self._serve_models_by_groups()
         for call in BATCH_CALLS:
             holder, name = self._member(call)
-            setattr(holder, name, noted(getattr(holder, name)))
+            setattr(holder, name, noted(getattr(holder, name), find))
         for call in _NOT_ROUTED:
             self._refuse(call, refuse)
+        for lookup in _CREDENTIALS:
+            self._read_before(lookup, find)
 
     def _find_selectors(self) -> None:
         if self._rust is not None:
@@ -156,6 +164,21 @@ class RouterAccess:
 
         setattr(holder, name, unless_routed)
 
+    def _read_before(self, lookup: str, find: Callable[[str], object]) -> None:
+        """Let a lookup of the key of an entry, which the proxy calls the provider with itself, find
+        that of an alias as it follows from the model list of now.
+        """
+        holder, name = self._member(lookup)
+        looked_up = getattr(holder, name)
+
+        @functools.wraps(looked_up)
+        def look_up(*given: Any, **named: Any) -> Any:
+            with contextlib.suppress(BadRequestError):
+                find(str(given[0] if given else named.get("model_id")))
+            return looked_up(*given, **named)
+
+        setattr(holder, name, look_up)
+
     def _put(self, strategy: CustomRoutingStrategyBase) -> None:
         if self._rust is not None:
             self._rust.put(strategy)
@@ -177,6 +200,10 @@ class RouterAccess:
         registry = getattr(self._router, "registry", None)
         entries = registry().all() if registry else self._router.model_list
         return cast("Sequence[Mapping[str, Any]]", entries)
+
+    def serving(self, name: str | None) -> list[Mapping[str, Any]]:
+        """Return the entries of a name that no admin has paused."""
+        return [e for e in self.entries() if e.get("model_name") == name and not is_paused(e)]
 
     def group_aliases(self) -> Mapping[str, Any]:
         """Return ``model_group_alias``."""

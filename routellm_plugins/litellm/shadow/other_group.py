@@ -119,7 +119,7 @@ def other_call(
     Returns:
         None if the group has no deployment that can be called.
     """
-    entries = [e for e in access.entries() if e.get("model_name") == route.entries[tier]]
+    entries = access.serving(route.entries[tier])
     params = [dict(e.get("litellm_params") or {}) for e in entries]
     params = [each for each in params if "*" not in str(each.get("model", "*"))]
     if not params:
@@ -189,7 +189,7 @@ def prices_of(
     known = [info.get("input_cost_per_token"), info.get("output_cost_per_token")]
     if None in known:
         return None
-    entries = [e for e in access.entries() if e.get("model_name") == route.entries[tier]]
+    entries = access.serving(route.entries[tier])
     if not any(known) and not all(map(_says_price, entries)):
         return None  # LiteLLM reports 0 for a price that nobody set
     cached = [_cached_price(entry) for entry in entries]

@@ -16,8 +16,9 @@ WARNINGS = [
     ),
     # What the tests themselves call; the adapter keeps to members that are not deprecated.
     pytest.mark.filterwarnings(
-        "ignore:Router.(add_deployment|discard|get_model_list|model_group_alias|model_list|"
-        "update_settings) is deprecated"
+        "ignore:Router.(add_deployment|delete_deployment|discard|get_model_list|model_group_alias|"
+        "get_deployment_credentials_with_provider|model_list|update_settings|upsert_deployment) "
+        "is deprecated"
     ),
 ]
 

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import litellm
+import openai
 import pytest
 from litellm.cost_calculator import batch_cost_calculator
 from litellm.exceptions import BadRequestError
 from litellm.litellm_core_utils.litellm_logging import deployment_pricing_model_info
 from litellm.router import Router
+from litellm.types.router import Deployment, LiteLLM_Params, ModelInfo
 
 from routellm_plugins.litellm import install
 from tests.fakes import routers
@@ -103,13 +105,71 @@ async def test_they_go_to_the_entry(
     assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": expected}
 
 
-@pytest.mark.parametrize("case", ["create", "cancel"])
+def deployed(router: Router, name: str, **changes: Any) -> Deployment:
+    """Return the only entry of a name, with other parameters of LiteLLM's."""
+    (entry,) = router.get_model_list(name) or []
+    params = {**entry["litellm_params"], **changes}
+    return Deployment(name, LiteLLM_Params(**params), ModelInfo(**entry["model_info"]))
+
+
+async def test_they_follow_the_weak_group_to_another_account(
+    router: Router, upstreams: dict[str, OtherEndpoints]
+) -> None:
+    call, expected = CALLS["upload"]
+    await call(router, "gpt-4o-router")
+    moved = {"api_base": upstreams["gpt-4o"].url, "api_key": "sk-new"}
+    router.upsert_deployment(deployed(router, "gpt-4o-mini", **moved))
+    await call(router, "gpt-4o-router")
+    assert asked(upstreams) == {"gpt-4o": expected, "gpt-4o-mini": expected}
+    assert upstreams["gpt-4o"].headers[-1]["authorization"] == "Bearer sk-new"
+
+
+async def test_the_key_of_an_entry_follows_too(router: Router) -> None:
+    """The proxy looks it up for a file that is uploaded with ``model``."""
+    for key in ("sk-second", "sk-third"):
+        router.upsert_deployment(deployed(router, "gpt-4o-mini", api_key=key))
+        found = router.get_deployment_credentials_with_provider("gpt-4o-router") or {}
+        assert found["api_key"] == key
+
+
+@pytest.mark.parametrize("how", ["deleted", "paused"])
+async def test_they_go_to_no_entry_that_is_gone(
+    router: Router, upstreams: dict[str, OtherEndpoints], how: str
+) -> None:
+    call, expected = CALLS["upload"]
+    await call(router, "gpt-4o-router")
+    first = deployed(router, "gpt-4o-mini")
+    second = deployed(router, "gpt-4o-mini", api_base=upstreams["gpt-4o"].url)
+    second.model_info.id = "second"
+    router.upsert_deployment(second)
+    if how == "deleted":
+        router.delete_deployment(id=str(first.model_info.id))
+    else:
+        first.model_info.blocked = True
+        router.upsert_deployment(first)
+    for _ in range(5):
+        await call(router, "gpt-4o-router")
+    assert asked(upstreams) == {"gpt-4o": expected * 5, "gpt-4o-mini": expected}
+
+
+async def test_they_go_nowhere_once_both_groups_are_gone(
+    router: Router, upstreams: dict[str, OtherEndpoints]
+) -> None:
+    for name in upstreams:
+        router.delete_deployment(id=str(deployed(router, name).model_info.id))
+    with pytest.raises(openai.APIConnectionError):
+        await CALLS["upload"][0](router, "gpt-4o-router")
+    assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}
+
+
+@pytest.mark.parametrize("case", ["create", "cancel", "upload"])
 async def test_the_entry_of_an_alias_with_a_mistake_gets_none(
     router: Router, upstreams: dict[str, OtherEndpoints], case: str
 ) -> None:
     (entry,) = router.get_model_list("gpt-4o-router") or []
     entry["model_info"]["routellm"]["threshold"] = 6
-    for name in ("gpt-4o-router", entry["model_info"]["id"]):
+    names = ("gpt-4o-router", entry["model_info"]["id"])
+    for name in names if case != "upload" else names[:1]:
         with pytest.raises(BadRequestError, match="'gpt-4o-router': 'threshold' is 6"):
             await CALLS[case][0](router, name)
     assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}

@@ -13,7 +13,7 @@ from typing import Any
 import litellm
 import pytest
 from litellm import Router
-from litellm.types.router import Deployment, LiteLLM_Params
+from litellm.types.router import Deployment, LiteLLM_Params, ModelInfo
 
 from routellm_core import Decision, hookimpl
 from routellm_plugins.litellm import install
@@ -26,8 +26,8 @@ from tests.litellm.configs import alias, group
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     pytest.mark.filterwarnings(
-        "ignore:Router.(delete_deployment|discard|get_model_(group_info|list)|update_settings"
-        "|upsert_deployment) is"
+        "ignore:Router.(delete_deployment|discard|get_available_deployment|get_model_(group_info|list)"
+        "|set_model_list|update_settings|upsert_deployment) is"
     ),
 ]
 ROOT = Path(__file__).parents[3]
@@ -381,3 +381,48 @@ def test_what_a_changed_group_costs_counts_for_the_alias(router: Router, strong:
         info = router.get_model_group_info(model_group="late-router")
         assert info is not None
         assert info.input_cost_per_token == price
+
+
+def test_an_alias_of_a_new_list_is_described_again() -> None:
+    """Also where the new entries say the same about routing as those before."""
+    prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    params = {"model": "openai/of-no-price", "api_key": "unused", "guardrails": ["pii"]}
+    entries = [
+        {"model_name": name, "litellm_params": {**params, **prices}}
+        for name in ("gpt-4o", "gpt-4o-mini")
+    ]
+    entries.append({**alias("gpt-4o-router", **USUAL), "litellm_params": params})
+    router = Router(model_list=entries)
+    install(router)
+
+    def described() -> dict[str, Any]:
+        router.get_available_deployment("gpt-4o-router", user(EASY))
+        (entry,) = router.get_model_list("gpt-4o-router") or []
+        return {name: entry["model_info"].get(name) for name in prices}
+
+    assert described() == prices
+    router.set_model_list(entries)
+    assert described() == prices
+    router.discard()
+
+
+def test_a_guardrail_is_asked_for_no_longer_than_its_group_has_it(
+    entries: list[dict[str, Any]],
+) -> None:
+    entries[0]["litellm_params"]["guardrails"] = ["pii"]
+    entries[2]["litellm_params"] = {**entries[2]["litellm_params"], "guardrails": ["own"]}
+    router = Router(model_list=entries)
+    install(router)
+
+    def guardrails() -> list[str]:
+        router.get_available_deployment("gpt-4o-router", user(EASY))
+        (entry,) = router.get_model_list("gpt-4o-router") or []
+        return list(entry["litellm_params"]["guardrails"])
+
+    assert guardrails() == ["own", "pii"]
+    (strong,) = router.get_model_list("gpt-4o") or []
+    params = {**strong["litellm_params"], "guardrails": None}
+    info = ModelInfo(**strong["model_info"])
+    router.upsert_deployment(Deployment("gpt-4o", LiteLLM_Params(**params), info))
+    assert guardrails() == ["own"]
+    router.discard()

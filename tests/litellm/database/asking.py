@@ -21,12 +21,14 @@ def made(proxy: ProxyProcess, what: str, **values: Any) -> dict[str, Any]:
     return result
 
 
-def changed(proxy: ProxyProcess, entry: dict[str, Any], info: dict[str, Any]) -> None:
-    """Change the ``model_info`` of an entry that was ``made``."""
+def changed(
+    proxy: ProxyProcess, entry: dict[str, Any], info: dict[str, Any], **params: Any
+) -> None:
+    """Change the ``model_info`` and parameters of LiteLLM's in an entry that was ``made``."""
     answer = httpx.patch(
         f"{proxy.url}/model/{entry['model_id']}/update",
         headers={"Authorization": f"Bearer {KEY}"},
-        json={"model_info": info},
+        json={"model_info": info, "litellm_params": params},
         timeout=60,
     )
     assert answer.status_code == 200, answer.text

@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
+from tests.fakes.other_endpoints import OtherEndpoints
 from tests.fakes.routers import EASY, HARD
 from tests.litellm.calls import get
 from tests.litellm.configs import HANDLER, KEY, alias, group
@@ -124,6 +126,37 @@ def test_an_alias_that_is_changed_and_deleted(proxies: list[ProxyProcess]) -> No
         assert "passing" not in [each["id"] for each in get(proxy, "v1/models")["data"]]
         gone, none = (ask(proxy, name, EASY, KEY).status_code for name in ("passing", "none"))
         assert gone == none
+
+
+def test_files_follow_a_group_to_another_account(proxies: list[ProxyProcess]) -> None:
+    """Also where nothing else is asked for between the change and the file."""
+    first, second = proxies
+
+    def uploaded(proxy: ProxyProcess) -> None:
+        answer = httpx.post(
+            f"{proxy.url}/v1/files",
+            headers={"Authorization": f"Bearer {KEY}"},
+            data={"purpose": "user_data", "model": "moving-router"},
+            files={"file": ("a.txt", b"text")},
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+
+    with OtherEndpoints("old") as old, OtherEndpoints("new") as new:
+        params = {"model": "openai/gpt-4o-mini", "api_base": old.url, "api_key": "sk-old"}
+        entry = made(first, "model/new", model_name="moving", litellm_params=params)
+        made(first, "model/new", **alias("moving-router", weak="moving", **USUAL))
+        once(lambda: listed(second, "moving-router"))
+        several_syncs()
+        for proxy in proxies:
+            uploaded(proxy)
+        assert [each["authorization"] for each in old.headers] == ["Bearer sk-old"] * 2
+        changed(first, entry, {}, api_base=new.url, api_key="sk-new")
+        several_syncs()
+        for proxy in proxies:
+            uploaded(proxy)
+        assert [each["authorization"] for each in new.headers] == ["Bearer sk-new"] * 2
+        assert len(old.headers) == 2
 
 
 def test_settings_of_the_router_that_lead_to_an_alias(proxies: list[ProxyProcess]) -> None:

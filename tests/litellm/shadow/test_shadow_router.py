@@ -11,6 +11,7 @@ from typing import Any
 import litellm
 import pytest
 from litellm import Router
+from litellm.types.router import Deployment, LiteLLM_Params, ModelInfo
 
 from routellm_core.traffic.store.store import Store
 from routellm_plugins.litellm import install
@@ -23,7 +24,9 @@ from tests.litellm.configs import alias, group
 pytestmark = [
     # LiteLLM's own, about its TypedDicts.
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Router.(discard|model_list) is deprecated"),
+    pytest.mark.filterwarnings(
+        "ignore:Router.(discard|model_list|upsert_deployment) is deprecated"
+    ),
 ]
 WEATHER = {
     "type": "function",
@@ -120,6 +123,17 @@ async def test_the_other_group_gets_the_same_request(
     (sent,) = strong.asked(words)[before:]
     assert (sent["temperature"], sent["max_tokens"], sent["tools"]) == (0.25, 77, [WEATHER])
     assert "user" not in sent
+
+
+async def test_what_an_admin_has_paused_gets_nothing(router: Router, store: Path) -> None:
+    with Upstream("gpt-4o") as paused:
+        params = LiteLLM_Params(**group("gpt-4o", paused)["litellm_params"])
+        router.upsert_deployment(Deployment("gpt-4o", params, ModelInfo(id="paused", blocked=True)))
+        for number in range(8):
+            words = f"Which umbrella is number {number}?"
+            await router.acompletion("routed", user(words))
+            await pair(store, words)
+        assert paused.requests == []
 
 
 async def test_a_failed_call_is_neither_repeated_nor_changes_litellms_retries(
