@@ -117,7 +117,8 @@ def _csv_rows(
     if again is not None:
         raise DataError(
             f"{path}, line 1: two columns are called '{again}': rename or remove one, or write the "
-            "names of the columns first (of PostgreSQL, COPY ... WITH CSV HEADER)"
+            "names of the columns first (of PostgreSQL, COPY ... WITH CSV HEADER; of pandas, "
+            "index=False)"
         )
     for where, texts in records:
         if len(texts) > len(names):
