@@ -192,6 +192,25 @@ def test_a_routed_call_and_the_model_in_it_are_one(tmp_path, plugin):
         assert audited(path, tmp_path / f"{at}")["calls"] == 1
 
 
+def test_texts_that_were_hidden_are_no_prompts(tmp_path, plugin):
+    """As with OPENINFERENCE_HIDE_INPUT_TEXT."""
+    plugin(routers)
+    text = (PHOENIX / "otlp.jsonl").read_text("utf-8").replace("Why do cats purr?", "__REDACTED__")
+    (tmp_path / "spans.jsonl").write_text(text, "utf-8")
+    done = called("audit", str(tmp_path / "spans.jsonl"), *AT)
+    assert done.returncode == 0, done.stderr
+    assert "skipped 1: the last message of the human has no text" in done.stderr + done.stdout
+
+
+def test_a_data_frame_with_its_index_says_what_to_do(tmp_path):
+    path = exported("csv", tmp_path)
+    head, *rows = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([f"context.span_id,{head}", *(f"x,{row}" for row in rows)]), "utf-8")
+    done = called("audit", str(path))
+    assert done.returncode == 2
+    assert "remove one (of pandas, index=False)" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("command", ["calibrate", "score"])
 def test_other_commands_read_them(tmp_path, plugin, command):
     plugin(routers)
