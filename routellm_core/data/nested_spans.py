@@ -9,6 +9,9 @@ from .json_values import mapped
 
 Row = Mapping[str, Any]
 
+_SPAN = frozenset(("attributes", "span_kind"))
+"""Keys by which a span is told from a log's row that only names the span it was written in."""
+
 _IDS = ("spanId", "span_id", "context.span_id")
 _PARENTS = ("parentSpanId", "parent_span_id", "parent_id")
 
@@ -28,6 +31,8 @@ class NestedSpans:
             is_call: whether it can be read as a call; else what is around it and what is within it
                 are still of one call.
         """
+        if not _SPAN.intersection(span):
+            return False
         own = _first(span, _IDS) or _first(mapped(span.get("context")), _IDS)
         if own is None:
             return False

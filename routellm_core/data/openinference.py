@@ -63,11 +63,11 @@ def messages_of(attributes: Row) -> list[Any]:
     if given:
         return [_message(each) for each in given]
     prompts = _items(attribute(attributes, "llm.prompts"))
-    if len(prompts) != 1:  # several are calls of which no tokens are known
+    if len(prompts) != 1:  # the tokens are those of all of them
         return []
     (prompt,) = prompts
     text = prompt if isinstance(prompt, str) else attribute(_within(prompt), "prompt.text")
-    return [{"role": "user", "content": text}]
+    return [{"role": "user", "content": _said(text)}]
 
 
 def metadata_of(attributes: Row) -> Row:
@@ -112,7 +112,8 @@ def _within(value: Any) -> dict[str, Any]:
             if isinstance(within, dict):
                 within[rest] = each
         elif isinstance(each, Mapping):
-            found[first] = {**each, **found.get(first, {})}
+            known = found.get(first)
+            found[first] = {**each, **(known if isinstance(known, dict) else {})}
         else:
             found[first] = each
     return found
