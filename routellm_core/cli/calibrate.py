@@ -73,7 +73,7 @@ def calibrate(
         Path | None,
         typer.Option(
             help="Prompts that stand for your traffic: JSON lines, CSV or parquet with 'prompt' or "
-            "'messages', or exports of LiteLLM's spend logs, OpenTelemetry or Langfuse.",
+            "'messages', or exports of LiteLLM's spend logs, OpenTelemetry, Phoenix or Langfuse.",
             dir_okay=False,
         ),
     ] = None,

@@ -38,6 +38,7 @@ _KEYS = ("user_api_key_alias", "key_alias", "key", "api_key", "user_api_key")
 _TEAMS = ("user_api_key_team_alias", "team_alias", "team", "team_id", "user_api_key_team_id")
 _TIMES = (
     *("startTime", "start_time", "startTimeUnixNano", "timeUnixNano", "timestamp"),
+    "start_time_unix_nano",
     *("created_at", "createdAt", "created"),
 )
 _CONVERSATIONS = (
@@ -91,7 +92,7 @@ def facts_of(row: Row, metadata: Row, usage: Row, model: object = None) -> CallF
 def tokens_of(value: Any) -> int | None:
     """Return a number of tokens as a log has it; None if it is none."""
     try:
-        count = int(value)
+        count = int(float(value))  # pandas writes whole numbers as 21.0 where some are missing
     except (TypeError, ValueError, OverflowError):
         return None
     return count if 0 <= count < 10**9 else None

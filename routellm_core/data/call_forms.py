@@ -9,9 +9,11 @@ from typing import Any
 
 from ..prompt.reading import system_text
 from ..prompt.turns import human_turns
+from . import openinference
 from .call_facts import CallFacts, facts_of, tokens_of
 from .json_values import listed, mapped, parsed
 from .logged_decisions import logged_decision
+from .nested_spans import NestedSpans
 from .telemetry import is_otlp, messages_of, spans_of, with_events
 
 
@@ -43,7 +45,7 @@ Row = Mapping[str, Any]
 
 _NO_FORM = (
     "no prompt: a row has 'prompt', 'messages', or the columns of LiteLLM's spend logs, of "
-    "OpenTelemetry's or of Langfuse's exports"
+    "OpenTelemetry's, of Phoenix's or of Langfuse's exports"
 )
 _NO_TEXT = "the last message of the human has no text, or there is none"
 _NOT_STORED = (
@@ -51,13 +53,26 @@ _NOT_STORED = (
     "out of /spend/logs/v2"
 )
 _NO_MESSAGES = "a span without gen_ai.input.messages, or events of its messages"
+_NO_INPUT = (
+    "an LLM span without llm.input_messages or one prompt in llm.prompts; of spans within each "
+    "other, one has them"
+)
 _NO_GENERATION = "an observation of Langfuse that is not a generation"
 _FAILED = "a call that failed, by its status"
 _NO_CHAT = "no chat but another kind of call"
 _OF_AGENT = "a span of an agent or a tool, whose calls of a model have spans of their own"
+_SAME_CALL = "a span around or within another one of the same call"
 
 _OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "ocr")
 """What is in the name that LiteLLM and OpenTelemetry give to calls that generate no text."""
+
+_OTHER_SPANS = frozenset(
+    (
+        *("CHAIN", "AGENT", "TOOL", "RETRIEVER", "EMBEDDING", "RERANKER", "GUARDRAIL"),
+        *("EVALUATOR", "PROMPT", "DECISION"),
+    )
+)
+"""OpenInference's kinds of spans that are no call of a model."""
 
 _OF_AGENTS = ("agent", "tool", "workflow")
 """What is in OpenTelemetry's names of operations that call models, or are called by them."""
@@ -72,25 +87,48 @@ _OF_LITELLM = frozenset(("call_type", "api_key", "spend", "model_group"))
 """Columns of its spend logs, beside a ``request_id``, which other gateways have too."""
 
 
-def calls_in(row: Row) -> Iterator[LoggedCall | str]:
-    """Yield the calls that a row holds; for one that cannot be used, why, without its text."""
-    if isinstance(row.get("prompt"), str):
-        prompt = row["prompt"]
-        if not prompt.strip():
-            yield _NO_TEXT
+def calls_in(row: Row, spans: NestedSpans | None = None) -> Iterator[LoggedCall | str]:
+    """Yield the calls that a row holds; for one that cannot be used, why, without its text.
+
+    Args:
+        row: in any form.
+        spans: those of the rows before; a call that is among them is not yielded again.
+    """
+    spans = NestedSpans() if spans is None else spans
+    for each, found in _calls(row):
+        is_call = isinstance(found, LoggedCall)
+        if (is_call or found == _NO_INPUT) and spans.has_call(each, is_call=is_call):
+            yield _SAME_CALL
         else:
-            messages = [{"role": "user", "content": prompt}]
-            usage = _usage({**row, **mapped(row.get("usage"))})
-            yield _logged((prompt,), messages, row, usage, row.get("model"), {})
+            yield found
+
+
+def _calls(row: Row) -> Iterator[tuple[Row, LoggedCall | str]]:
+    """Yield the calls of a row, each with the row or the part of it that holds it."""
+    if isinstance(row.get("prompt"), str):
+        yield {}, _prompt(row)
     elif is_otlp(row):
-        yield from map(_span, spans_of(row))
+        for each in spans_of(row):
+            yield each, _span(each)
     elif rows := _page(row.get("observations")):
         for each in rows:
-            yield _one(each)
+            yield each, _one(each)
     else:
         found = _one(row)
         rows = _page(row.get("data")) if found == _NO_FORM else []
-        yield from map(_one, rows) if rows else (found,)
+        if not rows:
+            yield row, found
+        for each in rows:
+            yield each, _one(each)
+
+
+def _prompt(row: Row) -> LoggedCall | str:
+    prompt = row["prompt"]
+    if not prompt.strip():
+        return _NO_TEXT
+    messages = [{"role": "user", "content": prompt}]
+    usage = _usage({**row, **mapped(row.get("usage"))})
+    return _logged((prompt,), messages, row, usage, row.get("model"), {})
 
 
 def _one(row: Row) -> LoggedCall | str:
@@ -193,6 +231,9 @@ def _langfuse_input(usage: Row) -> int | None:
 
 def _span(row: Row) -> LoggedCall | str:
     attributes = with_events(row)
+    own = openinference.attributes_in(row, attributes)
+    if kind := openinference.kind_of(row, own):
+        return _openinference(kind, row, own)
     operation = attributes.get("gen_ai.operation.name")
     if _is_other(operation):
         return _NO_CHAT
@@ -221,10 +262,38 @@ def _span(row: Row) -> LoggedCall | str:
     return _call(messages, facts, usage, model, metadata=metadata)
 
 
+def _openinference(kind: str, row: Row, attributes: Row) -> LoggedCall | str:
+    if kind != "LLM":
+        named = kind if kind in _OTHER_SPANS else "another kind"
+        return f"a span that is no call of a model ({named})"
+    messages = openinference.messages_of(attributes)
+    if not messages:
+        return _NO_INPUT
+    if _is_error(row.get("status") or row):
+        return _FAILED
+    said = partial(openinference.attribute, attributes)
+    details = "llm.token_count.prompt_details"
+    usage = {
+        "prompt_tokens": said("llm.token_count.prompt"),
+        "completion_tokens": said("llm.token_count.completion"),
+        "cached_tokens": said(f"{details}.cache_read"),
+        "cache_write_tokens": said(f"{details}.cache_write"),
+    }
+    facts = {
+        **row,
+        "route": openinference.asked_model(attributes),
+        "sessionId": said("session.id"),
+        "spend": said("llm.cost.total"),
+    }
+    metadata = openinference.metadata_of(attributes)
+    return _call(messages, facts, usage, said("llm.model_name"), metadata=metadata)
+
+
 _FORMS: dict[str, Callable[[Row], LoggedCall | str]] = {
     "proxy_server_request": _litellm,
     "request_id": _litellm,
     "messages": _openai,
+    "span_kind": _span,
     "attributes": _span,
     "input": _langfuse,
 }

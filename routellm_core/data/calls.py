@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import DataError
 from .call_forms import LoggedCall, calls_in
 from .json_rows import NOT_JSON
+from .nested_spans import NestedSpans
 from .tables import table_rows
 
 REMEDY = (
@@ -65,8 +66,9 @@ def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterat
     """Yield the calls of a file, of which each row may have a form of its own.
 
     Forms: ``{"prompt"}``; OpenAI's chat ``{"messages"}``; exports of LiteLLM's spend logs with
-    stored prompts, and what its callbacks log; OpenTelemetry's spans of generative AI, alone or as
-    OTLP in JSON; Langfuse's observations, alone, of a trace, or as its API answers with them.
+    stored prompts, and what its callbacks log; OpenTelemetry's spans of generative AI and
+    OpenInference's, alone or as OTLP in JSON; Phoenix's data frames and what its API answers;
+    Langfuse's observations, alone, of a trace, or as its API answers with them.
 
     Args:
         path: JSON lines or CSV in UTF-8, plain or gzip, or parquet.
@@ -78,9 +80,9 @@ def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterat
         DataError: the file cannot be read, a line of it is no JSON, or no row of it is a call.
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
-    found = False
+    found, spans = False, NestedSpans()
     for where, row in table_rows(path, REMEDY, skipped.note if lenient else None):
-        for call in calls_in(row):
+        for call in calls_in(row, spans):
             if isinstance(call, str):
                 skipped.note(where, call)
             else:

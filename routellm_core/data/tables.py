@@ -116,8 +116,9 @@ def _csv_rows(
     again = next((name for name in names if name and names.count(name) > 1), None)
     if again is not None:
         raise DataError(
-            f"{path}, line 1: two columns are called '{again}': rename or remove one, or write the "
-            "names of the columns first (of PostgreSQL, COPY ... WITH CSV HEADER)"
+            f"{path}, line 1: two columns are called '{again}': rename or remove one (of pandas, "
+            "index=False), or write the names of the columns first (of PostgreSQL, "
+            "COPY ... WITH CSV HEADER)"
         )
     for where, texts in records:
         if len(texts) > len(names):

@@ -144,11 +144,14 @@ def _indexed(attributes: Row) -> list[Any]:
 
 
 def _otlp(value: Any) -> Any:
-    """Return a value of OTLP, such as {"stringValue": "..."}, as it is in JSON."""
+    """Return a value of OTLP, such as {"stringValue": "..."}, as it is in JSON. Phoenix's API has
+    {"string_value": "...", "int_value": null, ...}.
+    """
     if not isinstance(value, Mapping):
         return value
-    if "arrayValue" in value:
-        return [_otlp(each) for each in listed(mapped(value["arrayValue"]).get("values"))]
-    if "kvlistValue" in value:
-        return attributes_of(listed(mapped(value["kvlistValue"]).get("values")))
-    return next(iter(value.values()), None)
+    kind, found = next(((k, v) for k, v in value.items() if v is not None), (None, None))
+    if kind in ("arrayValue", "array_value"):
+        return [_otlp(each) for each in listed(mapped(found).get("values"))]
+    if kind in ("kvlistValue", "kvlist_value"):
+        return attributes_of(listed(mapped(found).get("values")))
+    return found

@@ -28,6 +28,7 @@ WORDS = st.sampled_from(
         "x",
         "",
         "GENERATION",
+        "LLM",
         "{",
         "1e9",
     ]
@@ -43,6 +44,8 @@ KEYS = st.sampled_from(
         *("spans", "key", "value", "startTime", "api_key", "team_id", "spend", "cache_hit"),
         *("gen_ai.input.messages", "parts", "prompt_tokens", "completion_tokens", "call_type"),
         *("usage_object", "prompt_tokens_details", "cached_tokens", "events", "stringValue"),
+        *("span_kind", "parent_id", "context.span_id", "attributes.llm.input_messages", "llm"),
+        *("openinference.span.kind", "llm.input_messages.0.message.role", "message.content"),
     ]
 )
 VALUES = st.recursive(

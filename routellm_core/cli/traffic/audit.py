@@ -44,7 +44,7 @@ def audit(
         typer.Argument(
             metavar="LOG",
             help="Logs: JSON lines, CSV or parquet with 'messages' or 'prompt', or exports of "
-            "LiteLLM's spend logs, OpenTelemetry or Langfuse.",
+            "LiteLLM's spend logs, OpenTelemetry, Phoenix or Langfuse.",
             exists=True,
             dir_okay=False,
         ),

@@ -10,6 +10,7 @@ from typing import Any
 from ...data.call_forms import LoggedCall, calls_in
 from ...data.calls import REMEDY, Skipped
 from ...data.digests import sha256_of
+from ...data.nested_spans import NestedSpans
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError
@@ -84,9 +85,10 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
         DataError: the file cannot be read, or holds no prompt.
     """
     found: dict[str, Prompt] = {}
+    spans = NestedSpans()
     for where, row in table_rows(path, REMEDY):
         answer = row.get("answer")
-        for call in calls_in(row):
+        for call in calls_in(row, spans):
             if isinstance(call, str):
                 skipped.note(where, call)
                 continue

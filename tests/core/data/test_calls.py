@@ -368,6 +368,23 @@ def test_tokens_are_read_by_the_names_of_each_api(tmp_path, form):
     assert (call.input_tokens, call.output_tokens, call.facts.cached) == (2400, 200, 2000)
 
 
+def test_rows_that_name_the_span_they_were_written_in_are_calls_of_their_own(tmp_path):
+    rows = [
+        {"messages": CHAT, "span_id": "a", "parent_id": "b"},
+        {"messages": CHAT, "span_id": "b"},
+        {"messages": CHAT, "span_id": "c", "parent_id": "b"},
+    ]
+    assert len([*read_calls(lines(tmp_path / "log.jsonl", *rows), Skipped())]) == 3
+
+
+def test_of_spans_within_each_other_one_is_a_call(tmp_path):
+    inner = {**SPAN, "spanId": "b", "parentSpanId": "a"}
+    skipped = Skipped()
+    path = lines(tmp_path / "log.jsonl", inner, {**SPAN, "spanId": "a"}, {**SPAN, "spanId": "c"})
+    assert len([*read_calls(path, skipped)]) == 2
+    assert skipped.lines()[0].startswith("skipped 1: a span around or within another one")
+
+
 LEFT_OUT = {
     "payload of a failed call": ({"messages": CHAT, "status": "failure"}, "a call that failed"),
     "payload of an embedding": (
