@@ -13,8 +13,8 @@ from rich.console import Console
 
 from ..checkpoints.learned import learned_by
 from ..checkpoints.store import write_whole
-from ..data.calls import Skipped, read_calls
 from ..data.labelled import read_labelled
+from ..data.logs.calls import Skipped, read_calls
 from ..data.tables import count_rows
 from ..data.writable import check_file, unwritable
 from ..errors import ConfigError

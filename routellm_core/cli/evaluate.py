@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ..checkpoints.store import write_whole
 from ..contracts import Router
-from ..data.calls import Skipped
+from ..data.logs.calls import Skipped
 from ..data.writable import check_room
 from ..errors import ConfigError
 from ..evaluation.benchmarks.benchmark import (

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, did_you_mean
-from .calls import Skipped
 from .json_rows import number, shown
+from .logs.calls import Skipped
 from .tables import table_rows
 
 EXAMPLE = '{"prompt": "Why is the sky blue?", "strong": 1, "weak": 0}'

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from routellm_core import Decision
-from routellm_core.data.calls import Skipped
+from routellm_core.data.logs.calls import Skipped
 from routellm_core.traffic.adapt.votes import read_stored_votes, read_votes
 from routellm_core.traffic.exploration.logs import read_judgements
 from routellm_core.traffic.store.feedback_file import read_feedback

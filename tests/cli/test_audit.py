@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from routellm_core import RoutingPolicy
-from routellm_core.data.call_facts import CallFacts
-from routellm_core.data.call_forms import LoggedCall
-from routellm_core.data.calls import Skipped, read_calls
+from routellm_core.data.logs.call_facts import CallFacts
+from routellm_core.data.logs.call_forms import LoggedCall
+from routellm_core.data.logs.calls import Skipped, read_calls
 from routellm_core.policy.policy import RoutingPolicy as Policy
 from routellm_core.rules.calibration import read_calibration
 from routellm_core.traffic.audit.columns import read_columns

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routellm_core.data.calls import Skipped
 from routellm_core.data.labelled import read_labelled
 from routellm_core.data.labels import read_gold
+from routellm_core.data.logs.calls import Skipped
 from routellm_core.evaluation.benchmarks.benchmark import load_benchmark
 from tests.cli.command import called
 from tests.cli.label_files import (

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routellm_core import DataError, RoutingPolicy
-from routellm_core.data.calls import Skipped
+from routellm_core.data.logs.calls import Skipped
 from routellm_core.traffic.audit.columns import read_columns
 from routellm_core.traffic.audit.logs import read_logs
 from routellm_core.traffic.audit.result import audit

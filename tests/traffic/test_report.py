@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from routellm_core import Decision
-from routellm_core.data.calls import Skipped
 from routellm_core.data.digests import sha256_of
 from routellm_core.data.labelled import read_labelled
 from routellm_core.data.labels import read_gold
+from routellm_core.data.logs.calls import Skipped
 from routellm_core.traffic.report.estimates import saving, share, weighted_mean
 from routellm_core.traffic.report.requests import requests_of
 from routellm_core.traffic.store.kept import About, Feedback

@@ -78,8 +78,8 @@ def adapt(
     takes, and calibration.json where a threshold keeps --max-quality-loss.
     """
     from ...checkpoints.learned import count_learned, learned_hashes
-    from ...data.calls import Skipped
     from ...data.labelled import read_labelled
+    from ...data.logs.calls import Skipped
     from ...traffic.adapt.adapt import adapt as moved
     from ...traffic.adapt.adapt import check_out
     from ...traffic.adapt.base import read_base

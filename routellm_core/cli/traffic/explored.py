@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ...data.calls import Skipped
+from ...data.logs.calls import Skipped
 from ...errors import ConfigError
 from ...evaluation.reporting.wording import UNDEFINED, percent, plain
 from ...traffic.exploration.estimate import Bounded, estimate

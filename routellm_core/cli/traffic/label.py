@@ -247,8 +247,8 @@ def _asked(models: dict[str, Model], todo: list[Prompt]) -> list[str]:
 
 
 def _people(check: Path, models: dict[str, Model]) -> dict[str, tuple[float, float]]:
-    from ...data.calls import Skipped
     from ...data.labelled import read_labelled
+    from ...data.logs.calls import Skipped
     from ...traffic.adapt.labels import Labels
 
     names = models["strong"].name, models["weak"].name
@@ -267,7 +267,7 @@ def _prompts(
     """Return the prompts to label: those that people labelled first, then those chosen."""
     import numpy as np
 
-    from ...data.calls import Skipped
+    from ...data.logs.calls import Skipped
     from ...registry.loading import load_encoder, load_router
     from ...traffic.label.choose import choose
     from ...traffic.label.prompts import read_prompts

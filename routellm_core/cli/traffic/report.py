@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...data.calls import Skipped
+from ...data.logs.calls import Skipped
 from ...data.row_files import written_rows
 from ...data.writable import check_file, unwritable
 from ...errors import ConfigError, did_you_mean

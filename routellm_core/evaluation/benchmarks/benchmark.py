@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.calls import Skipped
 from ...data.digests import sha256_of
 from ...data.json_rows import Row
+from ...data.logs.calls import Skipped
 from ...errors import DataError, did_you_mean
 from .own_file import Models, read_own
 from .published import (

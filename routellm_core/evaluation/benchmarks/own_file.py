@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ...data.calls import Skipped
 from ...data.json_rows import Row, number, shown
+from ...data.logs.calls import Skipped
 from ...data.tables import table_rows
 from ...errors import DataError, did_you_mean
 from ..reliability import how_often_better

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...checkpoints.learned import count_learned
-from ...data.call_forms import LoggedCall
 from ...data.labelled import Labelled
+from ...data.logs.call_forms import LoggedCall
 from ...errors import ConfigError, DataError
 from ...policy.policy import RoutingPolicy
 from ...policy.score_stream import ScoreStream

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from ...data.call_forms import LoggedCall, calls_in
-from ...data.calls import REMEDY, Skipped
-from ...data.logged_decisions import logged_decision, number, request_id_of
+from ...data.logs.call_forms import LoggedCall, calls_in
+from ...data.logs.calls import REMEDY, Skipped
+from ...data.logs.logged_decisions import logged_decision, number, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
 from ..store.store import Store

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.call_forms import LoggedCall
+from ...data.logs.call_forms import LoggedCall
 from ...errors import DataError
 from ...policy.policy import RoutingPolicy
 from ...policy.score_stream import ScoreStream

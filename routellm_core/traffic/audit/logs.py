@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ...data.call_forms import LoggedCall
-from ...data.calls import Skipped, read_calls
+from ...data.logs.call_forms import LoggedCall
+from ...data.logs.calls import Skipped, read_calls
 from ...errors import DataError
 
 

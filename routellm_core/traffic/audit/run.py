@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.calls import Skipped
+from ...data.logs.calls import Skipped
 from ...data.tables import count_rows
 from ...errors import DataError
 from ...policy.policy import RoutingPolicy

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...data.call_facts import seconds, tokens_of
-from ...data.calls import Skipped
-from ...data.logged_decisions import logged_decision, plain, request_id_of
+from ...data.logs.call_facts import seconds, tokens_of
+from ...data.logs.calls import Skipped
+from ...data.logs.logged_decisions import logged_decision, plain, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
 from ..store.feedback_file import read_feedback

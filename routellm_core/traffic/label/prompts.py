@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...data.call_forms import LoggedCall, calls_in
-from ...data.calls import REMEDY, Skipped
 from ...data.digests import sha256_of
-from ...data.nested_spans import NestedSpans
+from ...data.logs.call_forms import LoggedCall, calls_in
+from ...data.logs.calls import REMEDY, Skipped
+from ...data.logs.nested_spans import NestedSpans
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError

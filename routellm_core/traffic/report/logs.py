@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...data.call_facts import facts_of, seconds, tokens_of
-from ...data.calls import Skipped
-from ...data.json_values import mapped
-from ...data.logged_decisions import logged_decision, number, request_id_of
+from ...data.logs.call_facts import facts_of, seconds, tokens_of
+from ...data.logs.calls import Skipped
+from ...data.logs.json_values import mapped
+from ...data.logs.logged_decisions import logged_decision, number, request_id_of
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import ConfigError, DataError, MissingExtraError

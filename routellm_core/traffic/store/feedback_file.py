@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...data.json_rows import number, shown
+from ...data.logs.telemetry import attributes_of
 from ...data.tables import table_rows
-from ...data.telemetry import attributes_of
 from ...errors import DataError
 from .kept import Feedback
 

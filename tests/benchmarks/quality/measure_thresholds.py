@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from routellm_core import load_router
-from routellm_core.data.calls import Skipped
 from routellm_core.data.labelled import read_labelled
+from routellm_core.data.logs.calls import Skipped
 from routellm_core.evaluation.benchmarks.published import read_published
 from routellm_core.evaluation.reporting.plots import (
     BLACK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from routellm_core.data.call_forms import LoggedCall
+from routellm_core.data.logs.call_forms import LoggedCall
 
 ASK = "Why is the sky blue?"
 CHAT = [

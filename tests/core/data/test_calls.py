@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from routellm_core import DataError
-from routellm_core.data.call_forms import LoggedCall
-from routellm_core.data.calls import Skipped, read_calls
+from routellm_core.data.logs.call_forms import LoggedCall
+from routellm_core.data.logs.calls import Skipped, read_calls
 from routellm_core.prompt.reading import system_text
 from tests.core.data.log_forms import ASK, CHAT, FORMS, LANGFUSE, SPAN, parts, spend_log
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from routellm_core.data.calls import Skipped
+from routellm_core.data.logs.calls import Skipped
 from routellm_core.errors import DataError
 from routellm_core.evaluation.benchmarks.benchmark import (
     STRONG_MODEL,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-from ..prompt.reading import system_text
-from ..prompt.turns import human_turns
+from ...prompt.reading import system_text
+from ...prompt.turns import human_turns
 from . import openinference
 from .call_facts import CallFacts, facts_of, tokens_of
 from .json_values import listed, mapped, parsed

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import DataError
+from ...errors import DataError
+from ..json_rows import NOT_JSON
+from ..tables import table_rows
 from .call_forms import LoggedCall, calls_in
-from .json_rows import NOT_JSON
 from .nested_spans import NestedSpans
-from .tables import table_rows
 
 REMEDY = (
     'write a JSON object a line, such as {"prompt": "Why is the sky blue?"} '

@@ -1,0 +1,1 @@
+"""Logs of calls of language models, in the forms in which teams have them: rows to calls."""
