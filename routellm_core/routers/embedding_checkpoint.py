@@ -119,6 +119,36 @@ class EmbeddingCheckpoint:
         default = self.config["strong_model"], self.config["weak_model"]
         return pair_abilities(self.config["models"], known, default, names, abilities)
 
+    def pair_vectors(
+        self,
+        known: NDArray[np.float64],
+        names: tuple[str | None, str | None],
+        abilities: tuple[float | None, float | None],
+    ) -> NDArray[np.float64]:
+        """Return the vectors of the strong and the weak model, shape (2, d), in a checkpoint whose
+        vectors are a model's ability, 1 and its specialities: of a model that is not named but for
+        its ability, zeros.
+
+        Args:
+            known: vectors of the checkpoint's models, shape (K, d).
+            names: as ``pair_abilities`` takes them, and so is the next.
+            abilities: of the two.
+
+        Raises:
+            ConfigError: as ``pair_abilities`` does.
+        """
+        models, default = (
+            self.config["models"],
+            (self.config["strong_model"], self.config["weak_model"]),
+        )
+        vectors = np.zeros((2, known.shape[1]))
+        vectors[:, 0] = self.pair_abilities(known[:, 0], names, abilities)
+        vectors[:, 1] = 1.0
+        for at, ability in enumerate(abilities):
+            if ability is None:
+                vectors[at, 2:] = known[models.index(names[at] or default[at]), 2:]
+        return vectors
+
     def without_abilities(self, abilities: tuple[float | None, float | None]) -> None:
         """Refuse abilities for a checkpoint that was trained on one pair.
 

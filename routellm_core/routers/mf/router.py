@@ -5,7 +5,8 @@
 
 (Ong et al., RouteLLM, arXiv 2406.18665, section 4.2). A checkpoint that was trained on the
 outcomes of many models estimates how likely each model is right, sigmoid(score(M, q)), and a
-prompt's contrast, from which ``item_response`` makes the win rate.
+prompt's contrast, from which ``item_response`` makes the win rate. There v_M is the model's
+ability, 1 for the prompt's difficulty, and what the model is better at than its ability says.
 
 x_q is the prompt's embedding followed by its surface features, standardised. For one pair of
 models these are one or three linear functions of the features, and only those are kept in memory.
@@ -79,7 +80,8 @@ class MatrixFactorizationRouter(Router):
             the weak model and the contrast.
         intercept: added to the weighted sums: a number, or shape (3,).
         score_quantiles: quantiles of the scores over usual traffic, or None.
-        strong_ability: ability of the strong model in logits, if ``weights`` has three columns.
+        difficulty: weights and intercept of a prompt's difficulty in logits, if ``weights`` has
+            three columns.
     """
 
     def __init__(
@@ -88,14 +90,14 @@ class MatrixFactorizationRouter(Router):
         weights: NDArray[np.float64],
         intercept: float | NDArray[np.float64],
         score_quantiles: NDArray[np.float64] | None = None,
-        strong_ability: float | None = None,
+        difficulty: tuple[NDArray[np.float64], float] | None = None,
     ) -> None:
         self.encoder = encoder
         self.instant = encoder.instant
         self._weights = weights
         self._intercept = intercept
         self._score_quantiles = score_quantiles
-        self._strong_ability = strong_ability
+        self._difficulty = difficulty
 
     @classmethod
     def from_pretrained(
@@ -146,16 +148,16 @@ class MatrixFactorizationRouter(Router):
         abilities = (strong_ability, weak_ability)
         weights: NDArray[np.float64]
         intercept: float | NDArray[np.float64]
-        ability = None
+        hard: NDArray[np.float64] | None = None
         if config.get("link") == OUTCOMES:
             known = tensors["P.weight"].astype(np.float64)
             require_tensors(folder, tensors, CONTRAST_TENSORS)
             shapes = [tensors[name].shape for name in CONTRAST_TENSORS]
-            if known.shape[1] != 2 or shapes != [(trained.encoder.dim,), (1,)]:
+            if known.shape[1] < 2 or shapes != [(trained.encoder.dim,), (1,)]:
                 raise trained.damaged()
-            pair = trained.pair_abilities(known[:, 0], (strong_model, weak_model), abilities)
-            ability = pair[0]
-            weights, intercept = _functions(tensors, np.array([[each, 1.0] for each in pair]))
+            vectors = trained.pair_vectors(known, (strong_model, weak_model), abilities)
+            weights, intercept = _functions(tensors, vectors)
+            hard = -tensors["text_proj.0.weight"][1].astype(np.float64)
         else:
             trained.without_abilities(abilities)
             strong, weak = trained.pair(strong_model, weak_model)
@@ -164,12 +166,13 @@ class MatrixFactorizationRouter(Router):
         scores = _win_rates(traffic @ weights + intercept)
         scale, mean = tensors["features.scale"], tensors["features.mean"]
         raw_weights = (weights.T * scale).T
+        raw_hard = None if hard is None else hard * scale
         return cls(
             trained.encoder,
             raw_weights,
             intercept - mean @ raw_weights,
             quantiles_of(scores) if len(scores) else None,
-            ability,
+            None if raw_hard is None else (raw_hard, -float(mean @ raw_hard)),
         )
 
     @classmethod
@@ -233,13 +236,15 @@ class MatrixFactorizationRouter(Router):
         Raises:
             ConfigError: the checkpoint was trained on one pair, so it knows only its win rate.
         """
-        if self._strong_ability is None:
+        if self._difficulty is None:
             raise ConfigError(
                 "this checkpoint of 'mf' was trained on one pair, so it has no difficulty: "
                 "train one with learn: outcomes"
             )
-        values = self.encoder.encode(prompts) @ self._weights + self._intercept
-        return np.stack([self._strong_ability - values[:, 0], values[:, 2]], axis=1)
+        vectors = self.encoder.encode(prompts)
+        weights, intercept = self._difficulty
+        contrast = (vectors @ self._weights + self._intercept)[:, 2]
+        return np.stack([vectors @ weights + intercept, contrast], axis=1)
 
     @property
     def score_quantiles(self) -> NDArray[np.float64] | None:
@@ -282,8 +287,7 @@ def _functions(
     tensors: Tensors, vectors: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the score of each of two model vectors, and the contrast, as functions of
-    standardised features: weights (D, 3) and intercepts (3,). A vector is the model's ability and
-    the weight of the prompt's difficulty, 1.
+    standardised features: weights (D, 3) and intercepts (3,).
     """
     scaled = vectors * tensors["classifier.0.weight"][0]
     projection = tensors["text_proj.0.weight"].astype(np.float64)

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...checkpoints.store import Tensors, save_checkpoint, write_whole
+from ...data.outcomes import Outcomes
 from ...encoders.surface import SURFACE_VERSION
 from ...progress import Progress
 from ...routers.embedding_checkpoint import OUTCOMES
 from ..outcomes.card import outcomes_card
 from ..outcomes.items import Items, learn_items
 from ..outcomes.prepare import STRONG, WEAK
+from ..outcomes.specialities import Specialities, fit_specialities
 from ..shared.card import METRICS
 from ..shared.files import TrainingFiles
 from .config import MFConfig
@@ -46,27 +49,43 @@ def train_on_outcomes(
     """
     items = learn_items(files, config, progress)
     progress.stage("Measuring on validation prompts")
-    contrast = items.contrast.of(items.prepared.features)
-    metrics = items.metrics("mf", items.rates(items.difficulty(), contrast))
-    _write(folder, items, config, files, metrics)
+    prepared, rasch = items.prepared, items.rasch
+    specialities = fit_specialities(items.parts, rasch)
+    difficulty, contrast = items.difficulty(), items.contrast.of(prepared.features)
+    metrics = items.metrics("mf", items.rates(difficulty, contrast))
+
+    def logits(outcomes: Outcomes, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        own = np.stack([specialities.of(model) for model in outcomes.models], axis=1)
+        known = [rasch.ability.get(model, np.nan) for model in outcomes.models]
+        return np.asarray(known - difficulty[rows, None] + prepared.features[rows] @ own)
+
+    for source, named in prepared.validate_named(logits, contrast).items():
+        metrics["validation"][source]["by_name"] = named
+    _write(folder, items, specialities, config, files, metrics)
     return metrics
 
 
 def _write(
     folder: Path,
     items: Items,
+    specialities: Specialities,
     config: MFConfig,
     files: TrainingFiles,
     metrics: dict[str, Any],
 ) -> None:
     prepared, weights, abilities = items.prepared, items.rasch.weights, items.abilities
     models = list(abilities)
-    dim = len(weights)
+    rank, dim = specialities.directions.shape
+    own = [specialities.of_model.get(model, np.zeros(rank)) for model in models]
     tensors: Tensors = {
-        "P.weight": np.array([[abilities[model], 1.0] for model in models], np.float32),
-        "text_proj.0.weight": np.stack([np.zeros(dim), -weights]).astype(np.float32),
-        "text_proj.0.bias": np.array([1.0, 0.0], np.float32),
-        "classifier.0.weight": np.ones((1, 2), np.float32),
+        "P.weight": np.array(
+            [[abilities[m], 1.0, *each] for m, each in zip(models, own, strict=True)], np.float32
+        ),
+        "text_proj.0.weight": np.vstack([np.zeros(dim), -weights, specialities.directions]).astype(
+            np.float32
+        ),
+        "text_proj.0.bias": np.array([1.0, *np.zeros(1 + rank)], np.float32),
+        "classifier.0.weight": np.ones((1, 2 + rank), np.float32),
         "contrast.weight": items.contrast.weights.astype(np.float32),
         "contrast.bias": np.array([items.contrast.intercept], np.float32),
         "features.mean": prepared.mean,

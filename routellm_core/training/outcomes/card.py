@@ -12,6 +12,11 @@ _FORMULA = """\
           - sigmoid(ability of the weak model - difficulty of the prompt)
     strong win rate = (1 + gap * max(0, 1 + contrast of the prompt)) / 2"""
 
+_SPECIALITIES = """
+Of a model that is named, it also counts what it is better or worse at than its ability says, as far
+as its outcomes show: a linear function of the prompt that is added to its ability.
+"""
+
 
 def outcomes_card(
     router: str,
@@ -41,7 +46,7 @@ abler models gain on the prompt, in standard deviations.
 The default pair stands for two tiers, `strong` with ability {config.strong_ability:g} and `weak`
 with {config.weak_ability:g}. `strong_model` and `weak_model` choose models listed below by name,
 `strong_ability` and `weak_ability` describe a model that is not listed, by its place on this scale.
-
+{_specialities(metrics)}
 ## Data
 
 | source | models | weight | train prompts | validation | near an evaluation prompt, left out |
@@ -83,9 +88,7 @@ pip install "routellm-plugins[train]"
 Mean APGR (chance is 0.5) over all pairs of models of a source whose mean qualities differ by .03 or
 more and of which the weaker one has .4 or more, with bootstrap 95 % intervals over prompts.
 
-| source | n | pairs | APGR | 95 % interval | prompt length alone |
-|---|---|---|---|---|---|
-{_result_rows(metrics)}
+{_results(metrics)}
 
 The quantiles that turn `strong_share` into a threshold are those of {metrics["traffic"]["prompts"]}
 validation prompts{_kinds(config)}; the mean win rate is
@@ -137,9 +140,28 @@ def _settings(config: LearnTrainingConfig) -> str:
     return "\n".join(f"| {name} | {value} |" for name, value in settings.items())
 
 
-def _result_rows(metrics: dict[str, Any]) -> str:
+def _results(metrics: dict[str, Any]) -> str:
+    header, rule = "| source | n | pairs | APGR | 95 % interval | prompt length alone |", "|---" * 6
+    if _knows_specialities(metrics):
+        header, rule = f"{header} each pair by its names | 95 % interval |", rule + "|---" * 2
     return "\n".join(
-        f"| {name} | {row['n']:,} | {row['pairs']} | {row['apgr']:.3f} | "
-        f"[{row['interval'][0]:.3f}, {row['interval'][1]:.3f}] | {row['apgr_of_length']:.3f} |"
-        for name, row in metrics["validation"].items()
+        (header, f"{rule}|", *(_result(*item) for item in metrics["validation"].items()))
     )
+
+
+def _result(source: str, row: dict[str, Any]) -> str:
+    named = f" {_apgr(row['by_name'])} |" if "by_name" in row else ""
+    length = f"{row['apgr_of_length']:.3f}"
+    return f"| {source} | {row['n']:,} | {row['pairs']} | {_apgr(row)} | {length} |{named}"
+
+
+def _apgr(found: dict[str, Any]) -> str:
+    return f"{found['apgr']:.3f} | [{found['interval'][0]:.3f}, {found['interval'][1]:.3f}]"
+
+
+def _specialities(metrics: dict[str, Any]) -> str:
+    return _SPECIALITIES if _knows_specialities(metrics) else ""
+
+
+def _knows_specialities(metrics: dict[str, Any]) -> bool:
+    return any("by_name" in row for row in metrics["validation"].values())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.outcomes import Outcomes
 from ...progress import Progress
 from ...routers.item_response import win_rates
 from ..shared.config import LearnTrainingConfig
@@ -27,6 +28,8 @@ class Items:
     prepared: PreparedOutcomes
     rasch: Rasch
     contrast: Contrast
+    parts: list[tuple[Outcomes, Floats, float]]
+    """What both were learned from, as ``fit_rasch`` takes it."""
     config: LearnTrainingConfig
 
     @property
@@ -97,4 +100,4 @@ def learn_items(files: TrainingFiles, config: LearnTrainingConfig, progress: Pro
         (outcomes, prepared.features[rows], config.source(outcomes.source).weight)
         for outcomes, rows in prepared.parts()
     ]
-    return Items(prepared, fit_rasch(parts, config.l2), fit_contrast(parts), config)
+    return Items(prepared, fit_rasch(parts, config.l2), fit_contrast(parts), parts, config)

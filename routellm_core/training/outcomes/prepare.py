@@ -7,7 +7,7 @@ over to other models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,10 @@ from ...data.digests import sha256_of
 from ...data.outcomes import Outcomes
 from ...encoders.surface import surface_features
 from ...errors import ConfigError, DataError, did_you_mean
-from ...evaluation.pairs import mean_over_pairs
+from ...evaluation.pairs import clear_pairs, mean_over_pairs
 from ...progress import Progress
 from ...registry.loading import described_encoder
+from ...routers.item_response import win_rates
 from ..shared.config import LearnTrainingConfig
 from ..shared.decontaminate import contaminated
 from ..shared.features import standardisation
@@ -106,14 +107,45 @@ class PreparedOutcomes:
         """Return, by source, how many models and prompts there are, with their digests."""
         return _described(self.data, self.learned, self.validation, self.copies)
 
-    def validate(self, router: str, win_rates: Floats) -> dict[str, dict[str, Any]]:
+    def validate(self, router: str, rates: Floats) -> dict[str, dict[str, Any]]:
         """Return, by source, mean APGR over the pairs of models whose gap is wide enough.
 
         Args:
             router: its name.
-            win_rates: of each prompt for its default pair, shape (n,).
+            rates: of each prompt for its default pair, shape (n,).
         """
-        return _validation(self.data, self.validation, router, win_rates)
+        return _validation(self.data, self.validation, router, rates)
+
+    def validate_named(
+        self, logits: Callable[[Outcomes, NDArray[np.int64]], Floats], contrast: Floats
+    ) -> dict[str, dict[str, Any]]:
+        """Return, by source, mean APGR over the same pairs, each named: ``apgr`` and ``interval``.
+
+        Args:
+            logits: gives those of each model's being right on prompts of a source, shape
+                (n, models), from their outcomes and their numbers.
+            contrast: of each prompt, shape (n,).
+        """
+        measured = {}
+        for source in self.data.sources:
+            own = source.only(self.validation[self.data.rows(source)])
+            pairs = clear_pairs(own.quality, np.random.default_rng(0)) if own.prompts else []
+            if not pairs:
+                continue
+            rows = self.data.rows(own)
+            of_model, its_contrast = logits(own, rows), contrast[rows]
+            scores = np.empty((len(rows), len(pairs)))
+            column = np.zeros((len(own.models),) * 2, np.int64)
+            for at, (strong, weak) in enumerate(pairs):
+                scores[:, at] = win_rates(of_model[:, strong], of_model[:, weak], its_contrast)
+                column[strong, weak] = column[weak, strong] = at
+            found = mean_over_pairs(own.quality, {"named": scores}, judge=column)
+            if found is not None:
+                measured[source.source] = {
+                    "apgr": found.mean["named"],
+                    "interval": list(found.interval["named"]),
+                }
+        return measured
 
 
 def prepare_outcomes(
@@ -232,7 +264,7 @@ def _digest(data: _Data, rows: NDArray[np.int64]) -> str:
 
 
 def _validation(
-    data: _Data, validation: NDArray[np.bool_], router: str, win_rates: Floats
+    data: _Data, validation: NDArray[np.bool_], router: str, rates: Floats
 ) -> dict[str, dict[str, Any]]:
     measured = {}
     for source in data.sources:
@@ -240,7 +272,7 @@ def _validation(
         if len(own.prompts) < 2:
             continue
         scores = {
-            router: win_rates[data.rows(own)],
+            router: rates[data.rows(own)],
             "length": np.array([float(len(prompt)) for prompt in own.prompts]),
         }
         found = mean_over_pairs(own.quality, scores)
