@@ -90,17 +90,17 @@ class AliasEntries:
             _write(entry, **new)
             followed[model_id] = new
         self._written = written
-        self._access.follow_in_patterns(followed)
-        for listed in of_proxy("llm_model_list") or ():
-            # Those that a ``model_group_alias`` leads to are copied there.
-            if new := followed.get(str((listed.get("model_info") or {}).get("id"))):
-                _write(listed, **copy.deepcopy(new))
         if described:
             for model_id in described:
                 for price in _OWN_PRICES:
                     litellm.model_cost.get(model_id, {}).pop(price, None)
             litellm.register_model(described)
             self._access.forget_group_infos()
+        self._access.follow_in_patterns(followed)
+        for listed in of_proxy("llm_model_list") or ():
+            # Those that a ``model_group_alias`` leads to are copied there.
+            if new := followed.get(str((listed.get("model_info") or {}).get("id"))):
+                _write(listed, **copy.deepcopy(new))
 
     def _declared(self, entry: Mapping[str, Any], model_id: str) -> dict[str, dict[str, Any]]:
         """Return the parts of an entry without what was written into them before, which may hold
