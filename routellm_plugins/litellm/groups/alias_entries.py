@@ -99,8 +99,8 @@ class AliasEntries:
         self._access.follow_in_patterns(followed)
         for listed in of_proxy("llm_model_list") or ():
             # Those that a ``model_group_alias`` leads to are copied there.
-            if new := followed.get(str((listed.get("model_info") or {}).get("id"))):
-                _write(listed, **copy.deepcopy(new))
+            if now := followed.get(str((listed.get("model_info") or {}).get("id"))):
+                _write(listed, **copy.deepcopy(now))
 
     def _declared(self, entry: Mapping[str, Any], model_id: str) -> dict[str, dict[str, Any]]:
         """Return the parts of an entry without what was written into them before, which may hold
