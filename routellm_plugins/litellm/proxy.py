@@ -18,6 +18,7 @@ from routellm_core import ConfigError
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.answers import note_answers
+from .deciding.conversation import entry_of_response
 from .deciding.overrides import drop_override
 from .deciding.reasoning import drop_foreign_reasoning, drop_reasoning_before_attempt
 from .groups.client_parameters import let_groups_permit
@@ -66,6 +67,7 @@ _SERVED = {
 _PASSED_THROUGH = "pass_through_endpoint"
 """The model of such a request is the provider's own name for it, and no model group."""
 _BATCH = "acreate_batch"
+_OF_A_RESPONSE = {"aget_responses", "acancel_responses", "adelete_responses", "alist_input_items"}
 
 
 class RouteLLMProxyHandler(CustomLogger):
@@ -107,9 +109,11 @@ class RouteLLMProxyHandler(CustomLogger):
             raise bad_request(model, self._not_supported)
         if call_type == _BATCH:
             return  # served by the alias's entry, which is where its file went
+        readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
+        if call_type in _OF_A_RESPONSE and entry_of_response(readable.get("response_id")):
+            return  # served by the entry that gave the response, whatever the request names
         if call_type not in _SERVED:
             strategy.refuse(model, call_type)
-        readable = await with_readable_ids(user_api_key_dict, cache, data, call_type)
         request = strategy.request(model, route, readable)
         decision = await strategy.adecide(request)
         routed = request.routed(decision, settled=True)

@@ -84,13 +84,13 @@ class OtherEndpoints(Running):
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a request."""
+        request = f"{method} {path}"
         if path == "/chat/completions":
             return chat_answer(Answer.to(body, self.model))
-        if path == "/responses" or (method == "GET" and path.startswith("/responses/")):
+        if re.fullmatch("POST /responses(/[^/]+/cancel)?|GET /responses/[^/]+", request):
             return responses_answer(Answer.to({"input": "hello", **body}, self.model))
         if path.startswith("/batches"):
             return self._batch(method, path)
-        request = f"{method} {path}"
         known = (answer for start, answer in ANSWERS if request.startswith(start))
         return {"model": self.model, **next(known, {})}
 

@@ -33,15 +33,27 @@ def tier_of_previous(
     Returns:
         None for a request that continues nothing, or the response of another model.
     """
-    if not isinstance(previous, str):
-        return None
-    model_id = ResponsesAPIRequestUtils.get_model_id_from_response_id(previous)
+    model_id = entry_of_response(previous)
     if model_id is None:
         return None
     names = (
         e.get("model_name") for e in entries if (e.get("model_info") or {}).get("id") == model_id
     )
     return route.tier_of(next(names, None))
+
+
+def entry_of_response(response: object) -> str | None:
+    """Return the id of the entry that gave a response.
+
+    Args:
+        response: its id, as LiteLLM's Router gives it.
+
+    Returns:
+        None if the id does not say so.
+    """
+    if not isinstance(response, str):
+        return None
+    return ResponsesAPIRequestUtils.get_model_id_from_response_id(response)
 
 
 def session_of_request(

@@ -15,6 +15,7 @@ from typing import Any
 import litellm
 
 from ..config.routes import MARKER_MODEL, Route, Routes, is_paused, is_routed
+from .proxy_access import of_proxy
 from .router_access import RouterAccess
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class AliasEntries:
         by_name = {route.name: route for route in routes}
         written: dict[str, dict[str, _Changes]] = {}
         described: dict[str, dict[str, Any]] = {}
+        followed: dict[str, dict[str, Any]] = {}
         for entry in list(entries):
             if not is_routed(entry) or not all(
                 isinstance(entry.get(part), dict) for part in _PARTS
@@ -86,6 +88,7 @@ class AliasEntries:
             new = {"litellm_params": params, "model_info": info}
             written[model_id] = {part: _changes(declared[part], new[part]) for part in _PARTS}
             _write(entry, **new)
+            followed[model_id] = new
         self._written = written
         if described:
             for model_id in described:
@@ -93,6 +96,11 @@ class AliasEntries:
                     litellm.model_cost.get(model_id, {}).pop(price, None)
             litellm.register_model(described)
             self._access.forget_group_infos()
+        self._access.follow_in_patterns(followed)
+        for listed in of_proxy("llm_model_list") or ():
+            # Those that a ``model_group_alias`` leads to are copied there.
+            if now := followed.get(str((listed.get("model_info") or {}).get("id"))):
+                _write(listed, **copy.deepcopy(now))
 
     def _declared(self, entry: Mapping[str, Any], model_id: str) -> dict[str, dict[str, Any]]:
         """Return the parts of an entry without what was written into them before, which may hold

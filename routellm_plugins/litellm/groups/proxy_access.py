@@ -17,6 +17,7 @@ _IN_PIPELINES = "_pipeline_managed_guardrails"
 _MERGE_GUARDRAILS = "_check_and_merge_model_level_guardrails"
 _PROCESSING_MODULE = "litellm.proxy.common_request_processing"
 _LOAD_CREDENTIALS = "_resolve_user_provider_credentials_for_request"
+_RESPONSE_IDS = ("previous_response_id", "response_id")
 _STRIP_USAGE = "_litellm_strip_stream_usage"
 """Set in a request where LiteLLM asks a stream for its usage, which the client did not."""
 
@@ -39,12 +40,13 @@ def proxy_app() -> Any:
 async def with_readable_ids(
     key: Any, cache: Any, data: dict[str, Any], call_type: str
 ) -> dict[str, Any]:
-    """Return a request with the id of the response that it continues as the Router knows it.
+    """Return a request with the id of the response that it continues or is about as the Router
+    knows it.
 
     Clients get such ids encrypted; a hook of LiteLLM's that runs later decrypts them.
     """
     hooks = of_proxy("proxy_logging_obj")
-    if hooks is None or data.get("previous_response_id") is None:
+    if hooks is None or all(data.get(name) is None for name in _RESPONSE_IDS):
         return data
     readable = dict(data)
     security = hooks.get_proxy_hook("responses_id_security")

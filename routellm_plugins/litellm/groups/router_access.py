@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -272,6 +273,22 @@ class RouterAccess:
             if forget is not None:
                 forget()
 
+    def follow_in_patterns(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change LiteLLM's copies of entries whose name is a pattern: by these it finds the key and
+        the address for a name that fits.
+
+        Args:
+            entries: what is in each entry now, by its id.
+        """
+        holder, name = self._member("pattern_router")
+        router = getattr(holder, name)
+        patterns = {
+            pattern: [_followed(each, entries) for each in served]
+            for pattern, served in router.patterns.items()
+        }
+        if patterns != router.patterns:
+            router.patterns = patterns
+
     def _member(self, name: str) -> tuple[Any, str]:
         """Return what holds a method of the Router, and its name there.
 
@@ -283,3 +300,8 @@ class RouterAccess:
             if hasattr(holder, renamed):
                 return holder, renamed
         return self._core, name
+
+
+def _followed(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    now = entries.get(str((entry.get("model_info") or {}).get("id")), {})
+    return {**entry, **copy.deepcopy(dict(now))}

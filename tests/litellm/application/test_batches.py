@@ -84,7 +84,7 @@ def router(
         for name, each in upstreams.items()
     ]
     routed = alias("gpt-4o-router", router="length", threshold=0)  # all chats to the strong one
-    router = Router(model_list=[*groups, routed], num_retries=0)
+    router = Router(model_list=[*groups, routed, alias("router-*")], num_retries=0)
     install(router)
     yield router
     router.discard()
@@ -103,6 +103,19 @@ async def test_they_go_to_the_entry(
     (entry,) = router.get_model_list("gpt-4o-router") or []
     await call(router, "gpt-4o-router" if by == "name" else entry["model_info"]["id"])
     assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": expected}
+
+
+@pytest.mark.parametrize("case", CALLS)
+async def test_a_name_of_a_pattern_leads_to_the_account_of_now(
+    router: Router, upstreams: dict[str, OtherEndpoints], case: str
+) -> None:
+    with OtherEndpoints("other") as other:
+        moved = deployed(router, "gpt-4o-mini", api_base=other.url)
+        router.upsert_deployment(deployment=moved)
+        call, expected = CALLS[case]
+        await call(router, "router-length-0.6")
+        now = asked({**upstreams, "other": other})
+    assert now == {"gpt-4o": [], "gpt-4o-mini": [], "other": expected}
 
 
 def deployed(router: Router, name: str, **changes: Any) -> Deployment:

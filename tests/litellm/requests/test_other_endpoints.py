@@ -26,6 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # assista
 
 Call = Callable[[OpenAI, str], object]
 ALIAS = "gpt-4o-router"
+OF_PATTERN = "router-length-0.6"
+OTHER_NAME = "smart"
 RENAMED = {"gpt-4o": "renamed-strong", "gpt-4o-mini": "renamed-weak"}
 BATCH = (
     b'{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", '
@@ -33,7 +35,7 @@ BATCH = (
 )
 VOLATILE = re.compile(
     r"(batch|chatcmpl|file|resp|msg)_?-?[\w=-]{16,}|[0-9a-f]{24,}|'?created(_at)?'?[:=] ?[\d.]+|"
-    r"gpt-4o-router|gpt-4o-mini|gpt-4o|renamed-\w+|127.0.0.1:\d+"
+    r"gpt-4o-router|router-(?:length-0\.6|\*)|smart|gpt-4o-mini|gpt-4o|renamed-\w+|127.0.0.1:\d+"
 )
 
 
@@ -161,10 +163,14 @@ def made(
             entry("gpt-4o"),
             entry("gpt-4o-mini"),
             alias(ALIAS, router="length", threshold=0.6),
+            alias("router-*"),
         ],
         "router_settings": {
             "num_retries": 0,
-            "model_group_alias": {renamed: name for name, renamed in RENAMED.items()},
+            "model_group_alias": {
+                OTHER_NAME: ALIAS,
+                **{renamed: name for name, renamed in RENAMED.items()},
+            },
         },
         "assistant_settings": {
             "custom_llm_provider": "openai",
@@ -234,12 +240,23 @@ def test_the_fastest_of_two(client: OpenAI, upstreams: dict[str, OtherEndpoints]
     assert asked
 
 
-@pytest.mark.parametrize("case", AS_ITS_ENTRY)
-def test_as_its_entry(client: OpenAI, upstreams: dict[str, OtherEndpoints], case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        *((case, ALIAS) for case in AS_ITS_ENTRY),
+        *((case, OF_PATTERN) for case in AS_ITS_ENTRY if case != "health"),
+        ("health", "router-*"),
+        ("health", OTHER_NAME),
+    ],
+)
+def test_as_its_entry(
+    client: OpenAI, upstreams: dict[str, OtherEndpoints], case: str, name: str
+) -> None:
+    """Nothing goes to the account of the environment, which is that of the strong one."""
     call = AS_ITS_ENTRY[case]
     plain = outcome(call, client, "gpt-4o-mini", upstreams)
     assert plain[0][0] == "{", plain
-    assert outcome(call, client, ALIAS, upstreams) == plain
+    assert outcome(call, client, name, upstreams) == plain
 
 
 def test_a_batch_that_litellm_balances(
@@ -343,6 +360,7 @@ def test_a_response_goes_on_where_it_began(
         other = HARD if text == EASY else EASY
         client.responses.create(model=name, input=other, previous_response_id=first.id)
         client.responses.retrieve(first.id)
+        client.responses.cancel(first.id, extra_body={"model": name})
         client.responses.delete(first.id)
         steps[name] = [(up, each[0]) for up in upstreams for each in upstreams[up].asked]
     assert steps[ALIAS] == steps[model]
