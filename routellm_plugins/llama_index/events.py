@@ -36,6 +36,7 @@ class RouteDecisionEvent(BaseEvent):
     cause: str
     elapsed_ms: float
     propensity: float | None = None
+    draw: str | None = None
 
     @classmethod
     def class_name(cls) -> str:

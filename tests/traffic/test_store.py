@@ -322,8 +322,8 @@ def test_a_file_that_was_deleted_is_made_again(tmp_path: Path, monkeypatch):
     assert writer.store.spent("chat") == 0
 
 
-def explored(request_id: str, **changes: object) -> Request:
-    drawn = Decision("weak", 0.6, 0.5, "length", "exploration", 0.1, propensity=0.1)
+def explored(request_id: str, draw: str | None = "d1", **changes: object) -> Request:
+    drawn = Decision("weak", 0.6, 0.5, "length", "exploration", 0.1, propensity=0.1, draw=draw)
     return request(request_id, decision=drawn, **changes)
 
 
@@ -334,6 +334,7 @@ def test_how_likely_a_drawn_call_was_is_kept(store: Store):
     store.add_feedback([Feedback("r1", 1.0), Feedback("r1", 0.0, name="another")])
     (row,) = store.explored()
     assert (row["decided"], row["cause"], row["propensity"]) == ("weak", "exploration", 0.1)
+    assert row["draw"] == "d1"
     assert (row["judged"], row["weak"], row["strong"]) == (0.5, 0.5, None)
     store.forget(time.time() + 1)
     assert list(store.explored()) == []
@@ -344,6 +345,7 @@ def test_a_store_of_an_older_package_keeps_working(tmp_path: Path):
     Store(str(path)).add([request("before"), ("before", answer())])
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE explored")
+        connection.execute("DROP TABLE draws")
     connection.close()
     reader = Store(str(path), make=False)  # beside a proxy of the older package
     assert list(reader.explored()) == []
@@ -352,3 +354,21 @@ def test_a_store_of_an_older_package_keeps_working(tmp_path: Path):
     store.add([explored("after"), ("after", answer())])
     assert [row["propensity"] for row in store.explored()] == [0.1]
     assert len(list(store.requests())) == 2
+
+
+def test_a_store_that_names_no_draws_is_read_and_named_from_then_on(tmp_path: Path):
+    path = tmp_path / "traffic.db"
+    Store(str(path)).add([explored("before", None), ("before", answer())])
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE draws")
+    connection.close()
+    (row,) = Store(str(path), make=False).explored()
+    assert (row["propensity"], row["draw"]) == (0.1, None)
+    store = Store(str(path))
+    store.add([explored("after"), ("after", answer())])
+    assert {row["request_id"]: row["draw"] for row in store.explored()} == {
+        "before": None,
+        "after": "d1",
+    }
+    store.forget(time.time() + 1)
+    assert list(store._database.rows("SELECT * FROM draws")) == []

@@ -15,7 +15,7 @@ from ...data.logs.logged_decisions import logged_decision, plain, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
 from ..store.feedback_file import read_feedback
-from .estimate import Explored
+from .estimate import Explored, number_of_draw
 
 _REMEDY = 'write a JSON object a line, such as {"request_id": "chatcmpl-1", "score": 1}'
 _NOT_SCORED = "no decision by a score"
@@ -89,4 +89,5 @@ def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float
         *(score, score >= threshold, decision.get("tier") == "strong", propensity),
         quality if isinstance(quality, float) and 0 <= quality <= 1 else math.nan,
         *(math.nan if each is None else float(each) for each in counts),
+        number_of_draw(decision.get("draw")),
     )

@@ -44,6 +44,7 @@ _REQUESTS = _put(
 _EXPLORED = """
     INSERT INTO explored (request_id, propensity) VALUES (:request_id, :explore)
     ON CONFLICT (request_id) DO UPDATE SET propensity = excluded.propensity"""
+_DRAWS = _put("draws", ("request_id",), ("draw",))
 _ANSWERS = _put(
     "answers",
     ("request_id", "tier"),
@@ -86,7 +87,7 @@ class Store:
             if make:
                 self._make()
             versions = [row["version"] for row in self._database.rows(_VERSIONS)]
-            self._knows_explored = make or self._database.has("explored")
+            self._later = [each for each in _LATER if make or self._database.has(each)]
         except Exception as error:
             raise ConfigError(
                 f"the store {self.name} cannot be opened ({_short(error)}): name a file of "
@@ -132,6 +133,7 @@ class Store:
         statements: list[Statement] = [
             (_REQUESTS, [*requests.values()]),
             (_EXPLORED, explored),
+            (_DRAWS, [row for row in explored if row["draw"] is not None]),
             (_ANSWERS, [*answers.values()]),
             (_LOST, [{"route": route, "n": n} for route, n in (lost or {}).items()]),
         ]
@@ -267,18 +269,22 @@ class Store:
 
     def explored(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield the requests that went where ``explore`` drew them, oldest first, with the answer
-        that the user got: ``propensity`` is how likely it was to go there, ``judged`` the mean of
-        the answer's scores, and ``strong`` and ``weak`` those of each model's (None: not judged).
+        that the user got: ``propensity`` is how likely it was to go there, ``draw`` names the draw
+        (None: not known), ``judged`` is the mean of the answer's scores, and ``strong`` and
+        ``weak`` those of each model's (None: not judged).
         """
-        if not self._knows_explored:
+        if "explored" not in self._later:
             return
+        knows_draws = "draws" in self._later
+        drawn = "d.draw" if knows_draws else "NULL AS draw"
+        draws = "LEFT JOIN draws d ON d.request_id = r.request_id " if knows_draws else ""
         mean = "(SELECT AVG(f.score) FROM feedback f WHERE f.request_id = r.request_id AND f.tier"
         yield from self._read(
             "SELECT r.request_id, r.answer_id, r.at, r.route, r.score, r.threshold, r.cause, "
-            f"r.decided, e.propensity, r.prompt, a.input_tokens, a.output_tokens, "
+            f"r.decided, e.propensity, {drawn}, r.prompt, a.input_tokens, a.output_tokens, "
             f"{mean} = a.tier) AS judged, "
             f"{mean} = 'strong') AS strong, {mean} = 'weak') AS weak "
-            "FROM explored e JOIN requests r ON r.request_id = e.request_id "
+            f"FROM explored e JOIN requests r ON r.request_id = e.request_id {draws}"
             "JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
             "AND a.tier = r.decided WHERE r.at >= :since ORDER BY r.at",
             since=since,
@@ -306,7 +312,7 @@ class Store:
     def forget(self, before: float) -> None:
         """Delete the requests that came before a time, with their answers and feedback."""
         old = "IN (SELECT request_id FROM requests WHERE at < :before)"
-        tables = ("answers", "feedback", *(("explored",) if self._knows_explored else ()))
+        tables = ("answers", "feedback", *self._later)
         self._database.write(
             [
                 *(
@@ -336,6 +342,9 @@ class Store:
         return {**row, "name": _sound(given.name), "score": given.score, "at": time.time()}
 
 
+_LATER = ("explored", "draws")
+"""Tables that a store may lack that an earlier package made."""
+
 _VERSIONS = "SELECT version FROM routellm_store"
 
 
@@ -364,6 +373,7 @@ def _request(request: Request) -> dict[str, Any]:
         "sampled": int(request.sampled),
         "propensity": request.propensity,
         "explore": decision.propensity if request.acted else None,
+        "draw": _sound(decision.draw),
         "prompt_sha256": request.prompt_sha256,
         "prompt": _sound(request.prompt, None),
         "messages": _json(request.messages) if request.messages else None,
