@@ -17,7 +17,7 @@ from routellm_core.data.digests import sha256_of
 from routellm_core.traffic.store.keeping import Keeping, redact_of
 from routellm_core.traffic.store.kept import About, Feedback, Request
 from routellm_core.traffic.store.store import Store
-from routellm_core.traffic.store.writer import Writer
+from routellm_core.traffic.store.writer import Writer, writer_of
 from tests.traffic.exchanges import DAY_S, answer, request
 
 
@@ -44,8 +44,9 @@ def test_requests_and_answers_are_kept(store: Store):
     assert [row["shadow"] for row in both.values()] == [1, 0]
 
 
-def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(path: str):
-    store = Store(path)
+@pytest.mark.parametrize("begun", ["", "sqlite:///", "sqlite+pysqlite:///"])
+def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(path: str, begun: str):
+    store = Store(begun + path)
     store.add([request("r1"), ("r1", answer())])
     with store.at_once() as then:
         assert len(list(then.requests())) == 1
@@ -54,6 +55,24 @@ def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(pat
         assert len(list(then.requests())) == len(list(then.answers())) == 1
     with store.at_once() as now:
         assert len(list(now.requests())) == len(list(now.answers())) == 2
+
+
+def test_a_url_of_a_file_is_the_file(path: str, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ConfigError, match="there is no store"):
+        Store(f"sqlite:///{path}", make=False)
+    assert not Path(path).exists()
+    monkeypatch.chdir(Path(path).parent)
+    assert writer_of("sqlite:///traffic.db") is writer_of(path)
+    Store("sqlite:///traffic.db").add([request()])
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert len(list(Store(path).requests())) == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=ro"])
+def test_a_store_in_memory_is_no_store(url: str):
+    pytest.importorskip("sqlalchemy")
+    with pytest.raises(ConfigError, match="write the path of its file"):
+        Store(url)
 
 
 def test_a_record_that_comes_twice_is_kept_once(store: Store):

@@ -38,8 +38,22 @@ _WAIT_S = 30.0
 
 _RETRY_S = 0.01
 
+_NO_FILE = "for a store in SQLite, write the path of its file, such as traffic.db"
+
 _FETCHED = 1000
 """Rows that are in memory at once."""
+
+
+_FILE_URLS = ("sqlite:///", "sqlite+pysqlite:///")
+"""What SQLAlchemy's URLs of SQLite's files begin with."""
+
+
+def file_of(where: str) -> str | None:
+    """Return the path of the SQLite file that a path or a URL names; None for another database."""
+    if "://" not in where:
+        return where
+    begun = next(filter(where.startswith, _FILE_URLS), None)
+    return None if begun is None else where.removeprefix(begun)
 
 
 def is_store(where: str) -> bool:
@@ -69,7 +83,7 @@ class Database(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Read]:
         """Return what reads the database as it is at one moment, until it is closed, and keeps
-        nobody from writing; of SQLite at a URL, each query as it is then.
+        nobody from writing.
         """
 
     def has(self, table: str) -> bool:
@@ -80,13 +94,19 @@ class Database(Protocol):
 
 
 def database_of(where: str) -> Database:
-    """Return the database at a path (SQLite), or at a URL (SQLAlchemy).
+    """Return the database at a path (SQLite), or at a URL (SQLAlchemy; of SQLite's files, those
+    at their paths).
 
     Raises:
-        ConfigError: the URL is none.
+        ConfigError: the URL is none, or of SQLite and not of a file alone.
         MissingExtraError: it is a URL, and SQLAlchemy or the driver is not installed.
     """
-    return _Alchemy(where) if "://" in where else _Sqlite(where)
+    path = file_of(where)
+    if path is None:
+        return _Alchemy(where)
+    if "://" in where and ("?" in path or path in ("", ":memory:")):
+        raise ConfigError(_NO_FILE)
+    return _Sqlite(path)
 
 
 class _Sqlite:
@@ -201,6 +221,8 @@ class _Alchemy:
         self._sql: Any = require("sqlalchemy", "store", "a store at a URL")
         try:
             self.name = self._sql.make_url(url).render_as_string(hide_password=True)
+            if self._sql.make_url(url).get_backend_name() == "sqlite":
+                raise ConfigError(_NO_FILE)
             # What waits between two writes is one connection, which a server may have closed since.
             self._engine = self._sql.create_engine(url, pool_pre_ping=True, pool_size=1)
             self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -232,9 +254,6 @@ class _Alchemy:
 
     @contextmanager
     def snapshot(self) -> Iterator[Read]:
-        if self._engine.dialect.name == "sqlite":
-            yield self.rows  # without a write-ahead log, whoever reads keeps others from writing
-            return
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
             yield lambda sql, **parameters: self._streamed(connection, sql, parameters)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
-from .database import Database, Read, Statement, database_of
+from .database import Database, Read, Statement, database_of, file_of
 from .kept import About, Answer, Feedback, Messages, Request
 from .schema import TABLES, VERSION
 
@@ -79,7 +79,8 @@ class Store:
     """
 
     def __init__(self, where: str, *, make: bool = True) -> None:
-        if not make and "://" not in where and not Path(where).is_file():
+        path = file_of(where)
+        if not make and path is not None and not Path(path).is_file():
             raise ConfigError(f"there is no store {where}: name the file that `shadow` names")
         self._database: Database = database_of(where)
         self._read: Read = self._database.rows

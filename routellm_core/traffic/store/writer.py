@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from .database import file_of
 from .keeping import Keeping
 from .kept import Answer, Request
 from .store import Kept, Store
@@ -210,7 +211,8 @@ _lock = threading.Lock()
 
 def writer_of(where: str, keep_days: float | None = None) -> Writer:
     """Return the writer of a store in this process; one for all routes that name it."""
-    place = where if "://" in where else os.path.abspath(where)
+    path = file_of(where)
+    place = where if path is None else os.path.abspath(path)
     with _lock:
         writer = _by_place.get(place)
         if writer is None:
