@@ -19,7 +19,7 @@ from ...prompt.side_calls import is_side_call
 from ...prompt.turns import human_turns
 from ...rules.contents import contents_of
 
-_FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
+FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
 _SIDE = "a side call, such as a title or a summary, which no threshold decides"
 _NO_WORDS = "a prompt with images or files, which are not asked"
 _REPEATED = "a prompt that another row has: each is labelled once"
@@ -117,7 +117,7 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
 def _left_out(call: LoggedCall, messages: Sequence[Any], given: Mapping[Tier, Given]) -> str | None:
     """Return why a call cannot be labelled; None if it can."""
     if len(call.turns) > 1 or len(human_turns(messages)) > 1:
-        return _FOLLOW_UP
+        return FOLLOW_UP
     if is_side_call(messages):
         return _SIDE
     # Answers that are known were given to all of it.
