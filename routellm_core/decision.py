@@ -96,5 +96,8 @@ class Decision:
             KeyError: a value is missing.
         """
         names = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
-        drawn = {name: metadata.get(name) for name in ("propensity", "draw")}
-        return cls(*(metadata[name] for name in names), **drawn)
+        return cls(
+            *(metadata[name] for name in names),
+            propensity=metadata.get("propensity"),
+            draw=metadata.get("draw"),
+        )

@@ -95,7 +95,9 @@ class Trace:
     def marked_chunk(self, answer: T) -> T:
         """Return an answer or a chunk, with the decision if it is a response."""
         if isinstance(answer, (ChatResponse, CompletionResponse)):
-            answer.additional_kwargs[KEY] = dict(self._metadata)
+            # Assigned: a field that is only changed is left out of dumps of what was set, as traces
+            # have them.
+            answer.additional_kwargs = {**answer.additional_kwargs, KEY: dict(self._metadata)}
             sign(answer, self.decision.tier)
         return answer
 

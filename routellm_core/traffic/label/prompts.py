@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...data.digests import sha256_of
-from ...data.logs.call_forms import LoggedCall, calls_in
+from ...data.logs.call_forms import LoggedCall, SeenSpans, calls_in
 from ...data.logs.calls import REMEDY, Skipped
-from ...data.logs.nested_spans import NestedSpans
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError
@@ -85,7 +84,7 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
         DataError: the file cannot be read, or holds no prompt.
     """
     found: dict[str, Prompt] = {}
-    spans = NestedSpans()
+    spans = SeenSpans()
     for where, row in table_rows(path, REMEDY):
         answer = row.get("answer")
         for call in calls_in(row, spans):
