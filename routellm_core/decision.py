@@ -96,8 +96,5 @@ class Decision:
             KeyError: a value is missing.
         """
         names = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
-        return cls(
-            *(metadata[name] for name in names),
-            propensity=metadata.get("propensity"),
-            draw=metadata.get("draw"),
-        )
+        found = cls(*[metadata[name] for name in names])
+        return replace(found, propensity=metadata.get("propensity"), draw=metadata.get("draw"))

@@ -68,6 +68,28 @@ def test_a_url_of_a_file_is_the_file(path: str, monkeypatch: pytest.MonkeyPatch)
     assert len(list(Store(path).requests())) == 1
 
 
+def test_who_deletes_while_another_reads_keeps_nobody_from_writing(path: str):
+    """As retention in a proxy during a long report."""
+    store, worker = Store(path), Store(path)
+    store.add([request("old", at=0.0, prompt="SECRET"), ("old", answer())])
+    with ThreadPoolExecutor(1) as pool:
+        with store.at_once() as then:
+            assert len(list(then.requests())) == 1
+            deleting = pool.submit(store.forget, 1.0)
+            longest = 0.0
+            for n in range(20):
+                began = time.monotonic()
+                worker.add([request(f"r{n}")])
+                longest = max(longest, time.monotonic() - began)
+                time.sleep(0.05)
+            assert not deleting.done()
+            assert longest < 0.9
+        deleting.result(10)
+    assert len(list(store.requests())) == 20
+    for file in Path(path).parent.iterdir():
+        assert b"SECRET" not in file.read_bytes()
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=ro"])
 def test_a_store_in_memory_is_no_store(url: str):
     pytest.importorskip("sqlalchemy")
@@ -140,7 +162,7 @@ def test_retention_deletes_texts_answers_and_feedback(store: Store, tmp_path: Pa
     store.add([request("old", at=old, prompt="a secret of old"), ("old", answer())])
     store.add([request("new", at=new), ("new", answer())])
     store.add_feedback([Feedback("old", 1.0), Feedback("new", 1.0)])
-    store.forget_after(30)
+    store.forget(time.time() - 30 * DAY_S)
     assert [row["request_id"] for row in store.requests()] == ["new"]
     assert [row["request_id"] for row in store.answers()] == ["new"]
     assert [row["request_id"] for row in store.feedback()] == ["new"]
@@ -391,3 +413,20 @@ def test_a_store_that_names_no_draws_is_read_and_named_from_then_on(tmp_path: Pa
     }
     store.forget(time.time() + 1)
     assert list(store._database.rows("SELECT * FROM draws")) == []
+
+
+def test_records_are_written_while_retention_waits_for_a_report(path: str):
+    writer = Writer(lambda: Store(path), keep_days=1)
+    store = Store(path)
+    store.add([request("old", at=0.0, prompt="SECRET")])
+    with store.at_once() as then:
+        assert len(list(then.requests())) == 1
+        for n in range(3):
+            writer.put("chat", request(f"r{n}", at=time.time()), Keeping())
+            assert writer.flush(5.0)
+        assert [row["request_id"] for row in store.requests()] == ["r0", "r1", "r2"]
+    for _ in range(100):
+        if not any(b"SECRET" in file.read_bytes() for file in Path(path).parent.iterdir()):
+            return
+        time.sleep(0.1)
+    pytest.fail("what was deleted stayed in the file")

@@ -37,6 +37,7 @@ _WAIT_S = 30.0
 """How long a connection waits for another process that writes."""
 
 _RETRY_S = 0.01
+_ASK_S = 0.25
 
 _NO_FILE = "for a store in SQLite, write the path of its file, such as traffic.db"
 
@@ -149,8 +150,13 @@ class _Sqlite:
         return self.first(sql, table=table) is not None
 
     def overwrite(self) -> None:
-        with self._lock:
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        # SQLite would wait for whoever reads, and let nobody write meanwhile: so it is asked not to
+        # wait, and asked again.
+        until = time.monotonic() + _WAIT_S
+        with closing(self._opened()) as connection:
+            connection.execute("PRAGMA busy_timeout = 0")
+            while not _checkpointed(connection) and time.monotonic() < until:
+                time.sleep(_ASK_S)
 
     def _connection(self) -> sqlite3.Connection:
         """Return the kept connection, to the file that is there now."""
@@ -197,6 +203,17 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(_RETRY_S)
+
+
+def _checkpointed(connection: sqlite3.Connection) -> bool:
+    """Empty the write-ahead log into the file; return whether nobody was in the way."""
+    try:
+        is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return False
+    return not is_busy
 
 
 def _number(path: str) -> tuple[int, int] | None:

@@ -19,8 +19,6 @@ from .schema import TABLES, VERSION
 Kept = Request | tuple[str, Answer]
 """A request, or the answer to the request of that id."""
 
-_DAY_S = 86_400.0
-
 
 def _put(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
     """Return SQL that inserts a row, or writes its columns into the one that has its key."""
@@ -311,7 +309,14 @@ class Store:
         return len(found), unknown
 
     def forget(self, before: float) -> None:
-        """Delete the requests that came before a time, with their answers and feedback."""
+        """Delete the requests that came before a time, with their answers and feedback, and
+        overwrite them in the file.
+        """
+        self.delete(before)
+        self.overwrite()
+
+    def delete(self, before: float) -> None:
+        """Delete them as ``forget``; until ``overwrite``, their texts may stay in the file."""
         old = "IN (SELECT request_id FROM requests WHERE at < :before)"
         tables = ("answers", "feedback", *self._later)
         self._database.write(
@@ -323,11 +328,12 @@ class Store:
                 ("DELETE FROM requests WHERE at < :before", [{"before": before}]),
             ]
         )
-        self._database.overwrite()
 
-    def forget_after(self, days: float) -> None:
-        """Delete the requests that are older than so many days."""
-        self.forget(time.time() - days * _DAY_S)
+    def overwrite(self) -> None:
+        """Let nothing that was deleted stay in the file; waits up to half a minute for others who
+        read it.
+        """
+        self._database.overwrite()
 
     def _judged(self, given: Feedback) -> dict[str, Any] | None:
         """Return the row of a score; None if there is no such answer."""

@@ -28,6 +28,7 @@ _PAUSE_S = 1.0
 
 _TRIES = 3
 _HOUR_S = 3600.0
+_DAY_S = 86_400.0
 _AT_END_S = 3.0
 """How long the process's end may wait for what is not written yet."""
 
@@ -189,9 +190,19 @@ class Writer:
             return
         self._pruned = time.monotonic()
         try:
-            self.store.forget_after(self.keep_days)
+            store = self.store
+            store.delete(time.time() - self.keep_days * _DAY_S)
+            # Not here: a long report would keep records waiting.
+            threading.Thread(target=_overwrite, args=(store,), daemon=True).start()
         except Exception:
             logger.exception("old requests were not deleted from a store")
+
+
+def _overwrite(store: Store) -> None:
+    try:
+        store.overwrite()
+    except Exception:
+        logger.exception("deleted requests were not overwritten in a store")
 
 
 def _allowed(kept: Kept, keeping: Keeping) -> Kept:
