@@ -118,8 +118,8 @@ def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
     except (OSError, EOFError, zlib.error) as error:
         if is_gzip:
             raise DataError(
-                f"{path} cannot be read to its end, damaged gzip ({error}): copy it again, or write "
-                "it anew; of a file that is still written to, wait until it is closed"
+                f"{path} cannot be read to its end, damaged gzip ({error}): copy it again, "
+                "or write it anew; if it is still being written, wait until it is closed"
             ) from error
         why = getattr(error, "strerror", error)
         raise DataError(f"{path} cannot be read ({why}): {remedy}") from error
