@@ -64,6 +64,9 @@ class Decision:
     other one at random; None where they are not."""
     kept: bool = False
     """Whether its score was kept from an earlier call, so that nothing was scored."""
+    draw: str | None = None
+    """With ``propensity``: the same for calls that were sent one way by one draw, those of the same
+    words within an hour, and another for any other; no words can be told from it."""
 
     @property
     def tier(self) -> Tier:
@@ -71,8 +74,8 @@ class Decision:
         return cast("Tier", self.model)
 
     def as_metadata(self) -> dict[str, str | float | None]:
-        """Return the decision as flat scalars, for headers, logs and traces; ``propensity`` only
-        where there is one.
+        """Return the decision as flat scalars, for headers, logs and traces; ``propensity`` and
+        ``draw`` only where there are any.
         """
         values: dict[str, str | float | None] = {
             "tier": self.model,
@@ -82,7 +85,8 @@ class Decision:
             "cause": self.cause,
             "elapsed_ms": self.elapsed_ms,
         }
-        return values if self.propensity is None else {**values, "propensity": self.propensity}
+        drawn = {"propensity": self.propensity, "draw": self.draw}
+        return values | {name: value for name, value in drawn.items() if value is not None}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Decision:
@@ -92,4 +96,5 @@ class Decision:
             KeyError: a value is missing.
         """
         names = ("tier", "score", "threshold", "router", "cause", "elapsed_ms")
-        return cls(*[*(metadata[name] for name in names), metadata.get("propensity")])
+        found = cls(*[metadata[name] for name in names])
+        return replace(found, propensity=metadata.get("propensity"), draw=metadata.get("draw"))

@@ -196,6 +196,7 @@ class Simulation:
             quality,
             np.full(CALLS, float(_READ)),
             written,
+            draws.astype(np.float64),
         )
         found = estimate(calls, self._prices)
         truth = self._truth(self._scores < threshold, every)

@@ -116,8 +116,13 @@ def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
             f"{path} cannot be read, damaged UTF-16 ({error.reason}): {remedy}"
         ) from error
     except (OSError, EOFError, zlib.error) as error:
-        why = f", damaged gzip ({error})" if is_gzip else f" ({getattr(error, 'strerror', error)})"
-        raise DataError(f"{path} cannot be read{why}: {remedy}") from error
+        if is_gzip:
+            raise DataError(
+                f"{path} cannot be read to its end, damaged gzip ({error}): copy it again, "
+                "or write it anew; if it is still being written, wait until it is closed"
+            ) from error
+        why = getattr(error, "strerror", error)
+        raise DataError(f"{path} cannot be read ({why}): {remedy}") from error
 
 
 def json_objects(

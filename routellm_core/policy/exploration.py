@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _SALT = os.urandom(16)
 
@@ -14,17 +15,33 @@ TOGETHER_S = 3600.0
 stay on one model."""
 
 
-def is_explored(share: float, turns: Sequence[str], session: str | None = None) -> bool:
-    """Return whether a call goes to the other model than the one chosen: at random, with
-    probability ``share``, and the same for calls of the same words within the hour.
+_CHANCE, _ID = 8, 6
+"""Bytes of a digest that decide, and of those that name a draw."""
+
+
+class Draw(NamedTuple):
+    """What chance said of a call."""
+
+    is_other: bool
+    """Whether it goes to the other model than the one chosen."""
+    id: str
+    """The same for the calls that were drawn together, and for no others; no words can be told
+    from it."""
+
+
+def draw(share: float, turns: Sequence[str], session: str | None = None) -> Draw:
+    """Draw whether a call goes to the other model: with probability ``share``, and once for calls
+    of the same words within the hour.
 
     Args:
         share: in [0, 1].
         turns: what the human wrote.
         session: names the conversation, if it has a name.
     """
-    digest = hashlib.blake2b(_SALT, digest_size=8)
+    digest = hashlib.blake2b(_SALT, digest_size=_CHANCE + _ID)
     for part in (str(time.time() // TOGETHER_S), session or "", *turns):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(b"%d\0" % len(data) + data)
-    return int.from_bytes(digest.digest(), "big") < share * 2**64
+    drawn = digest.digest()
+    is_other = int.from_bytes(drawn[:_CHANCE], "big") < share * 2 ** (8 * _CHANCE)
+    return Draw(is_other, drawn[_CHANCE:].hex())

@@ -20,7 +20,7 @@ from ..rules.fits import only_able
 from ..rules.momentum import deciding_turns, momentum
 from .aim import aim_of, price_for
 from .conversations import conversations
-from .exploration import is_explored
+from .exploration import draw
 from .failures import Failures
 from .prompt_caches import calls_until_it_pays, prompt_caches
 from .route_on import text_to_route_on
@@ -323,10 +323,11 @@ class RoutingPolicy:
         cause = "score" if at == len(asked.turns) - 1 else "momentum"
         if model == "weak" and asked.parts and self._is_held(asked):
             model, cause = "strong", "cache"
-        propensity = None
+        propensity = drawn = None
         if self.settings.explore:
             propensity = 1 - self.settings.explore
-            if is_explored(self.settings.explore, asked.turns, asked.session):
+            is_other, drawn = draw(self.settings.explore, asked.turns, asked.session)
+            if is_other:
                 model = "weak" if model == "strong" else "strong"
                 cause, propensity = "exploration", self.settings.explore
         if model == "strong":
@@ -334,7 +335,7 @@ class RoutingPolicy:
                 prompt_caches.read(self.settings.owner, asked.parts)
             if self.settings.sticky == "conversation" and asked.session:
                 conversations.add(asked.session)
-        return self._decided(model, score, cause, start, propensity, kept=kept)
+        return self._decided(model, score, cause, start, propensity, drawn, kept=kept)
 
     def _calls_until_weak_pays(self) -> float:
         """Return how many further calls ``hold: cache`` asks for; 0 where it is off."""
@@ -362,6 +363,7 @@ class RoutingPolicy:
         cause: str,
         start: float,
         propensity: float | None = None,
+        drawn: str | None = None,
         *,
         kept: bool = False,
     ) -> Decision:
@@ -369,7 +371,10 @@ class RoutingPolicy:
         router = self.settings.router
         threshold = None if self.router.is_stand_in else self.threshold
         decision = Decision(
-            *(model, score, threshold, router, cause, elapsed_ms), propensity=propensity, kept=kept
+            *(model, score, threshold, router, cause, elapsed_ms),
+            propensity=propensity,
+            kept=kept,
+            draw=drawn,
         )
         plugins.decided(decision)
         return decision

@@ -36,6 +36,7 @@ class RouteDecisionEvent(BaseEvent):
     cause: str
     elapsed_ms: float
     propensity: float | None = None
+    draw: str | None = None
 
     @classmethod
     def class_name(cls) -> str:
@@ -94,7 +95,9 @@ class Trace:
     def marked_chunk(self, answer: T) -> T:
         """Return an answer or a chunk, with the decision if it is a response."""
         if isinstance(answer, (ChatResponse, CompletionResponse)):
-            answer.additional_kwargs[KEY] = dict(self._metadata)
+            # Assigned: a field that is only changed is left out of dumps of what was set, as traces
+            # have them.
+            answer.additional_kwargs = {**answer.additional_kwargs, KEY: dict(self._metadata)}
             sign(answer, self.decision.tier)
         return answer
 

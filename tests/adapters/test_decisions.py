@@ -223,6 +223,7 @@ def test_exploration_goes_to_the_other_model_and_is_told(adapter: Any) -> None:
         assert (report["tier"] != by_threshold) == is_explored
         assert report["served"] == report["tier"]
         assert report["propensity"] == 0.5
+    assert len({each["draw"] for each in reports}) == 24
 
 
 def test_a_changed_checkpoint_is_taken_up_without_a_restart(

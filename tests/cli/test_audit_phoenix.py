@@ -192,6 +192,40 @@ def test_a_routed_call_and_the_model_in_it_are_one(tmp_path, plugin):
         assert audited(path, tmp_path / f"{at}")["calls"] == 1
 
 
+def side_by_side(name: str, began: int, ended: int, text: str, **more: Any) -> dict[str, Any]:
+    """A span that is within no other."""
+    time = "2026-11-29T17:27:{:02d}.5Z"
+    attributes = {
+        "openinference.span.kind": "LLM",
+        "llm.invocation_parameters": '{"model": "gpt-4o"}',
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": text,
+        **more,
+    }
+    ids = {"context": {"span_id": f"{name}{began}{text}"}, "parent_id": None}
+    times = {"start_time": time.format(began), "end_time": time.format(ended)}
+    return {"name": name, **ids, **times, "attributes": attributes}
+
+
+def test_a_call_that_langchain_and_its_client_log_side_by_side_is_one(tmp_path, plugin):
+    plugin(routers)
+    other = {"llm.invocation_parameters": '{"model": "gpt-4o-mini"}'}
+    spans = [
+        side_by_side("ChatCompletion", 3, 5, "Why do birds sing?"),
+        side_by_side("ChatOpenAI", 2, 6, "Why do birds sing?"),
+        side_by_side("ChatOpenAI", 2, 6, "Why do birds sing?"),  # two at once, of which
+        side_by_side("ChatOpenAI", 3, 5, "Why do birds sing?"),  # none is the client's
+        side_by_side("ChatCompletion", 7, 9, "Why do birds sing?"),  # later
+        side_by_side("ChatCompletion", 3, 5, "Why do birds sing?", **other),
+        side_by_side("ChatCompletion", 3, 5, "Why do dogs bark?"),
+    ]
+    for at, order in enumerate((spans, spans[::-1])):
+        path = lines(tmp_path / "spans.jsonl", *order)
+        found = audited(path, tmp_path / f"{at}")
+        assert found["calls"] == len(spans) - 1
+        assert any(line.startswith("skipped 1: a call that two") for line in found["skipped"])
+
+
 def test_texts_that_were_hidden_are_no_prompts(tmp_path, plugin):
     """As with OPENINFERENCE_HIDE_INPUT_TEXT."""
     plugin(routers)

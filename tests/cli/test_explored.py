@@ -146,6 +146,33 @@ def test_calls_of_the_same_words_within_an_hour_are_one_observation(logged, tmp_
         assert high - low > 0.9 * (once[name][2] - once[name][1]), name
 
 
+def test_calls_of_one_draw_are_one_observation_whatever_their_scores(logged, tmp_path):
+    """As of the same words after different system prompts, with ``scored: system+last``."""
+    log, thumbs = logged
+    rng = np.random.default_rng(1)
+    rows = list(map(json.loads, log.read_text().splitlines()))
+
+    def copied(row: dict[str, Any], named: bool) -> dict[str, Any]:
+        decision = json.loads(row["metadata"])["spend_logs_metadata"]["routellm"]
+        low, high = (0.6, 1.0) if decision["score"] >= 0.6 else (0.0, 0.6)
+        decision["score"] = rng.uniform(low, high)
+        if not named:
+            del decision["draw"]
+        return {**row, "metadata": json.dumps({"routellm": decision})}
+
+    widths = {}
+    for named in (True, False):
+        copies = [copied(row, named) for row in rows for _ in range(16)]
+        copies_file = lines(tmp_path / f"{named}.jsonl", copies)
+        done = called("explored", str(copies_file), "--judgements", str(thumbs))
+        _, low, high = figures(done.stdout)["quality lost to always strong (IPS, exact)"]
+        widths[named] = high - low
+    once = figures(called("explored", str(log), "--judgements", str(thumbs)).stdout)
+    _, low, high = once["quality lost to always strong (IPS, exact)"]
+    assert widths[True] > 0.9 * (high - low)
+    assert widths[False] < 0.5 * (high - low)  # a log without draws can tell none
+
+
 def test_plain_rows_and_rows_without_exploration(tmp_path):
     decision = RoutingPolicy("random", threshold=0.5, explore=0.1).decide("hello").as_metadata()
     plain = RoutingPolicy("random", threshold=0.5).decide("hello").as_metadata()

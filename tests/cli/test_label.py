@@ -126,6 +126,8 @@ def test_reads_chat_logs_and_tells_what_it_leaves_out(upstream: JudgeUpstream, t
     )
     done = label(upstream, path)
     assert "skipped 1: a follow-up" in done.stderr
+    assert "1 of 1 prompts labelled" in done.stdout
+    assert "1 follow-ups are left out: what these labels say is of first turns alone" in done.stdout
     assert [row["prompt"] for row in labels(path)] == ["easy one"]
 
 

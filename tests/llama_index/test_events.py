@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from llama_index.core import Settings
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
@@ -187,3 +189,12 @@ def test_an_error_of_the_model_is_reported_once_and_comes_through(pair: Routed, 
         pair.strong.failing_with = None
     assert len(recorder.events(LLMChatStartEvent)) == 1
     assert pair.answered() == {"strong": 1, "weak": 0}
+
+
+def test_the_decision_is_in_a_dump_of_what_was_set(pair: Routed):
+    """As OpenInference's instrumentation logs responses."""
+    llm = pair.llm()
+    *_, last = llm.stream_chat([ChatMessage(EASY)])
+    for response in (llm.chat([ChatMessage(EASY)]), llm.complete(EASY), last):
+        found = json.loads(response.model_dump_json(exclude_unset=True))
+        assert found["additional_kwargs"]["routellm"]["tier"] == "weak"

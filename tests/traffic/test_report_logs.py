@@ -169,3 +169,96 @@ def test_what_is_no_source_is_one_line(
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert advice in line
+
+
+def routed_span(k: int, form: str) -> dict[str, Any]:
+    """A span of LangChain, or of LlamaIndex's RouteLLM, as OpenInference's instrumentation has it;
+    four of ten go to the strong model.
+    """
+    tier = "strong" if k % 10 < 4 else "weak"
+    decision = {"tier": tier, "score": 0.9 if tier == "strong" else 0.1, "threshold": 0.5}
+    decision |= {"router": "mf", "cause": "score", "propensity": 0.9, "draw": f"d{k}"}
+    model = {"strong": "gpt-4o", "weak": "gpt-4o-mini"}[tier]
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    attributes: dict[str, Any] = {"openinference.span.kind": "LLM"}
+    if form == "langchain":
+        run = {f"routellm_{name}": value for name, value in decision.items()}
+        attributes |= {"metadata": json.dumps({**run, "ls_provider": "openai"})}
+        attributes |= {"llm.invocation_parameters": json.dumps({"model": model})}
+        attributes |= {"llm.token_count.prompt": 1000, "llm.token_count.completion": 100}
+        attributes |= {"llm.token_count.prompt_details.cache_read": 400}
+    else:
+        usage["prompt_tokens_details"] = {"cached_tokens": 400}  # type: ignore[assignment]
+        answer = {"additional_kwargs": {"routellm": decision}}
+        attributes |= {
+            "output.value": json.dumps({**answer, "raw": {"model": model, "usage": usage}})
+        }
+        attributes |= {"llm.model_name": "router-mf-0.5"}
+    time = f"2026-11-{1 + k // 10:02d}T00:00:{k % 10:02d}.000Z"
+    return {
+        **{"name": "ChatOpenAI", "context": {"span_id": f"span-{k}"}, "parent_id": None},
+        **{"start_time": time, "end_time": time, "status_code": "OK", "attributes": attributes},
+    }
+
+
+def as_data_frame(span: dict[str, Any]) -> dict[str, Any]:
+    columns = {f"attributes.{name}": value for name, value in span.pop("attributes").items()}
+    metadata = columns.get("attributes.metadata")
+    columns["attributes.metadata"] = metadata and json.loads(metadata)
+    kind = columns.pop("attributes.openinference.span.kind")
+    return {**span, "context.span_id": span.pop("context")["span_id"], "span_kind": kind} | columns
+
+
+def as_otlp(span: dict[str, Any]) -> dict[str, Any]:
+    def value(of: Any) -> dict[str, Any]:
+        return {"intValue": str(of)} if isinstance(of, int) else {"stringValue": of}
+
+    pairs = [{"key": key, "value": value(each)} for key, each in span["attributes"].items()]
+    made = {"spanId": span["context"]["span_id"], "attributes": pairs, "status": {"code": 1}}
+    day, second = int(span["start_time"][8:10]) - 1, int(span["start_time"][17:19])
+    made["startTimeUnixNano"] = str((1793491200 + 86400 * day + second) * 10**9)
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [made]}]}]}
+
+
+@pytest.mark.parametrize("form", ["langchain", "llama_index"])
+@pytest.mark.parametrize("container", ["lines", "data frame", "OTLP", "API"])
+def test_spans_of_phoenix(tmp_path: Path, form: str, container: str):
+    spans = [routed_span(k, form) for k in range(40)]
+    other = {"context": {"span_id": "x"}, "attributes": {"openinference.span.kind": "LLM"}}
+    failed = {**routed_span(0, form), "context": {"span_id": "y"}, "status_code": "ERROR"}
+    rows = [*spans, other, failed]
+    if container == "API":
+        rows = [{"data": rows, "next_cursor": None}]
+    elif container != "lines":
+        rows = list(map({"data frame": as_data_frame, "OTLP": as_otlp}[container], spans))
+    log = written(tmp_path / "spans.jsonl", rows)
+    thumbs = written(tmp_path / "thumbs.jsonl", [{"request_id": "span-0", "score": 1}])
+    route = reported(log, *PRICES, "--feedback", thumbs)
+    expected = reported(
+        written(tmp_path / "spend.jsonl", [spend_log(k) for k in range(40)]), *PRICES
+    )
+    assert route["requests"] == 40
+    assert (route["first_at"], route["last_at"]) == (expected["first_at"], expected["last_at"])
+    assert route["share"] == expected["share"]
+    for name in ("served", "always_strong", "saving", "cached"):
+        assert route["costs"][name] == pytest.approx(expected["costs"][name]), name
+    assert route["quality"]["n"] == {"strong": 1, "weak": 0}
+    explored = called("explored", log, "--judgements", thumbs)
+    assert "40 calls, 0 of them sent to the other model; judged: 1" in explored.stdout
+
+
+def test_generations_of_langfuse(tmp_path: Path):
+    rows = []
+    for k in range(40):
+        tier = "strong" if k % 10 < 4 else "weak"
+        run = {"routellm_tier": tier, "routellm_score": 0.5, "routellm_threshold": 0.5}
+        usage = {"input": 600, "input_cached_tokens": 400, "output": 100}
+        model = {"strong": "gpt-4o", "weak": "gpt-4o-mini"}[tier]
+        time = f"2026-11-{1 + k // 10:02d}T00:00:{k % 10:02d}.000Z"
+        row = {"id": f"g{k}", "type": "GENERATION", "metadata": run, "usageDetails": usage}
+        rows.append({**row, "startTime": time, "model": model, "input": "hidden"})
+    rows.append({**rows[0], "id": "failed", "level": "ERROR"})
+    route = reported(written(tmp_path / "observations.jsonl", rows), *PRICES)
+    assert route["requests"] == 40
+    assert route["costs"]["always_strong"] == pytest.approx(40 * STRONG)
+    assert route["costs"]["cached"] == pytest.approx(0.4)

@@ -17,7 +17,7 @@ from routellm_core.data.digests import sha256_of
 from routellm_core.traffic.store.keeping import Keeping, redact_of
 from routellm_core.traffic.store.kept import About, Feedback, Request
 from routellm_core.traffic.store.store import Store
-from routellm_core.traffic.store.writer import Writer
+from routellm_core.traffic.store.writer import Writer, writer_of
 from tests.traffic.exchanges import DAY_S, answer, request
 
 
@@ -44,8 +44,9 @@ def test_requests_and_answers_are_kept(store: Store):
     assert [row["shadow"] for row in both.values()] == [1, 0]
 
 
-def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(path: str):
-    store = Store(path)
+@pytest.mark.parametrize("begun", ["", "sqlite:///", "sqlite+pysqlite:///"])
+def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(path: str, begun: str):
+    store = Store(begun + path)
     store.add([request("r1"), ("r1", answer())])
     with store.at_once() as then:
         assert len(list(then.requests())) == 1
@@ -54,6 +55,46 @@ def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(pat
         assert len(list(then.requests())) == len(list(then.answers())) == 1
     with store.at_once() as now:
         assert len(list(now.requests())) == len(list(now.answers())) == 2
+
+
+def test_a_url_of_a_file_is_the_file(path: str, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ConfigError, match="there is no store"):
+        Store(f"sqlite:///{path}", make=False)
+    assert not Path(path).exists()
+    monkeypatch.chdir(Path(path).parent)
+    assert writer_of("sqlite:///traffic.db") is writer_of(path)
+    Store("sqlite:///traffic.db").add([request()])
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert len(list(Store(path).requests())) == 1
+
+
+def test_who_deletes_while_another_reads_keeps_nobody_from_writing(path: str):
+    """As retention in a proxy during a long report."""
+    store, worker = Store(path), Store(path)
+    store.add([request("old", at=0.0, prompt="SECRET"), ("old", answer())])
+    with ThreadPoolExecutor(1) as pool:
+        with store.at_once() as then:
+            assert len(list(then.requests())) == 1
+            deleting = pool.submit(store.forget, 1.0)
+            longest = 0.0
+            for n in range(20):
+                began = time.monotonic()
+                worker.add([request(f"r{n}")])
+                longest = max(longest, time.monotonic() - began)
+                time.sleep(0.05)
+            assert not deleting.done()
+            assert longest < 0.9
+        deleting.result(10)
+    assert len(list(store.requests())) == 20
+    for file in Path(path).parent.iterdir():
+        assert b"SECRET" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=ro"])
+def test_a_store_in_memory_is_no_store(url: str):
+    pytest.importorskip("sqlalchemy")
+    with pytest.raises(ConfigError, match="write the path of its file"):
+        Store(url)
 
 
 def test_a_record_that_comes_twice_is_kept_once(store: Store):
@@ -121,7 +162,7 @@ def test_retention_deletes_texts_answers_and_feedback(store: Store, tmp_path: Pa
     store.add([request("old", at=old, prompt="a secret of old"), ("old", answer())])
     store.add([request("new", at=new), ("new", answer())])
     store.add_feedback([Feedback("old", 1.0), Feedback("new", 1.0)])
-    store.forget_after(30)
+    store.forget(time.time() - 30 * DAY_S)
     assert [row["request_id"] for row in store.requests()] == ["new"]
     assert [row["request_id"] for row in store.answers()] == ["new"]
     assert [row["request_id"] for row in store.feedback()] == ["new"]
@@ -322,8 +363,8 @@ def test_a_file_that_was_deleted_is_made_again(tmp_path: Path, monkeypatch):
     assert writer.store.spent("chat") == 0
 
 
-def explored(request_id: str, **changes: object) -> Request:
-    drawn = Decision("weak", 0.6, 0.5, "length", "exploration", 0.1, propensity=0.1)
+def explored(request_id: str, draw: str | None = "d1", **changes: object) -> Request:
+    drawn = Decision("weak", 0.6, 0.5, "length", "exploration", 0.1, propensity=0.1, draw=draw)
     return request(request_id, decision=drawn, **changes)
 
 
@@ -334,6 +375,7 @@ def test_how_likely_a_drawn_call_was_is_kept(store: Store):
     store.add_feedback([Feedback("r1", 1.0), Feedback("r1", 0.0, name="another")])
     (row,) = store.explored()
     assert (row["decided"], row["cause"], row["propensity"]) == ("weak", "exploration", 0.1)
+    assert row["draw"] == "d1"
     assert (row["judged"], row["weak"], row["strong"]) == (0.5, 0.5, None)
     store.forget(time.time() + 1)
     assert list(store.explored()) == []
@@ -344,6 +386,7 @@ def test_a_store_of_an_older_package_keeps_working(tmp_path: Path):
     Store(str(path)).add([request("before"), ("before", answer())])
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE explored")
+        connection.execute("DROP TABLE draws")
     connection.close()
     reader = Store(str(path), make=False)  # beside a proxy of the older package
     assert list(reader.explored()) == []
@@ -352,3 +395,38 @@ def test_a_store_of_an_older_package_keeps_working(tmp_path: Path):
     store.add([explored("after"), ("after", answer())])
     assert [row["propensity"] for row in store.explored()] == [0.1]
     assert len(list(store.requests())) == 2
+
+
+def test_a_store_that_names_no_draws_is_read_and_named_from_then_on(tmp_path: Path):
+    path = tmp_path / "traffic.db"
+    Store(str(path)).add([explored("before", None), ("before", answer())])
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE draws")
+    connection.close()
+    (row,) = Store(str(path), make=False).explored()
+    assert (row["propensity"], row["draw"]) == (0.1, None)
+    store = Store(str(path))
+    store.add([explored("after"), ("after", answer())])
+    assert {row["request_id"]: row["draw"] for row in store.explored()} == {
+        "before": None,
+        "after": "d1",
+    }
+    store.forget(time.time() + 1)
+    assert list(store._database.rows("SELECT * FROM draws")) == []
+
+
+def test_records_are_written_while_retention_waits_for_a_report(path: str):
+    writer = Writer(lambda: Store(path), keep_days=1)
+    store = Store(path)
+    store.add([request("old", at=0.0, prompt="SECRET")])
+    with store.at_once() as then:
+        assert len(list(then.requests())) == 1
+        for n in range(3):
+            writer.put("chat", request(f"r{n}", at=time.time()), Keeping())
+            assert writer.flush(5.0)
+        assert [row["request_id"] for row in store.requests()] == ["r0", "r1", "r2"]
+    for _ in range(100):
+        if not any(b"SECRET" in file.read_bytes() for file in Path(path).parent.iterdir()):
+            return
+        time.sleep(0.1)
+    pytest.fail("what was deleted stayed in the file")

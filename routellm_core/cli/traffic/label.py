@@ -12,6 +12,7 @@ from ...errors import ConfigError, DataError, MissingExtraError
 from ..shared.progress import messages, shown_progress
 
 if TYPE_CHECKING:
+    from ...data.logs.calls import Skipped
     from ...rules.prices import Price
     from ...traffic.label.ask import Model
     from ...traffic.label.prompts import Prompt
@@ -124,9 +125,11 @@ def label(
     Started again with the same --out, it continues where it stopped. The exit code is 1 if some
     prompts could not be labelled.
     """
+    from ...data.logs.calls import Skipped
     from ...traffic.label.ask import Asker, Pace, Purse
     from ...traffic.label.journal import opened
     from ...traffic.label.judges import EXACT, GRADED, PAIRWISE, make_judge, template_text
+    from ...traffic.label.prompts import FOLLOW_UP
     from ...traffic.label.run import Labelling
 
     judging = make_judge(judge, judge_prompt)
@@ -158,7 +161,8 @@ def label(
         raise ConfigError(f"--out {out} exists and has no {journal_path.name}: name a new file")
     check_file(out)
     people = _people(check, models) if check else {}
-    todo = _prompts(prompts, budget, judge == EXACT, people, check)
+    skipped = Skipped()
+    todo = _prompts(prompts, budget, judge == EXACT, people, check, skipped)
     asker = Asker(timeout_s=timeout, retries=retries, max_tokens=max_tokens)
     for role in _asked(models, todo):
         asker.prepare(models[role])
@@ -179,7 +183,11 @@ def label(
         with shown_progress(messages()) as progress:
             done = run.run(todo, workers=workers, progress=progress)
         unknown = run.write(out, todo, done)
-    _tell(run, done, todo, out, people, priced=all(model.price for model in models.values()))
+    _tell(
+        *(run, done, todo, out, people),
+        priced=all(model.price for model in models.values()),
+        follow_ups=skipped.of(FOLLOW_UP),
+    )
     answers = 2 * len(done.labels)
     if 0 < unknown < answers:
         typer.secho(
@@ -263,16 +271,15 @@ def _prompts(
     needs_answer: bool,
     people: dict[str, tuple[float, float]],
     check: Path | None,
+    skipped: Skipped,
 ) -> list[Prompt]:
     """Return the prompts to label: those that people labelled first, then those chosen."""
     import numpy as np
 
-    from ...data.logs.calls import Skipped
     from ...registry.loading import load_encoder, load_router
     from ...traffic.label.choose import choose
     from ...traffic.label.prompts import read_prompts
 
-    skipped = Skipped()
     found = read_prompts(path, skipped)
     for line in skipped.lines():
         typer.secho(line, err=True, fg="yellow")
@@ -304,6 +311,7 @@ def _tell(
     people: dict[str, tuple[float, float]],
     *,
     priced: bool,
+    follow_ups: int,
 ) -> None:
     from ...evaluation.reporting.wording import estimated, percent
     from ...traffic.label.agreement import agreement
@@ -313,6 +321,10 @@ def _tell(
 
     cost = f", ${done.spent:.4f} spent in all" if priced else ", cost unknown (no prices)"
     typer.echo(f"{len(done.labels):,} of {len(todo):,} prompts labelled{cost}: {out}")
+    if follow_ups:
+        typer.echo(
+            f"{follow_ups:,} follow-ups are left out: what these labels say is of first turns alone"
+        )
     both = [each for each in run.verdicts(todo) if WEAK_FIRST in each]
     bias = position_bias(both)
     if bias.decided:

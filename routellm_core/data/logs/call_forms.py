@@ -9,12 +9,13 @@ from typing import Any
 
 from ...prompt.reading import system_text
 from ...prompt.turns import human_turns
-from . import openinference
+from . import langfuse, openinference
 from .call_facts import CallFacts, facts_of, tokens_of
 from .json_values import listed, mapped, parsed
 from .logged_decisions import logged_decision
-from .nested_spans import NestedSpans
-from .telemetry import is_otlp, messages_of, spans_of, with_events
+from .logged_twice import LoggedTwice
+from .nested_spans import NestedSpans, is_span
+from .telemetry import is_error, is_otlp, messages_of, spans_of, with_events
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ _FAILED = "a call that failed, by its status"
 _NO_CHAT = "no chat but another kind of call"
 _OF_AGENT = "a span of an agent or a tool, whose calls of a model have spans of their own"
 _SAME_CALL = "a span around or within another one of the same call"
+_TWICE = (
+    "a call that two instrumentations logged side by side: a span of another name asked the same "
+    "model the same at that time"
+)
 
 _OTHER_CALLS = ("embedding", "image", "transcription", "speech", "rerank", "moderation", "ocr")
 """What is in the name that LiteLLM and OpenTelemetry give to calls that generate no text."""
@@ -87,20 +92,40 @@ _OF_LITELLM = frozenset(("call_type", "api_key", "spend", "model_group"))
 """Columns of its spend logs, beside a ``request_id``, which other gateways have too."""
 
 
-def calls_in(row: Row, spans: NestedSpans | None = None) -> Iterator[LoggedCall | str]:
+class SeenSpans:
+    """The spans of the rows that were read, so that a call is counted once."""
+
+    def __init__(self) -> None:
+        self._nested, self._twice = NestedSpans(), LoggedTwice()
+
+    def of_same_call(self, span: Row, found: LoggedCall | str) -> str | None:
+        """Return in which way a span is of a call that was read before; None if it is not.
+
+        Args:
+            span: of a model; none is any other row.
+            found: the call in it, or why there is none.
+        """
+        is_call = isinstance(found, LoggedCall)
+        if not is_span(span) or not (is_call or found == _NO_INPUT):
+            return None
+        if self._nested.has_call(span, is_call=is_call):
+            return _SAME_CALL
+        if not isinstance(found, LoggedCall):
+            return None
+        is_twice = self._twice.has_call(span, found.turns, found.facts.route)
+        return _TWICE if is_twice else None
+
+
+def calls_in(row: Row, spans: SeenSpans | None = None) -> Iterator[LoggedCall | str]:
     """Yield the calls that a row holds; for one that cannot be used, why, without its text.
 
     Args:
         row: in any form.
         spans: those of the rows before; a call that is among them is not yielded again.
     """
-    spans = NestedSpans() if spans is None else spans
+    spans = SeenSpans() if spans is None else spans
     for each, found in _calls(row):
-        is_call = isinstance(found, LoggedCall)
-        if (is_call or found == _NO_INPUT) and spans.has_call(each, is_call=is_call):
-            yield _SAME_CALL
-        else:
-            yield found
+        yield spans.of_same_call(each, found) or found
 
 
 def _calls(row: Row) -> Iterator[tuple[Row, LoggedCall | str]]:
@@ -189,23 +214,11 @@ def _langfuse(row: Row) -> LoggedCall | str:
         return _NO_GENERATION
     if str(row.get("level")).upper() == "ERROR":
         return _FAILED
-    usage = next(
-        filter(None, (mapped(row.get(k)) for k in ("usage_details", "usageDetails", "usage"))), {}
-    )
-    model = next(
-        filter(None, (row.get(k) for k in ("provided_model_name", "providedModelName", "model"))),
-        None,
-    )
-    counts = _usage(usage)  # a log of OpenAI's Responses API has this form too
-    if "input" in usage:
-        counts = {**usage, "prompt_tokens": _langfuse_input(usage)}
-        counts["completion_tokens"] = usage.get("output")
     metadata = mapped(row.get("metadata"))
-    costs = mapped(row.get("cost_details")) or mapped(row.get("costDetails"))
-    facts = {**row, "sessionId": row.get("sessionId") or row.get("session_id")}
-    facts = {"spend": costs.get("total"), **facts}
+    usage = _usage(langfuse.usage_of(row))  # a log of OpenAI's Responses API has this form too
     found = _with_system(row, _messages(parsed(row["input"])))
-    return _call(found, facts, counts, model, metadata=metadata)
+    model = langfuse.model_of(row)
+    return _call(found, langfuse.columns_of(row), usage, model, metadata=metadata)
 
 
 def _usage(usage: Row) -> Row:
@@ -218,15 +231,6 @@ def _usage(usage: Row) -> Row:
     if "input_tokens_details" not in usage:
         given += sum(tokens_of(usage.get(key)) or 0 for key in _APART)
     return {**usage, "prompt_tokens": given, "completion_tokens": usage.get("output_tokens")}
-
-
-def _langfuse_input(usage: Row) -> int | None:
-    """Return the tokens read: Langfuse counts those of caches apart."""
-    given = tokens_of(usage.get("input"))
-    if given is None:
-        return None
-    apart = ("input_", "cache_read", "cache_creation")
-    return given + sum(tokens_of(usage[key]) or 0 for key in usage if str(key).startswith(apart))
 
 
 def _span(row: Row) -> LoggedCall | str:
@@ -242,7 +246,7 @@ def _span(row: Row) -> LoggedCall | str:
     messages = messages_of(row, attributes)
     if not messages:
         return _NO_MESSAGES
-    if _is_error(row.get("status")):
+    if is_error(row):
         return _FAILED
     model = attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model")
     usage = {
@@ -269,24 +273,12 @@ def _openinference(kind: str, row: Row, attributes: Row) -> LoggedCall | str:
     messages = openinference.messages_of(attributes)
     if not messages:
         return _NO_INPUT
-    if _is_error(row.get("status") or row):
+    if is_error(row):
         return _FAILED
-    said = partial(openinference.attribute, attributes)
-    details = "llm.token_count.prompt_details"
-    usage = {
-        "prompt_tokens": said("llm.token_count.prompt"),
-        "completion_tokens": said("llm.token_count.completion"),
-        "cached_tokens": said(f"{details}.cache_read"),
-        "cache_write_tokens": said(f"{details}.cache_write"),
-    }
-    facts = {
-        **row,
-        "route": openinference.asked_model(attributes),
-        "sessionId": said("session.id"),
-        "spend": said("llm.cost.total"),
-    }
+    usage, facts = openinference.usage_of(attributes), openinference.columns_of(row, attributes)
     metadata = openinference.metadata_of(attributes)
-    return _call(messages, facts, usage, said("llm.model_name"), metadata=metadata)
+    model = openinference.attribute(attributes, "llm.model_name")
+    return _call(messages, facts, usage, model, metadata=metadata)
 
 
 _FORMS: dict[str, Callable[[Row], LoggedCall | str]] = {
@@ -347,10 +339,3 @@ def _first(attributes: Row, prefix: str, names: Sequence[str]) -> Any:
     """Return the first of some attributes that is there."""
     found = (attributes.get(f"{prefix}.{name}") for name in names)
     return next((each for each in found if each is not None), None)
-
-
-def _is_error(status: Any) -> bool:
-    """Whether a span's status says so: OTLP's in JSON, or as Python's console exporter has it."""
-    found = mapped(status)
-    code = found.get("code", found.get("status_code"))
-    return code == 2 or str(code).upper().endswith("ERROR")

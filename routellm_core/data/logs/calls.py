@@ -8,8 +8,7 @@ from pathlib import Path
 from ...errors import DataError
 from ..json_rows import NOT_JSON
 from ..tables import table_rows
-from .call_forms import LoggedCall, calls_in
-from .nested_spans import NestedSpans
+from .call_forms import LoggedCall, SeenSpans, calls_in
 
 REMEDY = (
     'write a JSON object a line, such as {"prompt": "Why is the sky blue?"} '
@@ -80,7 +79,7 @@ def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterat
         DataError: the file cannot be read, a line of it is no JSON, or no row of it is a call.
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
-    found, spans = False, NestedSpans()
+    found, spans = False, SeenSpans()
     for where, row in table_rows(path, REMEDY, skipped.note if lenient else None):
         for call in calls_in(row, spans):
             if isinstance(call, str):

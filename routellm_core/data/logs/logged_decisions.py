@@ -15,6 +15,7 @@ KEY = "routellm"
 """Under which a decision stands in metadata."""
 
 _HEADER = "x-routellm-"
+_RUN = f"{KEY}_"
 _HEADERS = ("response_headers", "headers")
 _IDS = ("request_id", "response_id", "gen_ai.response.id", "id")
 
@@ -23,14 +24,23 @@ def logged_decision(row: Row) -> Row | None:
     """Return the values of the decision that a row holds, as ``Decision.as_metadata`` has them;
     None if it holds none.
 
-    They are in LiteLLM's metadata, under ``routellm``, among the headers of the answer
-    (``headers`` or ``response_headers``), or columns of the row.
+    They are in LiteLLM's metadata, under ``routellm``, in that of LangChain's runs, as
+    ``routellm_tier`` and so on, among the headers of the answer (``headers`` or
+    ``response_headers``), or columns of the row.
     """
     metadata = mapped(row.get("metadata"))
     places = (mapped(metadata.get("spend_logs_metadata")), metadata, row)
-    found = [mapped(place.get(KEY)) for place in places]
-    found += [_of_headers(mapped(row.get(name))) for name in _HEADERS]
+    found: list[Row] = [mapped(place.get(KEY)) for place in places]
+    found.append(_begun(metadata, _RUN))
+    for name in _HEADERS:
+        headers = _begun(mapped(row.get(name)), _HEADER)
+        found.append({key: _unquoted(value) for key, value in headers.items()})
     return next(filter(None, found), row if row.get("tier") in ("strong", "weak") else None)
+
+
+def has_failed(row: Row) -> bool:
+    """Whether a gateway's row says that the call failed."""
+    return str(row.get("status")).lower() == "failure"
 
 
 def request_id_of(row: Row) -> str:
@@ -57,9 +67,14 @@ def number(value: object) -> float:
     return found if isinstance(found, float) else math.nan
 
 
-def _of_headers(headers: Row) -> Row:
+def _begun(values: Row, begun: str) -> Row:
+    """Return the values whose names begin so, by the rest of their names."""
     return {
-        str(name).lower().removeprefix(_HEADER): unquote(value) if isinstance(value, str) else value
-        for name, value in headers.items()
-        if str(name).lower().startswith(_HEADER)
+        str(name).lower().removeprefix(begun): value
+        for name, value in values.items()
+        if str(name).lower().startswith(begun)
     }
+
+
+def _unquoted(value: Any) -> Any:
+    return unquote(value) if isinstance(value, str) else value

@@ -31,9 +31,7 @@ class NestedSpans:
             is_call: whether it can be read as a call; else what is around it and what is within it
                 are still of one call.
         """
-        if not _SPAN.intersection(span):
-            return False
-        own = _first(span, _IDS) or _first(mapped(span.get("context")), _IDS)
+        own = span_id(span) if is_span(span) else None
         if own is None:
             return False
         parent = _first(span, _PARENTS)
@@ -43,6 +41,16 @@ class NestedSpans:
         if parent is not None and (is_call or is_around):
             self._around.add(parent)
         return is_within or is_around
+
+
+def is_span(row: Row) -> bool:
+    """Whether a row is a span, and does not only name one."""
+    return not _SPAN.isdisjoint(row)
+
+
+def span_id(span: Row) -> str | None:
+    """Return the id of a span; None if it has none."""
+    return _first(span, _IDS) or _first(mapped(span.get("context")), _IDS)
 
 
 def _first(row: Row, names: tuple[str, ...]) -> str | None:

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from .json_values import parsed
+from .json_values import mapped, parsed
 
 Row = Mapping[str, Any]
 
@@ -80,6 +80,34 @@ def asked_model(attributes: Row) -> Any:
     asked = _within(attribute(attributes, "llm.invocation_parameters"))
     given = (asked.get("model"), asked.get("model_name"), attribute(attributes, "llm.model_name"))
     return next((each for each in given if isinstance(each, str)), None)
+
+
+def answer_of(attributes: Row) -> Row:
+    """Return the response of a call, where it was logged as an object."""
+    return mapped(parsed(attribute(attributes, "output.value")))
+
+
+def usage_of(attributes: Row) -> dict[str, Any]:
+    """Return the tokens of a call by OpenAI's names, as far as they are known."""
+    details = "llm.token_count.prompt_details"
+    names = {
+        "prompt_tokens": "llm.token_count.prompt",
+        "completion_tokens": "llm.token_count.completion",
+        "cached_tokens": f"{details}.cache_read",
+        "cache_write_tokens": f"{details}.cache_write",
+    }
+    found = {name: attribute(attributes, path) for name, path in names.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def columns_of(row: Row, attributes: Row) -> dict[str, Any]:
+    """Return the span with its model, session and costs by the names of other logs."""
+    return {
+        **row,
+        "route": asked_model(attributes),
+        "sessionId": attribute(attributes, "session.id"),
+        "spend": attribute(attributes, "llm.cost.total"),
+    }
 
 
 def _message(value: Any) -> Row:

@@ -83,6 +83,16 @@ def attributes_of(value: Any) -> dict[str, Any]:
     return dict(mapped(value))
 
 
+def is_error(span: Row) -> bool:
+    """Whether a span's status says so: OTLP's in JSON, Phoenix's, or as Python's console exporter
+    has it.
+    """
+    status = span.get("status")
+    found = mapped(status) if status else span
+    code = found.get("code", found.get("status_code"))
+    return code == 2 or str(code).upper().endswith("ERROR")
+
+
 def _scopes(row: Row, resources: str, scopes: str) -> Iterator[Row]:
     for resource in listed(parsed(row.get(resources))):
         yield from map(mapped, listed(mapped(resource).get(scopes)))

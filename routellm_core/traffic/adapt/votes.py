@@ -21,6 +21,7 @@ import numpy as np
 
 from ...data.logs.call_forms import LoggedCall, calls_in
 from ...data.logs.calls import REMEDY, Skipped
+from ...data.logs.decided_rows import rows_in
 from ...data.logs.logged_decisions import logged_decision, number, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
@@ -51,7 +52,8 @@ def read_votes(paths: Iterable[Path], votes: Mapping[str, float], skipped: Skipp
         DataError: a file cannot be read, or no vote is of a call decided with exploration.
     """
     rows = (row for path in paths for row in table_rows(path, REMEDY, skipped.note))
-    return _labels(((where, _vote(row, votes)) for where, row in rows), skipped)
+    calls = ((where, each) for where, row in rows for each in rows_in(row))
+    return _labels(((where, _vote(each, votes)) for where, each in calls), skipped)
 
 
 def read_stored_votes(

@@ -36,6 +36,10 @@ def draw(audit: Audit) -> dict[str, bytes]:
     return {shows: image_bytes(figure, "svg") for shows, figure in figures.items()}
 
 
+_MOST_DAYS = 5
+"""That are written below the days, so that none is over another."""
+
+
 @style()
 def _saving(audit: Audit) -> Figure:
     figure, (axes,) = new_figure("Saving against the share of the strong model", height=3.6)
@@ -104,7 +108,7 @@ def _days(audit: Audit) -> Figure:
     routed = [part.routed or 0.0 for part in days]
     axes.plot(places, strong, color=GREY, marker="o", markersize=3.5, label="always strong")
     axes.plot(places, routed, color=_BLUE, marker="s", markersize=3.5, label="routed")
-    step = max(1, math.ceil(len(days) / 8))
+    step = max(1, math.ceil(len(days) / _MOST_DAYS))
     axes.set_xticks(places[::step], [part.name for part in days[::step]])
     axes.set_ylim(bottom=0)
     axes.set_ylabel("dollars")

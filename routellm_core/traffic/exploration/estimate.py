@@ -14,6 +14,7 @@ depend on where these went, and be biased.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
@@ -53,6 +54,9 @@ class Explored:
     """Tokens read; NaN where that is not known."""
     answered: Floats
     """Tokens written; NaN likewise."""
+    drawn: Floats
+    """A number of the draw that each is of, as ``number_of_draw`` makes it; NaN where the log does
+    not name it."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -60,11 +64,13 @@ class Explored:
     def draws(self) -> NDArray[np.int64]:
         """Return, shape (n,), the draw that each call is of, counted from 0.
 
-        Calls of the same words are told by their score, as a store and logs need not hold words.
-        Other words may have it too: their draws are then taken for one, which widens intervals and
-        makes none invalid.
+        Where no draw is named, calls of the same words are told by their score, as a store and
+        logs need not hold words. Other words may have it too: their draws are then taken for one,
+        which widens intervals and makes none invalid.
         """
-        _, draws = np.unique(self.at // TOGETHER_S + 1j * self.scores, return_inverse=True)
+        unnamed = self.at // TOGETHER_S + 1j * self.scores
+        keys = np.where(np.isnan(self.drawn), unnamed, -1 - self.drawn)  # no hour is below 0
+        _, draws = np.unique(keys, return_inverse=True)
         return draws.astype(np.int64)
 
     def by_draw(self) -> Explored:
@@ -75,6 +81,14 @@ class Explored:
         began = np.full(len(self), len(self))
         np.minimum.at(began, draws, np.arange(len(self)))
         return _taken(self, np.argsort(began[draws], kind="stable"))
+
+
+def number_of_draw(name: object) -> float:
+    """Return a number by which the draws of ``Decision.draw`` are told apart, NaN for none."""
+    if name in (None, "") or name != name:  # NaN stands for none in data frames
+        return math.nan
+    text = str(name).encode("utf-8", "surrogatepass")
+    return float(int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big"))
 
 
 @dataclass(frozen=True)

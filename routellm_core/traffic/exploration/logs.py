@@ -11,16 +11,18 @@ import numpy as np
 
 from ...data.logs.call_facts import seconds, tokens_of
 from ...data.logs.calls import Skipped
-from ...data.logs.logged_decisions import logged_decision, plain, request_id_of
+from ...data.logs.decided_rows import rows_in
+from ...data.logs.logged_decisions import has_failed, logged_decision, plain, request_id_of
 from ...data.tables import table_rows
 from ...errors import DataError
 from ..store.feedback_file import read_feedback
-from .estimate import Explored
+from .estimate import Explored, number_of_draw
 
 _REMEDY = 'write a JSON object a line, such as {"request_id": "chatcmpl-1", "score": 1}'
 _NOT_SCORED = "no decision by a score"
 _NOT_EXPLORED = "a decision without exploration"
 _NO_DECISION = "no decision of a router"
+_FAILED = "a call that failed"
 
 
 def read_judgements(path: Path) -> dict[str, float]:
@@ -54,11 +56,12 @@ def read_explored(
     rows: list[tuple[float, ...]] = []
     for path in paths:
         for where, row in table_rows(path, _REMEDY, skipped.note):
-            found = _row(row, judgements)
-            if isinstance(found, str):
-                skipped.note(where, found)
-            else:
-                rows.append(found)
+            for each in rows_in(row):
+                found = _row(each, judgements)
+                if isinstance(found, str):
+                    skipped.note(where, found)
+                else:
+                    rows.append(found)
     if not rows:
         reasons = "; ".join(skipped.lines()) or "the logs are empty"
         raise DataError(
@@ -75,6 +78,8 @@ def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float
     decision = logged_decision(row)
     if decision is None:
         return _NO_DECISION
+    if has_failed(row):
+        return _FAILED
     score, threshold = plain(decision.get("score")), plain(decision.get("threshold"))
     propensity = plain(decision.get("propensity"))
     if not (isinstance(score, float) and isinstance(threshold, float)):
@@ -89,4 +94,5 @@ def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float
         *(score, score >= threshold, decision.get("tier") == "strong", propensity),
         quality if isinstance(quality, float) and 0 <= quality <= 1 else math.nan,
         *(math.nan if each is None else float(each) for each in counts),
+        number_of_draw(decision.get("draw")),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..store.store import Store
-from .estimate import Explored
+from .estimate import Explored, number_of_draw
 
 
 def stored_explored(store: Store, since: float = 0.0) -> Mapping[str, Explored]:
@@ -36,6 +36,7 @@ def stored_explored(store: Store, since: float = 0.0) -> Mapping[str, Explored]:
                     row["propensity"],
                 ),
                 *(np.nan if each is None else each for each in known),
+                number_of_draw(row["draw"]),
             )
         )
     return {route: _explored(values) for route, values in found.items()}
@@ -68,5 +69,5 @@ def route_explored(store: Store, route: str | None) -> Explored:
 
 
 def _explored(values: array[float]) -> Explored:
-    at, scores, chosen, went, *others = np.frombuffer(values).reshape(-1, 8).T
+    at, scores, chosen, went, *others = np.frombuffer(values).reshape(-1, 9).T
     return Explored(at, scores, chosen.astype(bool), went.astype(bool), *others)

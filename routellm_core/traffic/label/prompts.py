@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...data.digests import sha256_of
-from ...data.logs.call_forms import LoggedCall, calls_in
+from ...data.logs.call_forms import LoggedCall, SeenSpans, calls_in
 from ...data.logs.calls import REMEDY, Skipped
-from ...data.logs.nested_spans import NestedSpans
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import DataError
@@ -19,7 +18,7 @@ from ...prompt.side_calls import is_side_call
 from ...prompt.turns import human_turns
 from ...rules.contents import contents_of
 
-_FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
+FOLLOW_UP = "a follow-up, which cannot be asked again without the answers before it"
 _SIDE = "a side call, such as a title or a summary, which no threshold decides"
 _NO_WORDS = "a prompt with images or files, which are not asked"
 _REPEATED = "a prompt that another row has: each is labelled once"
@@ -85,7 +84,7 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
         DataError: the file cannot be read, or holds no prompt.
     """
     found: dict[str, Prompt] = {}
-    spans = NestedSpans()
+    spans = SeenSpans()
     for where, row in table_rows(path, REMEDY):
         answer = row.get("answer")
         for call in calls_in(row, spans):
@@ -117,7 +116,7 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
 def _left_out(call: LoggedCall, messages: Sequence[Any], given: Mapping[Tier, Given]) -> str | None:
     """Return why a call cannot be labelled; None if it can."""
     if len(call.turns) > 1 or len(human_turns(messages)) > 1:
-        return _FOLLOW_UP
+        return FOLLOW_UP
     if is_side_call(messages):
         return _SIDE
     # Answers that are known were given to all of it.

@@ -14,8 +14,9 @@ from typing import Any
 
 from ...data.logs.call_facts import facts_of, seconds, tokens_of
 from ...data.logs.calls import Skipped
+from ...data.logs.decided_rows import rows_in
 from ...data.logs.json_values import mapped
-from ...data.logs.logged_decisions import logged_decision, number, request_id_of
+from ...data.logs.logged_decisions import has_failed, logged_decision, number, request_id_of
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import ConfigError, DataError, MissingExtraError
@@ -24,7 +25,10 @@ from ..audit.caches import LEAST_CACHED
 from ..store.kept import Feedback
 from .requests import TIERS, Judged, Requests
 
-_REMEDY = "give LiteLLM's spend logs, or rows with the metadata or the headers of decisions"
+_REMEDY = (
+    "give LiteLLM's spend logs, spans of Phoenix, or rows with the metadata or the headers of "
+    "decisions"
+)
 _NO_DECISION = "no decision of a router"
 _FAILED = "a call that failed"
 _NO_TIME = "a call without a time, which --since needs"
@@ -61,8 +65,7 @@ def requests_in_logs(
     logs = _Logs(scores)
     for path in paths:
         for where, row in table_rows(path, _REMEDY, skipped.note):
-            why = logs.add(row, since)
-            if why:
+            for why in filter(None, (logs.add(each, since) for each in rows_in(row))):
                 skipped.note(where, why)
     for request_id, _ in scores.keys() - logs.named:
         skipped.note(request_id, "a score of an answer that is not in these logs")
@@ -137,7 +140,7 @@ class _Logs:
         tier = None if decision is None else decision.get("tier")
         if decision is None or tier not in TIERS:
             return _NO_DECISION
-        if str(row.get("status")).lower() == "failure":
+        if has_failed(row):
             return _FAILED
         metadata, usage = mapped(row.get("metadata")), _usage(row)
         facts = facts_of(row, metadata, usage)

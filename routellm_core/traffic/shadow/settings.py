@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from ...errors import ConfigError
 from ...rules.prices import price_of
 from ...settings import Number, _as_text, _no_truth_value, validate_settings
-from ..store.database import database_of
+from ..store.database import database_of, file_of
 from ..store.keeping import redact_of
 
 EXAMPLE = "{sample: 0.05, budget_usd: 10, store: traffic.db}"
@@ -96,8 +96,8 @@ def shadow_settings(values: object) -> ShadowSettings:
 
 
 def _check_place(store: str) -> None:
-    if "://" in store:
-        database_of(store)
-    elif not Path(store).absolute().parent.is_dir():
-        folder = Path(store).absolute().parent
+    database_of(store)  # a URL that is none is told here; no file is made
+    path = file_of(store)
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        folder = Path(path).absolute().parent
         raise ConfigError(f"'store' is '{store}', and there is no folder {folder}: make it")

@@ -37,9 +37,24 @@ _WAIT_S = 30.0
 """How long a connection waits for another process that writes."""
 
 _RETRY_S = 0.01
+_ASK_S = 0.25
+
+_NO_FILE = "for a store in SQLite, write the path of its file, such as traffic.db"
 
 _FETCHED = 1000
 """Rows that are in memory at once."""
+
+
+_FILE_URLS = ("sqlite:///", "sqlite+pysqlite:///")
+"""What SQLAlchemy's URLs of SQLite's files begin with."""
+
+
+def file_of(where: str) -> str | None:
+    """Return the path of the SQLite file that a path or a URL names; None for another database."""
+    if "://" not in where:
+        return where
+    begun = next(filter(where.startswith, _FILE_URLS), None)
+    return None if begun is None else where.removeprefix(begun)
 
 
 def is_store(where: str) -> bool:
@@ -69,7 +84,7 @@ class Database(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Read]:
         """Return what reads the database as it is at one moment, until it is closed, and keeps
-        nobody from writing; of SQLite at a URL, each query as it is then.
+        nobody from writing.
         """
 
     def has(self, table: str) -> bool:
@@ -80,13 +95,19 @@ class Database(Protocol):
 
 
 def database_of(where: str) -> Database:
-    """Return the database at a path (SQLite), or at a URL (SQLAlchemy).
+    """Return the database at a path (SQLite), or at a URL (SQLAlchemy; of SQLite's files, those
+    at their paths).
 
     Raises:
-        ConfigError: the URL is none.
+        ConfigError: the URL is none, or of SQLite and not of a file alone.
         MissingExtraError: it is a URL, and SQLAlchemy or the driver is not installed.
     """
-    return _Alchemy(where) if "://" in where else _Sqlite(where)
+    path = file_of(where)
+    if path is None:
+        return _Alchemy(where)
+    if "://" in where and ("?" in path or path in ("", ":memory:")):
+        raise ConfigError(_NO_FILE)
+    return _Sqlite(path)
 
 
 class _Sqlite:
@@ -129,8 +150,13 @@ class _Sqlite:
         return self.first(sql, table=table) is not None
 
     def overwrite(self) -> None:
-        with self._lock:
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        # SQLite would wait for whoever reads, and let nobody write meanwhile: so it is asked not to
+        # wait, and asked again.
+        until = time.monotonic() + _WAIT_S
+        with closing(self._opened()) as connection:
+            connection.execute("PRAGMA busy_timeout = 0")
+            while not _checkpointed(connection) and time.monotonic() < until:
+                time.sleep(_ASK_S)
 
     def _connection(self) -> sqlite3.Connection:
         """Return the kept connection, to the file that is there now."""
@@ -179,6 +205,17 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(_RETRY_S)
 
 
+def _checkpointed(connection: sqlite3.Connection) -> bool:
+    """Empty the write-ahead log into the file; return whether nobody was in the way."""
+    try:
+        is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return False
+    return not is_busy
+
+
 def _number(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
@@ -201,6 +238,8 @@ class _Alchemy:
         self._sql: Any = require("sqlalchemy", "store", "a store at a URL")
         try:
             self.name = self._sql.make_url(url).render_as_string(hide_password=True)
+            if self._sql.make_url(url).get_backend_name() == "sqlite":
+                raise ConfigError(_NO_FILE)
             # What waits between two writes is one connection, which a server may have closed since.
             self._engine = self._sql.create_engine(url, pool_pre_ping=True, pool_size=1)
             self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -232,9 +271,6 @@ class _Alchemy:
 
     @contextmanager
     def snapshot(self) -> Iterator[Read]:
-        if self._engine.dialect.name == "sqlite":
-            yield self.rows  # without a write-ahead log, whoever reads keeps others from writing
-            return
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
             yield lambda sql, **parameters: self._streamed(connection, sql, parameters)

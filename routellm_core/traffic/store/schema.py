@@ -34,6 +34,11 @@ TABLES: tuple[str, ...] = (
         request_id {_ID} PRIMARY KEY,
         propensity {_NUMBER} NOT NULL
     )""",
+    f"""
+    CREATE TABLE IF NOT EXISTS draws (
+        request_id {_ID} PRIMARY KEY,
+        draw VARCHAR(255) NOT NULL
+    )""",
     "CREATE INDEX IF NOT EXISTS requests_at ON requests (at)",
     "CREATE INDEX IF NOT EXISTS requests_answer ON requests (answer_id)",
     f"""
@@ -70,6 +75,7 @@ TABLES: tuple[str, ...] = (
     )""",
 )
 """``explored`` holds, of requests of routes with ``explore``, how likely each was to go where it
-went. It is a table of its own, so that packages which do not know it go on writing to the store.
+went, and ``draws`` by which draw, which calls of the same words share. They are tables of their
+own, so that packages which do not know them go on writing to the store.
 ``routes`` tells what shadow calls have cost, how many records were lost before they could be
 written, and, in JSON, ``kept.About``."""

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
-from .database import Database, Read, Statement, database_of
+from .database import Database, Read, Statement, database_of, file_of
 from .kept import About, Answer, Feedback, Messages, Request
 from .schema import TABLES, VERSION
 
 Kept = Request | tuple[str, Answer]
 """A request, or the answer to the request of that id."""
-
-_DAY_S = 86_400.0
 
 
 def _put(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
@@ -44,6 +42,7 @@ _REQUESTS = _put(
 _EXPLORED = """
     INSERT INTO explored (request_id, propensity) VALUES (:request_id, :explore)
     ON CONFLICT (request_id) DO UPDATE SET propensity = excluded.propensity"""
+_DRAWS = _put("draws", ("request_id",), ("draw",))
 _ANSWERS = _put(
     "answers",
     ("request_id", "tier"),
@@ -78,7 +77,8 @@ class Store:
     """
 
     def __init__(self, where: str, *, make: bool = True) -> None:
-        if not make and "://" not in where and not Path(where).is_file():
+        path = file_of(where)
+        if not make and path is not None and not Path(path).is_file():
             raise ConfigError(f"there is no store {where}: name the file that `shadow` names")
         self._database: Database = database_of(where)
         self._read: Read = self._database.rows
@@ -86,7 +86,7 @@ class Store:
             if make:
                 self._make()
             versions = [row["version"] for row in self._database.rows(_VERSIONS)]
-            self._knows_explored = make or self._database.has("explored")
+            self._later = [each for each in _LATER if make or self._database.has(each)]
         except Exception as error:
             raise ConfigError(
                 f"the store {self.name} cannot be opened ({_short(error)}): name a file of "
@@ -132,6 +132,7 @@ class Store:
         statements: list[Statement] = [
             (_REQUESTS, [*requests.values()]),
             (_EXPLORED, explored),
+            (_DRAWS, [row for row in explored if row["draw"] is not None]),
             (_ANSWERS, [*answers.values()]),
             (_LOST, [{"route": route, "n": n} for route, n in (lost or {}).items()]),
         ]
@@ -267,18 +268,22 @@ class Store:
 
     def explored(self, since: float = 0.0) -> Iterator[dict[str, Any]]:
         """Yield the requests that went where ``explore`` drew them, oldest first, with the answer
-        that the user got: ``propensity`` is how likely it was to go there, ``judged`` the mean of
-        the answer's scores, and ``strong`` and ``weak`` those of each model's (None: not judged).
+        that the user got: ``propensity`` is how likely it was to go there, ``draw`` names the draw
+        (None: not known), ``judged`` is the mean of the answer's scores, and ``strong`` and
+        ``weak`` those of each model's (None: not judged).
         """
-        if not self._knows_explored:
+        if "explored" not in self._later:
             return
+        knows_draws = "draws" in self._later
+        drawn = "d.draw" if knows_draws else "NULL AS draw"
+        draws = "LEFT JOIN draws d ON d.request_id = r.request_id " if knows_draws else ""
         mean = "(SELECT AVG(f.score) FROM feedback f WHERE f.request_id = r.request_id AND f.tier"
         yield from self._read(
             "SELECT r.request_id, r.answer_id, r.at, r.route, r.score, r.threshold, r.cause, "
-            f"r.decided, e.propensity, r.prompt, a.input_tokens, a.output_tokens, "
+            f"r.decided, e.propensity, {drawn}, r.prompt, a.input_tokens, a.output_tokens, "
             f"{mean} = a.tier) AS judged, "
             f"{mean} = 'strong') AS strong, {mean} = 'weak') AS weak "
-            "FROM explored e JOIN requests r ON r.request_id = e.request_id "
+            f"FROM explored e JOIN requests r ON r.request_id = e.request_id {draws}"
             "JOIN answers a ON a.request_id = r.request_id AND a.shadow = 0 "
             "AND a.tier = r.decided WHERE r.at >= :since ORDER BY r.at",
             since=since,
@@ -304,9 +309,16 @@ class Store:
         return len(found), unknown
 
     def forget(self, before: float) -> None:
-        """Delete the requests that came before a time, with their answers and feedback."""
+        """Delete the requests that came before a time, with their answers and feedback, and
+        overwrite them in the file.
+        """
+        self.delete(before)
+        self.overwrite()
+
+    def delete(self, before: float) -> None:
+        """Delete them as ``forget``; until ``overwrite``, their texts may stay in the file."""
         old = "IN (SELECT request_id FROM requests WHERE at < :before)"
-        tables = ("answers", "feedback", *(("explored",) if self._knows_explored else ()))
+        tables = ("answers", "feedback", *self._later)
         self._database.write(
             [
                 *(
@@ -316,11 +328,12 @@ class Store:
                 ("DELETE FROM requests WHERE at < :before", [{"before": before}]),
             ]
         )
-        self._database.overwrite()
 
-    def forget_after(self, days: float) -> None:
-        """Delete the requests that are older than so many days."""
-        self.forget(time.time() - days * _DAY_S)
+    def overwrite(self) -> None:
+        """Let nothing that was deleted stay in the file; waits up to half a minute for others who
+        read it.
+        """
+        self._database.overwrite()
 
     def _judged(self, given: Feedback) -> dict[str, Any] | None:
         """Return the row of a score; None if there is no such answer."""
@@ -335,6 +348,9 @@ class Store:
             return None
         return {**row, "name": _sound(given.name), "score": given.score, "at": time.time()}
 
+
+_LATER = ("explored", "draws")
+"""Tables that a store may lack that an earlier package made."""
 
 _VERSIONS = "SELECT version FROM routellm_store"
 
@@ -364,6 +380,7 @@ def _request(request: Request) -> dict[str, Any]:
         "sampled": int(request.sampled),
         "propensity": request.propensity,
         "explore": decision.propensity if request.acted else None,
+        "draw": _sound(decision.draw),
         "prompt_sha256": request.prompt_sha256,
         "prompt": _sound(request.prompt, None),
         "messages": _json(request.messages) if request.messages else None,

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from .database import file_of
 from .keeping import Keeping
 from .kept import Answer, Request
 from .store import Kept, Store
@@ -27,6 +28,7 @@ _PAUSE_S = 1.0
 
 _TRIES = 3
 _HOUR_S = 3600.0
+_DAY_S = 86_400.0
 _AT_END_S = 3.0
 """How long the process's end may wait for what is not written yet."""
 
@@ -188,9 +190,19 @@ class Writer:
             return
         self._pruned = time.monotonic()
         try:
-            self.store.forget_after(self.keep_days)
+            store = self.store
+            store.delete(time.time() - self.keep_days * _DAY_S)
+            # Not here: a long report would keep records waiting.
+            threading.Thread(target=_overwrite, args=(store,), daemon=True).start()
         except Exception:
             logger.exception("old requests were not deleted from a store")
+
+
+def _overwrite(store: Store) -> None:
+    try:
+        store.overwrite()
+    except Exception:
+        logger.exception("deleted requests were not overwritten in a store")
 
 
 def _allowed(kept: Kept, keeping: Keeping) -> Kept:
@@ -210,7 +222,8 @@ _lock = threading.Lock()
 
 def writer_of(where: str, keep_days: float | None = None) -> Writer:
     """Return the writer of a store in this process; one for all routes that name it."""
-    place = where if "://" in where else os.path.abspath(where)
+    path = file_of(where)
+    place = where if path is None else os.path.abspath(path)
     with _lock:
         writer = _by_place.get(place)
         if writer is None:

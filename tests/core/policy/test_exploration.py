@@ -38,9 +38,9 @@ def test_a_share_of_calls_goes_to_the_other_model_at_random(monkeypatch):
 
 def test_the_same_words_are_drawn_anew_later(monkeypatch):
     turns = [(f"prompt {at}",) for at in range(2_000)]
-    now = [exploration.is_explored(0.3, each) for each in turns]
+    now = [exploration.draw(0.3, each).is_other for each in turns]
     monkeypatch.setattr(exploration.time, "time", lambda: 10_000_000.0)
-    later = [exploration.is_explored(0.3, each) for each in turns]
+    later = [exploration.draw(0.3, each).is_other for each in turns]
     both = np.mean([a and b for a, b in zip(now, later, strict=True)])
     assert 0.06 < both < 0.12  # 0.09 if the two are independent
 
@@ -57,11 +57,24 @@ def test_what_is_not_scored_is_not_explored():
         assert len({each.tier for each in decisions}) == 1
 
 
-def test_the_propensity_travels_with_the_decision():
+def test_the_propensity_and_the_draw_travel_with_the_decision():
     found = RoutingPolicy("random", threshold=0.5, explore=0.01).decide("hello")
-    assert found.as_metadata()["propensity"] == found.propensity
-    assert Decision.from_metadata(found.as_metadata()) == found
-    assert "propensity" not in RoutingPolicy("random", threshold=0.5).decide("hi").as_metadata()
+    metadata = found.as_metadata()
+    assert (metadata["propensity"], metadata["draw"]) == (found.propensity, found.draw)
+    assert Decision.from_metadata(metadata) == found
+    plain = RoutingPolicy("random", threshold=0.5).decide("hi").as_metadata()
+    assert not {"propensity", "draw"}.intersection(plain)
+
+
+def test_calls_that_are_drawn_together_name_one_draw(monkeypatch):
+    monkeypatch.setattr(exploration.time, "time", lambda: 1_793_613_600.0)
+    policy = RoutingPolicy("random", threshold=0.5, explore=0.5)
+    calls = [Asked((text,), before=of) for text in ("hello", "hi") for of in ("", "Be brief.")]
+    found = policy.decide_many([*calls, Asked(("hello",), session="s"), Asked(("hello", "hello"))])
+    names = [each.draw for each in found]
+    assert names[0] == names[1]  # whatever the system prompt, and so the score
+    assert len(set(names)) == 4
+    assert all(len(name or "") == 12 for name in names)
 
 
 def test_exploration_is_bounded():
@@ -84,7 +97,8 @@ def traffic(
     answered = rng.integers(100, 300, n) * np.where(went, 1.0, 1.5)
     propensity = np.where(went == chosen, 1 - explore, explore)
     calls = Explored(
-        np.arange(n) * 10.0, scores, chosen, went, propensity, quality, given, answered
+        *(np.arange(n) * 10.0, scores, chosen, went, propensity, quality, given, answered),
+        np.full(n, np.nan),
     )
     # Over scores that are spread evenly.
     grid = (np.arange(20_000) + 0.5) / 20_000
