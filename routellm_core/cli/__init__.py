@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from io import TextIOWrapper
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from ..errors import RouteLLMError
+from ..interrupts import handled
 from ..version import __version__
 from .calibrate import calibrate
 from .evaluate import evaluate
@@ -35,8 +38,8 @@ app = typer.Typer(
 )
 
 
-_INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+_INTERRUPTED, _TERMINATED = 130, 143
+"""The exit codes after Ctrl-C and SIGTERM, as shells have them."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,13 +84,22 @@ _UsageError: Any = typer.BadParameter.__base__
 
 def main() -> None:
     """Run the command line. What went wrong is one line on stderr; the exit code is 2 for an
-    expected error and for a file that cannot be read or written, and 130 after Ctrl-C.
+    expected error and for a file that cannot be read or written, 130 after Ctrl-C, and 143 after
+    SIGTERM, which leaves no partial file either.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # prompts hold what a terminal may not show
+    terminated: list[int] = []
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        terminated.append(number)
+        if len(terminated) != 2:  # `timeout` sends it twice: let the first one end what it began
+            raise KeyboardInterrupt
+
     try:
-        code = app(standalone_mode=False)
+        with handled(terminate, signal.SIGTERM):
+            code = app(standalone_mode=False)
     except RouteLLMError as error:
         _end_with(str(error))
     except _UsageError as error:
@@ -98,7 +110,8 @@ def main() -> None:
     except typer.Abort:
         sys.exit(1)
     if code == _INTERRUPTED:
-        typer.secho("interrupted", err=True)
+        typer.secho("terminated" if terminated else "interrupted", err=True)
+        code = _TERMINATED if terminated else code
     sys.exit(code or 0)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from unittest.mock import patch
 
@@ -33,6 +35,27 @@ def routellm(*args: str, timeout: float = 60, **env: str) -> subprocess.Complete
         text=True,
         timeout=timeout,
     )
+
+
+@contextlib.contextmanager
+def started(*args: str, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command in a process that SIGINT can interrupt and that does not outlive the block;
+    ``env`` is added to the environment.
+    """
+    process = subprocess.Popen(
+        [*COMMAND, *args],
+        env={**os.environ, "COLUMNS": "120", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job in the background of a shell ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with process:  # closes its pipes, and waits for its end
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def called(*args: str) -> Done:

@@ -6,13 +6,15 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("openai")
 
-from tests.cli.command import COMMAND, called
+from tests.cli.command import called, started
 from tests.fakes.judge_upstream import BIG, JUDGE, SMALL, JudgeUpstream
 from tests.fakes.refusing_judge import WAYS, RefusingJudge
 
@@ -67,31 +69,29 @@ def test_a_limit_of_the_rate_is_told_with_what_to_do(upstream: JudgeUpstream, pr
     )
 
 
-def begun(upstream: JudgeUpstream, prompts: Path) -> subprocess.Popen[str]:
+@contextmanager
+def begun(upstream: JudgeUpstream, prompts: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a run, and wait until the judge is asked."""
-    process = subprocess.Popen(
-        [
-            *(*COMMAND, "label", "--prompts", str(prompts), "--workers", "2", "--retries", "0"),
-            *("--out", str(prompts.parent / "labels.jsonl"), "--base-url", upstream.url),
-            *("--strong-model", BIG, "--weak-model", SMALL, "--judge-model", JUDGE),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A job in the background of a shell ignores it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    deadline = time.monotonic() + 60
-    while not upstream.of(JUDGE) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return process
+    with started(
+        *("label", "--prompts", str(prompts), "--workers", "2", "--retries", "0"),
+        *("--out", str(prompts.parent / "labels.jsonl"), "--base-url", upstream.url),
+        *("--strong-model", BIG, "--weak-model", SMALL, "--judge-model", JUDGE),
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not upstream.of(JUDGE) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield process
 
 
-def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, prompts: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_for_what_is_in_flight(
+    upstream: JudgeUpstream, prompts: Path, number: signal.Signals
+):
     upstream.delay_s = 1.0
-    process = begun(upstream, prompts)
-    process.send_signal(signal.SIGINT)
-    said, told = process.communicate(timeout=60)
+    with begun(upstream, prompts) as process:
+        process.send_signal(number)
+        process.send_signal(number)  # as `timeout` does; nothing was said yet
+        said, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "interrupted: the calls in flight are awaited, and kept" in told
     assert "interrupted: run it again to continue" in told
@@ -104,12 +104,12 @@ def test_an_interrupt_waits_for_what_is_in_flight(upstream: JudgeUpstream, promp
 
 def test_a_second_interrupt_waits_for_nothing(upstream: JudgeUpstream, prompts: Path):
     upstream.hanging = {JUDGE: 40.0}
-    process = begun(upstream, prompts)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    assert "Ctrl-C again drops them" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    said, told = process.communicate(timeout=20)
+    with begun(upstream, prompts) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "Ctrl-C again drops them" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said, told = process.communicate(timeout=20)
     assert process.returncode == 1
     assert "interrupted, and the calls in flight dropped: run it again to continue" in told
     assert f"0 of {N} prompts labelled" in said
@@ -119,15 +119,35 @@ def test_a_second_interrupt_waits_for_nothing(upstream: JudgeUpstream, prompts: 
     assert len(upstream.of(BIG)) == N  # answers that were there are kept
 
 
+def test_an_interrupt_that_wakes_nobody_is_seen(upstream: JudgeUpstream, prompts: Path):
+    """A signal that another thread receives, or that comes just before the main thread begins to
+    wait, does not end its waiting.
+    """
+    judge = prompts.parent / "interrupting.py"
+    judge.write_text(
+        "import signal, threading, time\n"
+        "def quality(answer, row):\n"
+        "    for seconds in (2, 40):\n"
+        "        signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "        time.sleep(seconds)\n"
+    )
+    before = time.monotonic()
+    done = label(upstream, prompts, "--judge", f"{judge}:quality", "--workers", "1")
+    assert time.monotonic() - before < 30
+    assert done.returncode == 1
+    assert "Ctrl-C again drops them" in done.stderr
+    assert "interrupted, and the calls in flight dropped: run it again to continue" in done.stderr
+
+
 def test_two_runs_do_not_pay_for_the_same_labels(upstream: JudgeUpstream, prompts: Path):
     upstream.delay_s = 1.0
-    process = begun(upstream, prompts)
-    done = label(upstream, prompts)
-    assert done.returncode == 2
-    assert f"another run writes to {prompts.parent}" in done.stderr
-    assert "wait for its end, or name another file" in done.stderr
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with begun(upstream, prompts) as process:
+        done = label(upstream, prompts)
+        assert done.returncode == 2
+        assert f"another run writes to {prompts.parent}" in done.stderr
+        assert "wait for its end, or name another file" in done.stderr
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     upstream.delay_s = 0.0
     assert label(upstream, prompts).returncode == 0
     assert len(upstream.requests) == 4 * N

@@ -8,13 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from routellm_core.errors import ConfigError
-from tests.cli.command import COMMAND, Done, called, routellm
+from tests.cli.command import COMMAND, Done, called, routellm, started
 
 PAIR = ("--set", "strong_model=big", "--set", "weak_model=small")
 CONFIG = "strong_model: big\nweak_model: small\n"
@@ -289,23 +290,24 @@ def test_two_runs_in_one_folder(gold: Path, tmp_path: Path) -> None:
     assert trained(gold, out).returncode == 0
 
 
-def test_ctrl_c_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
+)
+def test_a_signal_is_one_line_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, code: int, said: str
+) -> None:
     file = tmp_path / "many.jsonl"
     with file.open("w") as many:
         many.writelines(f'{{"prompt": "Question {number}?"}}\n' for number in range(2_000_000))
-    out = tmp_path / "scores.jsonl"
-    process = subprocess.Popen(
-        [*COMMAND, "score", "--file", str(file), "--out", str(out)],
-        stderr=subprocess.PIPE,
-        text=True,
-        # Shells let background jobs ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    while not list(tmp_path.glob("scores*.partial")) and process.poll() is None:
-        pass
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert (process.returncode, stderr) == (130, "interrupted\n")
+    with started("score", "--file", str(file), "--out", str(tmp_path / "scores.jsonl")) as process:
+        while not list(tmp_path.glob("scores*.partial")) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        if number == signal.SIGTERM:
+            process.send_signal(number)  # as `timeout` does
+        _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (code, said)
     assert not list(tmp_path.glob("scores*"))
 
 

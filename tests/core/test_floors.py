@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         *("version", "errors", "contracts", "decision", "hookspecs", "model_names"),
         *("prompt", "settings", "overrides"),
-        *("optional", "openai_client", "progress", "breaker", "locks"),
+        *("optional", "openai_client", "progress", "breaker", "locks", "interrupts"),
     ),
     ("data",),
     ("rules",),

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...checkpoints.store import write_whole
 from ...decision import Tier
+from ...interrupts import noted_interrupts
 from ...progress import SILENT, Progress
 from .ask import Ask, AskError, Messages, Model, Pace, Purse, Reply, StopError
 from .journal import Answer, Journal, Verdict
@@ -29,6 +30,12 @@ _MOST_UNREADABLE = 20
 """Replies without a verdict, one after another, before the judge is given up: each is paid."""
 
 REFUSED, UNREADABLE = "the judge refused", "the judge's reply has no verdict"
+
+_LOOK_S = 0.1
+"""Seconds after which it is looked whether an interrupt came."""
+
+_INTERRUPTED = "interrupted: run it again to continue"
+_DROPPED = "interrupted, and the calls in flight dropped: run it again to continue"
 
 _Result = tuple[str, "tuple[float, float] | str | StopError"]
 """A prompt's text, and its label, why it has none, or why the run must end."""
@@ -88,40 +95,43 @@ class Labelling:
         return self._journal.path
 
     def run(self, prompts: Sequence[Prompt], *, workers: int, progress: Progress = SILENT) -> Done:
-        """Label prompts, so many at a time. An interrupt ends it after the calls in flight, and a
-        second one at once.
+        """Label prompts, so many at a time. Ctrl-C or SIGTERM ends it after the calls in flight,
+        and a second one at once.
         """
         done = Done()
         waiting = iter(prompts)
-        running: set[Future[_Result]] = set()
+        failed: BaseException | None = None
         progress.stage("Labelling")
         try:
-            try:
+            with noted_interrupts() as interrupts:
                 running = {self._begun(prompt) for prompt in _first(waiting, workers)}
                 while running:
-                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    ended, running = wait(running, _LOOK_S, return_when=FIRST_COMPLETED)
+                    if interrupts.came():
+                        if done.stopped == _INTERRUPTED:
+                            done.stopped = _DROPPED
+                            break
+                        done.stopped = _INTERRUPTED
+                        self._stopped.set()
+                        progress.message(
+                            "interrupted: the calls in flight are awaited, and kept; Ctrl-C again "
+                            "drops them, paid or not"
+                        )
                     for each in ended:
-                        self._count(each.result(), done)
-                        for prompt in [] if done.stopped else _first(waiting, 1):
+                        if error := each.exception():
+                            failed = failed or error
+                            self._stopped.set()
+                        else:
+                            self._count(each.result(), done)
+                        for prompt in [] if self._stopped.is_set() else _first(waiting, 1):
                             running.add(self._begun(prompt))
-                    tried = len(done.labels) + sum(done.failures.values())
-                    progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
-            except KeyboardInterrupt:
-                done.stopped = "interrupted: run it again to continue"
-                self._stopped.set()
-                progress.message(
-                    "interrupted: the calls in flight are awaited, and kept; Ctrl-C again drops "
-                    "them, paid or not"
-                )
-                wait(running)
-            except BaseException:
-                self._stopped.set()
-                wait(running)
-                raise
-        except KeyboardInterrupt:  # also one that comes while the message is written
-            done.stopped = "interrupted, and the calls in flight dropped: run it again to continue"
+                    if ended:
+                        tried = len(done.labels) + sum(done.failures.values())
+                        progress.step(tried, len(prompts), f"${self._purse.spent:.4f}")
         finally:
             self._stopped.set()
+        if failed is not None:
+            raise failed
         # Those that were finished while an interrupt came are in the journal.
         for prompt in prompts:
             label = self._known(prompt)
