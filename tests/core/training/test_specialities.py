@@ -1,4 +1,4 @@
-"""What models are better at than their abilities say: found again, and used where they are named."""
+"""What models are better at than their abilities say: found again, and used where named."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def test_a_named_pair_is_told_by_what_its_models_are_good_at(tmp_path: Path) -> 
         poem = i % 2
         words = " ".join(rng.choice(["river", "cat", "moon", "tree"], 4))
         prompt = f"Write a poem: {i} {words}" if poem else f"What is {i} + {i * 7} times 3? {words}"
-        correct = {
-            name: float(rng.random() < chances[1 - poem]) for name, chances in right.items()
-        }
+        correct = {name: float(rng.random() < chances[1 - poem]) for name, chances in right.items()}
         rows.append({"prompt": prompt, "task": "t", "correct": correct})
     file = tmp_path / "gold.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
