@@ -90,8 +90,10 @@ class Database(Protocol):
     def has(self, table: str) -> bool:
         """Return whether there is such a table."""
 
-    def overwrite(self) -> None:
-        """Let nothing that was deleted stay in a file of the database."""
+    def overwrite(self, wait_s: float) -> bool:
+        """Let nothing that was deleted stay in a file of the database; return whether nobody who
+        reads it was in the way for so many seconds.
+        """
 
 
 def database_of(where: str) -> Database:
@@ -149,14 +151,17 @@ class _Sqlite:
         sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = :table"
         return self.first(sql, table=table) is not None
 
-    def overwrite(self) -> None:
+    def overwrite(self, wait_s: float) -> bool:
         # SQLite would wait for whoever reads, and let nobody write meanwhile: so it is asked not to
         # wait, and asked again.
-        until = time.monotonic() + _WAIT_S
+        until = time.monotonic() + wait_s
         with closing(self._opened()) as connection:
             connection.execute("PRAGMA busy_timeout = 0")
-            while not _checkpointed(connection) and time.monotonic() < until:
+            while not _checkpointed(connection):
+                if time.monotonic() >= until:
+                    return False
                 time.sleep(_ASK_S)
+        return True
 
     def _connection(self) -> sqlite3.Connection:
         """Return the kept connection, to the file that is there now."""
@@ -290,5 +295,6 @@ class _Alchemy:
     def has(self, table: str) -> bool:
         return bool(self._sql.inspect(self._engine).has_table(table))
 
-    def overwrite(self) -> None:
+    def overwrite(self, wait_s: float) -> bool:
         """What a server keeps of deleted rows, and for how long, is the server's to say."""
+        return True

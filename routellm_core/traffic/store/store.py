@@ -329,11 +329,11 @@ class Store:
             ]
         )
 
-    def overwrite(self) -> None:
-        """Let nothing that was deleted stay in the file; waits up to half a minute for others who
-        read it.
+    def overwrite(self, wait_s: float = 30.0) -> bool:
+        """Let nothing that was deleted stay in the file; return whether nobody who reads it was in
+        the way for so many seconds.
         """
-        self._database.overwrite()
+        return self._database.overwrite(wait_s)
 
     def _judged(self, given: Feedback) -> dict[str, Any] | None:
         """Return the row of a score; None if there is no such answer."""

@@ -129,6 +129,7 @@ class Writer:
         self._lost: Counter[str] = Counter()
         self._pause_s = _PAUSE_S
         self._pruned = -_HOUR_S
+        self._to_overwrite = False
 
     def _run(self) -> None:
         while True:
@@ -146,6 +147,7 @@ class Writer:
                 self._writing = True
             self._write(self._allowed(taken), lost)
             self._prune()
+            self._overwrite()
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
@@ -190,19 +192,22 @@ class Writer:
             return
         self._pruned = time.monotonic()
         try:
-            store = self.store
-            store.delete(time.time() - self.keep_days * _DAY_S)
-            # Not here: a long report would keep records waiting.
-            threading.Thread(target=_overwrite, args=(store,), daemon=True).start()
+            self.store.delete(time.time() - self.keep_days * _DAY_S)
+            self._to_overwrite = True
         except Exception:
             logger.exception("old requests were not deleted from a store")
 
-
-def _overwrite(store: Store) -> None:
-    try:
-        store.overwrite()
-    except Exception:
-        logger.exception("deleted requests were not overwritten in a store")
+    def _overwrite(self) -> None:
+        """Overwrite what was deleted; where a report is in the way, after a later batch, as records
+        must not wait for it.
+        """
+        if not self._to_overwrite:
+            return
+        try:
+            self._to_overwrite = not self.store.overwrite(0.0)
+        except Exception:
+            self._to_overwrite = False
+            logger.exception("deleted requests were not overwritten in a store")
 
 
 def _allowed(kept: Kept, keeping: Keeping) -> Kept:
