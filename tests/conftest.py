@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 os.environ["ROUTELLM_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+# Else a thread of LiteLLM asks the network for prices, and warns on stderr during any later test.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 from routellm_core import Router, hookimpl, register_plugin, unregister_plugin
 from tests.fakes.scripted import ScriptedPlugin

@@ -109,6 +109,8 @@ def main() -> None:
         _end_with(f"{where or 'output'} cannot be read or written ({error.strerror or error})")
     except typer.Abort:
         sys.exit(1)
+    except KeyboardInterrupt:  # while Typer puts the commands together
+        code = _INTERRUPTED
     if code == _INTERRUPTED:
         typer.secho("terminated" if terminated else "interrupted", err=True)
         code = _TERMINATED if terminated else code

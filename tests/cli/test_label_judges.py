@@ -125,11 +125,15 @@ def test_an_interrupt_that_wakes_nobody_is_seen(upstream: JudgeUpstream, prompts
     """
     judge = prompts.parent / "interrupting.py"
     judge.write_text(
-        "import signal, threading, time\n"
+        "import signal, sys, threading, time\n"
         "def quality(answer, row):\n"
-        "    for seconds in (2, 40):\n"
-        "        signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
-        "        time.sleep(seconds)\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "    for _ in range(600):\n"
+        "        if 'Ctrl-C again' in sys.stderr.getvalue():\n"
+        "            signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "            time.sleep(40)\n"
+        "            break\n"
+        "        time.sleep(0.05)\n"
     )
     before = time.monotonic()
     done = label(upstream, prompts, "--judge", f"{judge}:quality", "--workers", "1")

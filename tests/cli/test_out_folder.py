@@ -330,6 +330,18 @@ def test_ctrl_c_during_imports_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
+)
+def test_a_signal_before_the_command_begins_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int, said: str
+) -> None:
+    monkeypatch.setattr("typer.main.get_command", lambda app: signal.raise_signal(number))
+    done = called("--version")
+    assert (done.returncode, done.stderr) == (code, said)
+
+
 def test_the_console_script_runs_the_command_line() -> None:
     (script,) = entry_points(group="console_scripts", name="routellm")
     assert script.value in ("routellm_plugins.start:main", "routellm_plugins.cli:main")
