@@ -33,6 +33,10 @@ HARNESS_PARTS = ("Called the ", "<path>")
 TOOL_RESULTS = ("Observation:", "<returncode>", "TOOL RESPONSE:", "Tool call error:\n\n<error>")
 """How a user message begins that holds a tool's result, if it follows an answer of the model."""
 
+TOOL_MEDIA = ("Reading first ", "Reading [")
+"""How a user message begins that shows what a tool read, right after the tool's own message: frames
+of a video, each under its time (deepagents)."""
+
 SUMMARIES = (
     "Another language model started to solve this problem and produced a summary",
     "Here is a summary of the conversation to date:",
@@ -42,11 +46,14 @@ SUMMARIES = (
 """How a user message begins that holds a summary of earlier turns (Codex, LangChain, deepagents,
 Claude Code)."""
 
-SUMMARISED = (
+TAKEN_NOTE = (
     "The previous message contains a summary",
     "Your context was compacted",
+    "Okay, please provide the passages.",
+    "Received passage [",
 )
-"""How an answer begins that says of the message before that it is a summary (Goose)."""
+"""How an answer begins, not written by a model, that says of the message before that it is no
+question: a summary (Goose), a passage that will have to be ranked (LlamaIndex's RankGPTRerank)."""
 
 STEPS = (
     "Now proceed and carry out this plan.",
@@ -146,11 +153,11 @@ def is_of_harness(text: str) -> bool:
     return text.lstrip()[:200].startswith((*SUMMARIES, *STEPS))
 
 
-def tells_of_summary(content: object) -> bool:
-    """Whether an answer says that the message before it holds a summary of earlier turns."""
+def takes_note(content: object) -> bool:
+    """Whether an answer says that the message before it is no question, but a summary or data."""
     if isinstance(content, list) and content and isinstance(content[0], Mapping):
         content = content[0].get("text")
-    return isinstance(content, str) and content.startswith(SUMMARISED)
+    return isinstance(content, str) and content.startswith(TAKEN_NOTE)
 
 
 def framed(text: str) -> str | None:
@@ -169,6 +176,11 @@ def framed(text: str) -> str | None:
 def is_tool_result(text: str) -> bool:
     """Whether a user message that follows an answer holds a tool's result."""
     return text.lstrip()[:80].startswith(TOOL_RESULTS)
+
+
+def is_tool_media(text: str) -> bool:
+    """Whether a user message that follows a tool's message shows what the tool read."""
+    return text.startswith(TOOL_MEDIA)
 
 
 def new_task(text: str, appended: bool) -> str | None:

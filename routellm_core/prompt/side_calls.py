@@ -48,6 +48,7 @@ INSTRUCTIONS: tuple[tuple[str, str], ...] = (
     ("you are a precise assistant that creates structured summaries of agent conversations", ""),
     # LangChain
     ("<role> context extraction assistant </role>", ""),
+    ("you are emulating a tool call for testing purposes.", ""),
     ('write a concise summary of the following: "', ""),
     ("progressively summarize the lines of conversation provided", ""),
     ("the following is a set of documents: ", "helpful answer:"),

@@ -1,5 +1,5 @@
 """Prompts of frameworks in which the question has a known place: of LangChain and LlamaIndex, for
-answers, retrieval and agents, and of Open WebUI.
+answers, retrieval, agents and the judging of answers, and of Open WebUI.
 
 A proxy is sent such a prompt filled in, as one text. Add a line for what is missing.
 """
@@ -173,6 +173,65 @@ TEMPLATES = (
         Filled("<current_conversation>", f"<user>{lines}\t\t<message>", "</message>")
         for lines in ("\n", "\n\n")  # as one text, and as parts that are joined by newlines
     ),
+    # Judges of an answer, or of passages: how hard that is depends on what was asked.
+    Filled("You are a teacher grading a quiz.", "\nQUESTION: ", "\nCONTEXT: "),
+    Filled("You are a teacher grading a quiz.", "\nQUESTION: ", "\nSTUDENT ANSWER: "),
+    Filled("You are comparing a submitted answer to an expert answer", "[Question]: ", "\n***\n"),
+    Filled("You are assessing a submitted answer on a given task", "[Input]: ", "\n***\n"),
+    *(
+        Filled(start, "\n[QUESTION]\n", "\n[END_QUESTION]")
+        for start in (
+            "An AI language model has been given access to the following set of tools to help",
+            "An AI language model has been given access to a set of tools to help answer",
+        )
+    ),
+    Filled(
+        "[Instruction]\nPlease act as an impartial judge", "\n[Question]\n", "\n\n[The Start of "
+    ),
+    *(
+        Filled(start, "[User Question]\n", "\n\n[The Start of ")
+        for start in (
+            "[User Question]\n",
+            "To help you evaluate the responses, here is a reference",
+        )
+    ),
+    Filled("## User Query\n", "## User Query\n", "\n\n## Reference Answer\n"),
+    Filled(
+        "Here is the original query:\n",
+        "Here is the original query:\nQuery: ",
+        "\nCritique the following response based",
+    ),
+    Filled("Your task is to evaluate if the response is", "\nQuery: \n ", "\nResponse: \n "),
+    Filled("Your task is to evaluate if the retrieved context", "\nQuery: \n ", "\nContext: \n "),
+    Filled(
+        "Your task is to evaluate if the response for the query",
+        "\nQuery and Response: \n Question: ",
+        "\nResponse: ",
+    ),
+    Filled(
+        "We want to understand if the following query and response is",
+        "information: \n Question: ",
+        "\nResponse: ",
+    ),
+    Filled(
+        "We want to understand if the following information is present in the context",
+        " information: ",
+        "\nWe have provided an existing YES/NO answer",
+    ),
+    Filled(
+        "Please tell if a given piece of information is supported by the",
+        "\nInformation: ",
+        "\nContext: ",
+    ),
+    *(
+        Filled(start, "<input>\n", "\n</input>\n\n<output>\n")
+        for start in (
+            "You are an expert data labeler evaluating model outputs for ",
+            "You are an expert evaluator assessing whether outputs are relevant to the",
+            "You are an expert code reviewer evaluating code for correctness.",
+        )
+    ),
+    Filled("Search Query: ", "Search Query: ", ". \nRank the "),
     # Open WebUI's retrieval.
     Filled("### Task:\nRespond to the user query using ", "</context>", ""),
 )

@@ -12,9 +12,10 @@ from .harness import (
     framed,
     is_harness_part,
     is_of_harness,
+    is_tool_media,
     is_tool_result,
     new_task,
-    tells_of_summary,
+    takes_note,
     without_harness,
 )
 from .patterns import Patterns
@@ -26,6 +27,7 @@ _HUMAN = "user"
 
 _TEXT_PARTS = ("text", "input_text")
 _TOOL_PARTS = ("tool_result", "function_call_output")
+_TOOL_ROLES = ("tool", "function_call_output")
 
 
 def human_turns(
@@ -37,8 +39,8 @@ def human_turns(
     message but not of the human:
 
     - tool results, with whatever words or images a message has beside them; text that begins with
-      ``Observation:`` or ``<returncode>`` after an answer; an image without words after a tool's
-      message;
+      ``Observation:`` or ``<returncode>`` after an answer; an image without words, or the frames of
+      a video, after a tool's message;
     - blocks of agent harnesses (``harness``). Where at most ``blocks.REMAINDER`` bytes remain
       and the human wrote before, the message is left out;
     - summaries of earlier turns, and what a program says to lead an agent through its task, or
@@ -76,7 +78,7 @@ def human_turns(
         before, role = role, message.get("role", message.get("type"))
         if role == "assistant":
             answered = True
-            if before == "user" and turns and tells_of_summary(message.get("content")):
+            if before == "user" and turns and takes_note(message.get("content")):
                 turns.pop()
         if role != "user":
             continue
@@ -86,7 +88,7 @@ def human_turns(
         elif speaker == _HUMAN and name and name != _HUMAN:
             continue
         texts = _texts(message.get("content"))
-        if texts is None:
+        if texts is None or (before in _TOOL_ROLES and texts and is_tool_media(texts[0])):
             continue
         if patterns is not None:
             given = texts
@@ -102,7 +104,7 @@ def human_turns(
         else:
             if had_blocks and (data or before in (None, "system", "developer")):
                 data = data_in("\n".join(texts)) or data
-            blank = not had_blocks and before not in ("tool", "function_call_output")
+            blank = not had_blocks and before not in _TOOL_ROLES
     if not turns and data and not blank:
         return (data,)
     return (*turns, "") if blank else tuple(turns)

@@ -28,6 +28,7 @@ from .models.inner import (
     as_model,
     check_models,
     common_profile,
+    common_provider,
     derived,
     for_models,
     name_of,
@@ -296,6 +297,9 @@ class ChatRouteLLM(Generating, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params.setdefault("ls_model_name", self._route_name)
+        # Middleware reads there what the models can do and whose token counts to trust.
+        if provider := common_provider(self.strong, self.weak):
+            params["ls_provider"] = provider
         return params
 
     @property

@@ -12,6 +12,7 @@ from llama_index.core.prompts import BasePromptTemplate, ChatPromptTemplate
 
 from routellm_core import Asked
 from routellm_core.policy.conversations import session_of
+from routellm_core.prompt.harness import takes_note
 from routellm_core.prompt.reading import asked_in
 from routellm_core.prompt.side_calls import side_call
 from routellm_core.prompt.templates import question_in_template
@@ -80,6 +81,7 @@ def asked_in_template(
     for key in settings.query_keys:
         question = given.get(key)
         if isinstance(question, str) and question.strip():
+            question = _judged(question) or question
             # Chat engines put the conversation into such a template, and into its system message
             # what they retrieved for this turn.
             if settings.sticky == "conversation" and isinstance(prompt, ChatPromptTemplate):
@@ -92,11 +94,19 @@ def asked_in_template(
     return asked_in_chat(prompt.format_messages(llm=llm, **arguments), settings)
 
 
+def _judged(query: str) -> str | None:
+    """Return the question alone where RelevancyEvaluator asks a query engine about its answer."""
+    label, _, rest = query.partition(": ")
+    question, answered, _ = rest.partition("\nResponse: ")
+    return question.strip() or None if label == "Question" and answered else None
+
+
 def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
     """Yield the human's and the tools' messages in OpenAI's form.
 
-    Without those that an agent wrote in the human's place, and without answers: what follows an
-    answer is a tool's result for LlamaIndex only after a step of ReAct.
+    Without those that an agent wrote in the human's place, and without answers, but for those that
+    only take note of a message: what follows an answer is a tool's result for LlamaIndex only after
+    a step of ReAct.
     """
     before: ChatMessage | None = None
     for message in messages:
@@ -105,6 +115,8 @@ def _as_chat(messages: Sequence[ChatMessage]) -> Iterator[dict[str, str]]:
             yield {"role": "tool", "content": text}
         elif message.role == MessageRole.USER and not _is_an_agents(text, before):
             yield {"role": "user", "content": text}
+        elif message.role == MessageRole.ASSISTANT and takes_note(text):
+            yield {"role": "assistant", "content": text}
         before = message
 
 

@@ -32,6 +32,14 @@ STEPS: dict[str, Callable[[str, str], tuple[list[Said], Content]]] = {
         [("user", ask), CALL, returned(other)],
         [IMAGE],
     ),
+    "frames of a video after a tool's result": lambda ask, other: (
+        [("user", ask), CALL, returned(other)],
+        [
+            {"type": "text", "text": f"Reading first 9s of /{other}.mp4 at 1.0 fps."},
+            {"type": "text", "text": "Frame at 00:00:00.000"},
+            IMAGE,
+        ],
+    ),
     "a reminder after a tool's result": lambda ask, other: (
         [("user", ask), CALL, returned(other)],
         f"<system-reminder>\n{other}\n</system-reminder>",

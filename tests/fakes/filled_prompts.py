@@ -114,6 +114,88 @@ FILLED: dict[str, str] = {
         "Use the below article on the Olympics to answer the subsequent question.\n\nArticle:\n"
         '"""\n{c}\n"""\n\nQuestion: {q}'
     ),
+    "LangChain, a graded answer": (
+        "You are a teacher grading a quiz.\nYou are given a question, the student's answer, and "
+        "the true answer.\n\nExample Format:\nQUESTION: question here\nSTUDENT ANSWER: student's "
+        "answer here\nGRADE: CORRECT or INCORRECT here\n\nBegin!\n\nQUESTION: {q}\n"
+        "STUDENT ANSWER: {c}\nTRUE ANSWER: It is so.\nGRADE:"
+    ),
+    "LangChain, a graded answer from context": (
+        "You are a teacher grading a quiz.\nYou are given a question and its context.\n\nQUESTION: "
+        "{q}\nCONTEXT: {c}\nSTUDENT ANSWER: A proof.\nGRADE:"
+    ),
+    "LangChain, an answer by an expert": (
+        "You are comparing a submitted answer to an expert answer on a given SQL coding question. "
+        "Here is the data:\n[BEGIN DATA]\n***\n[Question]: {q}\n***\n[Expert]: {c}\n***\n"
+    ),
+    "LangChain, criteria": (
+        "You are assessing a submitted answer on a given task or input based on a set of criteria. "
+        "Here is the data:\n[BEGIN DATA]\n***\n[Input]: {q}\n***\n[Submission]: {c}\n***\n"
+        "[Criteria]: Is it a proof?\n***\n[END DATA]\nDoes the submission meet the Criteria?"
+    ),
+    "LangChain, an agent's steps": (
+        "An AI language model has been given access to a set of tools to help answer a user's "
+        "question.\n\nThe question the human asked the AI model was:\n[QUESTION]\n{q}\n"
+        "[END_QUESTION]\n\n[AGENT_TRAJECTORY]\n{c}\n[END_AGENT_TRAJECTORY]"
+    ),
+    "LangChain, a rating": (
+        "[Instruction]\nPlease act as an impartial judge and evaluate the quality of the response "
+        "provided by an AI assistant to the user question displayed below.\n\n[Question]\n{q}\n\n"
+        "[The Start of Assistant's Answer]\n{c}\n[The End of Assistant's Answer]"
+    ),
+    "LangChain, two answers": (
+        "[User Question]\n{q}\n\n[The Start of Assistant A's Answer]\n{c}\n[The End of Assistant "
+        "A's Answer]\n\n[The Start of Assistant B's Answer]\nA proof.\n[The End of Assistant B's "
+        "Answer]"
+    ),
+    "LangChain, two answers and a reference": (
+        "To help you evaluate the responses, here is a reference answer to the user's question:\n"
+        "{c}[User Question]\n{q}\n\n[The Start of Assistant A's Answer]\nA proof.\n"
+    ),
+    "LlamaIndex, correctness": (
+        "\n## User Query\n{q}\n\n## Reference Answer\nA proof.\n\n## Generated Answer\n{c}\n"
+    ),
+    "LlamaIndex, guidelines": (
+        "Here is the original query:\nQuery: {q}\nCritique the following response based on the "
+        "guidelines below:\nResponse: {c}\nGuidelines: Prove it.\nNow please provide constructive "
+        "criticism.\n"
+    ),
+    "LlamaIndex, relevance of an answer": (
+        "Your task is to evaluate if the response is relevant to the query.\nQuery: \n {q}\n"
+        "Response: \n {c}\nFeedback:"
+    ),
+    "LlamaIndex, relevance of context": (
+        "Your task is to evaluate if the retrieved context from the document sources are relevant "
+        "to the query.\n\nQuery: \n {q}\nContext: \n {c}\nFeedback:"
+    ),
+    "LlamaIndex, relevance of both": (
+        "Your task is to evaluate if the response for the query     is in line with the context "
+        "information provided.\nQuery and Response: \n Question: {q}\nResponse: A proof.\nContext: "
+        "\n {c}\nAnswer: "
+    ),
+    "LlamaIndex, relevance of both, refined": (
+        "We want to understand if the following query and response isin line with the context "
+        "information: \n Question: {q}\nResponse: A proof.\nWe have provided an existing YES/NO "
+        "answer: \n YES\n------------\n{c}\n------------\n"
+    ),
+    "LlamaIndex, faithfulness": (
+        "Please tell if a given piece of information is supported by the context.\nInformation: "
+        "Apple pies tastes bad.\nContext: An apple pie is a fruit pie.\nAnswer: NO\nInformation: "
+        "{q}\nContext: {c}\nAnswer: "
+    ),
+    "LlamaIndex, faithfulness, refined": (
+        "We want to understand if the following information is present in the context information: "
+        "{q}\nWe have provided an existing YES/NO answer: NO\n------------\n{c}\n------------\n"
+    ),
+    "LlamaIndex, RankGPT": (
+        "Search Query: {q}. \nRank the 3 passages above based on their relevance to the search "
+        "query. The most relevant passages should be listed first. {c}"
+    ),
+    "OpenEvals": (
+        "You are an expert data labeler evaluating model outputs for correctness. Your task is to "
+        "assign a score.\n\n<Rubric>\n  Prove it.\n</Rubric>\n\n<input>\n{q}\n</input>\n\n"
+        "<output>\n{c}\n</output>\n"
+    ),
     "Open WebUI": (
         "### Task:\nRespond to the user query using the provided context, incorporating inline "
         'citations in the format [id].\n\n### Guidelines:\n- Prove it.\n\n<context>\n<source id="1"'

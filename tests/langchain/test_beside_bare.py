@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,9 @@ pytest.importorskip("langchain")
 pytest.importorskip("langchain_openai")
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import LLMToolSelectorMiddleware
+from langchain.agents.middleware import LLMToolSelectorMiddleware, SummarizationMiddleware
 from langchain.chat_models import init_chat_model
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 
 from routellm_core import ConfigError
 from routellm_plugins.langchain import ChatRouteLLM, RouteLLMMiddleware
@@ -23,6 +24,8 @@ from tests.langchain.agents import LENGTH, asked, lookup, made, who
 from tests.langchain.clients import client
 
 pytestmark = pytest.mark.usefixtures("fresh")
+
+TRIGGERS = "trigger" in inspect.signature(SummarizationMiddleware).parameters
 
 
 def configurable(upstream: Upstream, **settings: Any) -> Any:
@@ -128,6 +131,21 @@ def test_a_configurable_model_in_an_agent(strong: Upstream, weak: Upstream) -> N
     assert [request["temperature"] for request in strong.requests] == expected == [0.9, 0.9]
     assert who(agent.invoke(asked(EASY), run)) == ["gpt-4o-mini", "gpt-4o-mini"]
     assert {request["temperature"] for request in weak.requests} == {0.9}
+
+
+def test_middleware_that_goes_by_the_provider(
+    gpt_4o: Any, mini: Any, strong: Upstream, weak: Upstream
+) -> None:
+    if not TRIGGERS:
+        pytest.skip("this langchain has a summary's trigger in another form")
+    usage = {"input_tokens": 9_000, "output_tokens": 1, "total_tokens": 9_001}
+    by: Any = {"usage_metadata": usage, "response_metadata": {"model_provider": "openai"}}
+    begun: Any = {"messages": [HumanMessage(HARD), AIMessage("So.", **by), HumanMessage(EASY)]}
+    for model in (gpt_4o, ChatRouteLLM(gpt_4o, mini, **LENGTH)):
+        summary = SummarizationMiddleware(model, trigger=("tokens", 8_000), keep=("messages", 1))
+        (update,) = (summary.before_model(begun, Any) or {}).values()
+        assert isinstance(update[0], RemoveMessage)
+    assert [len(each.requests) for each in (strong, weak)] == [1, 1]
 
 
 def test_one_model_twice_is_told(gpt_4o: Any, mini: Any, strong: Upstream) -> None:

@@ -28,6 +28,7 @@ from routellm_plugins.langchain import ChatRouteLLM
 from routellm_plugins.langchain.routed.generating import combined
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
+from tests.langchain.agents import LENGTH
 from tests.langchain.clients import client
 
 pytestmark = pytest.mark.usefixtures("fresh")
@@ -378,7 +379,9 @@ def test_an_agent_answers_in_a_form(llm, strategy):
 
 def test_code_that_opens_a_run_of_its_own_can_name_what_it_calls(llm):
     params = llm._get_ls_params(stop=["END"])
-    assert (params["ls_provider"], params["ls_model_name"]) == ("routellm", "router-length-0.8")
+    assert (params["ls_provider"], params["ls_model_name"]) == ("openai", "router-length-0.8")
+    others = ChatRouteLLM(llm.strong, FakeListChatModel(responses=["so"]), **LENGTH)
+    assert others._get_ls_params()["ls_provider"] == "routellm"
     assert llm._get_ls_params(model="router-mf-0.1")["ls_model_name"] == "router-mf-0.1"
     identity = {"model": "router-length-0.8", "strong": "gpt-4o", "weak": "gpt-4o-mini"}
     assert llm._identifying_params == identity

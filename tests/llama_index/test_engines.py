@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,14 @@ from typing import Any
 import pytest
 from llama_index.core import QueryBundle, Settings, get_response_synthesizer
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.evaluation import (
+    AnswerRelevancyEvaluator,
+    ContextRelevancyEvaluator,
+    CorrectnessEvaluator,
+    GuidelineEvaluator,
+    PairwiseComparisonEvaluator,
+    RelevancyEvaluator,
+)
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
 from llama_index.core.node_parser import TokenTextSplitter
 from llama_index.core.postprocessor import LLMRerank, StructuredLLMRerank
@@ -285,9 +294,37 @@ def test_events_come_once_and_name_the_model_that_answered(
     assert decision.tier == TIER[question]
 
 
-def test_rank_gpt_is_routed_by_its_own_request(pair: Routed):
+EVALUATORS = {
+    evaluator.__name__: evaluator
+    for evaluator in (
+        AnswerRelevancyEvaluator,
+        ContextRelevancyEvaluator,
+        CorrectnessEvaluator,
+        GuidelineEvaluator,
+        PairwiseComparisonEvaluator,
+        RelevancyEvaluator,
+    )
+}
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+@pytest.mark.parametrize("question", TIER)
+async def test_an_answer_is_judged_where_its_question_goes(
+    question: str, evaluator: str, pair: Routed
+):
+    pair.reply({"": '{"passing": true, "feedback": "[[A]]"}\n[RESULT] 1'})
+    answers = {"response": "I prove it. " * 99, "second_response": "So.", "reference": "Prove it."}
+    judge: Any = EVALUATORS[evaluator](llm=pair.llm())
+    with contextlib.suppress(ValueError):  # of what makes a number of that answer
+        await judge.aevaluate(query=question, contexts=["Prove that. " * 99] * 2, **answers)
+    assert set(pair.texts) == {question}
+    assert nothing_but(TIER[question], pair)
+
+
+@pytest.mark.parametrize("question", TIER)
+def test_rank_gpt_is_routed_by_the_question(question: str, pair: Routed):
     pair.reply({"Search Query": "[2] > [1] > [3]"})
-    nodes = index().as_retriever(similarity_top_k=3).retrieve(HARD)
-    RankGPTRerank(llm=pair.llm(), top_n=1).postprocess_nodes(nodes, QueryBundle(HARD))
-    assert len(pair.decisions) == 1
-    assert f"Search Query: {HARD}" in pair.texts[0]
+    nodes = index().as_retriever(similarity_top_k=3).retrieve(question)
+    RankGPTRerank(llm=pair.llm(), top_n=1).postprocess_nodes(nodes, QueryBundle(question))
+    assert pair.texts == [question]
+    assert [decision.tier for decision in pair.decisions] == [TIER[question]]

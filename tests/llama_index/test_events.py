@@ -50,7 +50,7 @@ async def test_events_tell_which_llm_is_called_and_with_what(
         recorder.events_handler.seen.clear()
         await run(name, kind, llm, HARD)
         starts = recorder.events(LLMChatStartEvent) + recorder.events(LLMCompletionStartEvent)
-        told.append([(each.model_dict["model_name"], each.additional_kwargs) for each in starts])
+        told.append([(each.model_dict, each.additional_kwargs) for each in starts])
     assert told[0]
     assert told[1] == told[0]
 

@@ -271,5 +271,19 @@ def common_profile(strong: object, weak: object) -> dict[str, Any] | None:
     return common
 
 
+def common_provider(strong: object, weak: object) -> str | None:
+    """Return the provider of both models, as LangSmith names it; None if they have two, or one
+    does not tell.
+    """
+    first, second = (_provider_of(unwrapped(model)) for model in (strong, weak))
+    return first if first == second else None
+
+
+def _provider_of(model: object) -> str | None:
+    told = _attribute_of(model, "_get_ls_params")
+    provider = told().get("ls_provider") if callable(told) else None
+    return provider if isinstance(provider, str) else None
+
+
 def _described(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"

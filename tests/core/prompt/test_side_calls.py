@@ -90,6 +90,12 @@ SIDE: dict[str, list[dict[str, Any]]] = {
         system("Generate concise conversation titles."),
         user("Your task: Create a 2-4 word title for this conversation.\n\nProve it."),
     ],
+    "LangChain, an emulated tool": [
+        user(
+            "You are emulating a tool call for testing purposes.\n\nTool: prove\nDescription: "
+            "Prove it.\nArguments: {}\n\nGenerate a realistic response that this tool would return."
+        )
+    ],
     "LangChain, history": [
         user("<role>\nContext Extraction Assistant\n</role>\n\nExtract.\n<messages>...</messages>")
     ],
