@@ -47,7 +47,8 @@ def human_turns(
       writes around that task (``harness``);
     - context that an application put beside a question, where it says which is which
       (``context``);
-    - what other agents say, who have names where the human's is ``user``.
+    - what other agents say, who have names where the human's is ``user`` (AutoGen), or where the
+      human has none and no answer stands before (LangGraph's supervisors).
 
     A conversation that begins with blocks that no client is known for, and has no other words, is
     an application's: the blocks are its data, such as an e-mail to be sorted, and the last of
@@ -85,7 +86,7 @@ def human_turns(
         name = message.get("name")
         if speaker is None:
             speaker = name or ""
-        elif speaker == _HUMAN and name and name != _HUMAN:
+        elif name and name != _HUMAN and (speaker == _HUMAN or (not speaker and before == "user")):
             continue
         texts = _texts(message.get("content"))
         if texts is None or (before in _TOOL_ROLES and texts and is_tool_media(texts[0])):

@@ -117,6 +117,7 @@ class ChatRouteLLM(Generating, BaseChatModel):
             ``{"sample": 0.05, "budget_usd": 10, "store": "traffic.db"}``.
         temperature: set in both models, as are ``max_tokens``, ``stop``, ``streaming``, ``cache``,
             ``rate_limiter``, ``disable_streaming`` and ``output_version``.
+        name: of the runs in traces, for each model that has no name of its own.
 
     Raises:
         ConfigError: an argument is unknown, out of range or contradicts another, a model is not a
@@ -278,6 +279,9 @@ class ChatRouteLLM(Generating, BaseChatModel):
             model = tools.on(tier, model, kwargs)
         values = {name: getattr(self, name) for name in _HANDED_ON}
         fields = {name: value for name, value in values.items() if value != _HANDED_ON[name]}
+        core = unwrapped(model)
+        if self.name and isinstance(core, BaseChatModel) and core.name is None:
+            fields["name"] = self.name  # what the run is called
         return with_fields(tier, model, fields)
 
     def _abilities(self) -> dict[Tier, Abilities]:

@@ -38,7 +38,8 @@ IMAGE = {"type": "image", "url": "https://example.org/sky.png"}
         ([HumanMessageChunk(content="a")], "a"),
         ([ChatMessage("a", role="user"), ChatMessage("b", role="critic")], "a"),
         ([HumanMessage("a", name="user"), HumanMessage("b", name="critic")], "a"),
-        ([HumanMessage("a"), HumanMessage("b", name="Ann")], "b"),
+        ([HumanMessage("a"), AIMessage("so"), HumanMessage("b", name="Ann")], "b"),
+        ([HumanMessage("a"), HumanMessage("b", name="researcher")], "a"),
         (
             [ASKED, ChatMessage("x", role="Assistant"), HumanMessage("Observation: y")],
             ASKED.content,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
 import pytest
@@ -231,6 +232,21 @@ def test_traces_show_the_model_and_the_decision(llm):
 
 
 @pytest.mark.filterwarnings("ignore:.*is in beta")
+@pytest.mark.parametrize("form", ["model", "chain", "tools", "structured"])
+def test_a_name_is_that_of_the_runs(strong, weak, form):
+    mini = client(weak, stream_usage=True)
+    for own, name in ((None, "planner"), ("mine", "mine")):
+        models = client(strong, stream_usage=True), mini.model_copy(update={"name": own})
+        events = Events(), Events()
+        bare = mini.model_copy(update={"name": name})
+        for model, seen in zip(
+            (bare, ChatRouteLLM(*models, name="planner", **LENGTH)), events, strict=True
+        ):
+            FORMS[form](model).invoke(ASKED, {"callbacks": [seen]})
+        assert events[1].seen == events[0].seen
+        assert name in str(events[1].seen)
+
+
 def test_typed_streams_leave_one_trace_with_the_decision(llm):
     if not hasattr(BaseChatModel, "stream_events"):
         pytest.skip("this langchain-core has no typed streams")
@@ -348,6 +364,31 @@ def test_a_conversation_outlives_a_checkpoint(strong, weak, graph_of, sticky, ti
     other = {"configurable": {"thread_id": "2"}}
     messages = graph.invoke({"messages": [("human", EASY)]}, other)["messages"]
     assert messages[-1].response_metadata["routellm"]["tier"] == "weak"
+
+
+def test_what_a_supervisors_agents_say_is_not_scored(llm):
+    graphs = pytest.importorskip("langgraph.graph")
+
+    def supervisor(state: Any) -> Any:
+        return {"models": [llm.invoke(state["messages"]).response_metadata["model_name"]]}
+
+    def researcher(state: Any) -> Any:
+        return {"messages": [HumanMessage(HARD * 2, name="researcher")]}
+
+    class State(graphs.MessagesState):
+        models: Annotated[list[str], operator.add]
+
+    graph = graphs.StateGraph(State)
+    graph.add_node("supervisor", supervisor)
+    graph.add_node("researcher", researcher)
+    graph.add_edge(graphs.START, "supervisor")
+    steps = {2: graphs.END}
+    graph.add_conditional_edges(
+        "supervisor", lambda state: steps.get(len(state["models"]), "researcher")
+    )
+    graph.add_edge("researcher", "supervisor")
+    for text, model in ((EASY, "gpt-4o-mini"), (HARD, "gpt-4o")):
+        assert graph.compile().invoke({"messages": [("human", text)]})["models"] == [model, model]
 
 
 def test_a_graph_can_route_otherwise(llm, graph_of):

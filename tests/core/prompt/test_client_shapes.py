@@ -108,7 +108,14 @@ def test_what_a_human_writes_about_tags_stays():
 def test_people_with_names_are_humans():
     talk = [{**user(text), "name": name} for text, name in ((HARD, "Ann"), ("Why?", "user"))]
     assert human_turns(talk) == (HARD, "Why?")
-    assert human_turns([user(HARD), {**user("Why?"), "name": "Ann"}]) == (HARD, "Why?")
+    assert human_turns([user(HARD), ANSWER, {**user("Why?"), "name": "Ann"}]) == (HARD, "Why?")
+
+
+def test_agents_with_names_who_speak_after_a_human_without_are_none():
+    agents = [{**user(HARD), "name": name} for name in ("researcher", "coder", "researcher")]
+    talk = [user("Who painted it?"), *agents]
+    assert human_turns(talk) == ("Who painted it?",)
+    assert human_turns([*talk, ANSWER, user("Why?"), *agents]) == ("Who painted it?", "Why?")
 
 
 def test_the_words_after_a_slash_command_are_the_humans():
