@@ -167,8 +167,8 @@ def _serving(route: Route, entries: Iterable[Mapping[str, Any]]) -> list[Mapping
 
 
 def _shared(serving: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the entries that are not one team's: the entry of an alias, which all teams share, would
-    lend them that team's key.
+    """Return the entries that are not one team's: the entry of an alias, which all teams share,
+    would lend them that team's key.
     """
     return [entry for entry in serving if (entry.get("model_info") or {}).get("team_id") is None]
 

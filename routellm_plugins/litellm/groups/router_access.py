@@ -274,8 +274,8 @@ class RouterAccess:
                 forget()
 
     def follow_in_patterns(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change LiteLLM's copies of entries whose name is a pattern, for all or for a team: by these
-        it finds the key and the address for a name that fits.
+        """Change LiteLLM's copies of entries whose name is a pattern, for all or for a team: by
+        these it finds the key and the address for a name that fits.
 
         Args:
             entries: what is in each entry now, by its id.
