@@ -76,7 +76,7 @@ class AliasEntries:
             model_id = str(entry["model_info"].get("id"))
             declared = self._declared(entry, model_id)
             params, info = (dict(declared[part]) for part in _PARTS)
-            _stand_in(params, serving)
+            _stand_in(params, _shared(serving))
             _guard(params, declared["litellm_params"], serving)
             _permit(params, serving)
             _agree(params, serving)
@@ -122,8 +122,8 @@ class AliasEntries:
             info.pop(price, None)
         groups = [self._access.group_info(g) for g in route.groups]
         facts = {**_common(groups), **_prices(groups, serving)}
-        if serving:
-            first, name = serving[0], str(serving[0].get("model_name"))
+        if shared := _shared(serving):
+            first, name = shared[0], str(shared[0].get("model_name"))
             declared = litellm.model_cost.get((first.get("model_info") or {}).get("id"), {})
             facts.update(_batch_prices(declared, self._access.model_info(first, name)))
         info.update({name: fact for name, fact in facts.items() if name not in info})
@@ -164,6 +164,13 @@ def _serving(route: Route, entries: Iterable[Mapping[str, Any]]) -> list[Mapping
         for entry in entries
         if entry.get("model_name") == name and not is_routed(entry) and not is_paused(entry)
     ]
+
+
+def _shared(serving: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the entries that are not one team's: the entry of an alias, which all teams share,
+    would lend them that team's key.
+    """
+    return [entry for entry in serving if (entry.get("model_info") or {}).get("team_id") is None]
 
 
 def _stand_in(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> None:

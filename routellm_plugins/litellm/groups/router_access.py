@@ -274,20 +274,21 @@ class RouterAccess:
                 forget()
 
     def follow_in_patterns(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change LiteLLM's copies of entries whose name is a pattern: by these it finds the key and
-        the address for a name that fits.
+        """Change LiteLLM's copies of entries whose name is a pattern, for all or for a team: by
+        these it finds the key and the address for a name that fits.
 
         Args:
             entries: what is in each entry now, by its id.
         """
         holder, name = self._member("pattern_router")
-        router = getattr(holder, name)
-        patterns = {
-            pattern: [_followed(each, entries) for each in served]
-            for pattern, served in router.patterns.items()
-        }
-        if patterns != router.patterns:
-            router.patterns = patterns
+        of_teams, teams = self._member("team_pattern_routers")
+        for router in (getattr(holder, name), *getattr(of_teams, teams).values()):
+            patterns = {
+                pattern: [_followed(each, entries) for each in served]
+                for pattern, served in router.patterns.items()
+            }
+            if patterns != router.patterns:
+                router.patterns = patterns
 
     def _member(self, name: str) -> tuple[Any, str]:
         """Return what holds a method of the Router, and its name there.
