@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         pytest.importorskip("sqlalchemy")
         # With a server at hand: postgresql+psycopg://USER@HOST/NAME of a database for tests.
         opened = Store(os.environ.get("ROUTELLM_TEST_STORE", f"sqlite:///{tmp_path}/url.db"))
-        tables = ("requests", "answers", "feedback", "routes")
+        tables = ("requests", "answers", "feedback", "explored", "draws", "routes")
         opened._database.write([(f"DELETE FROM {name}", [{}]) for name in tables])
         return opened
     return Store(str(tmp_path / "traffic.db"))
