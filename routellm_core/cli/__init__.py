@@ -112,7 +112,8 @@ def main() -> None:
     except KeyboardInterrupt:  # while Typer puts the commands together
         code = _INTERRUPTED
     if code == _INTERRUPTED:
-        typer.secho("terminated" if terminated else "interrupted", err=True)
+        with handled(lambda number, frame: None, signal.SIGINT, signal.SIGTERM):
+            typer.secho("terminated" if terminated else "interrupted", err=True)
         code = _TERMINATED if terminated else code
     sys.exit(code or 0)
 

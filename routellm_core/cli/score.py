@@ -19,7 +19,13 @@ from ..data.tables import count_rows, table_rows
 from ..decision import Decision
 from ..errors import ConfigError, DataError
 from ..policy.policy import RoutingPolicy
-from .shared.options import Checkpoint, RouterName, check_is_not_read, options_of_router
+from .shared.options import (
+    Checkpoint,
+    RouterName,
+    RouterOptions,
+    check_is_not_read,
+    options_of_router,
+)
 from .shared.progress import messages, shown_progress
 
 _BATCH = 512
@@ -48,6 +54,7 @@ def score(
     ] = None,
     router: RouterName = "mf",
     checkpoint: Checkpoint = None,
+    option: RouterOptions = None,
     strong_share: Annotated[
         float | None,
         typer.Option(help="Also say where each goes, at this share to the strong model."),
@@ -75,7 +82,7 @@ def score(
     routed = any(each is not None for each in (strong_share, threshold, calibration))
     policy = RoutingPolicy(
         router,
-        router_options=options_of_router(None, checkpoint),
+        router_options=options_of_router(option, checkpoint),
         strong_share=strong_share,
         threshold=threshold if routed else 1.0,
         calibration=calibration,

@@ -8,7 +8,9 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_SALT = os.urandom(16)
+_KEY = os.urandom(16)
+"""Of this process and its forks. Other processes draw for themselves, and so have other names for
+their draws of the same words."""
 
 TOGETHER_S = 3600.0
 """Seconds within which calls of the same words are drawn together, so that the steps of an agent
@@ -38,7 +40,7 @@ def draw(share: float, turns: Sequence[str], session: str | None = None) -> Draw
         turns: what the human wrote.
         session: names the conversation, if it has a name.
     """
-    digest = hashlib.blake2b(_SALT, digest_size=_CHANCE + _ID)
+    digest = hashlib.blake2b(key=_KEY, digest_size=_CHANCE + _ID)
     for part in (str(time.time() // TOGETHER_S), session or "", *turns):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(b"%d\0" % len(data) + data)

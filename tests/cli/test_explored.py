@@ -27,7 +27,7 @@ def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
 @pytest.fixture
 def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Spend logs of 3,000 calls, of which the weak model answers a third worse, and thumbs."""
-    monkeypatch.setattr(exploration, "_SALT", b"always the same")
+    monkeypatch.setattr(exploration, "_KEY", b"always the same")
     monkeypatch.setattr(exploration.time, "time", lambda: 1_793_613_600.0)
     rng = np.random.default_rng(0)
     policy = RoutingPolicy("random", threshold=0.6, explore=0.05)

@@ -11,8 +11,10 @@ import sys
 import time
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from routellm_core.errors import ConfigError
 from tests.cli.command import COMMAND, Done, called, routellm, started
@@ -340,6 +342,24 @@ def test_a_signal_before_the_command_begins_is_one_line(
     monkeypatch.setattr("typer.main.get_command", lambda app: signal.raise_signal(number))
     done = called("--version")
     assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_another_interrupt_while_the_line_is_written_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = typer.secho
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:  # which would end all tests
+            pytest.fail("the interrupt broke the line off")
+        said(*args, **options)
+
+    monkeypatch.setattr("typer.main.get_command", lambda app: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("typer.secho", interrupted)
+    done = called("--version")
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_the_console_script_runs_the_command_line() -> None:

@@ -208,3 +208,11 @@ def test_a_table_shows_the_first_thousand(tmp_path):
     given.write_text('{"prompt": "a"}\n' * 1200)
     done = called("score", "--router", "random", "--file", str(given))
     assert "... and 200 more: --json or --out FILE gives all" in done.stdout
+
+
+def test_two_models_are_named_by_options():
+    names = {"strong_model": "gpt-4-1106-preview", "weak_model": "mixtral-8x7b-instruct-v0.1"}
+    options = [part for each in names.items() for part in ("--option", "=".join(each))]
+    row = json.loads(called("score", "--json", *options, "What is 17 * 23?").stdout)
+    (expected,) = load_router("mf", **names).score(["What is 17 * 23?"])
+    assert row["strong_win_rate"] == pytest.approx(expected)

@@ -262,3 +262,8 @@ def test_generations_of_langfuse(tmp_path: Path):
     assert route["requests"] == 40
     assert route["costs"]["always_strong"] == pytest.approx(40 * STRONG)
     assert route["costs"]["cached"] == pytest.approx(0.4)
+
+
+def test_a_row_with_a_decision_is_one_call_whatever_it_has_beside_it(tmp_path: Path):
+    rows = [{**spend_log(k), "data": [{"page": 1}, {"page": 2}]} for k in range(40)]
+    assert reported(written(tmp_path / "spend.jsonl", rows), *PRICES)["requests"] == 40

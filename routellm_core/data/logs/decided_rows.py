@@ -8,7 +8,7 @@ from typing import Any
 from . import langfuse, openinference
 from .call_facts import facts_of
 from .json_values import listed, mapped
-from .logged_decisions import KEY
+from .logged_decisions import KEY, logged_decision
 from .nested_spans import is_span, span_id
 from .telemetry import is_error, is_otlp, spans_of, with_events
 
@@ -23,6 +23,8 @@ def rows_in(row: Row) -> Iterator[Row]:
     """
     if is_otlp(row):
         rows = [*spans_of(row)]
+    elif logged_decision(row) is not None:  # `data` may be anything beside it
+        rows = [row]
     else:
         pages = (listed(row.get(name)) for name in ("observations", "data"))
         rows = next(filter(None, ([*filter(None, map(mapped, each))] for each in pages)), [row])

@@ -129,7 +129,7 @@ class PreparedOutcomes:
         measured = {}
         for source in self.data.sources:
             own = source.only(self.validation[self.data.rows(source)])
-            pairs = clear_pairs(own.quality, np.random.default_rng(0)) if own.prompts else []
+            pairs = clear_pairs(own.quality, np.random.default_rng(0))
             if not pairs:
                 continue
             rows = self.data.rows(own)

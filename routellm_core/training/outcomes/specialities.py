@@ -56,16 +56,20 @@ def fit_specialities(
             the source, as ``fit_rasch`` took them; the weight does not count here.
         rasch: what was learned from them.
     """
-    found: dict[str, list[tuple[Floats, Floats, Floats]]] = {}
-    for outcomes, features, _ in sources:
-        level = features @ rasch.weights + rasch.level[outcomes.source]
-        for at, model in enumerate(outcomes.models):
-            seen = np.isfinite(outcomes.quality[:, at])
-            ability = rasch.ability[model] + rasch.deviation[outcomes.source][at]
-            own = features[seen], outcomes.quality[seen, at], ability - level[seen]
-            found.setdefault(model, []).append(own)
+    levels = [
+        features @ rasch.weights + rasch.level[outcomes.source] for outcomes, features, _ in sources
+    ]
     weights, counts = [], []
-    for own_sources in found.values():
+    for model in rasch.ability:  # one after the other: the features of all would be many copies
+        own_sources = []
+        for (outcomes, features, _), level in zip(sources, levels, strict=True):
+            if model in outcomes.models:
+                at = outcomes.models.index(model)
+                seen = np.isfinite(outcomes.quality[:, at])
+                ability = rasch.ability[model] + rasch.deviation[outcomes.source][at]
+                own_sources.append(
+                    (features[seen], outcomes.quality[seen, at], ability - level[seen])
+                )
         features, quality, expected = map(np.concatenate, zip(*own_sources, strict=True))
         weights.append(_weights(features, quality, expected))
         counts.append(len(quality))
@@ -73,7 +77,7 @@ def fit_specialities(
     left, values, right = np.linalg.svd(np.array(weights) * root, full_matrices=False)
     rank = min(RANK, len(values))
     of_model = left[:, :rank] * values[:rank] / root
-    return Specialities(right[:rank], dict(zip(found, of_model, strict=True)))
+    return Specialities(right[:rank], dict(zip(rasch.ability, of_model, strict=True)))
 
 
 def _weights(features: Floats, quality: Floats, expected: Floats) -> Floats:
