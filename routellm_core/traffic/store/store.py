@@ -13,55 +13,24 @@ from typing import Any
 
 from ...errors import ConfigError
 from .database import Database, Read, Statement, database_of, file_of
-from .kept import About, Answer, Feedback, Messages, Request
+from .kept import About, Answer, Feedback, Request
+from .rows import (
+    ABOUT,
+    ANSWERS,
+    CHARGE,
+    DRAWS,
+    EXPLORED,
+    FEEDBACK,
+    LOST,
+    REQUESTS,
+    row_of_answer,
+    row_of_request,
+    sound,
+)
 from .schema import TABLES, VERSION
 
 Kept = Request | tuple[str, Answer]
 """A request, or the answer to the request of that id."""
-
-
-def _put(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
-    """Return SQL that inserts a row, or writes its columns into the one that has its key."""
-    names = (*key, *columns)
-    values = ", ".join(f":{each}" for each in names)
-    changed = ", ".join(f"{each} = excluded.{each}" for each in columns)
-    return (
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values}) "
-        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"
-    )
-
-
-_REQUESTS = _put(
-    "requests",
-    ("request_id",),
-    (
-        *("answer_id", "at", "route", "router", "score", "threshold", "cause", "decided", "acted"),
-        *("turns", "sampled", "propensity", "prompt_sha256", "prompt", "messages"),
-    ),
-)
-_EXPLORED = """
-    INSERT INTO explored (request_id, propensity) VALUES (:request_id, :explore)
-    ON CONFLICT (request_id) DO UPDATE SET propensity = excluded.propensity"""
-_DRAWS = _put("draws", ("request_id",), ("draw",))
-_ANSWERS = _put(
-    "answers",
-    ("request_id", "tier"),
-    (
-        *("shadow", "model", "text", "text_sha256", "error", "input_tokens", "cached_tokens"),
-        *("output_tokens", "cost_usd", "elapsed_ms"),
-    ),
-)
-_FEEDBACK = _put("feedback", ("request_id", "tier", "name"), ("score", "at"))
-_ROUTE = "INSERT INTO routes (route, spent_usd, lost, about) VALUES "
-_ABOUT = f"{_ROUTE} (:route, 0, 0, :about) ON CONFLICT (route) DO UPDATE SET about = excluded.about"
-_CHARGE = (
-    f"{_ROUTE} (:route, :usd, 0, '{{}}') "
-    "ON CONFLICT (route) DO UPDATE SET spent_usd = routes.spent_usd + excluded.spent_usd"
-)
-_LOST = (
-    f"{_ROUTE} (:route, 0, :n, '{{}}') "
-    "ON CONFLICT (route) DO UPDATE SET lost = routes.lost + excluded.lost"
-)
 
 
 class Store:
@@ -122,19 +91,21 @@ class Store:
             kept: what to write.
             lost: by route, how many further ones could not be.
         """
-        requests = {each.request_id: _request(each) for each in kept if isinstance(each, Request)}
+        requests = {
+            each.request_id: row_of_request(each) for each in kept if isinstance(each, Request)
+        }
         answers = {
-            (each[0], each[1].tier): _answer(*each)
+            (each[0], each[1].tier): row_of_answer(*each)
             for each in kept
             if not isinstance(each, Request)
         }
         explored = [row for row in requests.values() if row["explore"] is not None]
         statements: list[Statement] = [
-            (_REQUESTS, [*requests.values()]),
-            (_EXPLORED, explored),
-            (_DRAWS, [row for row in explored if row["draw"] is not None]),
-            (_ANSWERS, [*answers.values()]),
-            (_LOST, [{"route": route, "n": n} for route, n in (lost or {}).items()]),
+            (REQUESTS, [*requests.values()]),
+            (EXPLORED, explored),
+            (DRAWS, [row for row in explored if row["draw"] is not None]),
+            (ANSWERS, [*answers.values()]),
+            (LOST, [{"route": route, "n": n} for route, n in (lost or {}).items()]),
         ]
         self._database.write([(sql, rows) for sql, rows in statements if rows])
 
@@ -149,17 +120,17 @@ class Store:
 
     def describe(self, route: str, about: About) -> None:
         """Write what is known of a route."""
-        values = {"route": _sound(route), "about": json.dumps(asdict(about))}
-        self._database.write([(_ABOUT, [values])])
+        values = {"route": sound(route), "about": json.dumps(asdict(about))}
+        self._database.write([(ABOUT, [values])])
 
     def charge(self, route: str, usd: float) -> None:
         """Add to what the shadow calls of a route have cost."""
-        self._database.write([(_CHARGE, [{"route": _sound(route), "usd": usd}])])
+        self._database.write([(CHARGE, [{"route": sound(route), "usd": usd}])])
 
     def spent(self, route: str) -> float:
         """Return what the shadow calls of a route have cost, in dollars, in all processes."""
         sql = "SELECT spent_usd FROM routes WHERE route = :route"
-        row = self._database.first(sql, route=_sound(route))
+        row = self._database.first(sql, route=sound(route))
         return 0.0 if row is None else float(row["spent_usd"])
 
     def routes(self) -> Iterator[dict[str, Any]]:
@@ -305,7 +276,7 @@ class Store:
                 found.append(row)
         latest = {(row["request_id"], row["tier"], row["name"]): row for row in found}
         if latest:
-            self._database.write([(_FEEDBACK, [*latest.values()])])
+            self._database.write([(FEEDBACK, [*latest.values()])])
         return len(found), unknown
 
     def forget(self, before: float) -> None:
@@ -341,12 +312,12 @@ class Store:
             "SELECT a.request_id, a.tier FROM answers a JOIN requests r "
             "ON r.request_id = a.request_id WHERE (r.request_id = :id OR r.answer_id = :id) "
             "AND (a.tier = :tier OR (:tier = '' AND a.shadow = 0))",
-            id=_sound(given.request_id, None),
+            id=sound(given.request_id, None),
             tier=given.tier or "",
         )
         if row is None:
             return None
-        return {**row, "name": _sound(given.name), "score": given.score, "at": time.time()}
+        return {**row, "name": sound(given.name), "score": given.score, "at": time.time()}
 
 
 _LATER = ("explored", "draws")
@@ -361,65 +332,6 @@ def _first_version() -> Statement:
         "WHERE NOT EXISTS (SELECT 1 FROM routellm_store) ON CONFLICT DO NOTHING"
     )
     return sql, [{"version": VERSION, "made": time.time()}]
-
-
-def _request(request: Request) -> dict[str, Any]:
-    decision = request.decision
-    return {
-        "request_id": _sound(request.request_id),
-        "answer_id": _sound(request.answer_id, None),
-        "at": request.at,
-        "route": _sound(request.route),
-        "router": _sound(decision.router),
-        "score": decision.score,
-        "threshold": decision.threshold,
-        "cause": _sound(decision.cause),
-        "decided": decision.model,
-        "acted": int(request.acted),
-        "turns": request.turns,
-        "sampled": int(request.sampled),
-        "propensity": request.propensity,
-        "explore": decision.propensity if request.acted else None,
-        "draw": _sound(decision.draw),
-        "prompt_sha256": request.prompt_sha256,
-        "prompt": _sound(request.prompt, None),
-        "messages": _json(request.messages) if request.messages else None,
-    }
-
-
-def _answer(request_id: str, answer: Answer) -> dict[str, Any]:
-    return {
-        "request_id": _sound(request_id),
-        "tier": answer.tier,
-        "shadow": int(answer.shadow),
-        "model": _sound(answer.model),
-        "text": _sound(answer.text, None),
-        "text_sha256": answer.text_sha256,
-        "error": _sound(answer.error),
-        "input_tokens": answer.input_tokens,
-        "cached_tokens": answer.cached_tokens,
-        "output_tokens": answer.output_tokens,
-        "cost_usd": answer.cost_usd,
-        "elapsed_ms": answer.elapsed_ms,
-    }
-
-
-def _json(messages: Messages) -> str | None:
-    try:
-        return json.dumps(messages, default=str)
-    except (ValueError, TypeError, RecursionError):  # no API takes such a conversation
-        return None
-
-
-_NAME = 255
-"""Characters that the columns of names hold."""
-
-
-def _sound(text: str | None, most: int | None = _NAME) -> Any:
-    """Return a text as databases take it: valid UTF-8 without NUL, not longer than its column."""
-    if text is None:
-        return None
-    return text[:most].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _short(error: Exception) -> str:
