@@ -105,13 +105,15 @@ class Labelling:
         try:
             with noted_interrupts() as interrupts:
                 running = {self._begun(prompt) for prompt in _first(waiting, workers)}
+                interrupted = False
                 while running:
                     ended, running = wait(running, _LOOK_S, return_when=FIRST_COMPLETED)
                     if interrupts.came():
-                        if done.stopped == _INTERRUPTED:
+                        if interrupted:
                             done.stopped = _DROPPED
                             break
-                        done.stopped = _INTERRUPTED
+                        interrupted = True
+                        done.stopped = done.stopped or _INTERRUPTED  # if nothing else ends it
                         self._stopped.set()
                         progress.message(
                             "interrupted: the calls in flight are awaited, and kept; Ctrl-C again "

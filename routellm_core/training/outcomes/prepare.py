@@ -20,10 +20,10 @@ from ...data.digests import sha256_of
 from ...data.outcomes import Outcomes
 from ...encoders.surface import surface_features
 from ...errors import ConfigError, DataError, did_you_mean
-from ...evaluation.pairs import clear_pairs, mean_over_pairs
+from ...evaluation.named_pairs import mean_over_named_pairs
+from ...evaluation.pairs import mean_over_pairs
 from ...progress import Progress
 from ...registry.loading import described_encoder
-from ...routers.item_response import win_rates
 from ..shared.config import LearnTrainingConfig
 from ..shared.decontaminate import contaminated
 from ..shared.features import standardisation
@@ -128,18 +128,11 @@ class PreparedOutcomes:
         """
         measured = {}
         for source in self.data.sources:
-            own = source.only(self.validation[self.data.rows(source)])
-            pairs = clear_pairs(own.quality, np.random.default_rng(0))
-            if not pairs:
+            if not source.models:  # all of them are held out
                 continue
+            own = source.only(self.validation[self.data.rows(source)])
             rows = self.data.rows(own)
-            of_model, its_contrast = logits(own, rows), contrast[rows]
-            scores = np.empty((len(rows), len(pairs)))
-            column = np.zeros((len(own.models),) * 2, np.int64)
-            for at, (strong, weak) in enumerate(pairs):
-                scores[:, at] = win_rates(of_model[:, strong], of_model[:, weak], its_contrast)
-                column[strong, weak] = column[weak, strong] = at
-            found = mean_over_pairs(own.quality, {"named": scores}, judge=column)
+            found = mean_over_named_pairs(own.quality, {"named": logits(own, rows)}, contrast[rows])
             if found is not None:
                 measured[source.source] = {
                     "apgr": found.mean["named"],

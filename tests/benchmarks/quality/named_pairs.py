@@ -20,9 +20,9 @@ from rich.table import Table
 import routellm_core.training
 from routellm_core import load_router
 from routellm_core.evaluation.intervals import Estimate
-from routellm_core.evaluation.pairs import OverPairs, clear_pairs, mean_over_pairs
+from routellm_core.evaluation.named_pairs import mean_over_named_pairs
+from routellm_core.evaluation.pairs import OverPairs
 from routellm_core.progress import SILENT
-from routellm_core.routers.item_response import win_rates
 from routellm_core.training.mf.config import MFConfig
 from routellm_core.training.outcomes.contrast import fit_contrast
 from routellm_core.training.outcomes.prepare import PreparedOutcomes, prepare_outcomes
@@ -77,20 +77,11 @@ def left_out(name: str, found: PreparedOutcomes) -> OverPairs | None:
     rasch, contrast = fit_rasch(learned, config.l2), fit_contrast(learned).of(features)
     specialities = fit_specialities(learned, rasch)
     own = own.without_models([model for model in own.models if model not in rasch.ability])
-    pairs = clear_pairs(own.quality, np.random.default_rng(0))
-    if not pairs:
-        return None
     ability = np.array([rasch.ability[model] for model in own.models])
     plain = ability - (features @ rasch.weights)[:, None]
     special = plain + features @ np.stack([specialities.of(m) for m in own.models], axis=1)
-    column = np.zeros((len(own.models),) * 2, np.int64)
-    for at, (strong, weak) in enumerate(pairs):
-        column[strong, weak] = column[weak, strong] = at
-    scores = {
-        way: np.stack([win_rates(of[:, s], of[:, w], contrast) for s, w in pairs], axis=1)
-        for way, of in (("abilities", plain), ("specialities", special))
-    }
-    return mean_over_pairs(own.quality, scores, judge=column)
+    logits = {"abilities": plain, "specialities": special}
+    return mean_over_named_pairs(own.quality, logits, contrast)
 
 
 def main() -> None:
