@@ -119,6 +119,7 @@ def test_a_second_interrupt_waits_for_nothing(upstream: JudgeUpstream, prompts: 
     assert len(upstream.of(BIG)) == N  # answers that were there are kept
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_that_wakes_nobody_is_seen(upstream: JudgeUpstream, prompts: Path):
     """A signal that another thread receives, or that comes just before the main thread begins to
     wait, does not end its waiting.

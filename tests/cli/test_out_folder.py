@@ -292,6 +292,7 @@ def test_two_runs_in_one_folder(gold: Path, tmp_path: Path) -> None:
     assert trained(gold, out).returncode == 0
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
@@ -332,6 +333,7 @@ def test_ctrl_c_during_imports_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
@@ -344,6 +346,7 @@ def test_a_signal_before_the_command_begins_is_one_line(
     assert (done.returncode, done.stderr) == (code, said)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_another_interrupt_while_the_line_is_written_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
