@@ -66,7 +66,7 @@ class Decision:
     """Whether its score was kept from an earlier call, so that nothing was scored."""
     draw: str | None = None
     """With ``propensity``: the same for calls that were sent one way by one draw, those of the same
-    words within an hour, and another for any other; no words can be told from it."""
+    words within an hour, and another for any other; a digest by a key of the process."""
 
     @property
     def tier(self) -> Tier:

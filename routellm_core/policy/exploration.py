@@ -27,8 +27,8 @@ class Draw(NamedTuple):
     is_other: bool
     """Whether it goes to the other model than the one chosen."""
     id: str
-    """The same for the calls that were drawn together, and for no others; no words can be told
-    from it."""
+    """The same for the calls that were drawn together, and for no others: a digest, by which words
+    can be compared in the same process and hour, and not read."""
 
 
 def draw(share: float, turns: Sequence[str], session: str | None = None) -> Draw:
