@@ -70,7 +70,11 @@ def config_of(models: Models, folder: Path, router: Path, sample: float) -> dict
             group(JUDGE),
             {
                 "model_name": ALIAS,
-                "litellm_params": {"model": "openai/routellm", "api_key": "unused"},
+                "litellm_params": {
+                    "model": "openai/routellm",
+                    "api_base": "routellm://never-called",
+                    "api_key": "unused",
+                },
                 "model_info": {"routellm": routed},
             },
         ],

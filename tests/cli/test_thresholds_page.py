@@ -58,7 +58,7 @@ model_list:
   - {{model_name: gpt-4o, litellm_params: {{model: openai/gpt-4o}}}}
   - {{model_name: gpt-4o-mini, litellm_params: {{model: openai/gpt-4o-mini}}}}
   - model_name: auto
-    litellm_params: {{model: openai/routellm, api_key: unused}}
+    litellm_params: {{model: openai/routellm, api_base: routellm://never-called, api_key: unused}}
     model_info: {{{ENTRY[1]}}}
 litellm_settings: {{callbacks: [routellm_plugins.litellm.proxy_handler]}}
 """,

@@ -8,7 +8,11 @@ from tests.fakes.openai_upstream import Upstream
 
 KEY = "sk-tests-3f9d2c71b5"
 HANDLER = "routellm_plugins.litellm.proxy_handler"
-MARKER = {"model": "openai/routellm", "api_key": "unused"}
+MARKER = {
+    "model": "openai/routellm",
+    "api_base": "routellm://never-called",
+    "api_key": "unused",
+}
 
 
 def group(name: str, upstream: Upstream) -> dict[str, Any]:

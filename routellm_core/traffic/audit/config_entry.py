@@ -44,7 +44,8 @@ def config_entry(
         "model_list:",
         "  # ... your entries, with the groups of both models, then:",
         f"  - model_name: {_yaml(f'{strong}-router' if strong else 'router')}",
-        "    litellm_params: {model: openai/routellm, api_key: unused}",
+        "    litellm_params: {model: openai/routellm, "
+        "api_base: routellm://never-called, api_key: unused}",
         "    model_info:",
         "      disable_background_health_check: true",
         "      routellm:",

@@ -14,7 +14,7 @@ from routellm_core.overrides import overridden
 from routellm_core.policy.policies import policy_of
 
 from .ignored import ignored_groups, ignored_parameters, ignored_settings
-from .routes import Route, Routes
+from .routes import Route, Routes, without_address
 from .settings import ANY
 from .versions import version_warning
 
@@ -79,6 +79,7 @@ def check_config(config: Mapping[str, Any]) -> ConfigReport:
         report.warnings.insert(0, warning)
     for name, advice in ignored_parameters(routes, _entries(config)):
         report.warnings.append(f"model_list entry '{name}': {advice}")
+    report.warnings.extend(without_address(_entries(config)))
     report.warnings.extend(ignored_settings(routes, config))
     report.warnings.extend(ignored_groups(routes, config))
     return report

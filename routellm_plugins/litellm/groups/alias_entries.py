@@ -14,14 +14,11 @@ from typing import Any
 
 import litellm
 
-from ..config.routes import MARKER_MODEL, Route, Routes, is_paused, is_routed
+from ..config.routes import MARKER_MODEL, NOWHERE, Route, Routes, is_paused, is_routed
 from .proxy_access import of_proxy
 from .router_access import RouterAccess
 
 logger = logging.getLogger(__name__)
-
-NOWHERE = "routellm://never-called"
-"""A base URL that no HTTP client opens, not even by way of a proxy server."""
 
 _SMALLEST = ("max_input_tokens", "max_output_tokens")
 _PRICES = ("input_cost_per_token", "output_cost_per_token")

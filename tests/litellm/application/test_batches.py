@@ -253,3 +253,23 @@ def test_a_batch_costs_what_it_does_at_the_entry(
     assert sum(cost("gpt-4o-mini")) > 0
     assert cost("gpt-4o") != cost("gpt-4o-mini")
     router.discard()
+
+
+@pytest.mark.parametrize("case", [*CALLS, "completion", "response"])
+async def test_a_placeholder_that_nobody_fills_leads_nowhere(
+    upstreams: dict[str, OtherEndpoints], case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the callback is missing, or LiteLLM reads a copy that it made of the entry."""
+    for variable in ("OPENAI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, upstreams["gpt-4o"].url)
+    router = Router(model_list=[alias("gpt-4o-router"), alias("router-*")], num_retries=0)
+    calls: dict[str, Call] = {
+        **{name: call for name, (call, _) in CALLS.items()},
+        "completion": lambda router, name: router.acompletion(name, user(HARD)),
+        "response": lambda router, name: router.aresponses(model=name, input=HARD),
+    }
+    for name in ("gpt-4o-router", "router-length-0.6"):
+        with pytest.raises(Exception, match=r"protocol|Connection error|never-called"):
+            await calls[case](router, name)
+    assert asked(upstreams) == {"gpt-4o": [], "gpt-4o-mini": []}
+    router.discard()

@@ -61,6 +61,15 @@ def test_a_routed_entry_without_a_model(tmp_path: Path, params: object) -> None:
     assert "'a': 'litellm_params' names no model: write litellm_params: {model: " in result.output
 
 
+def test_a_placeholder_without_an_address(tmp_path: Path) -> None:
+    entry = {**alias("a", **USUAL), "litellm_params": {"model": "openai/routellm"}}
+    result = check(tmp_path, config(entry, alias("b", **USUAL)))
+    assert result.exit_code == 0
+    (warning,) = (line for line in result.output.splitlines() if line.startswith("warning:"))
+    assert "'a'" in warning
+    assert "write litellm_params: {model: openai/routellm, api_base: routellm://" in warning
+
+
 def test_check_lists_the_aliases(tmp_path: Path) -> None:
     result = check(tmp_path, config(alias("my-router", **USUAL), alias("router-*")))
     assert result.exit_code == 0

@@ -245,7 +245,7 @@ def test_the_form_in_the_readme_is_accepted() -> None:
       - model_name: gpt-4o
       - model_name: gpt-4o-mini
       - model_name: gpt-4o-router
-        litellm_params: {model: openai/routellm, api_key: unused}
+        litellm_params: {model: openai/routellm, api_base: routellm://never-called, api_key: unused}
         model_info: {routellm: {strong: gpt-4o, weak: gpt-4o-mini, router: mf, strong_share: 0.3}}
     """
     report = check_config({"model_list": yaml.safe_load(entry)})
