@@ -168,6 +168,13 @@ class RouteLLMProxyHandler(CustomLogger):
         log_under_the_alias(kwargs)
         return kwargs, result
 
+    def logging_hook(
+        self, kwargs: dict[str, Any], result: Any, call_type: str
+    ) -> tuple[dict[str, Any], Any]:
+        """Likewise, before integrations that LiteLLM runs on a thread, such as S3's."""
+        log_under_the_alias(kwargs)
+        return kwargs, result
+
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
