@@ -22,6 +22,7 @@ from ...decision import Tier
 from ...errors import ConfigError, DataError, MissingExtraError
 from ...rules.prices import Price, price_of_model
 from ..audit.caches import LEAST_CACHED
+from ..exploration.estimate import number_of_draw
 from ..store.kept import Feedback
 from .requests import TIERS, Judged, Requests
 
@@ -168,6 +169,7 @@ class _Logs:
         route.requests.add(
             {
                 "at": at,
+                "conversation": number_of_draw(conversation),
                 "score": number(decision.get("score")),
                 "threshold": number(decision.get("threshold")),
                 "acted": 1.0,
