@@ -12,17 +12,6 @@ from routellm_core.traffic.adapt.labels import Labels
 from routellm_core.traffic.adapt.verdict import verdict
 
 _WORDS = ("order", "refund", "parcel", "voucher", "invoice", "customs", "garden", "engine")
-    "order",
-    "refund",
-    "parcel",
-    "voucher",
-    "invoice",
-    "customs",
-    "garden",
-    "engine",
-    "violin",
-    "desert",
-]
 
 
 @cache
