@@ -28,6 +28,7 @@ ADAPTED, BASE = "adapted", "not adapted"
 """Names of the moved router and of the one it was moved from, in the results."""
 
 FOLDS = 5
+_Z = 1.959964
 CHANCE = 0.05
 """Of labels that say nothing of prompts, how many may seem to."""
 
@@ -248,7 +249,8 @@ def at_threshold(
 
     Share and saving are of the router that is deployed: they depend on the labels only through it.
     The loss is by routers that did not learn the label; its interval is no bootstrap's, as few
-    labels lose or gain, and none of them may.
+    labels lose or gain, and none of them may. All allow for what the one router decides otherwise
+    than the five.
 
     Args:
         scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
@@ -257,17 +259,35 @@ def at_threshold(
         prices: of a query, where the labels have no costs.
         deployed: scores by the router that learned all labels, shape (n,).
     """
-    is_weak = deployed < threshold
-    n = len(scores)
-    figures: list[tuple[Floats, Floats]] = [(is_weak.astype(np.float64), np.ones(n))]
-    costs = labels.costs
+    is_weak, judged = deployed < threshold, scores < threshold
+    n, gains = len(scores), labels.strong - labels.weak
+    # Both are a draw of a router by such labels. Where they decide otherwise, they differ by twice
+    # the variance of one.
+    apart = (is_weak != judged) / 2
+
+    def ratio(above: Floats, below: Floats) -> Estimate:
+        found = _ratio(np.where(is_weak, above, 0.0), below)
+        return _widened(found, float((apart * above**2).sum()) / float(below.sum()) ** 2)
+
+    share = ratio(np.ones(n), np.ones(n))
+    costs, saving = labels.costs, None
     if costs is None and prices is not None:
         costs = np.full(n, prices.strong), np.full(n, prices.weak)
     if costs is not None and costs[0].sum() > 0:
-        figures.append((np.where(is_weak, costs[0] - costs[1], 0.0), costs[0]))
-    share, *saving = (_ratio(above, below) for above, below in figures)
-    loss = _mean_loss(np.where(scores < threshold, labels.strong - labels.weak, 0.0), labels.unit)
-    return AtThreshold(share, saving[0] if saving else None, loss)
+        saving = ratio(costs[0] - costs[1], costs[0])
+    loss = _mean_loss(np.where(judged, gains, 0.0), labels.unit)
+    return AtThreshold(
+        Estimate(share.value, max(0.0, share.low), min(1.0, share.high)),
+        saving,
+        _widened(loss, float((apart * gains**2).sum()) / (n * labels.unit) ** 2),
+    )
+
+
+def _widened(found: Estimate, variance: float) -> Estimate:
+    """Return an estimate whose error has so much more variance."""
+    more = _Z**2 * variance
+    low, high = (float(np.sqrt((end - found.value) ** 2 + more)) for end in (found.low, found.high))
+    return Estimate(found.value, found.value - low, found.value + high)
 
 
 def _mean_loss(losses: Floats, unit: float) -> Estimate:
