@@ -19,7 +19,7 @@ from routellm_core.traffic.adapt.judged import judge, win_rates
 from routellm_core.traffic.adapt.labels import Labels
 from routellm_core.traffic.adapt.move import move
 from routellm_core.traffic.exploration.estimate import Explored, estimate
-from routellm_core.traffic.report.estimates import saving, share, weighted_mean
+from routellm_core.traffic.report.estimates import mean_loss, saving, share
 
 from .world import PRICES, STRONG, WEAK, Floats, World
 
@@ -158,7 +158,7 @@ class Simulation:
         lost = np.where(is_weak, strong - weak, 0.0)[pairs]
         decided = share((~is_weak).astype(np.float64))
         saved = saving(np.where(is_weak, cheap, dear), np.full(REQUESTS, dear))
-        loss = weighted_mean(lost, np.full(len(lost), 1 / _SAMPLED))
+        loss = mean_loss(lost, np.full(len(lost), 1 / _SAMPLED))
         found = (
             ("strong share", decided, 1 - truth["share"]),
             ("saving", saved, truth["saving"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ PRICES = [
     *("--strong-price", "10,30", "--strong-cache-price", "1,12.5"),
     *("--weak-price", "1,3", "--weak-cache-price", "0.1,1.25"),
 ]
+_NUMBERS = itertools.count(1)
 AT = ["--router", "length", "--threshold", "0.9"]
 
 
@@ -20,7 +22,7 @@ def row(*turns: str, **changes: Any) -> dict[str, Any]:
     for turn in turns:
         messages += [{"role": "user", "content": turn}, {"role": "assistant", "content": "Done."}]
     return {
-        "request_id": "chatcmpl-1",
+        "request_id": f"chatcmpl-{next(_NUMBERS)}",
         "call_type": "acompletion",
         "api_key": HASH,
         "team_id": "support",

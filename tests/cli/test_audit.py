@@ -192,7 +192,7 @@ def test_without_prices_it_says_nothing_of_costs(log):
 
 
 def test_a_share_that_cannot_be_reached_is_told(log):
-    lines(log, *[row(EASY)] * 95, *[row(HARD)] * 5)
+    lines(log, *(row(EASY) for _ in range(95)), *(row(HARD) for _ in range(5)))
     done = called("audit", str(log), "--router", "length", "--strong-share", "0.3")
     assert done.returncode == 0
     assert (

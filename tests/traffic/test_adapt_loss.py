@@ -41,3 +41,17 @@ def test_the_interval_of_the_loss_holds_the_truth() -> None:
         loss = loss_of(int(lost), int(gained), 150)
         held.append(loss.low <= 0.03 <= loss.high)
     assert 0.93 <= np.mean(held) <= 0.975
+
+
+def test_what_the_router_deployed_decides_otherwise_widens_the_intervals() -> None:
+    """The loss is by five other routers, the share by the one that learned these labels."""
+    n = 300
+    scores = np.arange(n) / n
+    deployed = scores.copy()
+    deployed[60:120] = scores[60:120][::-1]  # 30 of them cross the threshold, to either side
+    labels = Labels([str(at) for at in range(n)], np.ones(n), np.arange(n) % 2.0, None)
+    same, other = (at_threshold(scores, 0.3, labels, None, each) for each in (scores, deployed))
+    for name in ("share", "loss"):
+        before, after = getattr(same, name), getattr(other, name)
+        assert after.value == before.value
+        assert after.high - after.low > 1.05 * (before.high - before.low)

@@ -16,7 +16,7 @@ from routellm_core.data.digests import sha256_of
 from routellm_core.data.labelled import read_labelled
 from routellm_core.data.labels import read_gold
 from routellm_core.data.logs.calls import Skipped
-from routellm_core.traffic.report.estimates import saving, share, weighted_mean
+from routellm_core.traffic.report.estimates import mean_loss, saving, share
 from routellm_core.traffic.report.requests import requests_of
 from routellm_core.traffic.store.kept import About, Feedback
 from routellm_core.traffic.store.store import Store
@@ -352,7 +352,7 @@ def test_intervals_hold_the_truth(kind: str):
         propensity = np.where(hard, 0.02, 0.2)
         drawn = rng.random(n * 20) < propensity
         lost = np.where(hard, rng.random(n * 20) < 0.5, 0.0)[drawn]
-        return covers(weighted_mean(lost, 1 / propensity[drawn]), 0.1)
+        return covers(mean_loss(lost, 1 / propensity[drawn]), 0.1)
 
     held = np.mean([repetition() for _ in range(1000)])
     assert 0.93 <= held <= 0.975

@@ -98,6 +98,16 @@ def tokens_of(value: Any) -> int | None:
     return count if 0 <= count < 10**9 else None
 
 
+def counts_of(given: Any, answered: Any) -> tuple[int | None, int | None]:
+    """Return the tokens that a call read and wrote, None where the log does not say.
+
+    A call that read none is not counted by whoever logged it, as of a stream without usage.
+    """
+    read = tokens_of(given) or None
+    written = tokens_of(answered)
+    return read, None if read is None and not written else written
+
+
 def seconds(value: Any) -> float | None:
     """Return a time as seconds since 1970: of ISO 8601 (UTC if it names no zone), a date and
     time, or a number of seconds, milliseconds, microseconds or nanoseconds; None if it is none.

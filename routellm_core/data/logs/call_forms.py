@@ -10,9 +10,10 @@ from typing import Any
 from ...prompt.reading import system_text
 from ...prompt.turns import human_turns
 from . import langfuse, openinference
-from .call_facts import CallFacts, facts_of, tokens_of
+from .call_facts import CallFacts, counts_of, facts_of, tokens_of
 from .json_values import listed, mapped, parsed
 from .logged_decisions import logged_decision
+from .logged_ids import AGAIN, OF_LITELLM, SeenIds
 from .logged_twice import LoggedTwice
 from .nested_spans import NestedSpans, is_span
 from .telemetry import is_error, is_otlp, messages_of, spans_of, with_events
@@ -88,24 +89,24 @@ _SYSTEMS = ("system", "instructions")
 _APART = ("cache_read_input_tokens", "cache_creation_input_tokens")
 """Anthropic's counts of tokens that are not in its ``input_tokens``."""
 
-_OF_LITELLM = frozenset(("call_type", "api_key", "spend", "model_group"))
-"""Columns of its spend logs, beside a ``request_id``, which other gateways have too."""
-
 
 class SeenSpans:
     """The spans of the rows that were read, so that a call is counted once."""
 
     def __init__(self) -> None:
         self._nested, self._twice = NestedSpans(), LoggedTwice()
+        self._ids = SeenIds()
 
     def of_same_call(self, span: Row, found: LoggedCall | str) -> str | None:
         """Return in which way a span is of a call that was read before; None if it is not.
 
         Args:
-            span: of a model; none is any other row.
+            span: of a model, or a row of LiteLLM's spend logs; none is any other row.
             found: the call in it, or why there is none.
         """
         is_call = isinstance(found, LoggedCall)
+        if is_call and self._ids.has(span):
+            return AGAIN
         if not is_span(span) or not (is_call or found == _NO_INPUT):
             return None
         if self._nested.has_call(span, is_call=is_call):
@@ -185,7 +186,7 @@ def _litellm(row: Row) -> LoggedCall | str:
     body = mapped(row.get("proxy_server_request"))
     found = _messages(body) or listed(parsed(row.get("messages")))
     if not found:
-        return _NOT_STORED if _OF_LITELLM.intersection(row) else _NO_FORM
+        return _NOT_STORED if OF_LITELLM.intersection(row) else _NO_FORM
     metadata = mapped(row.get("metadata"))
     usage = {**mapped(metadata.get("usage_object"))}
     usage.update(mapped(metadata.get("additional_usage_values")))
@@ -307,8 +308,7 @@ def _logged(
     return LoggedCall(
         turns,
         model if isinstance(model, str) else None,
-        tokens_of(usage.get("prompt_tokens")),
-        tokens_of(usage.get("completion_tokens")),
+        *counts_of(usage.get("prompt_tokens"), usage.get("completion_tokens")),
         partial(facts_of, row, metadata, usage, model),
         messages,
     )

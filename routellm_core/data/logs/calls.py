@@ -61,7 +61,9 @@ class Skipped:
         return found
 
 
-def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterator[LoggedCall]:
+def read_calls(
+    path: Path, skipped: Skipped, *, lenient: bool = False, seen: SeenSpans | None = None
+) -> Iterator[LoggedCall]:
     """Yield the calls of a file, of which each row may have a form of its own.
 
     Forms: ``{"prompt"}``; OpenAI's chat ``{"messages"}``; exports of LiteLLM's spend logs with
@@ -74,12 +76,13 @@ def read_calls(path: Path, skipped: Skipped, *, lenient: bool = False) -> Iterat
         skipped: is told of what has no text of a human.
         lenient: whether a line that is broken, or in another encoding, is skipped and told too,
             and no error.
+        seen: the calls of other files, which are not yielded again.
 
     Raises:
         DataError: the file cannot be read, a line of it is no JSON, or no row of it is a call.
         MissingExtraError: it is parquet, and pyarrow is not installed.
     """
-    found, spans = False, SeenSpans()
+    found, spans = False, SeenSpans() if seen is None else seen
     for where, row in table_rows(path, REMEDY, skipped.note if lenient else None):
         for call in calls_in(row, spans):
             if isinstance(call, str):

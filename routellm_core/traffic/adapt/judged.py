@@ -14,12 +14,13 @@ from ...evaluation.benchmarks.benchmark import Benchmark
 from ...evaluation.compare import compare
 from ...evaluation.intervals import Estimate, interval, resamples
 from ...evaluation.metrics import ranked_within
+from ...evaluation.paired import mean_difference
 from ...evaluation.results import BenchmarkResult, Prices
 from ...routers.embedding_checkpoint import sigmoid
 from ...rules.risk import Bounded, bounded_loss
 from ...training.validation.run import KnownScores
 from .labels import Labels
-from .move import Moved, move
+from .move import Moved, Mover, move
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,12 @@ ADAPTED, BASE = "adapted", "not adapted"
 
 FOLDS = 5
 _Z = 1.959964
+CHANCE = 0.05
+"""Of labels that say nothing of prompts, how many may seem to."""
+
+_ORDERS = 80
+"""Orders of the labels by which that is told, the one that they have included."""
+
 DRAWS = 1000
 SEED = 0
 
@@ -64,6 +71,13 @@ class Judged:
     """The router that learned all labels; None where the base is kept."""
     weak_alone: bool
     """Whether calling the weak model alone is within the bound."""
+    chance: float
+    """How likely labels that say nothing of prompts look as good; 1 where there is no threshold, or
+    no ``result``."""
+
+    spread: float
+    """Standard deviation of the APGR of prompts in random order; infinite where the strong model is
+    no better."""
 
 
 def win_rates(gains: Floats) -> Floats:
@@ -103,11 +117,9 @@ def judge(
     """
     folds = folds_of(labels.prompts)
     base_scores = base[1]
-    scores = cross_fitted(features, base, labels.gains, folds, embedding)
-    keeps_base = worsens(scores, base_scores, labels.gains, folds)
+    fit = _CrossFit(features, base, folds, embedding)
+    scores, keeps_base = fit.best(labels.gains)
     moved = None if keeps_base else move(features, base[0], labels.gains, embedding)
-    if keeps_base:
-        scores = base_scores
     deployed = base_scores if moved is None else win_rates(moved.gains(features))
     result = None
     if labels.strong.mean() > labels.weak.mean():
@@ -130,7 +142,15 @@ def judge(
         else at_threshold(scores, bounded.threshold, labels, prices, deployed),
         moved,
         alone.threshold is not None,
+        1.0 if result is None or bounded.threshold is None else fit.chance(labels.gains, scores),
+        _spread(labels.gains),
     )
+
+
+def _spread(gains: Floats) -> float:
+    # Of ranks in (0, 1) at random the variance is 1/12.
+    spread, total = float(gains.std()) * np.sqrt(len(gains) / 12), float(gains.sum())
+    return float(spread / total) if total > 0 else float("inf")
 
 
 def folds_of(prompts: Sequence[str]) -> NDArray[np.int64]:
@@ -148,14 +168,62 @@ def cross_fitted(
     """Return the win rate of each prompt by the router moved by the other folds' labels, shape
     (n,); arguments as for ``judge``.
     """
-    weights, before = base
-    scores: Floats = before.copy()
-    for number in np.unique(folds):
-        held = folds == number
-        moved = move(features[~held], weights, gains[~held], embedding)
-        if moved is not None:
-            scores[held] = win_rates(moved.gains(features[held]))
-    return scores
+    return _CrossFit(features, base, folds, embedding).scores(gains)
+
+
+class _CrossFit:
+    """Scores prompts by routers that did not learn them; arguments as for ``cross_fitted``."""
+
+    def __init__(
+        self,
+        features: Floats,
+        base: tuple[Floats, Floats],
+        folds: NDArray[np.int64],
+        embedding: int,
+    ) -> None:
+        self._before, self._folds, self._features = base[1], folds, features
+        self._movers = [
+            (folds == number, Mover(features[folds != number], base[0], embedding))
+            for number in np.unique(folds)
+            if (folds != number).any()
+        ]
+
+    def scores(self, gains: Floats) -> Floats:
+        """Return the win rate of each prompt by the labels of the other folds, shape (n,)."""
+        scores: Floats = self._before.copy()
+        for held, mover in self._movers:
+            moved = mover.moved(gains[~held])
+            if moved is not None:
+                scores[held] = win_rates(moved.gains(self._features[held]))
+        return scores
+
+    def best(self, gains: Floats) -> tuple[Floats, bool]:
+        """Return the scores to judge by, and whether they are those of the base router, which is
+        kept.
+        """
+        scores = self.scores(gains)
+        keeps_base = worsens(scores, self._before, gains, self._folds)
+        return (self._before if keeps_base else scores), keeps_base
+
+    def chance(self, gains: Floats, scores: Floats) -> float:
+        """Return how likely scores order the prompts as well if labels say nothing of prompts: the
+        p-value of a test that learns and judges anew with the labels in random orders.
+
+        The scores of five routers depend on each other, and one was chosen. By intervals that take
+        them as they are, one in twelve of shuffled labels showed an advantage.
+        """
+
+        def ordered(gains: Floats, scores: Floats) -> float:
+            return float(ranked_within(self._folds, scores) @ gains)
+
+        rng, found = np.random.default_rng(SEED), ordered(gains, scores)
+        as_good = 0
+        for tried in range(1, _ORDERS):
+            mixed = rng.permutation(gains)
+            as_good += ordered(mixed, self.best(mixed)[0]) >= found
+            if as_good >= _ORDERS * CHANCE:  # more can only make it likelier
+                return (1 + as_good) / (1 + tried)
+        return (1 + as_good) / _ORDERS
 
 
 def worsens(scores: Floats, before: Floats, gains: Floats, folds: NDArray[np.int64]) -> bool:
@@ -181,7 +249,8 @@ def at_threshold(
 
     Share and saving are of the router that is deployed: they depend on the labels only through it.
     The loss is by routers that did not learn the label; its interval is no bootstrap's, as few
-    labels lose or gain, and none of them may.
+    labels lose or gain, and none of them may. All allow for what the one router decides otherwise
+    than the five.
 
     Args:
         scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
@@ -190,32 +259,41 @@ def at_threshold(
         prices: of a query, where the labels have no costs.
         deployed: scores by the router that learned all labels, shape (n,).
     """
-    is_weak = deployed < threshold
-    n = len(scores)
-    figures: list[tuple[Floats, Floats]] = [(is_weak.astype(np.float64), np.ones(n))]
-    costs = labels.costs
+    is_weak, judged = deployed < threshold, scores < threshold
+    n, gains = len(scores), labels.strong - labels.weak
+    # Both are a draw of a router by such labels. Where they decide otherwise, they differ by twice
+    # the variance of one.
+    apart = (is_weak != judged) / 2
+
+    def ratio(above: Floats, below: Floats) -> Estimate:
+        found = _ratio(np.where(is_weak, above, 0.0), below)
+        return _widened(found, float((apart * above**2).sum()) / float(below.sum()) ** 2)
+
+    share = ratio(np.ones(n), np.ones(n))
+    costs, saving = labels.costs, None
     if costs is None and prices is not None:
         costs = np.full(n, prices.strong), np.full(n, prices.weak)
     if costs is not None and costs[0].sum() > 0:
-        figures.append((np.where(is_weak, costs[0] - costs[1], 0.0), costs[0]))
-    share, *saving = (_ratio(above, below) for above, below in figures)
-    loss = _mean_loss(np.where(scores < threshold, labels.strong - labels.weak, 0.0), labels.unit)
-    return AtThreshold(share, saving[0] if saving else None, loss)
+        saving = ratio(costs[0] - costs[1], costs[0])
+    loss = _mean_loss(np.where(judged, gains, 0.0), labels.unit)
+    return AtThreshold(
+        Estimate(share.value, max(0.0, share.low), min(1.0, share.high)),
+        saving,
+        _widened(loss, float((apart * gains**2).sum()) / (n * labels.unit) ** 2),
+    )
+
+
+def _widened(found: Estimate, variance: float) -> Estimate:
+    """Return an estimate whose error has so much more variance."""
+    more = _Z**2 * variance
+    low, high = (float(np.sqrt((end - found.value) ** 2 + more)) for end in (found.low, found.high))
+    return Estimate(found.value, found.value - low, found.value + high)
 
 
 def _mean_loss(losses: Floats, unit: float) -> Estimate:
-    """Return the mean of losses with the interval of Agresti and Min (2005) for paired answers: as
-    if two more labels had been seen: half of one lost, half of one gained, and one did neither.
-
-    Args:
-        losses: each in [-1, 1], shape (n,).
-        unit: what a loss of 1 is in them.
-    """
-    n = len(losses) + 2
-    middle = float(losses.sum()) / n
-    half = _Z * np.sqrt(((losses**2).sum() + 1) / n - middle**2) / np.sqrt(n)
-    ends = np.array([middle - half, middle + half]) / unit
-    return Estimate(float(losses.mean()) / unit, float(ends[0]), float(ends[1]))
+    """Return the mean of losses, each in [-1, 1], by ``unit``: what a loss of 1 is in them."""
+    found = mean_difference(losses)
+    return Estimate(found.value / unit, found.low / unit, found.high / unit)
 
 
 def _ratio(above: Floats, below: Floats) -> Estimate:
@@ -226,7 +304,8 @@ def _ratio(above: Floats, below: Floats) -> Estimate:
 
 
 def _gap(labels: Labels) -> Estimate:
-    return _ratio(labels.gains, np.ones(len(labels.prompts)))
+    # No bootstrap's interval: of 20 labels none of which differs, it would hold 0 alone.
+    return _mean_loss(labels.strong - labels.weak, labels.unit)
 
 
 def _units(rows: Sequence[object] | Floats) -> NDArray[np.int64]:

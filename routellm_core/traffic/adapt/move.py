@@ -62,40 +62,63 @@ def move(features: Floats, base: Floats, gains: Floats, embedding: int) -> Moved
         gains: quality of the strong model's answer less that of the weak one's, shape (n,).
         embedding: how many of the features, the first ones, are an embedding's.
     """
-    n = len(gains)
-    if n < _FEWEST or np.ptp(gains) < _NONE:
+    if len(gains) < _FEWEST or np.ptp(gains) < _NONE:
         return None
-    mean, level = features.mean(axis=0), float(gains.mean())
-    centred = features - mean
-    logit = centred @ base
-    spread = max(float(logit.std()), _NONE)
-    scale = _scale(centred, embedding)
-    length = embedding + SURFACE_NAMES.index("characters")
-    long = np.sqrt(_LENGTH) / max(float(centred[:, length].std()), _NONE)
-    design = np.column_stack(
-        [logit * np.sqrt(_BASE) / spread, centred[:, length] * long, centred * scale]
-    )
-    left, values, right = _decomposed(design)
-    errors, priors, slopes, moves = [], [], [], []
-    for slope, prior in SLOPES:
-        rest = gains - level - slope * logit / spread
-        along = left.T @ rest
-        for tau in TAU:
-            shrink = tau * values**2 / (1 + tau * values**2)
-            leverage = np.minimum((left**2) @ shrink + 1 / n, 1 - _NONE)
-            error = (rest - left @ (shrink * along)) / (1 - leverage)
-            errors.append(float((error**2).mean()))
-            priors.append(prior)
-            slopes.append(slope)
-            moves.append(along * tau * values / (1 + tau * values**2))
-    log = -0.5 * n * np.log(np.array(errors)) + np.log(priors)
-    weight = np.exp(log - log.max())
-    weight /= weight.sum()
-    moved = right.T @ (weight @ np.array(moves))
-    slope = float(weight @ np.array(slopes)) + float(moved[0]) * np.sqrt(_BASE)
-    weights = slope / spread * base + moved[2:] * scale
-    weights[length] += moved[1] * long
-    return Moved(weights, level - float(mean @ weights))
+    return Mover(features, base, embedding).moved(gains)
+
+
+class Mover:
+    """Moves a router by labels of the same prompts, which are decomposed once.
+
+    Args:
+        features: as for ``move``; so are the others.
+    """
+
+    def __init__(self, features: Floats, base: Floats, embedding: int) -> None:
+        self._base = base
+        self._mean = features.mean(axis=0)
+        centred = features - self._mean
+        self._logit = centred @ base
+        self._spread = max(float(self._logit.std()), _NONE)
+        self._scale = _scale(centred, embedding)
+        self._length = embedding + SURFACE_NAMES.index("characters")
+        length = centred[:, self._length]
+        self._long = np.sqrt(_LENGTH) / max(float(length.std()), _NONE)
+        design = np.column_stack(
+            [
+                self._logit * np.sqrt(_BASE) / self._spread,
+                length * self._long,
+                centred * self._scale,
+            ]
+        )
+        self._left, self._values, self._right = _decomposed(design)
+        strength = TAU[:, None] * self._values**2
+        self._shrink = strength / (1 + strength)
+        leverage = (self._left**2) @ self._shrink.T + 1 / len(features)
+        self._left_out = 1 - np.minimum(leverage, 1 - _NONE)
+
+    def moved(self, gains: Floats) -> Moved | None:
+        """Return the router after labels; None where they say too little to move it."""
+        n = len(gains)
+        if n < _FEWEST or np.ptp(gains) < _NONE:
+            return None
+        level = float(gains.mean())
+        errors, moves = [], []
+        for slope, _ in SLOPES:
+            rest = gains - level - slope * self._logit / self._spread
+            along = self._left.T @ rest
+            error = (rest[:, None] - self._left @ (self._shrink * along).T) / self._left_out
+            errors.append((error**2).mean(axis=0))
+            moves.append(along * TAU[:, None] * self._values / (1 + TAU[:, None] * self._values**2))
+        slopes, priors = (np.repeat(each, len(TAU)) for each in zip(*SLOPES, strict=True))
+        log = -0.5 * n * np.log(np.concatenate(errors)) + np.log(priors)
+        weight = np.exp(log - log.max())
+        weight /= weight.sum()
+        moved = self._right.T @ (weight @ np.concatenate(moves))
+        slope = float(weight @ slopes) + float(moved[0]) * np.sqrt(_BASE)
+        weights = slope / self._spread * self._base + moved[2:] * self._scale
+        weights[self._length] += moved[1] * self._long
+        return Moved(weights, level - float(self._mean @ weights))
 
 
 def _scale(centred: Floats, embedding: int) -> Floats:

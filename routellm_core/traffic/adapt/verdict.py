@@ -6,7 +6,7 @@ import math
 
 from ...evaluation.reporting.wording import plain
 from ...evaluation.results import MIX
-from .judged import ADAPTED, Judged
+from .judged import ADAPTED, CHANCE, Judged
 
 FEWEST = 20
 """Labels below which nothing is said about a router."""
@@ -20,6 +20,7 @@ DEPLOY = "deploy"
 USEFUL = 0.05
 """Share of calls for the weak model from which routing is worth it."""
 
+_Z = 1.959964
 _LITTLE = 0.03
 """An advantage over the constant mix, in APGR, that does not pay."""
 
@@ -49,12 +50,13 @@ def verdict(judged: Judged | None, labels: int, max_loss: float, confidence: flo
     if judged.result is None:
         return f"not yet: {_more(labels, 2 * labels)}: so far the weak model is as good on average"
     advantage = judged.result.named(ADAPTED).over[MIX]
-    if advantage.high < _LITTLE:
+    # Of few prompts where the two differ, a bootstrap does not tell how else they might be ordered.
+    if max(advantage.high, advantage.value + _Z * judged.spread) < _LITTLE:
         return (
             "no: prompts do not tell where these two models differ: routing gains less than "
             f"{_plain(_LITTLE)} of the gap over calling the strong model at random as often"
         )
-    shown = advantage.low > 0
+    shown = advantage.low > 0 and judged.chance <= CHANCE
     at = judged.at
     if shown and at is not None and at.share.value >= USEFUL:
         share = at.saving or at.share

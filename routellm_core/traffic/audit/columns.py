@@ -154,12 +154,12 @@ class _Columns:
     def _add_numbers(self, call: LoggedCall) -> None:
         facts = call.facts
         given, answered = _or_nan(call.input_tokens), _or_nan(call.output_tokens)
-        if call.input_tokens is None:
-            given = sum(map(tokens_in, _texts(call.messages)))
-            self._predicted += 1
         if facts.from_gateway_cache:
             given = answered = 0.0
             self._repeated += 1
+        elif call.input_tokens is None:
+            given = sum(map(tokens_in, _texts(call.messages)))
+            self._predicted += 1
         others = (facts.cached, facts.written, facts.when, facts.spend)
         for name, number in zip(_NUMBERS, (given, answered, *map(_or_nan, others)), strict=True):
             self._numbers[name].append(number)

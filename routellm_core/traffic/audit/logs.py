@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ...data.logs.call_forms import LoggedCall
+from ...data.logs.call_forms import LoggedCall, SeenSpans
 from ...data.logs.calls import Skipped, read_calls
 from ...errors import DataError
 
@@ -21,9 +21,10 @@ def read_logs(
         ended: is told why a file was not read to its end, or holds no calls.
         routes: only calls that asked for one of these; none: all.
     """
+    seen = SeenSpans()
     for path in paths:
         try:
-            for call in read_calls(path, skipped, lenient=True):
+            for call in read_calls(path, skipped, lenient=True, seen=seen):
                 if not routes or call.facts.route in routes:
                     yield call
         except DataError as error:

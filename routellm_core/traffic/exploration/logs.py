@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ...data.logs.call_facts import seconds, tokens_of
+from ...data.logs.call_facts import counts_of, seconds
 from ...data.logs.calls import Skipped
 from ...data.logs.decided_rows import rows_in
 from ...data.logs.logged_decisions import has_failed, logged_decision, plain, request_id_of
+from ...data.logs.logged_ids import AGAIN, SeenIds
 from ...data.tables import table_rows
 from ...errors import DataError
 from ..store.feedback_file import read_feedback
@@ -54,10 +55,11 @@ def read_explored(
         DataError: a file cannot be read, or none has such a call.
     """
     rows: list[tuple[float, ...]] = []
+    ids = SeenIds()
     for path in paths:
         for where, row in table_rows(path, _REMEDY, skipped.note):
             for each in rows_in(row):
-                found = _row(each, judgements)
+                found = AGAIN if ids.has(each) else _row(each, judgements)
                 if isinstance(found, str):
                     skipped.note(where, found)
                 else:
@@ -88,7 +90,7 @@ def _row(row: Mapping[str, Any], judgements: Mapping[str, float]) -> tuple[float
         return _NOT_EXPLORED
     quality = judgements.get(request_id_of(row), plain(row.get("quality")))
     times = (seconds(row.get(each)) for each in ("startTime", "start_time", "timestamp"))
-    counts = (tokens_of(row.get(each)) for each in ("prompt_tokens", "completion_tokens"))
+    counts = counts_of(row.get("prompt_tokens"), row.get("completion_tokens"))
     return (
         next((each for each in times if each is not None), 0.0),
         *(score, score >= threshold, decision.get("tier") == "strong", propensity),

@@ -13,7 +13,7 @@ from ...decision import Tier
 from ...evaluation.intervals import Estimate
 from ...rules.drift import Sketch, Status, drifted, p_value
 from ..exploration.estimate import Estimates, estimate
-from .estimates import saving, share, weighted_mean
+from .estimates import mean_loss, saving, share
 from .requests import TIERS, Floats, Judged, Requests
 
 _PAIRS = 30
@@ -107,7 +107,7 @@ def figures_of(route: Requests, source: Source = "store") -> Figures:
         first_at=float(np.fmin.reduce(at)),
         last_at=float(np.fmax.reduce(at)),
         acted=int(route.column("acted").sum()),
-        share=share(decided),
+        share=share(decided, route.units()),
         causes=dict(route.causes.most_common()),
         costs=_costs(route),
         quality=_quality(route.judged, route.repeated),
@@ -156,7 +156,7 @@ def _costs(route: Requests) -> Costs | None:
         served=float(np.where(served[counted] == 1, strong, weak).sum()),
         decided=float(costs.sum()),
         always_strong=float(always_strong.sum()),
-        saving=saving(costs, always_strong),
+        saving=saving(costs, always_strong, route.units(counted)),
         cached=None
         if np.isnan(told[counted]).all()
         else float(cached[counted].sum() / max(1.0, given[counted].sum())),
@@ -185,7 +185,7 @@ def _quality(judged: Sequence[Judged], repeated: Mapping[tuple[str, Tier], float
     for at, prompt in enumerate(prompts):
         if prompt is not None:
             weights[at] *= max(1.0, repeated.get(prompt, 0.0) / judged_of[prompt])
-    return Quality(scores, n, len(pairs), weighted_mean(loss, weights))
+    return Quality(scores, n, len(pairs), mean_loss(loss, weights))
 
 
 def _drift(route: Requests) -> Status:

@@ -12,16 +12,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...data.logs.call_facts import facts_of, seconds, tokens_of
+from ...data.logs.call_facts import counts_of, facts_of, seconds
 from ...data.logs.calls import Skipped
 from ...data.logs.decided_rows import rows_in
 from ...data.logs.json_values import mapped
 from ...data.logs.logged_decisions import has_failed, logged_decision, number, request_id_of
+from ...data.logs.logged_ids import AGAIN, SeenIds
 from ...data.tables import table_rows
 from ...decision import Tier
 from ...errors import ConfigError, DataError, MissingExtraError
 from ...rules.prices import Price, price_of_model
 from ..audit.caches import LEAST_CACHED
+from ..exploration.estimate import number_of_draw
 from ..store.kept import Feedback
 from .requests import TIERS, Judged, Requests
 
@@ -133,6 +135,7 @@ class _Logs:
         self.named: set[tuple[str, Tier | None]] = set()
         """Of the scores, those of calls that were read."""
         self._scores = scores
+        self._ids = SeenIds()
 
     def add(self, row: Mapping[str, Any], since: float) -> str | None:
         """Add the call of a row; returns why there is none."""
@@ -142,6 +145,8 @@ class _Logs:
             return _NO_DECISION
         if has_failed(row):
             return _FAILED
+        if self._ids.has(row):
+            return AGAIN
         metadata, usage = mapped(row.get("metadata")), _usage(row)
         facts = facts_of(row, metadata, usage)
         at = facts.when or next(filter(None, (seconds(row.get(each)) for each in _TIMES)), math.nan)
@@ -159,15 +164,14 @@ class _Logs:
             route.models[tier][row["model"]] += 1
         # What cost nothing, or is another model's, is in no sum of costs.
         uncounted = other or facts.from_gateway_cache
-        given, written = (
-            math.nan if uncounted else number(tokens_of(usage.get(each)))
-            for each in ("prompt_tokens", "completion_tokens")
-        )
+        counts = counts_of(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+        given, written = (math.nan if uncounted else number(each) for each in counts)
         cached = number(facts.cached)
         conversation = facts.conversation or row.get("session_id")
         route.requests.add(
             {
                 "at": at,
+                "conversation": number_of_draw(conversation),
                 "score": number(decision.get("score")),
                 "threshold": number(decision.get("threshold")),
                 "acted": 1.0,

@@ -1,6 +1,6 @@
 """The requests of a route as columns of numbers, from the tables of a store or from logs.
 
-Row by row, and 80 bytes a request are kept: a store may hold millions of them.
+Row by row, and 88 bytes a request are kept: a store may hold millions of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...decision import Tier
+from ...policy.exploration import TOGETHER_S
 from ..exploration.estimate import Explored
 from ..exploration.stored import stored_explored
 from ..store.store import Store
@@ -24,7 +25,7 @@ TIERS: tuple[Tier, ...] = ("strong", "weak")
 
 _NUMBERS = (
     *("at", "score", "acted", "input_tokens", "cached_tokens", "warm_tokens", "output_tokens"),
-    "cost_usd",
+    *("cost_usd", "conversation"),
 )
 
 
@@ -87,9 +88,30 @@ class Requests:
         """
         return np.frombuffer(self._columns[name], np.float64)
 
+    def units(self, which: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """Return the unit of each request, numbered from 0: those of a conversation are one.
+
+        Where no conversation is named, as in a store, calls of the same score within an hour are
+        taken for one: a follow-up and a step of an agent take the score of the turn that they
+        refer to, and a job's prompt has one. Calls without a score or a time are units of their
+        own.
+
+        Args:
+            which: of which requests; None: of all.
+        """
+        columns = [self.column(name) for name in ("conversation", "at", "score")]
+        conversation, at, score = (each if which is None else each[which] for each in columns)
+        alone = -1.0 - np.arange(len(at)) + 0j
+        hours = np.where(np.isnan(at + score), alone, at // TOGETHER_S + 1j * score)
+        named = -1.0 - 1j * (1 + conversation)  # apart from scores, which are not below 0
+        _, found = np.unique(np.where(np.isnan(conversation), hours, named), return_inverse=True)
+        return found.astype(np.int64)
+
     def add(self, row: dict[str, Any]) -> None:
-        """Add a row of ``Store.served``, of which a log may know ``warm_tokens`` too."""
-        row = {"warm_tokens": row["cached_tokens"], **row}
+        """Add a row of ``Store.served``, of which a log may know ``warm_tokens`` and a number of
+        its ``conversation`` too.
+        """
+        row = {"warm_tokens": row["cached_tokens"], "conversation": None, **row}
         for name in _NUMBERS:
             self._columns[name].append(_number(row[name]))
         self._columns["decided"].append(float(row["decided"] == "strong"))

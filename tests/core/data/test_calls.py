@@ -209,7 +209,10 @@ def test_each_form_is_read(tmp_path, form):
 
 def test_forms_may_be_mixed_and_packed(tmp_path):
     path = tmp_path / "log.jsonl.gz"
-    rows = [row for row, _ in FORMS.values()]
+    rows = [
+        {**row, "request_id": f"call-{at}"} if "request_id" in row else row
+        for at, (row, _) in enumerate(FORMS.values())
+    ]
     path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
     skipped = Skipped()
     found = list(read_calls(path, skipped))
