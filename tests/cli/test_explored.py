@@ -199,3 +199,19 @@ def test_mistakes_are_one_line(tmp_path, logged):
     assert done.returncode == 2
     assert "line 1: 'score' is 5.0: write a number in [0, 1]" in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+def test_a_call_that_two_exports_have_counts_once(logged, tmp_path):
+    """Exports of LiteLLM's spend logs overlap where they are made by day or by page."""
+    log, thumbs = logged
+    rows = [
+        {**json.loads(line), "call_type": "acompletion", "spend": 0.01}
+        for line in log.read_text().splitlines()
+    ]
+    early, late = lines(tmp_path / "a.jsonl", rows[:2_000]), lines(tmp_path / "b.jsonl", rows[500:])
+    given = ["--judgements", str(thumbs), *PRICES]
+    once, twice = (called("explored", *map(str, logs), *given) for logs in ([log], [early, late]))
+    assert twice.returncode == 0, twice.stderr
+    assert twice.stdout == once.stdout
+    said = " ".join(twice.stderr.split())
+    assert "skipped 1,500: a call that an earlier row has, by its request_id" in said
