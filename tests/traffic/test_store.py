@@ -248,7 +248,15 @@ def test_redaction_reaches_every_text():
     assert kept.prompt_sha256 == sha256_of("call ***")
 
 
-@pytest.mark.parametrize("redact", [lambda text: 1 / 0, lambda text: None], ids=["raises", "None"])
+def quotes(text: str) -> str:
+    """Fail as `int(text)` and many a parser do."""
+    raise ValueError(f"invalid literal: {text!r}")
+
+
+REDACTS = {"raises": lambda text: 1 / 0, "None": lambda text: None, "quotes": quotes}
+
+
+@pytest.mark.parametrize("redact", REDACTS.values(), ids=REDACTS)
 def test_a_text_that_redaction_fails_on_is_not_kept(redact, caplog):
     keeping = Keeping(redact=redact, route="chat")
     kept = keeping.request(request())
@@ -257,6 +265,8 @@ def test_a_text_that_redaction_fails_on_is_not_kept(redact, caplog):
     keeping.answer(answer())
     (record,) = caplog.records
     assert record.getMessage().startswith("shadow mode of 'chat': 'redact' failed (")
+    assert "sky" not in caplog.text
+    assert "Because" not in caplog.text
 
 
 @pytest.mark.parametrize("path", ["nothing", "no.such.module", "os.path", "os.sep"])

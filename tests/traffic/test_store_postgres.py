@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("psycopg")
 
+from routellm_core.traffic.store import writer
+from routellm_core.traffic.store.keeping import Keeping
 from routellm_core.traffic.store.kept import About, Feedback
 from routellm_core.traffic.store.store import Store
 from tests.cli.command import called
@@ -54,6 +57,26 @@ def test_workers_that_begin_at_once_share_a_new_store(server: PostgresServer):
     assert f"│ requests │ {WORKERS}," in " ".join(told.stdout.split())
     store.forget(time.time() + 1)
     assert list(store.requests()) == []
+
+
+def test_what_a_database_refuses_is_not_quoted(
+    server: PostgresServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """Of rows that are lost, the log tells why, and no text: redaction may have kept it."""
+    psycopg = pytest.importorskip("psycopg")
+    monkeypatch.setattr(writer, "_TRIES", 1)
+    url = server.url.replace("postgresql://", "postgresql+psycopg://")
+    Store(url)
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE requests RENAME COLUMN score TO points")
+        try:
+            refused = writer.Writer(partial(Store, url))
+            refused.put("chat", request("refused", prompt="of heffalumps"), Keeping())
+            assert refused.flush()
+        finally:
+            connection.execute("ALTER TABLE requests RENAME COLUMN points TO score")
+    assert "UndefinedColumn" in caplog.text
+    assert "heffalumps" not in caplog.text
 
 
 def test_what_is_read_at_once_is_of_one_moment_and_keeps_nobody_from_writing(

@@ -14,7 +14,7 @@ from typing import Any
 from ...breaker import Breaker
 from ...decision import Tier
 from ...errors import ServerAwayError
-from ..store.keeping import Keeping, redact_of
+from ..store.keeping import Keeping, place_of, redact_of
 from ..store.kept import About, Answer, Request
 from ..store.writer import Writer, writer_of
 from .calls import Calls, Job, OverdueError
@@ -139,7 +139,7 @@ class Shadow:
             if other is not None:
                 self._call(request, other)
         except Exception as error:
-            self._say(type(error).__name__, f"a request was not kept ({error})")
+            self._say(type(error).__name__, f"a request was not kept ({place_of(error)})")
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait for calls and for the store; returns whether all is written."""

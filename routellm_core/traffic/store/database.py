@@ -246,7 +246,10 @@ class _Alchemy:
             if self._sql.make_url(url).get_backend_name() == "sqlite":
                 raise ConfigError(_NO_FILE)
             # What waits between two writes is one connection, which a server may have closed since.
-            self._engine = self._sql.create_engine(url, pool_pre_ping=True, pool_size=1)
+            # Its errors, which are logged, would quote the texts of the rows.
+            self._engine = self._sql.create_engine(
+                url, pool_pre_ping=True, pool_size=1, hide_parameters=True
+            )
             self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         except self._sql.exc.ArgumentError as error:
             raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -53,18 +54,25 @@ class Keeping:
         if text is None or self._redact is None:
             return text
         try:
-            return _checked(self._redact(text))
+            kept: object = self._redact(text)
         except Exception as error:
-            if not self._failed:
-                self._failed = True
-                logger.error(
-                    "shadow mode of '%s': 'redact' failed (%s): such texts are not kept; further "
-                    "failures are not logged",
-                    self._route,
-                    type(error).__name__,
-                    exc_info=error,
-                )
+            self._say(place_of(error))
             return None
+        if isinstance(kept, str):
+            return kept
+        self._say(f"it returned a {type(kept).__name__}, and no text")
+        return None
+
+    def _say(self, why: str) -> None:
+        """Log the first failure."""
+        if not self._failed:
+            self._failed = True
+            logger.error(
+                "shadow mode of '%s': 'redact' failed (%s): such texts are not kept; further "
+                "failures are not logged",
+                self._route,
+                why,
+            )
 
     def _inside(self, value: Any) -> Any:
         """Return messages with each text in them redacted."""
@@ -100,7 +108,10 @@ def redact_of(path: str) -> Redact:
     return redact
 
 
-def _checked(text: object) -> str:
-    if not isinstance(text, str):
-        raise TypeError(f"it returned a {type(text).__name__}, and no text")
-    return text
+def place_of(error: BaseException) -> str:
+    """Return of which type an error is and where it was raised, and not its message, which may
+    quote the text that must not be kept.
+    """
+    places = traceback.extract_tb(error.__traceback__)
+    where = f" at {places[-1].filename}:{places[-1].lineno}" if places else ""
+    return f"{type(error).__name__}{where}"

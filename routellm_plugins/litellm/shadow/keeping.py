@@ -19,6 +19,7 @@ from routellm_core.policy.policies import adecide, apolicy_of
 from routellm_core.traffic.shadow.about import about
 from routellm_core.traffic.shadow.shadow import OTHER, OtherCall, Shadow, shadow_of
 from routellm_core.traffic.store import kept
+from routellm_core.traffic.store.keeping import place_of
 
 from ..config.routes import Route, Routes
 from ..deciding.messages import messages_of
@@ -75,9 +76,10 @@ class ShadowLog:
             kind = type(error).__name__
             if kind not in self._failed:
                 self._failed.add(kind)
-                logger.exception(
-                    "a request for '%s' was not kept; further such failures are not logged",
+                logger.error(
+                    "a request for '%s' was not kept (%s); further such failures are not logged",
                     (kwargs.get("standard_logging_object") or {}).get("model_group"),
+                    place_of(error),
                 )
 
     async def _note(
