@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 
 from routellm_core.evaluation.intervals import Estimate
 from routellm_core.traffic.adapt.judged import at_threshold
@@ -43,15 +44,29 @@ def test_the_interval_of_the_loss_holds_the_truth() -> None:
     assert 0.93 <= np.mean(held) <= 0.975
 
 
-def test_what_the_router_deployed_decides_otherwise_widens_the_intervals() -> None:
-    """The loss is by five other routers, the share by the one that learned these labels."""
+def test_what_the_router_deployed_decides_otherwise_widens_the_interval_of_the_share() -> None:
+    """The threshold is found by five other routers, which did not learn these labels."""
     n = 300
     scores = np.arange(n) / n
     deployed = scores.copy()
     deployed[60:120] = scores[60:120][::-1]  # 30 of them cross the threshold, to either side
     labels = Labels([str(at) for at in range(n)], np.ones(n), np.arange(n) % 2.0, None)
-    same, other = (at_threshold(scores, 0.3, labels, None, each) for each in (scores, deployed))
-    for name in ("share", "loss"):
-        before, after = getattr(same, name), getattr(other, name)
-        assert after.value == before.value
-        assert after.high - after.low > 1.05 * (before.high - before.low)
+    same, other = (
+        at_threshold(scores, 0.3, labels, None, each).share for each in (scores, deployed)
+    )
+    assert other.value == same.value
+    assert other.high - other.low > 1.05 * (same.high - same.low)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_the_loss_is_of_as_many_calls_as_the_router_deployed_sends(share: float) -> None:
+    """Of 1,000 prompts the weak model loses those that score .2 or more; the five routers send a
+    fifth, the one that is deployed fewer or more.
+    """
+    n = 1000
+    scores = np.arange(n) / n
+    labels = Labels([str(at) for at in range(n)], np.ones(n), (scores < 0.2) * 1.0, None)
+    deployed = np.random.default_rng(0).permutation(n) / n + 0.2 - share
+    at = at_threshold(scores, 0.2, labels, None, deployed)
+    assert at.share.value == pytest.approx(share)
+    assert at.loss.value == pytest.approx(max(0.0, share - 0.2), abs=0.015)

@@ -247,10 +247,11 @@ def at_threshold(
 ) -> AtThreshold:
     """Return what a threshold gives on the labels, with 95 % intervals.
 
-    Share and saving are of the router that is deployed: they depend on the labels only through it.
-    The loss is by routers that did not learn the label; its interval is no bootstrap's, as few
-    labels lose or gain, and none of them may. All allow for what the one router decides otherwise
-    than the five.
+    Share and saving are of the router that is deployed: they depend on the labels only through it;
+    their intervals allow for what it decides otherwise than the five. The loss is that of as many
+    calls as it sends to the weak model, in the order of routers that did not learn the label: of
+    five, each with a level of its own, the threshold would send a few more or less. The loss's
+    interval is no bootstrap's, as few labels lose or gain, and none of them may.
 
     Args:
         scores: of the labelled prompts, each by a router that did not learn it, shape (n,).
@@ -259,11 +260,11 @@ def at_threshold(
         prices: of a query, where the labels have no costs.
         deployed: scores by the router that learned all labels, shape (n,).
     """
-    is_weak, judged = deployed < threshold, scores < threshold
+    is_weak = deployed < threshold
     n, gains = len(scores), labels.strong - labels.weak
     # Both are a draw of a router by such labels. Where they decide otherwise, they differ by twice
     # the variance of one.
-    apart = (is_weak != judged) / 2
+    apart = (is_weak != (scores < threshold)) / 2
 
     def ratio(above: Floats, below: Floats) -> Estimate:
         found = _ratio(np.where(is_weak, above, 0.0), below)
@@ -275,11 +276,15 @@ def at_threshold(
         costs = np.full(n, prices.strong), np.full(n, prices.weak)
     if costs is not None and costs[0].sum() > 0:
         saving = ratio(costs[0] - costs[1], costs[0])
-    loss = _mean_loss(np.where(judged, gains, 0.0), labels.unit)
+    as_many = is_weak
+    if (deployed != scores).any():  # the base router, if kept, learned none of the labels
+        order = np.argsort(ranked_within(folds_of(labels.prompts), scores), kind="stable")
+        as_many = np.zeros(n, bool)
+        as_many[order[: int(is_weak.sum())]] = True
     return AtThreshold(
         Estimate(share.value, max(0.0, share.low), min(1.0, share.high)),
         saving,
-        _widened(loss, float((apart * gains**2).sum()) / (n * labels.unit) ** 2),
+        _mean_loss(np.where(as_many, gains, 0.0), labels.unit),
     )
 
 
