@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,16 @@ from ..errors import DataError
 
 _GZIP = b"\x1f\x8b"
 """What a gzip file begins with; nothing in UTF-8 does."""
+
+_PACKED = {
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "bzip2": re.compile(rb"BZh[1-9]1AY&SY"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "zip": re.compile(rb"PK\x03\x04"),
+}
+"""What files begin with that are packed otherwise, which are not read."""
+
+_LONGEST_MARK = 10
 
 _LARGEST = 1e100
 """Of a number, so that sums and squares are still finite."""
@@ -104,7 +115,14 @@ def raw_lines(path: Path, remedy: str, longest: int = -1) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             # Not read and put back: it may be a pipe.
-            is_gzip = file.peek(len(_GZIP)).startswith(_GZIP)
+            begin = file.peek(_LONGEST_MARK)
+            is_gzip = begin.startswith(_GZIP)
+            packed = next((name for name, mark in _PACKED.items() if mark.match(begin)), None)
+            if packed is not None:
+                raise DataError(
+                    f"{path} is packed with {packed}, which is not read: unpack it, or pack it "
+                    "with gzip"
+                )
             lines = gzip.GzipFile(fileobj=file) if is_gzip else file
             if lines.peek(len(_UTF16[0])).startswith(_UTF16):
                 text = io.TextIOWrapper(lines, encoding="utf-16", newline="\n")

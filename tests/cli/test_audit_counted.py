@@ -45,7 +45,74 @@ def test_a_call_that_is_exported_twice_counts_once(tmp_path, plugin, files):
     logs = [rows + rows[:20]] if files == 1 else [rows, rows[:20]]
     found, said = audited(tmp_path, *logs)
     assert found["calls"] == 60
-    assert "skipped 20: a call that an earlier row has, by its request_id" in " ".join(said.split())
+    assert "skipped 20: a call that an earlier row has, by its id" in " ".join(said.split())
+
+
+def langfuse_row(k: int, **more: Any) -> dict[str, Any]:
+    """A generation of Langfuse."""
+    return {
+        **{"id": f"observation-{k}", "traceId": f"trace-{k}", "type": "GENERATION"},
+        **{"startTime": f"2026-11-02T10:00:{k:02d}.000Z", "model": "gpt-4o"},
+        "input": [{"role": "user", "content": f"Question {k}"}],
+        "usageDetails": {"input": 1000, "output": 50},
+        **more,
+    }
+
+
+def phoenix_row(k: int, **more: Any) -> dict[str, Any]:
+    """A span of a call, as Phoenix writes its data frame."""
+    asked = [{"message.role": "user", "message.content": f"Question {k}"}]
+    return {
+        **{"name": "ChatCompletion", "span_kind": "LLM", "status_code": "OK"},
+        **{"context.trace_id": f"trace-{k}", "context.span_id": f"span-{k}"},
+        "start_time": f"2026-11-02T10:00:{k:02d}Z",
+        "attributes.llm.model_name": "gpt-4o",
+        "attributes.llm.input_messages": json.dumps(asked),
+        "attributes.llm.token_count.prompt": 1000,
+        "attributes.llm.token_count.completion": 50,
+        **more,
+    }
+
+
+def otlp_row(k: int) -> dict[str, Any]:
+    """A line of OpenTelemetry's collector with one span."""
+    asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": f"Question {k}"}]}])
+    values = {
+        "gen_ai.operation.name": {"stringValue": "chat"},
+        "gen_ai.request.model": {"stringValue": "gpt-4o"},
+        "gen_ai.usage.input_tokens": {"intValue": "1000"},
+        "gen_ai.usage.output_tokens": {"intValue": "50"},
+        "gen_ai.input.messages": {"stringValue": asked},
+    }
+    span = {
+        **{"name": "chat gpt-4o", "traceId": f"{k:032x}", "spanId": f"{k + 1:016x}"},
+        "startTimeUnixNano": str((1_793_613_600 + k) * 10**9),
+        "endTimeUnixNano": str((1_793_613_601 + k) * 10**9),
+        "attributes": [{"key": key, "value": value} for key, value in values.items()],
+    }
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+FORMS = {"Langfuse": langfuse_row, "Phoenix": phoenix_row, "OpenTelemetry": otlp_row}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_so_does_one_of_other_logs_whose_calls_have_ids(tmp_path, plugin, form):
+    plugin(routers)
+    rows = [form(k) for k in range(60)]
+    found, said = audited(tmp_path, rows[:40], rows[20:])
+    assert found["calls"] == 60
+    assert found["money"]["always_strong"] == pytest.approx(60 * 0.003)
+    assert "skipped 20: a call that an earlier row has, by its id" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("form", [langfuse_row, phoenix_row])
+def test_a_report_counts_such_a_call_once_too(tmp_path, form):
+    name = "attributes.metadata" if form is phoenix_row else "metadata"
+    decided = {"tier": "strong", "score": 0.7, "threshold": 0.5, "router": "mf", "cause": "score"}
+    rows = [form(k, **{name: json.dumps({"routellm": decided})}) for k in range(40)]
+    route = reported(written(tmp_path / "log.jsonl", rows + rows[:15]), *PRICES)
+    assert route["requests"] == 40
 
 
 def test_a_call_of_which_no_tokens_were_counted_has_not_cost_nothing(tmp_path, plugin):

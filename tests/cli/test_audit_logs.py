@@ -246,3 +246,20 @@ def test_rows_of_several_files_are_told_with_their_file(tmp_path, plugin):
     assert f"skipped 4: not JSON {said}" in found_in(tmp_path / "out")["skipped"]
     said = "({}, line 4, 4, {}, line 4, 4)".format(*logs)
     assert f"skipped 4: not a JSON object {said}" in found_in(tmp_path / "out")["skipped"]
+
+
+PACKED = {
+    "zstd": b"\x28\xb5\x2f\xfd",
+    "bzip2": b"BZh91AY&SY",
+    "xz": b"\xfd7zXZ\x00",
+    "zip": b"PK\x03\x04",
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_file_that_is_packed_otherwise_than_with_gzip_is_named_so(tmp_path, name):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(PACKED[name] + bytes(range(256)))
+    done = called("audit", str(path))
+    assert done.returncode == 2
+    assert f"is packed with {name}, which is not read: unpack it" in " ".join(done.stderr.split())

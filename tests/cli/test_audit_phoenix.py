@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,9 @@ def test_a_routed_call_and_the_model_in_it_are_one(tmp_path, plugin):
         assert audited(path, tmp_path / f"{at}")["calls"] == 1
 
 
+_NUMBERS = itertools.count(1)
+
+
 def side_by_side(name: str, began: int, ended: int, text: str, **more: Any) -> dict[str, Any]:
     """A span that is within no other."""
     time = "2026-11-29T17:27:{:02d}.5Z"
@@ -202,7 +206,7 @@ def side_by_side(name: str, began: int, ended: int, text: str, **more: Any) -> d
         "llm.input_messages.0.message.content": text,
         **more,
     }
-    ids = {"context": {"span_id": f"{name}{began}{text}"}, "parent_id": None}
+    ids = {"context": {"span_id": f"span-{next(_NUMBERS)}"}, "parent_id": None}
     times = {"start_time": time.format(began), "end_time": time.format(ended)}
     return {"name": name, **ids, **times, "attributes": attributes}
 

@@ -214,4 +214,4 @@ def test_a_call_that_two_exports_have_counts_once(logged, tmp_path):
     assert twice.returncode == 0, twice.stderr
     assert twice.stdout == once.stdout
     said = " ".join(twice.stderr.split())
-    assert "skipped 1,500: a call that an earlier row has, by its request_id" in said
+    assert "skipped 1,500: a call that an earlier row has, by its id" in said

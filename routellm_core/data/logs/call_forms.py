@@ -101,11 +101,12 @@ class SeenSpans:
         """Return in which way a span is of a call that was read before; None if it is not.
 
         Args:
-            span: of a model, or a row of LiteLLM's spend logs; none is any other row.
+            span: of a model, or a row of LiteLLM's spend logs or of Langfuse's; none is any other
+                row.
             found: the call in it, or why there is none.
         """
         is_call = isinstance(found, LoggedCall)
-        if is_call and self._ids.has(span):
+        if is_call and (self._nested.has_read(span) or self._ids.has(span)):
             return AGAIN
         if not is_span(span) or not (is_call or found == _NO_INPUT):
             return None

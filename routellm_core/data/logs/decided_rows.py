@@ -9,7 +9,7 @@ from . import langfuse, openinference
 from .call_facts import facts_of
 from .json_values import listed, mapped
 from .logged_decisions import KEY, logged_decision
-from .nested_spans import is_span, span_id
+from .nested_spans import is_span, span_id, trace_id
 from .telemetry import is_error, is_otlp, spans_of, with_events
 
 Row = Mapping[str, Any]
@@ -49,6 +49,7 @@ def _span(row: Row) -> Row:
     usage = {**mapped(raw.get("usage")), **openinference.usage_of(attributes)}
     columns = openinference.columns_of(row, attributes)
     del columns["route"]  # which is the model that was chosen
+    columns = {**columns, "id": span_id(row), "trace_id": trace_id(row)}
     model = raw.get("model") or openinference.asked_model(attributes)
     return _row(columns, usage, metadata, model, span_id(row), failed=is_error(row))
 

@@ -13,6 +13,7 @@ _SPAN = frozenset(("attributes", "span_kind"))
 """Keys by which a span is told from a log's row that only names the span it was written in."""
 
 _IDS = ("spanId", "span_id", "context.span_id")
+_TRACES = ("traceId", "trace_id", "context.trace_id")
 _PARENTS = ("parentSpanId", "parent_span_id", "parent_id")
 
 
@@ -22,6 +23,10 @@ class NestedSpans:
     def __init__(self) -> None:
         self._read: set[str] = set()
         self._around: set[str] = set()
+
+    def has_read(self, span: Row) -> bool:
+        """Return whether a span was read before, as where two exports overlap."""
+        return is_span(span) and span_id(span) in self._read
 
     def has_call(self, span: Row, *, is_call: bool = True) -> bool:
         """Return whether a span around this one, or within it, was read as a call.
@@ -51,6 +56,11 @@ def is_span(row: Row) -> bool:
 def span_id(span: Row) -> str | None:
     """Return the id of a span; None if it has none."""
     return _first(span, _IDS) or _first(mapped(span.get("context")), _IDS)
+
+
+def trace_id(span: Row) -> str | None:
+    """Return the id of the trace of a span; None if it has none."""
+    return _first(span, _TRACES) or _first(mapped(span.get("context")), _TRACES)
 
 
 def _first(row: Row, names: tuple[str, ...]) -> str | None:
