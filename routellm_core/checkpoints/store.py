@@ -30,7 +30,7 @@ _SMALL_PATTERNS = ["*.json", "*.txt", "*.jinja"]
 PATTERNS = [*_SMALL_PATTERNS, "*.safetensors", "*.jsonl", "*.npy"]
 """What is fetched from a hub."""
 
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 """Of each file its name, time of change, size and inode."""
@@ -98,7 +98,7 @@ def stamp_of(path: Path) -> Stamp:
     found = []
     try:
         for entry in sorted(path.iterdir()) if path.is_dir() else [path]:
-            if entry.suffix != _PARTIAL:  # written beside a file, which it then replaces
+            if entry.suffix != PARTIAL:  # written beside a file, which it then replaces
                 status = entry.stat()
                 found.append((entry.name, status.st_mtime_ns, status.st_size, status.st_ino))
     except OSError:  # gone, or just being replaced
@@ -219,7 +219,7 @@ def save_checkpoint(
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that appears whole or, if the process is killed, not at all."""
     # A name of its own, because two processes may write the same file at once.
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
         partial.write_bytes(data)
         os.replace(partial, path)

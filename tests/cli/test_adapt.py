@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,34 @@ def test_nothing_is_overwritten(tmp_path: Path):
     assert done.returncode == 2
     assert "exists and is not empty: name a new folder" in done.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize("killed_at", ["README.md", "metrics.json", "calibration.json"])
+def test_a_run_that_was_killed_while_it_wrote_may_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+):
+    def write(path: Path, data: bytes) -> None:
+        if path.name == killed_at:
+            path.with_name(f"{killed_at}.partial").write_bytes(data[:9])
+            raise OSError("as good as killed")
+        path.write_bytes(data)
+
+    out = tmp_path / "out"
+    command = ("adapt", "--labels", str(written(tmp_path / "l.jsonl", rows(300, hard=0.5))))
+    with monkeypatch.context() as patched:
+        for module in ("traffic.adapt.adapt", "checkpoints.store"):
+            patched.setattr(f"routellm_core.{module}.write_whole", write)
+        with suppress(OSError):
+            called(*command, "--out", str(out))
+    assert f"{killed_at}.partial" in [path.name for path in out.iterdir()]
+    (out / "mine.txt").write_text("mine")
+    done = called(*command, "--out", str(out))
+    assert "exists and is not empty: name a new folder" in done.stderr
+    (out / "mine.txt").unlink()
+    assert called(*command, "--out", str(out)).returncode == 0
+    assert called(*command, "--out", str(tmp_path / "whole")).returncode == 0
+    names = [sorted(path.name for path in each.iterdir()) for each in (out, tmp_path / "whole")]
+    assert names[0] == names[1]
 
 
 def test_a_broken_row_is_named_before_work_starts(tmp_path: Path):

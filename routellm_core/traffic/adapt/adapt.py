@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...checkpoints.learned import LEARNED, short_hashes
-from ...checkpoints.store import write_whole
+from ...checkpoints.store import CARD, CONFIG, PARTIAL, WEIGHTS, write_whole
 from ...data.writable import check_folder
 from ...errors import ConfigError
 from ...evaluation.results import Prices
@@ -26,6 +26,11 @@ from .write import write_adapted, write_base
 
 CALIBRATION = "calibration.json"
 """Name of the calibration file in the folder of the checkpoint."""
+
+_UNFINISHED = ".unfinished"
+"""Name of an empty file that is there while the others are written."""
+
+_WRITTEN = frozenset((CONFIG, WEIGHTS, CARD, METRICS, CALIBRATION, _UNFINISHED))
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,25 @@ def adapt(
         moved = judged.moved
     said = verdict(judged, len(labels.prompts), max_loss, confidence)
     metrics = _metrics(judged, labels, name, said)
+    _begin(folder)
     router = _write(folder, base, moved, features, models, metrics)
     write_whole(folder / METRICS, (json.dumps(metrics, indent=1) + "\n").encode())
+    path = _write_calibration(folder, judged, labels, router, max_loss, confidence)
+    (folder / _UNFINISHED).unlink()
+    return Adapted(judged, said, path)
+
+
+def _write_calibration(
+    folder: Path,
+    judged: Judged | None,
+    labels: Labels,
+    router: str | None,
+    max_loss: float,
+    confidence: float,
+) -> Path | None:
+    """Write the threshold of a router with this fingerprint; returns where, if there is one."""
     if judged is None or judged.bounded.threshold is None:
-        return Adapted(judged, said, None)
+        return None
     calibration = calibration_of(
         judged.scores,
         judged.bounded.threshold,
@@ -104,21 +124,40 @@ def adapt(
         guarantee=guarantee(judged, len(labels.prompts), max_loss, confidence),
     )
     write_whole(folder / CALIBRATION, calibration.as_json().encode())
-    return Adapted(judged, said, folder / CALIBRATION)
+    return folder / CALIBRATION
 
 
 def check_out(folder: Path) -> None:
-    """Make sure that a new folder can be written, and that nothing is overwritten.
+    """Make sure that a new folder can be written, and that nothing is overwritten but what a run
+    left that was killed while it wrote.
 
     Raises:
-        ConfigError: the folder holds something, is a file, or cannot be written.
+        ConfigError: the folder holds something else, is a file, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and _is_free(folder)):
         raise ConfigError(f"--out {folder} exists and is not empty: name a new folder")
     parent = folder.absolute().parent
     if not parent.is_dir():
         raise ConfigError(f"--out {folder} cannot be written: there is no folder {parent}")
     check_folder(folder)
+
+
+def _is_free(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    return not names or (_UNFINISHED in names and all(map(_is_written, names)))
+
+
+def _is_written(name: str) -> bool:
+    return name in _WRITTEN or name.endswith(PARTIAL)
+
+
+def _begin(folder: Path) -> None:
+    """Make the folder, without what a run left in it that was killed."""
+    folder.mkdir(exist_ok=True)
+    (folder / _UNFINISHED).touch()
+    for path in [*folder.iterdir()]:
+        if path.name != _UNFINISHED and _is_written(path.name):
+            path.unlink()
 
 
 def guarantee(judged: Judged, labels: int, max_loss: float, confidence: float) -> str:
