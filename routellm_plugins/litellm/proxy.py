@@ -102,7 +102,7 @@ class RouteLLMProxyHandler(CustomLogger):
         model = data.get("model")
         if strategy is None or not isinstance(model, str) or call_type == _PASSED_THROUGH:
             return
-        route = strategy.find(model)
+        route = strategy.find(model, getattr(user_api_key_dict, "team_id", None))
         if route is None:
             return
         if self._not_supported:
@@ -227,7 +227,9 @@ class RouteLLMProxyHandler(CustomLogger):
             let_groups_permit(self._find)
             try:
                 strategy = self._strategy
-                strategy.access.install(strategy, strategy.entry_put, self._refuse, strategy.find)
+                strategy.access.install(
+                    strategy, strategy.entry_changed, self._refuse, strategy.find
+                )
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)

@@ -149,6 +149,12 @@ def buckets(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield bucket
 
 
+def team_of(request: Mapping[str, Any]) -> str | None:
+    """Return the id of the team that a request is of, as LiteLLM notes it."""
+    teams = (bucket.get("user_api_key_team_id") for bucket in buckets(request))
+    return next((team for team in teams if isinstance(team, str) and team), None)
+
+
 def _bucket(request_kwargs: dict[str, Any]) -> dict[str, Any]:
     # The newer endpoints keep `metadata` for the provider, and LiteLLM's own beside it.
     name = "litellm_metadata" if "litellm_metadata" in request_kwargs else "metadata"

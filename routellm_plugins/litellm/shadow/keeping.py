@@ -26,7 +26,7 @@ from ..deciding.request import Request
 from ..groups.abilities import GroupAbilities
 from ..groups.router_access import RouterAccess
 from ..reporting.metrics import metrics
-from ..reporting.routed_request import routed_request
+from ..reporting.routed_request import routed_request, team_of
 from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,8 @@ class ShadowLog:
         other: OtherCall | None = None
         if sampled:
             tiers = OTHER[tier], keeper.prices[OTHER[tier]]
-            other = other_call(*asked, route, *tiers, access, shadow.settings.timeout_s)
+            limits = shadow.settings.timeout_s, team_of(params)
+            other = other_call(*asked, route, *tiers, access, *limits)
             sampled = other is not None
             if other is not None:
                 other = replace(other, told=partial(_count, route.name))
