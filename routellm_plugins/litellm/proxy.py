@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import litellm
@@ -14,6 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from starlette.exceptions import HTTPException
 
 from routellm_core import ConfigError
+from routellm_core.traffic.shadow.shadow import OTHER
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
@@ -40,7 +42,7 @@ from .groups.proxy_budgets import (
     warn_of_limits,
     within_model_budgets,
 )
-from .groups.proxy_names import may_use, named_by
+from .groups.proxy_names import may_use, means_itself, named_by
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import RoutedRequest, drop_forged_decisions
@@ -148,6 +150,10 @@ class RouteLLMProxyHandler(CustomLogger):
         group = await named_by(key, routed.group, data, is_alias)
         if group != routed.group:
             routed = routed.served_as(group)
+        if route.settings.shadow is not None:
+            other = route.settings.group(OTHER[routed.decision.tier])
+            kept_out = not await means_itself(key, other, data, is_alias)
+            routed = replace(routed, others_kept_out=kept_out)
         routed.write_to(data)
         check_price(routed.group)
         data["model"] = await within_model_budgets(key, routed.group, data, may_fall_back_to)

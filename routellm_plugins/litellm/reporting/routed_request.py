@@ -50,6 +50,8 @@ class RoutedRequest:
     """The ``model_name`` of the entries that serve each tier, as in ``Route``."""
     groups: tuple[str, ...] = ()
     """Both groups, by the names that the route has for them."""
+    others_kept_out: bool = False
+    """Whether the key may not have the other group called in the background by its name."""
 
     def __deepcopy__(self, memo: object) -> RoutedRequest:
         """Return the same object, which nothing changes: LiteLLM copies the metadata of messages

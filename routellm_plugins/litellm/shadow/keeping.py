@@ -118,6 +118,7 @@ class ShadowLog:
         shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
         asked = call_type, messages, body
         could_be = not payload.get("cache_hit") and not redacted and any_can_answer(*asked)
+        could_be = could_be and not (routed and routed.others_kept_out)
         propensity = shadow.settings.sample if could_be else 0.0
         sampled = shadow.draws(propensity)
         other: OtherCall | None = None
