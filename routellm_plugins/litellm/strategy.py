@@ -140,17 +140,20 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         return self._callable(deployment, model)
 
     def _alias_as_tier(self, deployment: Any, model: str, kwargs: Mapping[str, Any]) -> str | None:
-        """Return the alias that one of LiteLLM's own routers chose for a request, within LiteLLM's
-        selection; None if none did.
+        """Return the alias that one of LiteLLM's own routers or ``routing_groups`` chose for a
+        request, within LiteLLM's selection; None if none did.
         """
         if about_batch():
             return None
         chosen = None
         if isinstance(deployment, (str, tuple)):
             chosen = chosen_by_core(deployment)
-        elif pre_routing_selection is not None and is_routed(deployment or {}):
-            # No client can have written that: each attempt begins by clearing it.
-            chosen = pre_routing_selection(kwargs)
+        elif is_routed(deployment or {}):
+            if self.access.is_routing_group(model):
+                chosen = deployment.get("model_name")
+            elif pre_routing_selection is not None:
+                # No client can have written that: each attempt begins by clearing it.
+                chosen = pre_routing_selection(kwargs)
         return chosen if chosen and chosen != model and self.find(chosen, team_of(kwargs)) else None
 
     def _callable(self, deployment: Any, model: str) -> Any:

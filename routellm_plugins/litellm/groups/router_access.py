@@ -247,6 +247,10 @@ class RouterAccess:
             if (entry.get("model_info") or {}).get("team_id") in teams
         ]
 
+    def is_routing_group(self, name: str) -> bool:
+        """Whether a name is one of ``routing_groups``, whose members are model groups."""
+        return name in (getattr(self._core, "routing_groups", None) or {})
+
     def group_aliases(self) -> Mapping[str, Any]:
         """Return ``model_group_alias``."""
         registry = getattr(self._router, "registry", None)

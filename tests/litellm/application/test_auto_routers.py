@@ -10,6 +10,7 @@ from litellm.exceptions import BadRequestError
 from litellm.router import Router
 
 from routellm_plugins.litellm import install, strategy
+from routellm_plugins.litellm.groups.rust_core import RustCore
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD
@@ -50,17 +51,21 @@ def router(
         auto("auto", "gpt-4o-router"),
         auto("auto-pattern", "router-length-0.6"),
     ]
-    router = Router(model_list=entries, num_retries=0)
+    several = {"group_name": "several", "models": ["gpt-4o-router"]}
+    several["routing_strategy"] = "simple-shuffle"
+    router = Router(model_list=entries, num_retries=0, routing_groups=[several])
     install(router)
     yield router
     router.discard()
 
 
-@pytest.mark.parametrize("name", ["auto", "auto-pattern"])
+@pytest.mark.parametrize("name", ["auto", "auto-pattern", "several"])
 @pytest.mark.parametrize(("text", "served"), [(EASY, "gpt-4o-mini"), (HARD, "gpt-4o")])
 async def test_an_alias_is_routed_as_a_tier(
     router: Router, name: str, text: str, served: str
 ) -> None:
+    if name == "several" and RustCore.is_one(vars(router).get("_core", router)):
+        pytest.skip("this LiteLLM picks from such a group after it has asked for the group")
     assert answered_by(await router.acompletion("auto-plain", user(text))) == "gpt-4o-mini"
     assert answered_by(await router.acompletion(name, user(text))) == served
     answer: Any = await router.aresponses(model=name, input=text)
