@@ -153,7 +153,7 @@ class RouterAccess:
 
     def _serve_models_by_groups(self) -> None:
         """Leave the entries of aliases out where a request names a model of the provider, which
-        LiteLLM looks up among those of all entries, and an ordinary entry has it.
+        LiteLLM looks up among those of all entries: by such a name an alias cannot be asked for.
         """
         holder, name = self._member("_get_deployment_by_litellm_model")
         lookup = getattr(holder, name, None)
@@ -161,11 +161,10 @@ class RouterAccess:
             return
 
         @functools.wraps(lookup)
-        def ordinary_first(*given: Any, **named: Any) -> Any:
-            found = lookup(*given, **named)
-            return [entry for entry in found if not is_routed(entry)] or found
+        def only_ordinary(*given: Any, **named: Any) -> Any:
+            return [entry for entry in lookup(*given, **named) if not is_routed(entry)]
 
-        setattr(holder, name, ordinary_first)
+        setattr(holder, name, only_ordinary)
 
     def _refuse(self, call: str, refuse: Callable[[str, str], None]) -> None:
         """Refuse a call to an alias that the proxy makes without asking its callbacks first."""
