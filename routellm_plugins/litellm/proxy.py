@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import litellm
@@ -14,6 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from starlette.exceptions import HTTPException
 
 from routellm_core import ConfigError
+from routellm_core.traffic.shadow.shadow import OTHER
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
@@ -40,7 +42,7 @@ from .groups.proxy_budgets import (
     warn_of_limits,
     within_model_budgets,
 )
-from .groups.proxy_names import may_use, named_by
+from .groups.proxy_names import may_use, means_itself, named_by
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import RoutedRequest, drop_forged_decisions
@@ -102,7 +104,7 @@ class RouteLLMProxyHandler(CustomLogger):
         model = data.get("model")
         if strategy is None or not isinstance(model, str) or call_type == _PASSED_THROUGH:
             return
-        route = strategy.find(model)
+        route = strategy.find(model, getattr(user_api_key_dict, "team_id", None))
         if route is None:
             return
         if self._not_supported:
@@ -148,6 +150,10 @@ class RouteLLMProxyHandler(CustomLogger):
         group = await named_by(key, routed.group, data, is_alias)
         if group != routed.group:
             routed = routed.served_as(group)
+        if route.settings.shadow is not None:
+            other = route.settings.group(OTHER[routed.decision.tier])
+            kept_out = not await means_itself(key, other, data, is_alias)
+            routed = replace(routed, others_kept_out=kept_out)
         routed.write_to(data)
         check_price(routed.group)
         data["model"] = await within_model_budgets(key, routed.group, data, may_fall_back_to)
@@ -234,7 +240,9 @@ class RouteLLMProxyHandler(CustomLogger):
             let_groups_permit(self._find)
             try:
                 strategy = self._strategy
-                strategy.access.install(strategy, strategy.entry_put, self._refuse, strategy.find)
+                strategy.access.install(
+                    strategy, strategy.entry_changed, self._refuse, strategy.find
+                )
             except ConfigError as error:
                 if self._not_supported is None:
                     logger.error("%s", error)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import copy
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -30,15 +30,23 @@ from .groups.abilities import GroupAbilities
 from .groups.alias_entries import AliasEntries
 from .groups.batch_calls import about_batch
 from .groups.router_access import RouterAccess
-from .reporting.routed_request import RoutedRequest, routed_request
+from .groups.rust_core import chosen_by_core
+from .reporting.routed_request import RoutedRequest, routed_request, team_of
 from .shadow.router_log import RouterShadowLog
 
 try:
+    from litellm.router_utils.fallback_event_handlers import (
+        get_pre_routing_selection as pre_routing_selection,
+    )
     from litellm.router_utils.fallback_event_handlers import record_pre_routing_selection
 except ImportError:  # older releases look fallbacks up under the alias alone
+    pre_routing_selection = None  # type: ignore[assignment]
     record_pre_routing_selection = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
+
+_TEAM_PATTERNS_FIRST = hasattr(Router, "wildcard_route_deployments")
+"""Older releases serve a name that both fit by the pattern for all."""
 
 
 class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
@@ -73,7 +81,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        route = None if specific_deployment else self._still_to_route(model, routed)
+        route = None if specific_deployment else self._still_to_route(model, routed, kwargs)
         if route and not about_batch():
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
@@ -93,6 +101,10 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 specific_deployment=specific_deployment,
                 request_kwargs=kwargs,
             )
+        if route is None and (tier := self._alias_as_tier(deployment, model, kwargs)):
+            return await self.async_get_available_deployment(
+                tier, messages, input, specific_deployment, kwargs
+            )
         return self._callable(deployment, model)
 
     def get_available_deployment(
@@ -106,7 +118,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         """Return the deployment that serves a request; see LiteLLM's base class."""
         kwargs = {} if request_kwargs is None else request_kwargs
         group, routed = model, _settled(kwargs)
-        if not specific_deployment and (route := self._still_to_route(model, routed)):
+        if not specific_deployment and (route := self._still_to_route(model, routed, kwargs)):
             if _is_embedding(messages, input, kwargs):
                 self.reject_embedding(model)
             if _asks_nothing(messages, input, kwargs):
@@ -127,6 +139,23 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             )
         return self._callable(deployment, model)
 
+    def _alias_as_tier(self, deployment: Any, model: str, kwargs: Mapping[str, Any]) -> str | None:
+        """Return the alias that one of LiteLLM's own routers or ``routing_groups`` chose for a
+        request, within LiteLLM's selection; None if none did.
+        """
+        if about_batch():
+            return None
+        chosen = None
+        if isinstance(deployment, (str, tuple)):
+            chosen = chosen_by_core(deployment)
+        elif is_routed(deployment or {}):
+            if self.access.is_routing_group(model):
+                chosen = deployment.get("model_name")
+            elif pre_routing_selection is not None:
+                # No client can have written that: each attempt begins by clearing it.
+                chosen = pre_routing_selection(kwargs)
+        return chosen if chosen and chosen != model and self.find(chosen, team_of(kwargs)) else None
+
     def _callable(self, deployment: Any, model: str) -> Any:
         """Return a deployment, unless it is a routed entry, reached by its id or in another way.
         Such an entry serves calls about its files and batches, and no others.
@@ -138,9 +167,13 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 raise bad_request(model, self.known_routes.problems.get(str(name)) or leads)
         return deployment
 
-    def _still_to_route(self, model: str, routed: RoutedRequest | None) -> Route | None:
+    def _still_to_route(
+        self, model: str, routed: RoutedRequest | None, kwargs: Mapping[str, Any]
+    ) -> Route | None:
         """Return the route of a request, unless it names the group that was chosen for it."""
-        return None if routed is not None and routed.group == model else self.find(model)
+        if routed is not None and routed.group == model:
+            return None
+        return self.find(model, team_of(kwargs))
 
     def reject_embedding(self, model: str) -> None:
         """Refuse to make embeddings by a routed alias: those of two models cannot be compared.
@@ -168,14 +201,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 "name a model group instead",
             )
 
-    def find(self, model: str) -> Route | None:
-        """Return the route of a model name; None if LiteLLM serves it without us.
+    def find(self, model: str, team_id: str | None = None) -> Route | None:
+        """Return the route of a model name; None if LiteLLM serves it without us, as what the team
+        that asks has entries of its own for.
 
         Raises:
             litellm.BadRequestError: the entry of that name has a mistake.
         """
         try:
-            return self.routes().find(model)
+            return self.routes().find(model, team_id)
         except RouteLLMError as error:
             raise bad_request(model, error) from error
         except Exception:
@@ -241,7 +275,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         settings = aliases, self.access.context_window_fallbacks()
         if settings != self._settings or self._changes.any_in(entries):
             settings = copy.deepcopy(settings)
-            self.known_routes = Routes(entries, settings[0])
+            first = _TEAM_PATTERNS_FIRST
+            self.known_routes = Routes(entries, settings[0], team_patterns_first=first)
             self._entries.follow_groups(self.known_routes, entries)
             self._abilities.forget()
             self._changes.note(entries)
@@ -250,17 +285,20 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 logger.error("%s", problem)
         return self.known_routes
 
-    def entry_put(self, routed: bool) -> None:
+    def entry_changed(self, routed: bool, names: Collection[str]) -> None:
         """Read the entries again, although they may say the same about routing as before.
 
         At once where the entry of an alias was put in place, because all that follows from its
-        groups is missing there; else with the next request.
+        groups is missing there, or where one of a group was changed or removed, because what
+        follows from that is still there: LiteLLM has endpoints that look up an address and a key
+        before anything of ours is asked. Else with the next request.
 
         Args:
             routed: whether it is the entry of a routed alias.
+            names: its ``model_name``, now and before.
         """
         self._changes.forget()
-        if routed:
+        if routed or any(name in names for r in self.known_routes for name in r.entries.values()):
             self.read()
 
     def read(self) -> None:
@@ -287,7 +325,7 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     problems = check_routes(routes).problems
     if problems:
         raise ConfigError("\n".join(problems))
-    strategy.access.install(strategy, strategy.entry_put, strategy.refuse, strategy.find)
+    strategy.access.install(strategy, strategy.entry_changed, strategy.refuse, strategy.find)
     litellm.logging_callback_manager.add_litellm_callback(application_callback)
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()

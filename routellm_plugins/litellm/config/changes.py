@@ -78,6 +78,7 @@ def _routing_parts(entries: Iterable[Mapping[str, Any]]) -> list[tuple[object, .
             (info := entry.get("model_info") or _EMPTY).get("routellm"),
             "routellm" in info,
             info.get("team_id"),
+            info.get("team_public_model_name"),
             info.get("blocked"),
             *map(info.get, _ABILITIES),
         )

@@ -67,6 +67,7 @@ class Routes:
         group_aliases: ``model_group_alias``, whose keys may be named like groups.
         groups_may_follow: whether model groups can be added later, so that an unknown one is
             no mistake.
+        team_patterns_first: whether a team's own patterns come before those for all.
     """
 
     def __init__(
@@ -75,10 +76,13 @@ class Routes:
         group_aliases: Mapping[str, Any] | None = None,
         *,
         groups_may_follow: bool = False,
+        team_patterns_first: bool = True,
     ) -> None:
         listed = list(model_list)
         entries = [entry for entry in listed if isinstance(entry.get("model_name"), str)]
         self._guardrails = _guardrails(entries)
+        self._of_teams = _of_teams(entries)
+        self._team_patterns_first = team_patterns_first
         self._models = _models(entries)
         self._groups = {entry["model_name"] for entry in entries if not is_routed(entry)}
         going = {entry["model_name"] for entry in entries if not is_paused(entry)}
@@ -121,16 +125,23 @@ class Routes:
         """
         yield from self._routes.values()
 
-    def find(self, model: str) -> Route | None:
+    def find(self, model: str, team_id: str | None = None) -> Route | None:
         """Return the route of a model name or group alias; None for one that is not routed.
+
+        Args:
+            model: the name.
+            team_id: of the team that asks. What an entry of its own serves under that name is its
+                own, as for LiteLLM.
 
         Raises:
             ConfigError: its entry has a mistake other than a missing group, or a wildcard's name is
                 not of the form ``router-<name>-<threshold>``.
         """
-        model = self._target(model)
+        model = self.target(model)
         entry = self._entry(model)
         if entry is None or entry in self._groups:
+            return None
+        if team_id is not None and self._is_own(model, team_id):
             return None
         route = self._routes.get(entry)
         if route is None:
@@ -139,7 +150,7 @@ class Routes:
             return route
         return replace(route, settings=_named(model, route.settings))
 
-    def _target(self, model: str) -> str:
+    def target(self, model: str) -> str:
         """Return what ``model_group_alias`` makes of a name; LiteLLM looks it up there once."""
         alias = self._group_aliases.get(model)
         target = alias.get("model") if isinstance(alias, Mapping) else alias
@@ -151,9 +162,18 @@ class Routes:
             return model
         return next((name for name in self._wildcards if _matches(name, model)), None)
 
+    def _is_own(self, model: str, team_id: str) -> bool:
+        """Return whether LiteLLM has a name served by entries that are one team's; a pattern of the
+        team's comes before patterns for all, and after a name.
+        """
+        own = self._of_teams.get(team_id, ())
+        if model in own or model in self._aliases or not self._team_patterns_first:
+            return model in own
+        return any("*" in name and _matches(name, model) for name in own)
+
     def _entries(self, settings: RouteSettings) -> dict[Tier, str | None]:
         tiers: tuple[Tier, ...] = ("strong", "weak")
-        return {tier: self._entry(self._target(settings.group(tier))) for tier in tiers}
+        return {tier: self._entry(self.target(settings.group(tier))) for tier in tiers}
 
     def _going(self, entries: Mapping[Tier, str | None]) -> dict[Tier, str | None]:
         """Return the entries of each tier without those that are paused."""
@@ -171,7 +191,7 @@ class Routes:
                 )
             served = self._entries(settings)
             prices = (
-                self._prices.get(entry or "") or self._target(settings.group(tier))
+                self._prices.get(entry or "") or self.target(settings.group(tier))
                 for tier, entry in served.items()
             )
             priced = with_prices(settings, *prices)
@@ -231,12 +251,12 @@ class Routes:
 
     def _mistakes_in_groups(self, value: Mapping[str, Any]) -> Iterable[str]:
         groups = {k: value[k] for k in ("strong", "weak") if isinstance(value.get(k), str)}
-        targets = [self._target(group) for group in groups.values()]
+        targets = [self.target(group) for group in groups.values()]
         if len(targets) == 2 and targets[0] == targets[1]:
             same = "are both" if groups["strong"] == groups["weak"] else "both lead to"
             yield f"'strong' and 'weak' {same} '{targets[0]}': name two model groups"
         for key, group in groups.items():
-            target = self._target(group)
+            target = self.target(group)
             leads = _leads(group, target)
             if self._entry(target) in self._aliases:
                 yield f"'{key}' is '{group}'{leads}, which is routed itself: name a model group"
@@ -246,7 +266,7 @@ class Routes:
             group = value.get(key)
             if not isinstance(group, str) or self._groups_may_follow:
                 continue
-            target = self._target(group)
+            target = self.target(group)
             leads = _leads(group, target)
             if self._entry(target) is None:
                 known = self._groups if leads else {*self._groups, *self._group_aliases}
@@ -274,6 +294,16 @@ def _guardrails(entries: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
         named = _mapping(entry, "litellm_params").get("guardrails") or []
         names = [named] if isinstance(named, str) else named
         found.setdefault(entry["model_name"], set()).update(map(str, names))
+    return found
+
+
+def _of_teams(entries: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the names under which each team has entries of its own."""
+    found: dict[str, set[str]] = {}
+    for info in (_mapping(entry, "model_info") for entry in entries):
+        team, name = info.get("team_id"), info.get("team_public_model_name")
+        if isinstance(team, str) and isinstance(name, str):
+            found.setdefault(team, set()).add(name)
     return found
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import litellm
 
+from routellm_core import Tier
+
 from ..config.routes import MARKER_MODEL, NOWHERE, Route, Routes, is_paused, is_routed
 from .proxy_access import of_proxy
 from .router_access import RouterAccess
@@ -26,6 +28,10 @@ _BATCH_PRICES = tuple(f"{price}_batches" for price in _PRICES)
 _OWN_PRICES = (*_PRICES, *_BATCH_PRICES)
 _PERMITTED = "configurable_clientside_auth_params"
 _KEPT_ALIVE = "keepalive_seconds"
+_PASSED_THROUGH = "use_in_pass_through"
+"""Lends the key of an entry to requests that name no model group: to those, an alias has none."""
+_TIERS: tuple[Tier, ...] = ("weak", "strong")
+"""Whose account an alias has: that of the first of its groups that has one."""
 _PARTS = ("litellm_params", "model_info")
 _MISSING = ...
 """What no entry holds, and what is itself when copied."""
@@ -73,7 +79,7 @@ class AliasEntries:
             model_id = str(entry["model_info"].get("id"))
             declared = self._declared(entry, model_id)
             params, info = (dict(declared[part]) for part in _PARTS)
-            _stand_in(params, _shared(serving))
+            _stand_in(params, self._standing_for(route, routes, serving) if route else ())
             _guard(params, declared["litellm_params"], serving)
             _permit(params, serving)
             _agree(params, serving)
@@ -98,6 +104,17 @@ class AliasEntries:
             # Those that a ``model_group_alias`` leads to are copied there.
             if now := followed.get(str((listed.get("model_info") or {}).get("id"))):
                 _write(listed, **copy.deepcopy(now))
+
+    def _standing_for(
+        self, route: Route, routes: Routes, serving: Sequence[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        """Return the entries that an alias may stand for, each with the model it would call."""
+        return [
+            self._access.named(entry, routes.target(route.settings.group(tier)))
+            for tier in _TIERS
+            for entry in _shared(serving)
+            if entry.get("model_name") == route.entries[tier]
+        ]
 
     def _declared(self, entry: Mapping[str, Any], model_id: str) -> dict[str, dict[str, Any]]:
         """Return the parts of an entry without what was written into them before, which may hold
@@ -157,7 +174,7 @@ def _serving(route: Route, entries: Iterable[Mapping[str, Any]]) -> list[Mapping
     """Return the entries of a route's groups that no admin has paused, the weak one's first."""
     return [
         entry
-        for name in (route.entries["weak"], route.entries["strong"])
+        for name in map(route.entries.get, _TIERS)
         for entry in entries
         if entry.get("model_name") == name and not is_routed(entry) and not is_paused(entry)
     ]
@@ -183,6 +200,7 @@ def _stand_in(params: dict[str, Any], serving: Sequence[Mapping[str, Any]]) -> N
         if "*" not in str(theirs.get("model", "*")):
             params.clear()
             params.update(copy.deepcopy(dict(theirs)))
+            params.pop(_PASSED_THROUGH, None)
             return
     params["api_base"] = NOWHERE
 
@@ -232,7 +250,7 @@ def _common(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for name in _SMALLEST:
         known = [group[name] for group in groups if group.get(name)]
         if known:
-            facts[name] = min(known)
+            facts[name] = int(min(known))  # floats, which no model has in LiteLLM's table
     modes = {group.get("mode") for group in groups if group}
     if len(modes) == 1:
         facts["mode"] = modes.pop()

@@ -52,6 +52,27 @@ async def named_by(
     return name
 
 
+async def means_itself(
+    key: Any, group: str, data: Mapping[str, Any], is_alias: Callable[[str], bool]
+) -> bool:
+    """Return whether a key means a group by its name, and has no credentials of its own for groups.
+
+    Args:
+        key: as ``named_by`` takes it, and so are the others.
+        group: the model group.
+        data: the request.
+        is_alias: whether a name is that of a routed alias.
+    """
+    if getattr(litellm, "enable_model_config_credential_overrides", False):
+        holders = ("metadata", "team_metadata", "project_metadata")
+        if any("model_config" in (getattr(key, name, None) or {}) for name in holders):
+            return False
+    try:
+        return await named_by(key, group, data, is_alias) == group
+    except Exception:
+        return False
+
+
 def _rename(request: dict[str, str], key: Any, aliases: str, by: str) -> None:
     if getattr(key, aliases, None):
         getattr(sys.modules[PRE_CALL_MODULE], by)(data=request, user_api_key_dict=key)

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import litellm
@@ -51,7 +51,7 @@ class RouterAccess:
     def install(
         self,
         strategy: CustomRoutingStrategyBase,
-        entry_put: Callable[[bool], None],
+        entry_changed: Callable[[bool, Collection[str]], None],
         refuse: Callable[[str, str], None],
         find: Callable[[str], object],
     ) -> None:
@@ -59,8 +59,8 @@ class RouterAccess:
 
         Args:
             strategy: what selects.
-            entry_put: called when an entry from a database was put into the model list, new or
-                changed; with whether it is a routed alias.
+            entry_changed: called when an entry was put into the model list, new or changed, or was
+                removed; with whether it is a routed alias, and its names, now and before.
             refuse: raises an error if a model is routed, and so not for a kind of call.
             find: reads the model list as it is now, and raises an error if a model is an alias
                 with a mistake.
@@ -75,7 +75,8 @@ class RouterAccess:
             )
         self._put(strategy)
         self._keep_after_updates(strategy)
-        self._keep_in_syncs(entry_put)
+        self._keep_in_syncs(entry_changed)
+        self._notice_removals(entry_changed)
         self._serve_models_by_groups()
         for call in BATCH_CALLS:
             holder, name = self._member(call)
@@ -108,7 +109,7 @@ class RouterAccess:
 
         setattr(holder, name, update_and_install)
 
-    def _keep_in_syncs(self, entry_put: Callable[[bool], None]) -> None:
+    def _keep_in_syncs(self, entry_changed: Callable[[bool, Collection[str]], None]) -> None:
         """Leave the entry of an alias in place for as long as a database holds the same of it.
 
         LiteLLM compares the entries in its database with the Router's every 30 seconds, and puts
@@ -126,18 +127,33 @@ class RouterAccess:
             if routed and stored.get(model_id) == deployment and self._entry(model_id):
                 return None
             given = deployment.model_copy(deep=True)
+            before = self._entry(model_id) or {}
             added = upsert_deployment(deployment=deployment)
             if added is not None:
                 if routed:
                     stored[model_id] = given
-                entry_put(routed)
+                entry_changed(routed, (str(before.get("model_name")), deployment.model_name))
             return added
 
         setattr(holder, name, upsert_if_changed)
 
+    def _notice_removals(self, entry_changed: Callable[[bool, Collection[str]], None]) -> None:
+        holder, name = self._member("delete_deployment")
+        delete_deployment = getattr(holder, name)
+
+        @functools.wraps(delete_deployment)
+        def delete_and_tell(*given: Any, **named: Any) -> Any:
+            before = self._entry(given[0] if given else named.get("id"))
+            deleted = delete_deployment(*given, **named)
+            if before is not None:
+                entry_changed(is_routed(before), (str(before.get("model_name")),))
+            return deleted
+
+        setattr(holder, name, delete_and_tell)
+
     def _serve_models_by_groups(self) -> None:
         """Leave the entries of aliases out where a request names a model of the provider, which
-        LiteLLM looks up among those of all entries, and an ordinary entry has it.
+        LiteLLM looks up among those of all entries: by such a name an alias cannot be asked for.
         """
         holder, name = self._member("_get_deployment_by_litellm_model")
         lookup = getattr(holder, name, None)
@@ -145,11 +161,10 @@ class RouterAccess:
             return
 
         @functools.wraps(lookup)
-        def ordinary_first(*given: Any, **named: Any) -> Any:
-            found = lookup(*given, **named)
-            return [entry for entry in found if not is_routed(entry)] or found
+        def only_ordinary(*given: Any, **named: Any) -> Any:
+            return [entry for entry in lookup(*given, **named) if not is_routed(entry)]
 
-        setattr(holder, name, ordinary_first)
+        setattr(holder, name, only_ordinary)
 
     def _refuse(self, call: str, refuse: Callable[[str, str], None]) -> None:
         """Refuse a call to an alias that the proxy makes without asking its callbacks first."""
@@ -205,6 +220,35 @@ class RouterAccess:
     def serving(self, name: str | None) -> list[Mapping[str, Any]]:
         """Return the entries of a name that no admin has paused."""
         return [e for e in self.entries() if e.get("model_name") == name and not is_paused(e)]
+
+    def serving_team(
+        self, name: str | None, group: str, team_id: str | None
+    ) -> list[Mapping[str, Any]]:
+        """Return the entries of a group that may serve a team: its own if it has some, else those
+        for all.
+
+        Args:
+            name: of the entries for all.
+            group: the group, by the name that a team has its own entries under.
+            team_id: None for a request that is of no team.
+        """
+
+        def is_own(entry: Mapping[str, Any]) -> bool:
+            info = entry.get("model_info") or {}
+            public = info.get("team_public_model_name")
+            return info.get("team_id") == team_id is not None and public in (group, name)
+
+        own = [entry for entry in self.entries() if is_own(entry) and not is_paused(entry)]
+        teams = (None, team_id)
+        return own or [
+            entry
+            for entry in self.serving(name)
+            if (entry.get("model_info") or {}).get("team_id") in teams
+        ]
+
+    def is_routing_group(self, name: str) -> bool:
+        """Whether a name is one of ``routing_groups``, whose members are model groups."""
+        return name in (getattr(self._core, "routing_groups", None) or {})
 
     def group_aliases(self) -> Mapping[str, Any]:
         """Return ``model_group_alias``."""
@@ -265,6 +309,20 @@ class RouterAccess:
         except Exception:
             logger.debug("LiteLLM has no information on a model of '%s'", group, exc_info=True)
             return {}
+
+    def named(self, entry: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+        """Return an entry as LiteLLM has it for a group that it serves: that of a pattern, with the
+        model that the name of the group says.
+        """
+        if "*" not in str(entry.get("model_name")):
+            return entry
+        holder, name = self._member("pattern_router")
+        own = (entry.get("model_info") or {}).get("id")
+        for found in getattr(holder, name).get_deployments_by_pattern(model=group):
+            if (found.get("model_info") or {}).get("id") == own:
+                params = {**entry["litellm_params"], "model": found["litellm_params"]["model"]}
+                return {**entry, "litellm_params": params}
+        return entry
 
     def forget_group_infos(self) -> None:
         """Let LiteLLM read the model list again for what it reports about groups."""

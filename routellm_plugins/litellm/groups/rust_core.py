@@ -126,5 +126,11 @@ def _asked(
     return asked
 
 
+def chosen_by_core(answer: str | tuple[Any, ...]) -> str | None:
+    """Return the group that a core has for a pick, which may be by a router of LiteLLM's."""
+    group = answer if isinstance(answer, str) else answer[0] if answer else None
+    return group if isinstance(group, str) else None
+
+
 def _instead(answer: Any, step: Mapping[str, Any], group: str) -> Any:
     return group if answer is None and group != step.get("model") else answer

@@ -50,6 +50,8 @@ class RoutedRequest:
     """The ``model_name`` of the entries that serve each tier, as in ``Route``."""
     groups: tuple[str, ...] = ()
     """Both groups, by the names that the route has for them."""
+    others_kept_out: bool = False
+    """Whether the key may not have the other group called in the background by its name."""
 
     def __deepcopy__(self, memo: object) -> RoutedRequest:
         """Return the same object, which nothing changes: LiteLLM copies the metadata of messages
@@ -147,6 +149,12 @@ def buckets(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         bucket = request.get(name)
         if isinstance(bucket, dict):
             yield bucket
+
+
+def team_of(request: Mapping[str, Any]) -> str | None:
+    """Return the id of the team that a request is of, as LiteLLM notes it."""
+    teams = (bucket.get("user_api_key_team_id") for bucket in buckets(request))
+    return next((team for team in teams if isinstance(team, str) and team), None)
 
 
 def _bucket(request_kwargs: dict[str, Any]) -> dict[str, Any]:

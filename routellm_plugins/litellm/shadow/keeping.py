@@ -27,7 +27,7 @@ from ..deciding.request import Request
 from ..groups.abilities import GroupAbilities
 from ..groups.router_access import RouterAccess
 from ..reporting.metrics import metrics
-from ..reporting.routed_request import routed_request
+from ..reporting.routed_request import routed_request, team_of
 from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
 
 logger = logging.getLogger(__name__)
@@ -120,12 +120,14 @@ class ShadowLog:
         shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
         asked = call_type, messages, body
         could_be = not payload.get("cache_hit") and not redacted and any_can_answer(*asked)
+        could_be = could_be and not (routed and routed.others_kept_out)
         propensity = shadow.settings.sample if could_be else 0.0
         sampled = shadow.draws(propensity)
         other: OtherCall | None = None
         if sampled:
             tiers = OTHER[tier], keeper.prices[OTHER[tier]]
-            other = other_call(*asked, route, *tiers, access, shadow.settings.timeout_s)
+            limits = shadow.settings.timeout_s, team_of(params)
+            other = other_call(*asked, route, *tiers, access, *limits)
             sampled = other is not None
             if other is not None:
                 other = replace(other, told=partial(_count, route.name))

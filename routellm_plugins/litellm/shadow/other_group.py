@@ -103,6 +103,7 @@ def other_call(
     prices: Prices | None,
     access: RouterAccess,
     timeout_s: float,
+    team_id: str | None,
 ) -> OtherCall | None:
     """Return the call of a route's group in the background.
 
@@ -115,18 +116,20 @@ def other_call(
         prices: what its tokens cost; None if that is not known.
         access: the Router.
         timeout_s: time that the call may take, in seconds.
+        team_id: of the team that the request is of, if any.
 
     Returns:
         None if the group has no deployment that can be called.
     """
-    entries = access.serving(route.entries[tier])
+    group = route.settings.group(tier)
+    entries = access.serving_team(route.entries[tier], group, team_id)
     params = [dict(e.get("litellm_params") or {}) for e in entries]
     params = [each for each in params if "*" not in str(each.get("model", "*"))]
     if not params:
         return None
     chosen = {k: v for k, v in random.choice(params).items() if k not in _NOT_SENT}
     given, parameters = copy.deepcopy((messages, _taken(body, _PARAMETERS[call_type])))
-    group, size = route.settings.group(tier), _size((given, parameters))
+    size = _size((given, parameters))
 
     def make() -> Answer:
         function, arguments = _as_call(call_type, given, parameters)

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*`ReadOnly` qualifier:UserWarning"),
     pytest.mark.filterwarnings(
         "ignore:Router.(delete_deployment|discard|get_available_deployment|get_model_(group_info|list)"
-        "|set_model_list|update_settings|upsert_deployment) is"
+        "|model_list|set_model_list|update_settings|upsert_deployment) is"
     ),
 ]
 ROOT = Path(__file__).parents[3]
@@ -89,7 +89,7 @@ def test_without_a_strategy_a_deployment_of_the_groups_answers(
     assert answered_by(router.completion("gpt-4o-router", user(HARD))) == "gpt-4o-mini"
 
 
-def test_an_entry_that_stands_for_nothing_is_never_called(
+def test_an_entry_stands_for_what_a_pattern_serves_and_then_for_nothing(
     strong: Upstream, weak: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     any_model = {"model": "openai/*", "api_base": strong.url, "api_key": "unused"}
@@ -101,6 +101,10 @@ def test_an_entry_that_stands_for_nothing_is_never_called(
     install(router)
     assert answered_by(router.completion("wild", user(HARD))) == "gpt-4o"
     without_selection(router)
+    router.completion("wild", user("sent as for its weak group"))
+    assert [each["model"] for each in strong.asked("sent as for its weak group")] == ["b"]
+    (pattern,) = (each for each in router.model_list if each["model_name"] == "openai/*")
+    router.delete_deployment(id=pattern["model_info"]["id"])
     with Upstream("a web proxy") as web_proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, web_proxy.url.removesuffix("/v1"))
@@ -123,6 +127,32 @@ async def test_a_deleted_group_leaves_the_alias_to_the_other(
         assert answered_by(router.completion("gpt-4o-router", user(text))) == left
         assert answered_by(await router.acompletion("gpt-4o-router", user(text))) == left
     assert {decision.cause for decision in seen} == {"no_group"}
+
+
+def test_what_follows_from_a_group_is_changed_with_it(router: Router, weak: Upstream) -> None:
+    """Without another request: endpoints of the proxy's read addresses and keys from the list."""
+
+    def lent() -> dict[str, Any]:
+        (entry,) = router.get_model_list("gpt-4o-router") or []
+        params: dict[str, Any] = dict(entry["litellm_params"])
+        return {k: params.get(k) for k in ("model", "api_key", "use_in_pass_through")}
+
+    late = {**group("gpt-4o-mini", weak)["litellm_params"], "use_in_pass_through": True}
+    (first,) = router.get_model_list("gpt-4o-mini") or []
+    for key in ("sk-1", "sk-2"):
+        params = LiteLLM_Params(**{**late, "api_key": key})
+        info = ModelInfo(id=first["model_info"]["id"])
+        router.upsert_deployment(Deployment("gpt-4o-mini", params, info))
+        assert lent() == {
+            "model": "openai/gpt-4o-mini",
+            "api_key": key,
+            "use_in_pass_through": None,
+        }
+    router.upsert_deployment(Deployment("another", params, info))
+    assert lent()["model"] == "openai/gpt-4o"
+    router.delete_deployment(id=(router.get_model_list("gpt-4o") or [])[0]["model_info"]["id"])
+    assert lent()["api_key"] == "unused"
+    assert lent()["model"] == "openai/routellm"
 
 
 async def test_a_group_that_gets_what_is_too_long_from_now_on(

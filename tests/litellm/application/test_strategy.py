@@ -14,11 +14,13 @@ from litellm import BadRequestError, Router
 from routellm_core import ConfigError, Decision, hookimpl, route_on
 from routellm_plugins.litellm import install
 from routellm_plugins.litellm.config.routes import Routes
+from routellm_plugins.litellm.groups.rust_core import RustCore
 from routellm_plugins.litellm.reporting import routed_request
+from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.routers import EASY, HARD, LengthRouter
 from tests.litellm.application.shared import WARNINGS, answered_by, user
-from tests.litellm.configs import alias
+from tests.litellm.configs import alias, group
 
 pytestmark = WARNINGS
 SPLIT = pytest.mark.parametrize(
@@ -319,3 +321,27 @@ async def test_a_router_that_loads_slowly_does_not_hold_up_the_others(
 def test_wildcards_with_several_stars(name: str, routed: bool) -> None:
     routes = Routes([alias("router-l*g*h-0.*")], groups_may_follow=True)
     assert bool(routes.find(name)) == routed
+
+
+def test_no_alias_is_asked_for_by_a_model_of_the_provider(
+    strong: Upstream, weak: Upstream, plugin: Callable[[object], object]
+) -> None:
+    """As without the alias, of whose groups a pattern serves the weak one by another name."""
+    plugin(routers)
+    any_model = {"model": "openai/*", "api_base": weak.url, "api_key": "unused"}
+    entries = [
+        group("gpt-4o", strong),
+        {"model_name": "wild/*", "litellm_params": any_model},
+        alias("wild-router", weak="wild/b", router="length", threshold=0.6),
+    ]
+    said = []
+    for listed in (entries[:2], entries):
+        router = Router(model_list=listed, num_retries=0)
+        if RustCore.is_one(vars(router).get("_core", router)):
+            pytest.skip("the core of this LiteLLM looks them up itself, and calls the weak group's")
+        install(router)
+        with pytest.raises(BadRequestError) as error:
+            router.completion("openai/b", user(EASY))
+        said.append(error.value.message)
+        router.discard()
+    assert said[0] == said[1]

@@ -13,7 +13,8 @@ from routellm_plugins.litellm import install
 from routellm_plugins.litellm.config.routes import NOWHERE
 from tests.fakes import routers
 from tests.fakes.other_endpoints import OtherEndpoints
-from tests.litellm.application.shared import WARNINGS
+from tests.fakes.routers import HARD
+from tests.litellm.application.shared import WARNINGS, user
 from tests.litellm.configs import MARKER, alias
 
 pytestmark = WARNINGS
@@ -83,6 +84,37 @@ def test_a_group_that_is_one_teams_lends_an_alias_nothing_but_its_strong_group(
 ) -> None:
     found = router.get_deployment_credentials_with_provider("team-only-router", team_id="another")
     assert (found or {})["api_key"] == "sk-strong"
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "key"),
+    [
+        ("gpt-4o-router", "gpt-4o-router", "Bearer sk-own"),
+        ("router-length-0.6", "router-length-0.6", "Bearer sk-own"),
+        pytest.param(
+            *("router-*", "router-length-0.6", "Bearer sk-own"),
+            marks=pytest.mark.skipif(
+                not hasattr(Router, "wildcard_route_deployments"),
+                reason="patterns for all come first in this LiteLLM",
+            ),
+        ),
+        ("gpt-4o-*", "gpt-4o-router", "Bearer sk-strong"),  # for LiteLLM, a name is before patterns
+    ],
+)
+async def test_what_a_team_has_an_entry_of_its_own_for_is_its_own(
+    router: Router, shared: OtherEndpoints, of_team: OtherEndpoints, own: str, asked: str, key: str
+) -> None:
+    params = {"model": "openai/own", "api_base": of_team.url, "api_key": "sk-own"}
+    info = ModelInfo(team_id="team", team_public_model_name=own)
+    router.upsert_deployment(Deployment("model_name_team_2", LiteLLM_Params(**params), info))
+    for team, expected in (("team", key), ("another", "Bearer sk-strong")):
+        metadata = {"user_api_key_team_id": team}
+        await router.acompletion(asked, user(HARD), metadata=metadata)
+        await router.aresponses(model=asked, input=HARD, litellm_metadata=metadata)
+        sent = [*shared.headers, *of_team.headers]
+        assert [each["authorization"] for each in sent] == [expected] * 2, team
+        shared.headers.clear()
+        of_team.headers.clear()
 
 
 def test_a_teams_own_pattern_that_is_routed_leads_nowhere(router: Router) -> None:

@@ -16,7 +16,7 @@ from routellm_plugins.demo.proxy_process import ProxyProcess
 from tests.fakes.openai_upstream import Upstream
 from tests.fakes.other_endpoints import OtherEndpoints
 from tests.fakes.routers import EASY, HARD
-from tests.litellm.calls import get
+from tests.litellm.calls import get, post
 from tests.litellm.configs import HANDLER, KEY, alias, group
 from tests.litellm.database.asking import ask, changed, listed, made, once
 from tests.litellm.database.setting import database_missing, with_database
@@ -157,6 +157,38 @@ def test_files_follow_a_group_to_another_account(proxies: list[ProxyProcess]) ->
             uploaded(proxy)
         assert [each["authorization"] for each in new.headers] == ["Bearer sk-new"] * 2
         assert len(old.headers) == 2
+
+
+def test_a_key_that_was_changed_or_removed_is_sent_nothing(proxies: list[ProxyProcess]) -> None:
+    """Nor by endpoints that look up an entry and ask nothing of ours before."""
+    first, second = proxies
+
+    def count(proxy: ProxyProcess, model: str) -> None:
+        asked = {"model": model, "messages": [{"role": "user", "content": HARD}]}
+        answer = post(proxy, "bedrock/v1/messages/count_tokens", asked)
+        assert answer.status_code == 200, answer.text
+
+    with OtherEndpoints("old") as old, OtherEndpoints("new") as new, OtherEndpoints("far") as far:
+        params = {"model": "openai/any", "api_base": old.url, "api_key": "sk-old"}
+        strong = {**params, "api_base": far.url, "api_key": "sk-far"}
+        made(first, "model/new", model_name="counted-strong", litellm_params=strong)
+        entry = made(first, "model/new", model_name="counted", litellm_params=params)
+        routed = alias("counted-router", strong="counted-strong", weak="counted", **USUAL)
+        made(first, "model/new", **routed)
+        once(lambda: listed(second, "counted-router"))
+        several_syncs()
+        for proxy in proxies:
+            count(proxy, "counted-router")
+        changed(first, entry, {}, api_base=new.url, api_key="sk-new")
+        several_syncs()
+        for proxy in proxies:
+            count(proxy, "counted-router")
+        made(first, "model/delete", id=entry["model_id"])
+        once(lambda: True if listed(second, "counted") is None else None)
+        for proxy in proxies:
+            count(proxy, "counted-router")
+        sent = [each["authorization"] for up in (old, new, far) for each in up.headers]
+        assert sent == [f"Bearer sk-{key}" for key in ("old", "new", "far") for _ in proxies]
 
 
 def test_settings_of_the_router_that_lead_to_an_alias(proxies: list[ProxyProcess]) -> None:

@@ -57,7 +57,10 @@ def proxy(
     claude: Upstream,
     failing: Upstream,
     proxy_with: Callable[..., ProxyProcess],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ProxyProcess]:
+    store = str(tmp_path_factory.mktemp("kept") / "traffic.db")
+    shadow = {"sample": 1.0, "budget_usd": 10, "store": store, "per_minute": 100_000}
     config = {
         "model_list": [
             entry("gpt-4o", strong, **DEAR),
@@ -72,6 +75,11 @@ def proxy(
             *(entry(f"{name}-full", strong, rpm=2) for name in ("plain", "routed")),
             alias("gpt-4o-router", **USUAL),
             alias("limited-router", strong="limited", **USUAL),
+            alias("kept-router", shadow=shadow, **USUAL),
+            {
+                **group("of team three", spare),
+                "model_info": {"team_id": "three", "team_public_model_name": "gpt-4o-router"},
+            },
             alias("claude-router", weak="claude", **USUAL),
             alias("router-claude", strong="claude", weak="gpt-4o", router="length", threshold=1),
             alias("full-router", strong="routed-full", **USUAL),
@@ -203,6 +211,31 @@ def test_a_deployment_of_a_team(proxy: ProxyProcess) -> None:
         for team, served in (("one", "spare"), ("two", "gpt-4o")):
             key = made_key(3, team_id=team)
             assert f"{served} here" in ask(proxy, model, HARD, key).text, model
+
+
+def test_a_deployment_of_a_team_under_the_name_of_an_alias(proxy: ProxyProcess) -> None:
+    for team, served in (("three", "spare"), ("two", "gpt-4o")):
+        for endpoint in ENDPOINTS:
+            key = made_key(5, team_id=team)
+            answer = ask(proxy, "gpt-4o-router", HARD, key, endpoint)
+            assert f"{served} here" in answer.text, (team, endpoint, answer.text)
+
+
+@pytest.mark.parametrize("strong_first", [True, False])
+def test_another_group_that_the_key_has_in_place_of_one_is_not_called_in_the_background(
+    proxy: ProxyProcess, strong: Upstream, weak: Upstream, strong_first: bool
+) -> None:
+    text, other, called = (HARD, "gpt-4o-mini", weak) if strong_first else (EASY, "gpt-4o", strong)
+    seen: list[int] = []
+    for number, values in enumerate(({"aliases": {other: "spare"}}, {})):
+        words = f"{text}-{number}-{other}"  # as many words
+        answer = ask(proxy, "kept-router", words, made_key(20 + number, **values))
+        assert answer.status_code == 200, answer.text
+        deadline = time.monotonic() + (10 if not values else 3)
+        while not called.asked(words) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        seen.append(len(called.asked(words)))
+    assert seen == [0, 1]
 
 
 def test_budget_fallbacks(proxy: ProxyProcess) -> None:

@@ -60,6 +60,8 @@ def router(store: Path, strong: Upstream, weak: Upstream) -> Iterator[Router]:
         observed,
         alias("routed", **length, shadow=shadow),
         alias("silent", **length),
+        {**group("of-one", weak), "model_info": {"team_id": "one"}},
+        alias("for-all", **length, weak="of-one", shadow=shadow),
     ]
     before = list(litellm.callbacks)
     router = Router(model_list=entries, num_retries=0)
@@ -134,6 +136,36 @@ async def test_what_an_admin_has_paused_gets_nothing(router: Router, store: Path
             await router.acompletion("routed", user(words))
             await pair(store, words)
         assert paused.requests == []
+
+
+@pytest.mark.parametrize("asking", ["one", "two", None])
+async def test_a_team_s_own_deployment_gets_what_that_team_asks_alone(
+    router: Router, store: Path, asking: str | None
+) -> None:
+    """As for a request that names the group: LiteLLM lends no team the key of another."""
+    with Upstream("gpt-4o-mini") as own:
+        params = LiteLLM_Params(**group("gpt-4o-mini", own)["litellm_params"])
+        public = {"team_id": "one", "team_public_model_name": "gpt-4o-mini"}
+        for name in ("gpt-4o-mini", "internal"):
+            info = ModelInfo(id=f"{name} of one", **public)
+            router.upsert_deployment(Deployment(name, params, info))
+        metadata = {"user_api_key_team_id": asking}
+        for number in range(8):
+            words = f"{HARD} {number} {asking}"
+            await router.acompletion("routed", user(words), metadata=metadata)
+            await pair(store, words)
+        assert len(own.requests) == (8 if asking == "one" else 0)
+
+
+async def test_a_group_that_is_another_team_s_gets_nothing(
+    router: Router, store: Path, weak: Upstream
+) -> None:
+    for team, asked in (("two", 0), ("one", 1)):
+        words = f"{HARD} of {team}"
+        await router.acompletion("for-all", user(words), metadata={"user_api_key_team_id": team})
+        if asked:
+            await pair(store, words)
+    assert [len(weak.asked(f"{HARD} of {team}")) for team in ("two", "one")] == [0, 1]
 
 
 async def test_a_failed_call_is_neither_repeated_nor_changes_litellms_retries(
