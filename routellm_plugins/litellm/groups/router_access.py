@@ -248,7 +248,8 @@ class RouterAccess:
 
     def is_routing_group(self, name: str) -> bool:
         """Whether a name is one of ``routing_groups``, whose members are model groups."""
-        return name in (getattr(self._core, "routing_groups", None) or {})
+        names = ("routing_groups", "_routing_groups")  # the latter in older releases
+        return any(name in (getattr(self._core, each, None) or {}) for each in names)
 
     def group_aliases(self) -> Mapping[str, Any]:
         """Return ``model_group_alias``."""
