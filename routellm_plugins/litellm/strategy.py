@@ -32,6 +32,7 @@ from .groups.batch_calls import about_batch
 from .groups.router_access import RouterAccess
 from .groups.rust_core import chosen_by_core
 from .reporting.routed_request import RoutedRequest, routed_request, team_of
+from .shadow.limits import note_limits
 from .shadow.router_log import RouterShadowLog
 
 try:
@@ -93,6 +94,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 if routed is None:
                     routed = request.routed(await self.adecide(request))
                 group = routed.group
+        if self.known_routes.any_kept:
+            note_limits(kwargs)
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
                 model=group,
@@ -129,6 +132,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 if routed is None:
                     routed = request.routed(self.decide(request))
                 group = routed.group
+        if self.known_routes.any_kept:
+            note_limits(kwargs)
         with _on_record(routed, kwargs):
             deployment = self.access.select(
                 model=group,

@@ -456,3 +456,12 @@ def test_a_guardrail_is_asked_for_no_longer_than_its_group_has_it(
     router.upsert_deployment(Deployment("gpt-4o", LiteLLM_Params(**params), info))
     assert guardrails() == ["own"]
     router.discard()
+
+
+async def test_an_account_of_a_request_s_own_leaves_the_alias_as_it_is(
+    router: Router, strong: Upstream
+) -> None:
+    account = {"api_key": "sk-own", "api_base": strong.url}
+    for own in (account, {}):
+        answer = await router.acompletion("gpt-4o-router", user(f"{HARD} {len(own)}"), **own)
+        assert answered_by(answer) == "gpt-4o"
