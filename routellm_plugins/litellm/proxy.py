@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import litellm
@@ -15,7 +14,6 @@ from litellm.integrations.custom_logger import CustomLogger
 from starlette.exceptions import HTTPException
 
 from routellm_core import ConfigError
-from routellm_core.traffic.shadow.shadow import OTHER
 
 from .config.routes import Route
 from .config.start_check import end_on_mistakes
@@ -42,13 +40,14 @@ from .groups.proxy_budgets import (
     warn_of_limits,
     within_model_budgets,
 )
-from .groups.proxy_names import may_use, means_itself, named_by
+from .groups.proxy_names import may_use, named_by
 from .reporting.logs import log_under_the_alias
 from .reporting.response_headers import add_to
 from .reporting.routed_request import RoutedRequest, drop_forged_decisions
 from .reporting.status import serve_status
 from .shadow.at_shutdown import write_before_the_end
 from .shadow.keeping import ShadowLog
+from .shadow.limits import note_limits
 from .strategy import RouteLLMRoutingStrategy, bad_request
 
 logger = logging.getLogger(__name__)
@@ -105,6 +104,8 @@ class RouteLLMProxyHandler(CustomLogger):
         if strategy is None or not isinstance(model, str) or call_type == _PASSED_THROUGH:
             return
         route = strategy.find(model, getattr(user_api_key_dict, "team_id", None))
+        if strategy.known_routes.any_kept:
+            note_limits(data)
         if route is None:
             return
         if self._not_supported:
@@ -150,10 +151,6 @@ class RouteLLMProxyHandler(CustomLogger):
         group = await named_by(key, routed.group, data, is_alias)
         if group != routed.group:
             routed = routed.served_as(group)
-        if route.settings.shadow is not None:
-            other = route.settings.group(OTHER[routed.decision.tier])
-            kept_out = not await means_itself(key, other, data, is_alias)
-            routed = replace(routed, others_kept_out=kept_out)
         routed.write_to(data)
         check_price(routed.group)
         data["model"] = await within_model_budgets(key, routed.group, data, may_fall_back_to)

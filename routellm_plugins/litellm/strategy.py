@@ -32,6 +32,7 @@ from .groups.batch_calls import about_batch
 from .groups.router_access import RouterAccess
 from .groups.rust_core import chosen_by_core
 from .reporting.routed_request import RoutedRequest, routed_request, team_of
+from .shadow.limits import note_limits
 from .shadow.router_log import RouterShadowLog
 
 try:
@@ -93,6 +94,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 if routed is None:
                     routed = request.routed(await self.adecide(request))
                 group = routed.group
+        if self.known_routes.any_kept:
+            note_limits(kwargs)
         with _on_record(routed, kwargs):
             deployment = await self.access.aselect(
                 model=group,
@@ -129,6 +132,8 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
                 if routed is None:
                     routed = request.routed(self.decide(request))
                 group = routed.group
+        if self.known_routes.any_kept:
+            note_limits(kwargs)
         with _on_record(routed, kwargs):
             deployment = self.access.select(
                 model=group,
@@ -275,8 +280,7 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         settings = aliases, self.access.context_window_fallbacks()
         if settings != self._settings or self._changes.any_in(entries):
             settings = copy.deepcopy(settings)
-            first = _TEAM_PATTERNS_FIRST
-            self.known_routes = Routes(entries, settings[0], team_patterns_first=first)
+            self.known_routes = _routes_of(entries, settings[0])
             self._entries.follow_groups(self.known_routes, entries)
             self._abilities.forget()
             self._changes.note(entries)
@@ -291,15 +295,25 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
         At once where the entry of an alias was put in place, because all that follows from its
         groups is missing there, or where one of a group was changed or removed, because what
         follows from that is still there: LiteLLM has endpoints that look up an address and a key
-        before anything of ours is asked. Else with the next request.
+        before anything of ours is asked. That is done for these aliases alone, since LiteLLM puts
+        a long list in place one by one. All else is read with the next request.
 
         Args:
             routed: whether it is the entry of a routed alias.
             names: its ``model_name``, now and before.
         """
         self._changes.forget()
-        if routed or any(name in names for r in self.known_routes for name in r.entries.values()):
-            self.read()
+        if not routed and not _aliases_of(self.known_routes, names):
+            return
+        try:
+            entries, before = self.access.entries(), self.known_routes
+            self.known_routes = now = _routes_of(
+                entries, copy.deepcopy(self.access.group_aliases())
+            )
+            changed = {*names, *_aliases_of(before, names), *_aliases_of(now, names)}
+            self._entries.follow_groups(now, entries, changed)
+        except Exception:
+            logger.exception("the routed aliases could not be read; requests to them may fail")
 
     def read(self) -> None:
         """Read the model list now, and not with the next request; never raises."""
@@ -307,6 +321,15 @@ class RouteLLMRoutingStrategy(CustomRoutingStrategyBase):
             self.routes()
         except Exception:
             logger.exception("the routed aliases could not be read; requests to them may fail")
+
+
+def _routes_of(entries: Sequence[Mapping[str, Any]], aliases: Mapping[str, Any]) -> Routes:
+    return Routes(entries, aliases, team_patterns_first=_TEAM_PATTERNS_FIRST)
+
+
+def _aliases_of(routes: Routes, names: Collection[str]) -> set[str]:
+    """Return the aliases that have one of these names for a group."""
+    return {route.name for route in routes if any(name in names for name in route.entries.values())}
 
 
 def install(router: Router) -> RouteLLMRoutingStrategy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from routellm_core import ConfigError, Tier, parse_model_name
@@ -79,7 +80,11 @@ class Routes:
         team_patterns_first: bool = True,
     ) -> None:
         listed = list(model_list)
-        entries = [entry for entry in listed if isinstance(entry.get("model_name"), str)]
+        entries = [
+            entry
+            for entry in listed
+            if isinstance(entry.get("model_name"), str) and not _is_of_one_request(entry)
+        ]
         self._guardrails = _guardrails(entries)
         self._of_teams = _of_teams(entries)
         self._team_patterns_first = team_patterns_first
@@ -114,6 +119,12 @@ class Routes:
     def any_guarded(self) -> bool:
         """Whether any entry of the model list has guardrails."""
         return any(self._guardrails.values())
+
+    @cached_property
+    def any_kept(self) -> bool:
+        """Whether any route, or a group that is observed, has ``shadow``."""
+        routes = (*self._routes.values(), *self.observed.values())
+        return any(route.settings.shadow is not None for route in routes)
 
     def models_of(self, name: str | None) -> Sequence[str]:
         """Return the models that the entries of a name call, but for patterns."""
@@ -280,6 +291,13 @@ class Routes:
 def is_paused(entry: Mapping[str, Any]) -> bool:
     """Whether an admin has paused a model_list entry."""
     return _mapping(entry, "model_info").get("blocked") is True
+
+
+def _is_of_one_request(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is of a request with an account of its client's own, which older releases of
+    LiteLLM list beside the deployment under the name that was asked for, an alias's too.
+    """
+    return _mapping(entry, "model_info").get("original_model_id") is not None
 
 
 def _parsed(name: str, value: object) -> RouteSettings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import litellm
@@ -52,24 +52,34 @@ class AliasEntries:
         self._written: dict[str, dict[str, _Changes]] = {}
         """What was written into each alias's entry, by its id and part."""
 
-    def follow_groups(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
+    def follow_groups(
+        self,
+        routes: Routes,
+        entries: Sequence[Mapping[str, Any]],
+        names: Collection[str] | None = None,
+    ) -> None:
         """Write into the entry of each alias what follows from its groups.
 
         Args:
             routes: what the entries say about routing.
             entries: the Router's live model list; its entries are changed in place.
+            names: of the aliases, if not all.
         """
         try:
-            self._follow(routes, entries)
+            self._follow(routes, entries, names)
         except Exception:
             logger.exception("LiteLLM may list, guard or probe routed aliases wrongly")
 
-    def _follow(self, routes: Routes, entries: Sequence[Mapping[str, Any]]) -> None:
+    def _follow(
+        self, routes: Routes, entries: Sequence[Mapping[str, Any]], names: Collection[str] | None
+    ) -> None:
         by_name = {route.name: route for route in routes}
-        written: dict[str, dict[str, _Changes]] = {}
+        written = {} if names is None else dict(self._written)
         described: dict[str, dict[str, Any]] = {}
         followed: dict[str, dict[str, Any]] = {}
         for entry in list(entries):
+            if names is not None and entry.get("model_name") not in names:
+                continue
             if not is_routed(entry) or not all(
                 isinstance(entry.get(part), dict) for part in _PARTS
             ):

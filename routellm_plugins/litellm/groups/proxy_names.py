@@ -14,6 +14,8 @@ import litellm
 
 from .proxy_access import CHECKS_MODULE, PRE_CALL_MODULE, of_proxy, proxy_router
 
+_SETTINGS = "router_settings_override"
+
 
 async def named_by(
     key: Any, group: str, data: Mapping[str, Any], is_alias: Callable[[str], bool]
@@ -38,7 +40,7 @@ async def named_by(
     meant["model"] = litellm.model_alias_map.get(meant["model"], meant["model"])
     _rename(meant, key, "aliases", "_update_model_if_key_alias_exists")
     by_alias = meant["model"]
-    settings = data.get("router_settings_override")
+    settings = await _router_settings(key, data)
     aliases = settings.get("model_group_alias") if isinstance(settings, Mapping) else None
     to = aliases.get(by_alias) if isinstance(aliases, Mapping) else None
     to = to.get("model") if isinstance(to, Mapping) else to
@@ -71,6 +73,21 @@ async def means_itself(
         return await named_by(key, group, data, is_alias) == group
     except Exception:
         return False
+
+
+async def _router_settings(key: Any, data: Mapping[str, Any]) -> object:
+    """Return the ``router_settings`` of a key or team. A client can write them into its request as
+    well, where LiteLLM leaves them for a key that has none, and follows no alias in them.
+    """
+    request = data.get("proxy_server_request")
+    body = request.get("body") if isinstance(request, Mapping) else None
+    if not isinstance(body, Mapping) or _SETTINGS not in body:
+        return data.get(_SETTINGS)
+    return await of_proxy("proxy_config")._get_hierarchical_router_settings(
+        user_api_key_dict=key,
+        prisma_client=of_proxy("prisma_client"),
+        proxy_logging_obj=of_proxy("proxy_logging_obj"),
+    )
 
 
 def _rename(request: dict[str, str], key: Any, aliases: str, by: str) -> None:

@@ -246,6 +246,33 @@ class RouterAccess:
             if (entry.get("model_info") or {}).get("team_id") in teams
         ]
 
+    async def candidates(
+        self, group: str, messages: Any, request: dict[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        """Return the entries of a group that LiteLLM would pick from for a request, by all that it
+        limits a request by: its team, tags, region, access groups and so on.
+
+        Args:
+            group: the model group.
+            messages: of the request.
+            request: its other arguments, with LiteLLM's metadata.
+
+        Raises:
+            Exception: LiteLLM would refuse the request.
+        """
+        if self._rust is not None:
+            found = await self._core.select(group, request, kind="healthy", messages=messages)
+        else:
+            holder, name = self._member("async_get_healthy_deployments")
+            healthy = getattr(holder, name)
+            found = await healthy(model=group, request_kwargs=request, messages=messages)
+        return [found] if isinstance(found, Mapping) else list(found)
+
+    def default_params(self) -> dict[str, Any]:
+        """Return the arguments of each call that no entry has."""
+        given = self._settings().default_litellm_params or {}
+        return {k: v for k, v in given.items() if v is not None and k != "metadata"}
+
     def is_routing_group(self, name: str) -> bool:
         """Whether a name is one of ``routing_groups``, whose members are model groups."""
         names = ("routing_groups", "_routing_groups")  # the latter in older releases
@@ -259,9 +286,12 @@ class RouterAccess:
 
     def context_window_fallbacks(self) -> Sequence[Mapping[str, Any]]:
         """Return ``context_window_fallbacks``: the groups that get what is too long for one."""
+        found = self._settings().context_window_fallbacks
+        return cast("Sequence[Mapping[str, Any]]", found or ())
+
+    def _settings(self) -> Any:
         settings = getattr(self._router, "settings", None)
-        holder = settings() if callable(settings) else self._router
-        return cast("Sequence[Mapping[str, Any]]", holder.context_window_fallbacks or ())
+        return settings() if callable(settings) else self._router
 
     def redis(self) -> Any:
         """Return the Redis that the Router shares with its siblings, LiteLLM's ``RedisCache``; None

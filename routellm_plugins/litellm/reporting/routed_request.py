@@ -50,8 +50,6 @@ class RoutedRequest:
     """The ``model_name`` of the entries that serve each tier, as in ``Route``."""
     groups: tuple[str, ...] = ()
     """Both groups, by the names that the route has for them."""
-    others_kept_out: bool = False
-    """Whether the key may not have the other group called in the background by its name."""
 
     def __deepcopy__(self, memo: object) -> RoutedRequest:
         """Return the same object, which nothing changes: LiteLLM copies the metadata of messages
@@ -101,7 +99,7 @@ class RoutedRequest:
         into the response's headers.
         """
         announce(self.headers)
-        bucket = _bucket(request_kwargs)
+        bucket = bucket_of(request_kwargs)
         bucket[_LITELLM_KEY] = dict(self._routing_decision)  # which each attempt clears
         logged = bucket.get("spend_logs_metadata")
         if not isinstance(logged, dict):
@@ -157,7 +155,8 @@ def team_of(request: Mapping[str, Any]) -> str | None:
     return next((team for team in teams if isinstance(team, str) and team), None)
 
 
-def _bucket(request_kwargs: dict[str, Any]) -> dict[str, Any]:
+def bucket_of(request_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the mapping in which LiteLLM keeps what travels with a request, made if need be."""
     # The newer endpoints keep `metadata` for the provider, and LiteLLM's own beside it.
     name = "litellm_metadata" if "litellm_metadata" in request_kwargs else "metadata"
     if not isinstance(request_kwargs.get(name), dict):

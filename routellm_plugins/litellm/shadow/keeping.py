@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,9 +26,11 @@ from ..config.routes import Route, Routes
 from ..deciding.messages import messages_of
 from ..deciding.request import Request
 from ..groups.abilities import GroupAbilities
+from ..groups.proxy_names import means_itself
 from ..groups.router_access import RouterAccess
 from ..reporting.metrics import metrics
-from ..reporting.routed_request import routed_request, team_of
+from ..reporting.routed_request import routed_request
+from .limits import key_of, override_of, own_account, picked_by
 from .other_group import Prices, answer_of, any_can_answer, other_call, prices_of
 
 logger = logging.getLogger(__name__)
@@ -120,14 +123,14 @@ class ShadowLog:
         shadow, call_type = keeper.shadow, str(kwargs.get("call_type"))
         asked = call_type, messages, body
         could_be = not payload.get("cache_hit") and not redacted and any_can_answer(*asked)
-        could_be = could_be and not (routed and routed.others_kept_out)
+        could_be = could_be and await _may_call(route.settings.group(OTHER[tier]), params, routes)
         propensity = shadow.settings.sample if could_be else 0.0
         sampled = shadow.draws(propensity)
         other: OtherCall | None = None
         if sampled:
             tiers = OTHER[tier], keeper.prices[OTHER[tier]]
-            limits = shadow.settings.timeout_s, team_of(params)
-            other = other_call(*asked, route, *tiers, access, *limits)
+            limits = shadow.settings.timeout_s, picked_by(params)
+            other = await other_call(*asked, route, *tiers, access, *limits)
             sampled = other is not None
             if other is not None:
                 other = replace(other, told=partial(_count, route.name))
@@ -156,6 +159,22 @@ class ShadowLog:
             keeper.shadow.describe(about(policy, models, prices))
         self._keepers[route.name] = keeper = replace(keeper, looked=now)
         return keeper
+
+
+async def _may_call(group: str, params: Mapping[str, Any], routes: Routes) -> bool:
+    """Return whether a request may be sent to a group: not if its key has another one in its place,
+    or it went to an account of the client's own.
+    """
+    if own_account(params):
+        return False
+    key = key_of(params)
+
+    def is_alias(name: str) -> bool:
+        with suppress(RouteLLMError):
+            return routes.find(name) is not None
+        return True
+
+    return key is None or await means_itself(key, group, override_of(params), is_alias)
 
 
 async def _observed(

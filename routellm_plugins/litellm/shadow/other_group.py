@@ -27,6 +27,7 @@ from routellm_core.traffic.store.kept import Answer
 
 from ..config.routes import Route
 from ..groups.router_access import RouterAccess
+from ..reporting.routed_request import team_of
 
 Prices = Mapping[str, float]
 """Dollars for a million tokens: ``input``, ``cached`` and ``output``."""
@@ -94,7 +95,7 @@ def any_can_answer(call_type: object, messages: Any, body: Mapping[str, Any]) ->
     return call_type in _PARAMETERS
 
 
-def other_call(
+async def other_call(
     call_type: str,
     messages: Any,
     body: Mapping[str, Any],
@@ -103,7 +104,7 @@ def other_call(
     prices: Prices | None,
     access: RouterAccess,
     timeout_s: float,
-    team_id: str | None,
+    request: dict[str, Any],
 ) -> OtherCall | None:
     """Return the call of a route's group in the background.
 
@@ -116,19 +117,20 @@ def other_call(
         prices: what its tokens cost; None if that is not known.
         access: the Router.
         timeout_s: time that the call may take, in seconds.
-        team_id: of the team that the request is of, if any.
+        request: as LiteLLM picks a deployment by it.
 
     Returns:
-        None if the group has no deployment that can be called.
+        None if the group has no deployment that can be called for this request.
     """
     group = route.settings.group(tier)
-    entries = access.serving_team(route.entries[tier], group, team_id)
-    params = [dict(e.get("litellm_params") or {}) for e in entries]
-    params = [each for each in params if "*" not in str(each.get("model", "*"))]
+    given, parameters = copy.deepcopy((messages, _taken(body, _PARAMETERS[call_type])))
+    params = await _callable(route, tier, given, access, request)
     if not params:
         return None
-    chosen = {k: v for k, v in random.choice(params).items() if k not in _NOT_SENT}
-    given, parameters = copy.deepcopy((messages, _taken(body, _PARAMETERS[call_type])))
+    weights = [float(each.get("weight") or 0) for each in params]
+    picked = random.choices(params, weights if any(weights) else None)[0]  # as LiteLLM does
+    picked = {**access.default_params(), **picked}
+    chosen = {k: v for k, v in picked.items() if k not in _NOT_SENT}
     size = _size((given, parameters))
 
     def make() -> Answer:
@@ -141,6 +143,24 @@ def other_call(
         return answer_of(tier, group, response.model_dump(), prices, elapsed_ms)
 
     return OtherCall(tier, group, make, size, _estimate(parameters, size, prices))
+
+
+async def _callable(
+    route: Route, tier: Tier, messages: Any, access: RouterAccess, request: dict[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Return the parameters of the deployments that may be called."""
+    group, team_id = route.settings.group(tier), team_of(request)
+    try:
+        found = await access.candidates(group, messages, request)
+    except Exception:
+        return []  # none is free, or may serve it
+    ids = [(entry.get("model_info") or {}).get("id") for entry in found]
+    return [
+        params
+        for entry in access.serving_team(route.entries[tier], group, team_id)
+        if (entry.get("model_info") or {}).get("id") in ids
+        and "*" not in str((params := entry.get("litellm_params") or {}).get("model", "*"))
+    ]
 
 
 @contextmanager

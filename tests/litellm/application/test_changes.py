@@ -17,6 +17,7 @@ from litellm.types.router import Deployment, LiteLLM_Params, ModelInfo
 
 from routellm_core import Decision, hookimpl
 from routellm_plugins.litellm import install
+from routellm_plugins.litellm.config.routes import is_routed
 from routellm_plugins.litellm.proxy import RouteLLMProxyHandler
 from tests.fakes import routers
 from tests.fakes.openai_upstream import Upstream
@@ -455,4 +456,39 @@ def test_a_guardrail_is_asked_for_no_longer_than_its_group_has_it(
     info = ModelInfo(**strong["model_info"])
     router.upsert_deployment(Deployment("gpt-4o", LiteLLM_Params(**params), info))
     assert guardrails() == ["own"]
+    router.discard()
+
+
+async def test_an_account_of_a_request_s_own_leaves_the_alias_as_it_is(
+    router: Router, strong: Upstream
+) -> None:
+    account = {"api_key": "sk-own", "api_base": strong.url}
+    for own in (account, {}):
+        answer = await router.acompletion("gpt-4o-router", user(f"{HARD} {len(own)}"), **own)
+        assert answered_by(answer) == "gpt-4o"
+
+
+def test_a_long_list_that_is_put_in_place_one_by_one(
+    strong: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As LiteLLM does with what its database holds; each entry costs what its own aliases cost."""
+    entries = [group(f"group-{n}", strong) for n in range(40)]
+    for number, entry in enumerate(entries):
+        entry["model_info"] = {"id": f"id-{number}"}
+    names = [{"strong": f"group-{n}", "weak": f"group-{n + 1}"} for n in range(0, 40, 2)]
+    aliases = [alias(f"alias-{n}", **USUAL, **each) for n, each in enumerate(names)]
+    router = Router(model_list=[*entries, *aliases], num_retries=0)
+    strategy = install(router)
+    described: list[str] = []
+    group_info = strategy.access.group_info
+    monkeypatch.setattr(
+        strategy.access, "group_info", lambda name: described.append(name) or group_info(name)
+    )
+    for number in range(40):
+        params = group("", strong)["litellm_params"]
+        given = LiteLLM_Params(**{**params, "api_key": f"sk-new-{number}"})
+        router.upsert_deployment(Deployment(f"group-{number}", given, ModelInfo(id=f"id-{number}")))
+    assert len(described) <= 100
+    held = [e["litellm_params"]["api_key"] for e in router.model_list if is_routed(e)]
+    assert held == [f"sk-new-{n}" for n in range(1, 40, 2)]
     router.discard()

@@ -213,6 +213,21 @@ def test_a_deployment_of_a_team(proxy: ProxyProcess) -> None:
             assert f"{served} here" in ask(proxy, model, HARD, key).text, model
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_settings_that_a_client_writes_into_its_request_rename_no_group(
+    proxy: ProxyProcess, own: bool
+) -> None:
+    """As for the group; those of its key do, whatever the client writes."""
+    to_spare = {"model_group_alias": {"gpt-4o": "spare"}}
+    key = made_key(30, **({"router_settings": to_spare} if own else {}))
+    for model in ("gpt-4o", "gpt-4o-router"):
+        body = body_of("chat/completions", model, HARD)
+        answer = post(
+            proxy, "v1/chat/completions", {**body, "router_settings_override": to_spare}, key
+        )
+        assert f"{'spare' if own else 'gpt-4o'} here" in answer.text, (model, answer.text)
+
+
 def test_a_deployment_of_a_team_under_the_name_of_an_alias(proxy: ProxyProcess) -> None:
     for team, served in (("three", "spare"), ("two", "gpt-4o")):
         for endpoint in ENDPOINTS:
