@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..reporting.routed_request import BUCKETS, METADATA_KEY, bucket_of, buckets
 
 _KEY = "routellm_limits"
-_OF_PICKS = ("allowed_model_region", "enable_tag_filtering")
+_WEIGHTS = "_router_weights"
+_OF_PICKS = ("allowed_model_region", "enable_tag_filtering", _WEIGHTS)
 """Arguments of a request that LiteLLM picks a deployment by, and does not log."""
 _OWN_ACCOUNT = ("api_key", "api_base", "base_url")
 """Where a client has an account of its own, LiteLLM sends its request there."""
@@ -80,6 +81,28 @@ def picked_by(params: Mapping[str, Any]) -> dict[str, Any]:
             request[name]["tags"] = list(bucket[_ASKED_TAGS])
     region = getattr(key_of(params), _OF_PICKS[0], None)
     return {**({_OF_PICKS[0]: region} if region else {}), **request, **_noted(params).of_pick}
+
+
+def weights_of(
+    request: Mapping[str, Any], group: str, entries: Sequence[Mapping[str, Any]]
+) -> list[float] | None:
+    """Return how often each deployment of a group is picked: as its key or team says, or else the
+    entries do; None if all alike.
+
+    Args:
+        request: as ``picked_by`` returns it.
+        group: the model group.
+        entries: its deployments.
+    """
+    ids = [str((entry.get("model_info") or {}).get("id")) for entry in entries]
+    own = (request.get(_WEIGHTS) or {}).get(group) or {}
+    for weights in (
+        [float(own.get(model_id) or 0) for model_id in ids],
+        [float((entry.get("litellm_params") or {}).get("weight") or 0) for entry in entries],
+    ):
+        if any(weights):
+            return weights
+    return None
 
 
 def _noted(request: Mapping[str, Any]) -> _Limits:

@@ -28,6 +28,7 @@ from routellm_core.traffic.store.kept import Answer
 from ..config.routes import Route
 from ..groups.router_access import RouterAccess
 from ..reporting.routed_request import team_of
+from .limits import weights_of
 
 Prices = Mapping[str, float]
 """Dollars for a million tokens: ``input``, ``cached`` and ``output``."""
@@ -124,13 +125,12 @@ async def other_call(
     """
     group = route.settings.group(tier)
     given, parameters = copy.deepcopy((messages, _taken(body, _PARAMETERS[call_type])))
-    params = await _callable(route, tier, given, access, request)
-    if not params:
+    entries = await _callable(route, tier, given, access, request)
+    if not entries:
         return None
-    weights = [float(each.get("weight") or 0) for each in params]
-    picked = random.choices(params, weights if any(weights) else None)[0]  # as LiteLLM does
-    picked = {**access.default_params(), **picked}
-    chosen = {k: v for k, v in picked.items() if k not in _NOT_SENT}
+    picked = random.choices(entries, weights_of(request, group, entries))[0]
+    params = {**access.default_params(), **picked["litellm_params"]}
+    chosen = {k: v for k, v in params.items() if k not in _NOT_SENT}
     size = _size((given, parameters))
 
     def make() -> Answer:
@@ -148,7 +148,7 @@ async def other_call(
 async def _callable(
     route: Route, tier: Tier, messages: Any, access: RouterAccess, request: dict[str, Any]
 ) -> list[Mapping[str, Any]]:
-    """Return the parameters of the deployments that may be called."""
+    """Return the deployments that may be called."""
     group, team_id = route.settings.group(tier), team_of(request)
     try:
         found = await access.candidates(group, messages, request)
@@ -156,10 +156,10 @@ async def _callable(
         return []  # none is free, or may serve it
     ids = [(entry.get("model_info") or {}).get("id") for entry in found]
     return [
-        params
+        entry
         for entry in access.serving_team(route.entries[tier], group, team_id)
         if (entry.get("model_info") or {}).get("id") in ids
-        and "*" not in str((params := entry.get("litellm_params") or {}).get("model", "*"))
+        and "*" not in str((entry.get("litellm_params") or {}).get("model", "*"))
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,16 @@ async def waited(words: str, *upstreams: Upstream) -> list[int]:
         ),
         ({"weight": 1}, {"weight": 0}, {}, {}),
         ({"order": 1}, {"order": 2}, {}, {}),
+        pytest.param(
+            {"id": "here"},
+            {"id": "there"},
+            {"_router_weights": {"gpt-4o-mini": {"here": 1.0, "there": 0.0}}},
+            {},
+            marks=pytest.mark.skipif(
+                find_spec("litellm.types.router_weights") is None,
+                reason="this LiteLLM has no weights of keys and teams",
+            ),
+        ),
     ],
 )
 async def test_what_limits_a_request_holds_for_the_other_group(
@@ -116,7 +127,9 @@ async def test_what_limits_a_request_holds_for_the_other_group(
 
     def limited(name: str, upstream: Upstream, params: dict[str, Any]) -> dict[str, Any]:
         entry = group(name, upstream)
-        part = "model_info" if "access_groups" in params else "litellm_params"
+        part = "model_info" if {"access_groups", "id"} & set(params) else "litellm_params"
+        if "id" in params and name == "gpt-4o":
+            return entry
         entry[part] = {**entry.get(part, {}), **params}
         return entry
 
