@@ -19,6 +19,7 @@ from .config.routes import Route
 from .config.start_check import end_on_mistakes
 from .deciding.answers import note_answers
 from .deciding.conversation import entry_of_response
+from .deciding.errors import bad_request
 from .deciding.overrides import drop_override
 from .deciding.reasoning import drop_foreign_reasoning, drop_reasoning_before_attempt
 from .groups.client_parameters import let_groups_permit
@@ -48,7 +49,7 @@ from .reporting.status import serve_status
 from .shadow.at_shutdown import write_before_the_end
 from .shadow.keeping import ShadowLog
 from .shadow.limits import note_limits
-from .strategy import RouteLLMRoutingStrategy, bad_request
+from .strategy import RouteLLMRoutingStrategy
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-import httpx
 import litellm
-from litellm.exceptions import BadRequestError, PermissionDeniedError
 from litellm.router import Router
 from litellm.types.router import CustomRoutingStrategyBase
 
@@ -23,6 +21,7 @@ from .config.report import check_routes
 from .config.routes import Route, Routes, is_routed, shortened
 from .config.versions import version_warning
 from .deciding.application import application_callback
+from .deciding.errors import bad_request, paused
 from .deciding.overrides import check_wish, with_override
 from .deciding.request import Request
 from .deciding.shared import SharedConversations
@@ -353,20 +352,6 @@ def install(router: Router) -> RouteLLMRoutingStrategy:
     if any(route.settings.shadow for route in (*routes, *routes.observed.values())):
         RouterShadowLog(strategy).listen()
     return strategy
-
-
-def bad_request(model: str, message: object) -> BadRequestError:
-    """Return the error that LiteLLM answers with status 400."""
-    return BadRequestError(message=str(message), model=model, llm_provider="routellm")
-
-
-def paused(model: str) -> PermissionDeniedError:
-    """Return the error that LiteLLM answers for a model that an admin has paused."""
-    request = httpx.Request("POST", "https://github.com/BerriAI/litellm")  # as LiteLLM has it
-    response = httpx.Response(403, request=request)
-    return PermissionDeniedError(
-        message="Model is blocked", model=model, llm_provider="", response=response
-    )
 
 
 def _is_embedding(messages: object, given: object, kwargs: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import is_
 from typing import Any
 
-from .routes import MARKER_MODEL
+from .placeholder import MARKER_MODEL
 
 LOOK_S = 1.0
 """How long an ordinary entry that was edited in place may go unnoticed. LiteLLM puts a new entry

@@ -14,7 +14,8 @@ from routellm_core.overrides import overridden
 from routellm_core.policy.policies import policy_of
 
 from .ignored import ignored_groups, ignored_parameters, ignored_settings
-from .routes import Route, Routes, without_address
+from .placeholder import without_address
+from .routes import Route, Routes
 from .settings import ANY
 from .versions import version_warning
 

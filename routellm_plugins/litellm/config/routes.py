@@ -13,17 +13,8 @@ from routellm_core.errors import did_you_mean
 from routellm_core.settings import belonging_to, of_one_call, with_prices
 
 from .misplaced import misplaced, without_name
+from .placeholder import MARKER_MODEL, PLACEHOLDER
 from .settings import RouteSettings, parse_settings
-
-MARKER_MODEL = "openai/routellm"
-"""What the docs put under ``litellm_params.model`` of a routed alias; it is never called."""
-
-NOWHERE = "routellm://never-called"
-"""A base URL that no HTTP client opens, not even by way of a proxy server."""
-
-PLACEHOLDER = f"{{model: {MARKER_MODEL}, api_base: {NOWHERE}, api_key: unused}}"
-"""The ``litellm_params`` of an alias that has no account of its own. The address is in it, because
-LiteLLM copies entries before anything of ours runs, and sends what has no address to OpenAI."""
 
 _SHOWN = 100
 
@@ -355,17 +346,6 @@ def is_routed(entry: Mapping[str, Any]) -> bool:
     marked = _mapping(entry, "litellm_params").get("model") == MARKER_MODEL
     info = _mapping(entry, "model_info")
     return marked or ("routellm" in info and _mapping(info, "routellm").get("observe") is not True)
-
-
-def without_address(entries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """Yield a line of advice for each alias whose placeholder names no address."""
-    for entry in entries:
-        params = _mapping(entry, "litellm_params")
-        if params.get("model") == MARKER_MODEL and not params.get("api_base"):
-            yield (
-                f"model_list entry '{entry.get('model_name')}': without the callback, LiteLLM "
-                f"would send its requests to api.openai.com: write litellm_params: {PLACEHOLDER}"
-            )
 
 
 def _mapping(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:

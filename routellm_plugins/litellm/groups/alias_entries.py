@@ -16,7 +16,8 @@ import litellm
 
 from routellm_core import Tier
 
-from ..config.routes import MARKER_MODEL, NOWHERE, Route, Routes, is_paused, is_routed
+from ..config.placeholder import MARKER_MODEL, NOWHERE
+from ..config.routes import Route, Routes, is_paused, is_routed
 from .proxy_access import of_proxy
 from .router_access import RouterAccess
 

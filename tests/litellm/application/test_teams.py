@@ -10,7 +10,7 @@ from litellm.router import Router
 from litellm.types.router import Deployment, LiteLLM_Params, ModelInfo
 
 from routellm_plugins.litellm import install
-from routellm_plugins.litellm.config.routes import NOWHERE
+from routellm_plugins.litellm.config.placeholder import NOWHERE
 from tests.fakes import routers
 from tests.fakes.other_endpoints import OtherEndpoints
 from tests.fakes.routers import HARD
