@@ -356,8 +356,8 @@ def test_streams_are_asked_for_their_usage_as_those_of_the_group(
 ) -> None:
     """Anthropic's cannot be asked; LiteLLM asks by the entry of the name that is requested."""
     for model, text, upstream in (
-        ("gpt-4o", f"{HARD} plainly", strong),
-        ("claude-router", f"{HARD} routed", strong),
+        ("gpt-4o", f"{HARD} streamed, plainly", strong),
+        ("claude-router", f"{HARD} streamed, routed", strong),
         ("router-claude", "streamed, to the other", strong),
         ("gpt-4o-router", "streamed, to the weak", weak),
     ):

@@ -12,7 +12,6 @@ from typing import Any
 import litellm
 import pytest
 from litellm import Router
-from litellm.proxy._types import UserAPIKeyAuth
 
 from routellm_plugins.demo.proxy_process import ProxyProcess
 from routellm_plugins.litellm import install
@@ -32,7 +31,6 @@ pytestmark = [
     ),
 ]
 LENGTH = {"router": "length", "threshold": 0.6}
-KEY = UserAPIKeyAuth(api_key="a key", models=["routed", "permitted"])
 
 
 @pytest.fixture
@@ -95,7 +93,7 @@ async def waited(words: str, *upstreams: Upstream) -> list[int]:
         (
             {"access_groups": ["permitted"]},
             {"access_groups": ["of others"]},
-            {"metadata": {"user_api_key_auth": KEY}},
+            {"models_of_key": ["routed", "permitted"]},
             {},
         ),
         ({"weight": 1}, {"weight": 0}, {}, {}),
@@ -124,6 +122,11 @@ async def test_what_limits_a_request_holds_for_the_other_group(
     responses: bool,
 ) -> None:
     """As for a request that names the group."""
+    if "models_of_key" in asking:
+        from litellm.proxy._types import UserAPIKeyAuth  # here, since the import may warn
+
+        key = UserAPIKeyAuth(api_key="a key", models=asking["models_of_key"])
+        asking = {"metadata": {"user_api_key_auth": key}}
 
     def limited(name: str, upstream: Upstream, params: dict[str, Any]) -> dict[str, Any]:
         entry = group(name, upstream)
