@@ -275,7 +275,7 @@ def at_threshold(
     if costs is None and prices is not None:
         costs = np.full(n, prices.strong), np.full(n, prices.weak)
     if costs is not None and costs[0].sum() > 0:
-        saving = ratio(costs[0] - costs[1], costs[0])
+        saving = _saving(ratio(costs[0] - costs[1], costs[0]), costs)
     as_many = is_weak
     if (deployed != scores).any():  # the base router, if kept, learned none of the labels
         order = np.argsort(ranked_within(folds_of(labels.prompts), scores), kind="stable")
@@ -286,6 +286,12 @@ def at_threshold(
         saving,
         _mean_loss(np.where(as_many, gains, 0.0), labels.unit),
     )
+
+
+def _saving(found: Estimate, costs: tuple[Floats, Floats]) -> Estimate:
+    """Return a saving within what is possible: below 0 only where a weak answer costs more."""
+    low = found.low if (costs[1] > costs[0]).any() else max(0.0, found.low)
+    return Estimate(found.value, low, min(1.0, found.high))
 
 
 def _widened(found: Estimate, variance: float) -> Estimate:
