@@ -56,7 +56,8 @@ class Judged:
     """What the labels say of the router that is to be deployed."""
 
     scores: Floats
-    """Of the labelled prompts, each by a router that did not learn it, shape (n,)."""
+    """Of the labelled prompts, by that router, shape (n,): traffic like them scores likewise, and
+    not as by the five that judge, each with a level of its own."""
     keeps_base: bool
     """Whether the base router is kept, since moving it orders these labels worse."""
     gap: Estimate
@@ -132,7 +133,7 @@ def judge(
 
     bounded, alone = bounded_by(scores), bounded_by(np.zeros(len(scores)))
     return Judged(
-        scores,
+        deployed,
         keeps_base,
         _gap(labels),
         result,
