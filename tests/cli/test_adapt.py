@@ -277,3 +277,31 @@ def test_labels_in_csv_give_what_those_in_json_give(tmp_path: Path):
         assert done.returncode == 0, done.stderr
         verdicts.append(done.stdout.replace(str(tmp_path / name), ""))
     assert verdicts[0] == verdicts[1]
+
+
+def test_traffic_like_the_labels_has_not_drifted(tmp_path: Path):
+    """What was meant is what the router deployed sends: each of the five that judge has a level of
+    its own, and their scores together are unlike those of any.
+    """
+    rng = np.random.default_rng(1)
+
+    def prompts(n: int) -> list[str]:
+        return [" ".join(rng.choice(WORDS, rng.integers(3, 30))) for _ in range(n)]
+
+    labels = [
+        {"prompt": prompt, "strong": 1.0, "weak": float(rng.random() < 0.8)}
+        for prompt in prompts(60)
+    ]
+    folder = tmp_path / "mine"
+    rows = written(tmp_path / "labels.jsonl", labels)
+    called("adapt", "--labels", str(rows), "--out", str(folder), "--max-quality-loss", "0.25")
+    told = json.loads((folder / "metrics.json").read_text())["at_threshold"]["share"]["value"]
+    policy = RoutingPolicy(
+        "mf",
+        router_options={"checkpoint": str(folder)},
+        calibration=str(folder / "calibration.json"),
+    )
+    policy.decide_many(prompts(1200))
+    status = policy.status()
+    assert status.warning is None
+    assert status.target_share == pytest.approx(1 - told)

@@ -70,3 +70,20 @@ def test_the_loss_is_of_as_many_calls_as_the_router_deployed_sends(share: float)
     at = at_threshold(scores, 0.2, labels, None, deployed)
     assert at.share.value == pytest.approx(share)
     assert at.loss.value == pytest.approx(max(0.0, share - 0.2), abs=0.015)
+
+
+@pytest.mark.parametrize(("weak_cost", "may_cost_more"), [(0.1, False), (2.0, True)])
+def test_a_saving_is_not_below_0_where_no_answer_of_the_weak_model_costs_more(
+    weak_cost: float, may_cost_more: bool
+) -> None:
+    """The router deployed sends 2 of 100 calls to the weak model, those that judged it 2 others."""
+    n = 100
+    scores = np.ones(n)
+    deployed = np.roll(scores, 2)
+    scores[:2] = deployed[2:4] = 0
+    costs = np.ones(n), np.full(n, weak_cost)
+    labels = Labels([str(at) for at in range(n)], np.ones(n), np.arange(n) % 2.0, costs)
+    saving = at_threshold(scores, 0.5, labels, None, deployed).saving
+    assert saving is not None
+    assert (saving.low < 0) == may_cost_more
+    assert saving.low < saving.value < saving.high

@@ -56,7 +56,8 @@ class Judged:
     """What the labels say of the router that is to be deployed."""
 
     scores: Floats
-    """Of the labelled prompts, each by a router that did not learn it, shape (n,)."""
+    """Of the labelled prompts, by that router, shape (n,): traffic like them scores likewise, and
+    not as by the five that judge, each with a level of its own."""
     keeps_base: bool
     """Whether the base router is kept, since moving it orders these labels worse."""
     gap: Estimate
@@ -132,7 +133,7 @@ def judge(
 
     bounded, alone = bounded_by(scores), bounded_by(np.zeros(len(scores)))
     return Judged(
-        scores,
+        deployed,
         keeps_base,
         _gap(labels),
         result,
@@ -275,7 +276,7 @@ def at_threshold(
     if costs is None and prices is not None:
         costs = np.full(n, prices.strong), np.full(n, prices.weak)
     if costs is not None and costs[0].sum() > 0:
-        saving = ratio(costs[0] - costs[1], costs[0])
+        saving = _saving(ratio(costs[0] - costs[1], costs[0]), costs)
     as_many = is_weak
     if (deployed != scores).any():  # the base router, if kept, learned none of the labels
         order = np.argsort(ranked_within(folds_of(labels.prompts), scores), kind="stable")
@@ -286,6 +287,12 @@ def at_threshold(
         saving,
         _mean_loss(np.where(as_many, gains, 0.0), labels.unit),
     )
+
+
+def _saving(found: Estimate, costs: tuple[Floats, Floats]) -> Estimate:
+    """Return a saving within what is possible: below 0 only where a weak answer costs more."""
+    low = found.low if (costs[1] > costs[0]).any() else max(0.0, found.low)
+    return Estimate(found.value, low, min(1.0, found.high))
 
 
 def _widened(found: Estimate, variance: float) -> Estimate:
