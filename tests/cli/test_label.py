@@ -47,6 +47,17 @@ def test_exact_match_asks_no_judge(upstream: JudgeUpstream, prompts: Path):
     assert upstream.of(JUDGE) == []
 
 
+@pytest.mark.parametrize("answer", [None, "", " "])
+def test_exact_match_needs_every_answer(upstream: JudgeUpstream, prompts: Path, answer: str | None):
+    rows = [json.loads(line) for line in prompts.read_text().splitlines()]
+    rows[3]["answer"] = answer
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = label(upstream, prompts, "--judge", "exact")
+    assert done.returncode == 2
+    assert "a prompt has no 'answer', which --judge exact compares with" in done.stderr
+    assert upstream.of(BIG) == []
+
+
 def test_adapt_and_train_take_the_labels(upstream: JudgeUpstream, prompts: Path, tmp_path: Path):
     label(upstream, prompts)
     out = str(tmp_path / "labels.jsonl")

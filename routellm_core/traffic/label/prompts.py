@@ -103,7 +103,7 @@ def read_prompts(path: Path, skipped: Skipped) -> list[Prompt]:
                 skipped.note(where, _REPEATED)
             # Of a store's requests, one that both models answered can be judged.
             if known_before is None or len(given) > len(known_before.given):
-                right = None if answer is None else str(answer)
+                right = None if answer is None or not str(answer).strip() else str(answer)
                 known = row.get("request_id")
                 request_id = known if isinstance(known, str) else None
                 found[text] = Prompt(text, right, row, request_id, given, system_text(messages))
