@@ -261,7 +261,7 @@ def _common(groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for name in _SMALLEST:
         known = [group[name] for group in groups if group.get(name)]
         if known:
-            facts[name] = int(min(known))  # floats, which no model has in LiteLLM's table
+            facts[name] = int(min(known))  # LiteLLM tells floats, which its core refuses
     modes = {group.get("mode") for group in groups if group}
     if len(modes) == 1:
         facts["mode"] = modes.pop()
